@@ -1,0 +1,7 @@
+//! The gateway side of the OpenClaw Bridge protocol.
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod protocol;
+pub mod suggest;

@@ -1,0 +1,109 @@
+//! What a node or an operator is told when something is refused.
+
+use crate::protocol::Payload;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// The protocol's error codes (protocol sections 2 and 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorCode {
+    /// The node has no pairing; it should ask for one.
+    NotPaired,
+    /// The node has a pairing but did not prove it, or its request was rejected.
+    Unauthorized,
+    /// The frame or its parameters are wrong; the same frame will be refused again.
+    InvalidRequest,
+    /// The method or command is not allowed for this node.
+    Forbidden,
+    /// It cannot be done now; the same request may succeed later.
+    Unavailable,
+}
+
+impl ErrorCode {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotPaired => "NOT_PAIRED",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Unavailable => "UNAVAILABLE",
+        }
+    }
+}
+
+/// A code, a sentence for a person, and for some errors a JSON object with details.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WireError {
+    /// What the app looks at.
+    pub code: ErrorCode,
+    /// What the app shows.
+    pub message: Cow<'static, str>,
+    /// A JSON object, such as `{"method":"x"}` with [`ErrorCode::Forbidden`].
+    pub details: Option<Payload>,
+}
+
+impl WireError {
+    /// An error without details.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), details: None }
+    }
+
+    /// The frame or its parameters are wrong.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, message)
+    }
+
+    /// It cannot be done now.
+    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Unavailable, message)
+    }
+
+    /// The sender is not who it has to be.
+    pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Unauthorized, message)
+    }
+
+    /// The method is not on the list, or the configuration took it off for this node.
+    pub fn method_not_allowed(method: &str) -> Self {
+        let details = serde_json::json!({ "method": method }).to_string();
+        Self {
+            code: ErrorCode::Forbidden,
+            message: "Method not allowed".into(),
+            details: Some(details.into()),
+        }
+    }
+
+    /// The same error with details, which must be the text of a JSON object.
+    #[must_use]
+    pub fn with_details(mut self, details: &serde_json::Value) -> Self {
+        self.details = Some(details.to_string().into());
+        self
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for WireError {}
+
+impl Serialize for WireError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Details that are not JSON are left out rather than breaking the line they travel in.
+        let details = self.details.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut out = serializer.serialize_struct("WireError", 3)?;
+        out.serialize_field("code", self.code.as_str())?;
+        out.serialize_field("message", &self.message)?;
+        match details {
+            Some(details) => out.serialize_field::<&RawValue>("details", &details)?,
+            None => out.skip_field("details")?,
+        }
+        out.end()
+    }
+}

@@ -1,0 +1,307 @@
+//! Reading JSON the way the old gateway did: forgiving about types, strict about shape.
+//!
+//! An object is read in one pass into slices of its text, so that input of any depth or size
+//! costs no recursion and no tree. What has the wrong type counts as absent.
+
+use crate::protocol::limits;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
+#[derive(Debug, Default)]
+pub struct Fields<'a> {
+    values: Vec<(&'static str, &'a RawValue)>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `text`, keeping the fields named in `wanted`. A JSON document that is not an object
+    /// has no fields; text that is not JSON is an error.
+    pub fn read(text: &'a str, wanted: &'static [&'static str]) -> serde_json::Result<Self> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let fields = json.deserialize_any(FieldsVisitor { wanted })?;
+        json.end()?;
+        Ok(fields)
+    }
+
+    fn raw(&self, name: &str) -> Option<&'a str> {
+        self.values.iter().find(|(key, _)| *key == name).map(|(_, raw)| raw.get())
+    }
+
+    /// A string.
+    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+        string(self.raw(name)?)
+    }
+
+    /// A string, or a number or boolean in its written form: the old gateway turned these into
+    /// strings where it needed an id or a name (protocol section 1.1).
+    pub fn word(&self, name: &str) -> Option<Cow<'a, str>> {
+        word(self.raw(name)?)
+    }
+
+    /// A trimmed, non-empty string of at most [`limits::SHORT_TEXT_CHARS`] characters, cut if
+    /// necessary.
+    pub fn short_text(&self, name: &str) -> Option<String> {
+        short(&self.text(name)?)
+    }
+
+    /// Whether the field is literally `true`.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.raw(name) == Some("true")
+    }
+
+    /// An integer in the range of `u64`.
+    pub fn integer(&self, name: &str) -> Option<u64> {
+        self.raw(name)?.parse().ok()
+    }
+
+    /// Whether the field is there and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some_and(|raw| raw != "null")
+    }
+
+    /// The field's JSON text, null included.
+    pub fn json(&self, name: &str) -> Option<&'a str> {
+        self.raw(name)
+    }
+
+    /// A list of short texts; entries of other types are written out or dropped, empty ones are
+    /// dropped, and the list is cut at [`limits::PROFILE_ENTRIES`].
+    pub fn list(&self, name: &str) -> Option<Vec<String>> {
+        let entries: Vec<&RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
+        let texts = entries.into_iter().filter_map(|raw| short(&word(raw.get())?));
+        Some(texts.take(limits::PROFILE_ENTRIES).collect())
+    }
+
+    /// A map of flags; a value other than `true` is false.
+    pub fn flags(&self, name: &str) -> Option<BTreeMap<String, bool>> {
+        let entries: BTreeMap<String, &RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
+        let flags =
+            entries.into_iter().filter_map(|(key, raw)| Some((short(&key)?, raw.get() == "true")));
+        Some(flags.take(limits::PROFILE_ENTRIES).collect())
+    }
+}
+
+/// `text` trimmed and cut to [`limits::SHORT_TEXT_CHARS`]; `None` if nothing is left.
+pub fn short(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.chars().take(limits::SHORT_TEXT_CHARS).collect())
+}
+
+/// The value of a JSON string.
+fn string(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+fn word(raw: &str) -> Option<Cow<'_, str>> {
+    match raw.as_bytes().first()? {
+        b'"' => string(raw),
+        b'{' | b'[' | b'n' => None,
+        _ => Some(Cow::Borrowed(raw)),
+    }
+}
+
+/// Escapes of lone surrogates replaced by that of U+FFFD. JavaScript nodes cut program output
+/// between the halves of a character and send the half (protocol section 1.1); strict parsers
+/// refuse the whole line for it.
+pub fn mend_surrogates(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\ud") && !text.contains("\\uD") {
+        return Cow::Borrowed(text);
+    }
+    let mut mended = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        let escape = at + found;
+        let Some(unit) = escaped_unit(text, escape) else {
+            // Some other escape; its second character may be a backslash of its own.
+            at = (escape + 2).min(text.len());
+            if !text.is_char_boundary(at) {
+                at = escape + 1;
+            }
+            continue;
+        };
+        at = escape + 6;
+        let is_pair = (0xd800..0xdc00).contains(&unit)
+            && escaped_unit(text, at).is_some_and(|low| (0xdc00..0xe000).contains(&low));
+        if is_pair {
+            at += 6;
+        } else if (0xd800..0xe000).contains(&unit) {
+            mended.push_str(&text[copied..escape]);
+            mended.push_str("\\ufffd");
+            copied = at;
+        }
+    }
+    mended.push_str(&text[copied..]);
+    Cow::Owned(mended)
+}
+
+/// The UTF-16 unit of a `\uXXXX` escape at this place.
+fn escaped_unit(text: &str, at: usize) -> Option<u32> {
+    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
+/// `text` as it may stand inside a line of its own: `None` if it is not JSON, else with the
+/// line breaks that JSON allows between its parts turned into spaces.
+pub fn one_line(text: &str) -> Option<Cow<'_, str>> {
+    let mended = mend_surrogates(text.trim());
+    serde_json::from_str::<&RawValue>(&mended).ok()?;
+    if mended.contains(['\n', '\r']) {
+        return Some(Cow::Owned(mended.replace(['\n', '\r'], " ")));
+    }
+    Some(mended)
+}
+
+struct FieldsVisitor {
+    wanted: &'static [&'static str],
+}
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON document")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(key) = map.next_key_seed(KeySeed { wanted: self.wanted })? {
+            let Some(key) = key else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = map.next_value()?;
+            match fields.values.iter_mut().find(|(known, _)| *known == key) {
+                Some(slot) => slot.1 = value,
+                None => fields.values.push((key, value)),
+            }
+        }
+        Ok(fields)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Fields::default())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Fields::default())
+    }
+}
+
+/// Finds a key among the wanted ones.
+struct KeySeed {
+    wanted: &'static [&'static str],
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.wanted.iter().copied().find(|wanted| *wanted == key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_a_repeated_key_counts() {
+        let fields = Fields::read(r#"{"a":1,"b":2,"a":"x","c":{"a":3}}"#, &["a", "c"]).unwrap();
+        assert_eq!(fields.text("a").as_deref(), Some("x"));
+        assert_eq!(fields.json("c"), Some(r#"{"a":3}"#));
+        assert!(!fields.has("b"));
+    }
+
+    #[test]
+    fn other_documents_have_no_fields_and_garbage_is_an_error() {
+        for text in ["null", "5", "-5", "1.5", "true", "\"x\"", "[]", "[{\"a\":1}]"] {
+            assert!(!Fields::read(text, &["a"]).unwrap().has("a"), "{text}");
+        }
+        for text in ["", "{", "{\"a\":}", "{} {}", "nul", "[1,"] {
+            assert!(Fields::read(text, &["a"]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn input_of_any_depth_is_read_without_recursion() {
+        let deep = format!("{{\"x\":{}{}, \"a\":1}}", "[".repeat(200_000), "]".repeat(200_000));
+        assert_eq!(Fields::read(&deep, &["a"]).unwrap().integer("a"), Some(1));
+        assert!(Fields::read(&deep, &["x"]).unwrap().list("x").unwrap().is_empty());
+    }
+
+    #[test]
+    fn lone_surrogates_are_mended_and_pairs_are_kept() {
+        for (broken, mended) in [
+            (r#""a\ud83d\ude00b""#, r#""a\ud83d\ude00b""#),
+            (r#""\ud83d""#, r#""\ufffd""#),
+            (r#""\ude00x\uD83D\uD83D\uDE00""#, r#""\ufffdx\ufffd\uD83D\uDE00""#),
+            (r#""\\ud83d""#, r#""\\ud83d""#),
+            (r#""\\\ud83d""#, r#""\\\ufffd""#),
+            (r#""\ud8"#, r#""\ud8"#),
+            ("\"\\ud83dé\\é\"", "\"\\ufffdé\\é\""),
+        ] {
+            assert_eq!(mend_surrogates(broken), mended);
+        }
+    }
+
+    #[test]
+    fn wrong_types_count_as_absent() {
+        let text = r#"{"a":7,"b":["x",1,null,{},"  "],"c":{"p":true,"q":1},"d":" t "}"#;
+        let fields = Fields::read(text, &["a", "b", "c", "d"]).unwrap();
+        assert_eq!(fields.text("a"), None);
+        assert_eq!(fields.word("a").as_deref(), Some("7"));
+        assert_eq!(fields.list("b").unwrap(), ["x", "1"]);
+        assert_eq!(fields.flags("c").unwrap(), [("p".into(), true), ("q".into(), false)].into());
+        assert_eq!((fields.list("c"), fields.flags("b")), (None, None));
+        assert_eq!(fields.short_text("d").as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn one_line_refuses_garbage_and_takes_out_line_breaks() {
+        assert_eq!(one_line("{\n \"a\":\r\n1}").as_deref(), Some("{  \"a\":  1}"));
+        assert_eq!(one_line("not json"), None);
+        assert_eq!(one_line(r#""\ud800""#).as_deref(), Some(r#""\ufffd""#));
+    }
+}

@@ -1,0 +1,99 @@
+//! What operators who follow `events` are told.
+
+use crate::protocol::operator::{InvokePayload, PendingView};
+use crate::protocol::{NodeId, Payload};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::sync::Arc;
+
+/// Something an operator may want to know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperatorEvent {
+    /// `node.pair.requested`: a node asks to be paired.
+    PairRequested(PendingView),
+    /// `node.pair.resolved`: a request was decided or expired.
+    PairResolved(PairResolved),
+    /// `presence`: a node came or went.
+    Presence(Box<Presence>),
+    /// An event of the backend.
+    Backend {
+        /// Its name.
+        event: Arc<str>,
+        /// Its content as text.
+        payload: Option<Payload>,
+    },
+}
+
+/// The content of `node.pair.resolved`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairResolved {
+    /// The request.
+    pub request_id: Arc<str>,
+    /// The node that asked.
+    pub node_id: NodeId,
+    /// `approved`, `rejected` or `expired`.
+    pub decision: &'static str,
+    /// Milliseconds since 1970.
+    pub ts: u64,
+}
+
+/// The content of `presence` (protocol section 12).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Presence {
+    /// The node's name, else its id.
+    pub host: String,
+    /// Its address; absent for loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// Its version, else `unknown`.
+    pub version: String,
+    /// Its platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Its device family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_family: Option<String>,
+    /// Its model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_identifier: Option<String>,
+    /// Always `remote`.
+    pub mode: &'static str,
+    /// `node-connected` or `node-disconnected`.
+    pub reason: &'static str,
+    /// The node.
+    pub instance_id: NodeId,
+    /// One line for a person.
+    pub text: String,
+    /// Milliseconds since 1970.
+    pub ts: u64,
+}
+
+impl OperatorEvent {
+    /// The event's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::PairRequested(_) => "node.pair.requested",
+            Self::PairResolved(_) => "node.pair.resolved",
+            Self::Presence(_) => "presence",
+            Self::Backend { event, .. } => event,
+        }
+    }
+}
+
+impl Serialize for OperatorEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("event", self.name())?;
+        match self {
+            Self::PairRequested(view) => map.serialize_entry("payload", view)?,
+            Self::PairResolved(resolved) => map.serialize_entry("payload", resolved)?,
+            Self::Presence(presence) => map.serialize_entry("payload", presence)?,
+            Self::Backend { payload, .. } => {
+                map.serialize_entry("payload", &payload.clone().map(InvokePayload))?;
+            }
+        }
+        map.end()
+    }
+}
