@@ -4,4 +4,5 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod protocol;
+pub mod router;
 pub mod suggest;

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod method;
 pub mod node;
 pub mod operator;
+pub mod session;
 pub mod token;
 pub mod wire;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum OperatorEvent {
     /// `node.pair.requested`: a node asks to be paired.
-    PairRequested(PendingView),
+    PairRequested(Box<PendingView>),
     /// `node.pair.resolved`: a request was decided or expired.
     PairResolved(PairResolved),
     /// `presence`: a node came or went.

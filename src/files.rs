@@ -1,0 +1,136 @@
+//! Files that survive a power cut: written beside, synced, renamed, and the directory synced.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A new content that is on disk but not in place yet. Dropped without [`Staged::commit`], it is
+/// removed and the old content stays.
+#[derive(Debug)]
+pub struct Staged {
+    temp: PathBuf,
+    target: PathBuf,
+    committed: bool,
+}
+
+impl Staged {
+    /// Writes `bytes` beside `target`, readable only by the owner, and syncs them. Only one
+    /// writer per target at a time; what a killed one left behind is replaced.
+    ///
+    /// # Errors
+    /// Whatever the file system says; nothing has changed then.
+    pub fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let temp = temp_name(target);
+        match fs::remove_file(&temp) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
+        let staged = Self { temp, target: target.to_owned(), committed: false };
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        Ok(staged)
+    }
+
+    /// Puts the new content in place of the old. Durable once the directory is synced.
+    ///
+    /// # Errors
+    /// Whatever the file system says; the old content is still in place then.
+    pub fn commit(mut self) -> io::Result<()> {
+        fs::rename(&self.temp, &self.target)?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Best effort: the next writer removes it otherwise.
+            let _ = fs::remove_file(&self.temp);
+        }
+    }
+}
+
+/// Where the new content of a file waits.
+fn temp_name(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    target.with_file_name(name)
+}
+
+/// Makes renames in this directory durable.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Replaces the content of one file; it is on disk when this returns.
+///
+/// # Errors
+/// Whatever the file system says. Only when the last step, syncing the directory, fails may the
+/// new content be in place all the same.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    Staged::write(path, bytes)?.commit()?;
+    sync_dir(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
+/// Makes a directory, and those above it, for its owner only. One that exists is left as it is.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Reads a file; `None` if there is none.
+///
+/// # Errors
+/// Everything else that keeps it from being read.
+pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        fs::write(temp_name(&path), "left by a killed writer").unwrap();
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_not_committed_leaves_no_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        write_atomically(&path, b"old").unwrap();
+        drop(Staged::write(&path, b"new").unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_in_the_way_is_an_error_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        fs::create_dir(&path).unwrap();
+        assert!(write_atomically(&path, b"new").is_err());
+        assert!(path.is_dir());
+    }
+}

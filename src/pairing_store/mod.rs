@@ -1,0 +1,258 @@
+//! `nodes/paired.json` and `nodes/pending.json`: the pairing book on disk (protocol section 4.1).
+//!
+//! Read once, at the start; written by the router thread, the only writer. A damaged file stops
+//! the start: it is never taken for an empty one, and never overwritten.
+
+mod entry;
+
+use crate::files::{self, Staged};
+use crate::protocol::{limits, NodeId};
+use crate::router::{PairedNode, PairingBook, PairingRequest, RequestId, Wall};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, fs, io};
+
+/// The pairing files and what is known to be in them.
+#[derive(Debug)]
+pub struct PairingStore {
+    dir: PathBuf,
+    saved: PairingBook,
+    paired: Stamp,
+    pending: Stamp,
+}
+
+/// Tells whether a file is still the one that was last read or written. `None`: there was none.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// Why the pairing files cannot be used.
+#[derive(Debug)]
+pub enum Error {
+    /// The file system refused.
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is there but makes no sense.
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, path, .. } => write!(f, "could not {doing} `{}`", path.display()),
+            Self::Damaged { path, what } => write!(
+                f,
+                "`{}` is damaged: {what}. Nothing was changed. Repair it, or move it away and pair \
+                 the nodes in it again",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Damaged { .. } => None,
+        }
+    }
+}
+
+impl PairingStore {
+    /// Reads the files in `nodes/` of the state directory, or makes room for them. Tokens in the
+    /// clear, as the old gateway stored them, are replaced by their hashes at once.
+    ///
+    /// # Errors
+    /// An unreadable or damaged file, or a directory that cannot be made.
+    pub fn open(state_dir: &Path, now: Wall) -> Result<(Self, PairingBook), Error> {
+        let dir = state_dir.join("nodes");
+        files::create_private_dir(&dir).map_err(|e| Error::io("create", &dir, e))?;
+        let mut store = Self { dir, saved: PairingBook::default(), paired: None, pending: None };
+        let (paired_path, pending_path) = (store.path("paired.json"), store.path("pending.json"));
+        let (paired, had_clear_tokens) = read_paired(&paired_path)?;
+        let pending = read_pending(&pending_path)?;
+        store.paired = stamp(&paired_path);
+        store.pending = stamp(&pending_path);
+        let current = |id: &RequestId, request: &Arc<PairingRequest>| {
+            let _ = id;
+            is_current(request, &paired, now)
+        };
+        let pending: BTreeMap<_, _> = pending.into_iter().filter(|(id, r)| current(id, r)).collect();
+        let book = PairingBook { paired: Arc::new(paired), pending: Arc::new(pending) };
+        store.saved = book.clone();
+        if had_clear_tokens {
+            log::info!("replacing tokens in the clear by their hashes path={}", paired_path.display());
+            // Not the one from before, so the store takes it for changed.
+            store.saved.paired = Arc::default();
+            store.save(&book)?;
+        }
+        Ok((store, book))
+    }
+
+    /// Writes what has changed since the last time; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The file that could not be written; both hold what they held then.
+    pub fn save(&mut self, book: &PairingBook) -> Result<(), Error> {
+        let paired = (!Arc::ptr_eq(&book.paired, &self.saved.paired)).then(|| {
+            let entries = book.paired.iter().map(|(id, node)| (id, entry::Paired { id, node }));
+            self.stage("paired.json", &entries.collect::<BTreeMap<_, _>>())
+        });
+        let pending = (!Arc::ptr_eq(&book.pending, &self.saved.pending)).then(|| {
+            let entries = book.pending.iter().map(|(id, request)| {
+                (&*id.0, entry::Pending { id, request })
+            });
+            self.stage("pending.json", &entries.collect::<BTreeMap<_, _>>())
+        });
+        // Both are complete on disk before either takes its place, so that a full disk is noticed
+        // while nothing has changed. A power cut between the two is mended by `is_current`.
+        let (paired, pending) = (paired.transpose()?, pending.transpose()?);
+        if let Some(staged) = paired {
+            self.put("paired.json", staged, self.paired)?;
+            self.saved.paired = book.paired.clone();
+            self.paired = stamp(&self.path("paired.json"));
+        }
+        if let Some(staged) = pending {
+            match self.put("pending.json", staged, self.pending) {
+                Ok(()) => {
+                    self.saved.pending = book.pending.clone();
+                    self.pending = stamp(&self.path("pending.json"));
+                }
+                // The pairing is in place and counts; the next save brings this file up to date.
+                Err(error) if Arc::ptr_eq(&self.saved.paired, &book.paired) && !self.only_pending(book) => {
+                    log::warn!("{error}; it will be written with the next change");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        files::sync_dir(&self.dir).map_err(|e| Error::io("sync", &self.dir, e))
+    }
+
+    /// Whether the request file was the only one that had to change.
+    fn only_pending(&self, book: &PairingBook) -> bool {
+        Arc::ptr_eq(&self.saved.paired, &book.paired) && self.saved.paired == book.paired
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn stage<T: serde::Serialize>(&self, name: &str, content: &T) -> Result<Staged, Error> {
+        let path = self.path(name);
+        let text = serde_json::to_vec_pretty(content);
+        let text = text.map_err(|e| Error::io("write", &path, io::Error::other(e)))?;
+        Staged::write(&path, &text).map_err(|e| Error::io("write", &path, e))
+    }
+
+    /// Somebody else's version of the file is moved aside first, never overwritten.
+    fn put(&self, name: &str, staged: Staged, expected: Stamp) -> Result<(), Error> {
+        let path = self.path(name);
+        let found = stamp(&path);
+        if found.is_some() && found != expected {
+            let aside = self.path(&format!("{name}.changed-by-somebody-else"));
+            fs::rename(&path, &aside).map_err(|e| Error::io("move aside", &path, e))?;
+            log::warn!(
+                "{} was changed while the bridge runs; moved to {}. Use the nodes commands instead",
+                path.display(),
+                aside.display()
+            );
+        }
+        staged.commit().map_err(|e| Error::io("replace", &path, e))
+    }
+}
+
+impl Error {
+    fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { doing, path: path.to_owned(), source }
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// Whether a request still waits: not expired, and not turned into a pairing by an approval whose
+/// second file was lost to a power cut. A clock that was set back does not make it eternal: the
+/// router gives it at most its whole time again.
+fn is_current(
+    request: &PairingRequest,
+    paired: &BTreeMap<NodeId, Arc<PairedNode>>,
+    now: Wall,
+) -> bool {
+    if paired.get(&request.node).is_some_and(|node| node.approved_at >= request.ts) {
+        return false;
+    }
+    let age = |since: Wall| Duration::from_millis(now.0.saturating_sub(since.0));
+    match request.approved_at {
+        Some(at) => age(at) <= limits::APPROVAL_KEPT,
+        None => age(request.ts) <= limits::PAIRING_TTL,
+    }
+}
+
+type Paired = BTreeMap<NodeId, Arc<PairedNode>>;
+type Pending = BTreeMap<RequestId, Arc<PairingRequest>>;
+
+fn read_paired(path: &Path) -> Result<(Paired, bool), Error> {
+    let mut paired = Paired::new();
+    let mut had_clear_tokens = false;
+    for_entries(path, |key, text| {
+        let id = NodeId::new(key)?;
+        let (node, was_clear) = entry::read_paired(text).map_err(|_| "not an object")?;
+        had_clear_tokens |= was_clear;
+        paired.insert(id, Arc::new(node));
+        Ok(())
+    })?;
+    Ok((paired, had_clear_tokens))
+}
+
+fn read_pending(path: &Path) -> Result<Pending, Error> {
+    let mut pending = Pending::new();
+    for_entries(path, |key, text| {
+        // An entry without what a request needs is no request; there is nothing to lose in it.
+        if let Some(request) = entry::read_pending(text) {
+            pending.insert(RequestId(key.into()), Arc::new(request));
+        }
+        Ok(())
+    })?;
+    Ok(pending)
+}
+
+/// Reads a file that is one JSON object of entries. No file is no entries; an empty file is a
+/// damaged one.
+fn for_entries(
+    path: &Path,
+    mut entry: impl FnMut(&str, &str) -> Result<(), &'static str>,
+) -> Result<(), Error> {
+    let bytes = files::read_if_exists(path).map_err(|e| Error::io("read", path, e))?;
+    let Some(bytes) = bytes else { return Ok(()) };
+    let damaged = |what: String| Error::Damaged { path: path.to_owned(), what };
+    let text = std::str::from_utf8(&bytes).map_err(|_| damaged("not UTF-8".into()))?;
+    let entries: BTreeMap<String, &RawValue> =
+        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    for (key, raw) in entries {
+        entry(&key, raw.get()).map_err(|what| damaged(format!("entry {key:?}: {what}")))?;
+    }
+    Ok(())
+}
+
+/// The keys of `text` that are not in `known`.
+fn unknown_keys(text: &str, known: &[&str]) -> Map<String, Value> {
+    let all: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    all.into_iter().filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null()).collect()
+}

@@ -1,0 +1,70 @@
+//! The names of conversations (protocol section 9.2).
+
+use crate::protocol::json::{self, Fields};
+use crate::protocol::limits;
+
+/// The agent that conversations without an agent belong to.
+pub const DEFAULT_AGENT: &str = "main";
+
+/// The session key the apps use for their main chat.
+pub const MAIN: &str = "main";
+
+/// One spelling for all spellings of a session key: `main` is `agent:main:main`, `node-x` is
+/// `agent:main:node-x`; `global` and `unknown` stay.
+pub fn canonical(key: &str) -> String {
+    let key = key.trim();
+    if key == "global" || key == "unknown" {
+        return key.to_owned();
+    }
+    match key.strip_prefix("agent:").and_then(|rest| rest.split_once(':')) {
+        Some((agent, rest)) if !rest.is_empty() => format!("agent:{}:{rest}", agent_id(agent)),
+        _ => format!("agent:{DEFAULT_AGENT}:{key}"),
+    }
+}
+
+/// The trimmed `sessionKey` of an event's payload; `None` if there is none worth the name.
+pub fn key_in(payload: &str) -> Option<String> {
+    let payload = json::mend_surrogates(payload);
+    let fields = Fields::read(&payload, &["sessionKey"]).ok()?;
+    let key = fields.text("sessionKey")?.trim().to_owned();
+    (!key.is_empty() && key.chars().count() <= limits::SESSION_KEY_CHARS).then_some(key)
+}
+
+/// An agent id as it is stored: letters, digits, `-` and `_`, at most 64; everything else becomes
+/// a dash.
+fn agent_id(text: &str) -> String {
+    let text = text.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts_well && text.len() <= 64 && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let dashed: String =
+        text.to_lowercase().chars().map(|c| if plain(c) { c } else { '-' }).collect();
+    let cut: String = dashed.trim_matches('-').chars().take(64).collect();
+    if cut.is_empty() {
+        DEFAULT_AGENT.to_owned()
+    } else {
+        cut
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_session_meet() {
+        for (key, one) in [
+            ("main", "agent:main:main"),
+            (" agent:main:main ", "agent:main:main"),
+            ("node-abc", "agent:main:node-abc"),
+            ("agent:Work Bot!:x:y", "agent:work-bot:x:y"),
+            ("agent:demo", "agent:main:agent:demo"),
+            ("global", "global"),
+            ("unknown", "unknown"),
+        ] {
+            assert_eq!(canonical(key), one);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The pairing book: what the pairing files hold. Who is paired, who asks to be.
+//!
+//! A book is a value: a change makes a new one that shares what did not change, so that the
+//! router can keep the old one until the new one is on disk, and so that the store can see which
+//! of the two files has to be written.
+
+use crate::protocol::{NodeId, NodeProfile, Token, TokenHash};
+use crate::router::Wall;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The name of a pairing request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub Arc<str>);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Everything the pairing files hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairingBook {
+    /// `paired.json`
+    pub paired: Arc<BTreeMap<NodeId, Arc<PairedNode>>>,
+    /// `pending.json`
+    pub pending: Arc<BTreeMap<RequestId, Arc<PairingRequest>>>,
+}
+
+/// A node that an operator approved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairedNode {
+    /// What its token hashes to. `None` in an imported entry that had no usable token: nobody can
+    /// log in as this node until it pairs again.
+    pub token: Option<TokenHash>,
+    /// What it said about itself, last time it mattered.
+    pub profile: NodeProfile,
+    /// Its name was given by an operator and outlives a new pairing.
+    pub renamed: bool,
+    /// Where it connected from.
+    pub remote_ip: Option<String>,
+    /// When it was first paired.
+    pub created_at: Wall,
+    /// When its present token was approved.
+    pub approved_at: Wall,
+    /// Keys of the file that this program does not know; kept.
+    pub other: Map<String, Value>,
+}
+
+/// A node that asked to be paired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairingRequest {
+    /// Who asks.
+    pub node: NodeId,
+    /// What it says about itself: what the operator sees and decides upon.
+    pub profile: NodeProfile,
+    /// Where it asks from. Only a request from here, with this profile, may take the token.
+    pub remote_ip: IpAddr,
+    /// It asked not to disturb anybody.
+    pub silent: bool,
+    /// It was paired when it asked.
+    pub is_repair: bool,
+    /// It differs from another request or pairing of the same node id.
+    pub conflict: bool,
+    /// When it asked.
+    pub ts: Wall,
+    /// When it was approved, if it was not there to take its token.
+    pub approved_at: Option<Wall>,
+}
+
+impl PairedNode {
+    /// Whether this is the node's token; takes the same time whatever the answer.
+    pub fn accepts(&self, token: &Token) -> bool {
+        self.token.is_some_and(|hash| hash.matches(token))
+    }
+}
+
+impl PairingBook {
+    /// The requests of one node.
+    pub fn requests_of<'a>(
+        &'a self,
+        node: &'a NodeId,
+    ) -> impl Iterator<Item = (&'a RequestId, &'a Arc<PairingRequest>)> {
+        self.pending.iter().filter(move |(_, request)| request.node == *node)
+    }
+
+    /// The request that a node asking like this already has: same id, same address, and the same
+    /// things said about itself.
+    pub fn same_request(
+        &self,
+        node: &NodeId,
+        peer: IpAddr,
+        profile: &NodeProfile,
+    ) -> Option<(&RequestId, &Arc<PairingRequest>)> {
+        self.pending.iter().find(|(_, request)| {
+            request.node == *node && request.remote_ip == peer && request.profile == *profile
+        })
+    }
+
+    /// The book with one more request.
+    #[must_use]
+    pub fn with_request(&self, id: RequestId, request: PairingRequest) -> Self {
+        let mut book = self.clone();
+        Arc::make_mut(&mut book.pending).insert(id, Arc::new(request));
+        book
+    }
+
+    /// The book without some requests. If none of them is in it, nothing is copied.
+    #[must_use]
+    pub fn without_requests(&self, drop: impl Fn(&RequestId, &PairingRequest) -> bool) -> Self {
+        let mut book = self.clone();
+        if book.pending.iter().any(|(id, request)| drop(id, request)) {
+            Arc::make_mut(&mut book.pending).retain(|id, request| !drop(id, request));
+        }
+        book
+    }
+
+    /// The book in which the request is approved but its token not made yet.
+    #[must_use]
+    pub fn with_approval(&self, id: &RequestId, at: Wall) -> Self {
+        let mut book = self.clone();
+        if let Some(request) = Arc::make_mut(&mut book.pending).get_mut(id) {
+            Arc::make_mut(request).approved_at = Some(at);
+        }
+        book
+    }
+
+    /// The book in which the request has become a pairing with this token. Requests of the same
+    /// node that are still open are gone: the operator has decided between them.
+    #[must_use]
+    pub fn with_pairing(&self, request: &PairingRequest, token: &Token, at: Wall) -> Self {
+        let before = self.paired.get(&request.node);
+        let mut profile = request.profile.clone();
+        let renamed = before.filter(|node| node.renamed);
+        if let Some(node) = renamed {
+            profile.display_name.clone_from(&node.profile.display_name);
+        }
+        let node = PairedNode {
+            token: Some(token.hash()),
+            profile,
+            renamed: renamed.is_some(),
+            remote_ip: Some(request.remote_ip.to_string()),
+            created_at: before.map_or(at, |node| node.created_at),
+            approved_at: at,
+            other: before.map(|node| node.other.clone()).unwrap_or_default(),
+        };
+        self.without_requests(|_, other| other.node == request.node)
+            .with_node(request.node.clone(), node)
+    }
+
+    /// The book with this entry for the node.
+    #[must_use]
+    pub fn with_node(&self, id: NodeId, node: PairedNode) -> Self {
+        let mut book = self.clone();
+        Arc::make_mut(&mut book.paired).insert(id, Arc::new(node));
+        book
+    }
+
+    /// The book without the node, and without approvals that would let it back in.
+    #[must_use]
+    pub fn without_node(&self, node: &NodeId) -> Self {
+        let mut book = self
+            .without_requests(|_, request| request.node == *node && request.approved_at.is_some());
+        Arc::make_mut(&mut book.paired).remove(node);
+        book
+    }
+}

@@ -1,0 +1,177 @@
+//! What can happen to the gateway, as data. One input at a time, in one order: a list of these is
+//! a test, and a log of these is a replay.
+
+use crate::protocol::operator::{Answer, OperatorRequest};
+use crate::protocol::{BadFrame, NodeFrame, NodeId, Payload, WireError};
+use crate::router::Policy;
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::Add;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time since the program started, for deadlines. Never goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mono(pub Duration);
+
+impl Mono {
+    /// How long ago `earlier` was; zero if it is not in the past.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Mono {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span))
+    }
+}
+
+/// Milliseconds since 1970, for what is written into files and shown to people. May jump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wall(pub u64);
+
+/// The time, both kinds. Comes in with every call; the router has no clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// For deadlines.
+    pub mono: Mono,
+    /// For files and people.
+    pub wall: Wall,
+}
+
+/// One accepted socket. A node may have had many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// One operator's connection to the control socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperatorId(pub u64);
+
+/// One call of the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for OperatorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A connection was accepted.
+    Connected {
+        /// Its number; never used twice.
+        conn: ConnId,
+        /// Where it comes from.
+        peer: IpAddr,
+    },
+    /// A node sent a frame.
+    Frame {
+        /// Where it arrived.
+        conn: ConnId,
+        /// The frame.
+        frame: NodeFrame,
+    },
+    /// A connection sent something that is not a frame.
+    BadFrame {
+        /// Where it arrived.
+        conn: ConnId,
+        /// What is wrong with it.
+        bad: BadFrame,
+    },
+    /// A long line is still arriving: the node is alive.
+    Heard {
+        /// Where it arrives.
+        conn: ConnId,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// Which.
+        conn: ConnId,
+    },
+    /// An operator asks for something.
+    Operator {
+        /// Who asks.
+        op: OperatorId,
+        /// What for.
+        request: OperatorRequest,
+    },
+    /// An operator hung up.
+    OperatorGone {
+        /// Who.
+        op: OperatorId,
+    },
+    /// The backend finished a call.
+    Answered {
+        /// Which.
+        call: CallId,
+        /// With what.
+        result: Result<Payload, WireError>,
+    },
+    /// The backend has news.
+    News(News),
+    /// The pairing files hold the book of the last [`Output::Save`](super::Output::Save).
+    Saved,
+    /// They do not, for this reason, and hold what they held before.
+    SaveFailed {
+        /// For the operator.
+        reason: String,
+    },
+    /// The configuration was read again.
+    Configured {
+        /// The rules from now on; the old ones stay if it could not be read.
+        policy: Option<Box<Policy>>,
+        /// Who asked for it, and what to answer.
+        reply: Option<(Asker, Result<Answer, WireError>)>,
+    },
+    /// A deadline may have passed.
+    Tick,
+    /// The program is to end.
+    Stop,
+}
+
+/// An event that the backend wants to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct News {
+    /// Whom to tell.
+    pub to: Audience,
+    /// The event's name.
+    pub event: Arc<str>,
+    /// Its content as text.
+    pub payload: Option<Payload>,
+}
+
+/// Who is to be told (protocol section 7.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every admitted node and every operator.
+    Everyone,
+    /// One node.
+    Node(NodeId),
+    /// The nodes that subscribed to a session, and every operator.
+    Session(Arc<str>),
+    /// The nodes that subscribed to anything.
+    Subscribers,
+    /// Operators only.
+    Operators,
+}
+
+/// Who waits for an answer on the control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The operator.
+    pub op: OperatorId,
+    /// The id of the request, as JSON text.
+    pub id: Arc<str>,
+}

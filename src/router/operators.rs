@@ -1,0 +1,133 @@
+//! What operators ask for.
+
+use crate::protocol::operator::{
+    Answer, ConnectionCounts, NodeCounts, NodeView, OperatorCommand, OperatorEvent,
+    OperatorRequest, Status,
+};
+use crate::protocol::{json, WireError};
+use crate::router::{Asker, DaemonTask, OperatorId, Output, Router};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Operators who follow events, and which ones; `None` is all.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    by_operator: BTreeMap<OperatorId, Option<BTreeSet<String>>>,
+}
+
+impl Router {
+    pub(super) fn operator(&mut self, op: OperatorId, request: OperatorRequest) {
+        let asker = Asker { op, id: request.id };
+        match request.command.and_then(|command| self.command(&asker, command)) {
+            Ok(Some(answer)) => self.reply(asker, Ok(answer)),
+            Ok(None) => {}
+            Err(error) => self.reply(asker, Err(error)),
+        }
+    }
+
+    /// Carries the command out; `None` if the answer comes later.
+    fn command(
+        &mut self,
+        asker: &Asker,
+        command: OperatorCommand,
+    ) -> Result<Option<Answer>, WireError> {
+        let ts = self.now.wall.0;
+        let daemon = |task| Output::Daemon { asker: asker.clone(), task };
+        match command {
+            OperatorCommand::NodeList => {
+                return Ok(Some(Answer::Nodes { ts, nodes: self.node_views() }));
+            }
+            OperatorCommand::NodeDescribe(query) => {
+                let node = self.find_node(&query.node_id)?;
+                let node = self.view(&node).ok_or_else(|| WireError::invalid("unknown nodeId"))?;
+                return Ok(Some(Answer::Node { ts, node: Box::new(node) }));
+            }
+            OperatorCommand::PairList => {
+                let paired = self.paired_views();
+                return Ok(Some(Answer::Pairings { pending: self.pending_views(), paired }));
+            }
+            OperatorCommand::EventsSubscribe(filter) => {
+                self.watchers.by_operator.insert(asker.op, filter.only);
+                return Ok(Some(Answer::Done {}));
+            }
+            OperatorCommand::PairApprove(query) => {
+                let (id, request) = self.find_request(&query.request_id)?;
+                self.approve(asker.clone(), id, &request);
+            }
+            OperatorCommand::PairReject(query) => {
+                let (id, request) = self.find_request(&query.request_id)?;
+                self.reject(asker.clone(), id, &request);
+            }
+            OperatorCommand::NodeRename(rename) => {
+                let name = json::short(&rename.display_name);
+                let name = name.ok_or_else(|| WireError::invalid("displayName required"))?;
+                let node = self.find_node(&rename.node_id)?;
+                self.rename(asker.clone(), node, name);
+            }
+            OperatorCommand::NodeRevoke(query) => {
+                let node = self.find_node(&query.node_id)?;
+                self.revoke(asker.clone(), node);
+            }
+            OperatorCommand::NodeInvoke(request) => self.invoke(asker.clone(), request)?,
+            OperatorCommand::Call(method, params) => {
+                self.operator_call(asker.clone(), method, params);
+            }
+            OperatorCommand::Status => {
+                let status = Box::new(self.status());
+                self.out.push(daemon(DaemonTask::Status(status)));
+            }
+            OperatorCommand::Log(log) => self.out.push(daemon(DaemonTask::Log(log.level))),
+            OperatorCommand::Reload => self.out.push(daemon(DaemonTask::Reload)),
+            OperatorCommand::Stop => self.out.push(daemon(DaemonTask::Stop)),
+        }
+        Ok(None)
+    }
+
+    fn paired_views(&self) -> Vec<NodeView> {
+        let mut views = self.node_views();
+        views.sort_by_key(|view| std::cmp::Reverse(view.approved_at_ms));
+        views
+    }
+
+    /// What the router knows of the status.
+    fn status(&self) -> Status {
+        let unauthenticated = self.connections.values().filter(|c| c.node.is_none()).count();
+        Status {
+            server_name: self.policy.server_name.to_string(),
+            nodes: NodeCounts {
+                paired: self.book.paired.len(),
+                connected: self.online.len(),
+                pending: self.book.pending.len(),
+            },
+            connections: ConnectionCounts { open: self.connections.len(), unauthenticated },
+            counters: self.counters,
+            ..Status::default()
+        }
+    }
+
+    pub(super) fn operator_gone(&mut self, op: OperatorId) {
+        self.watchers.by_operator.remove(&op);
+        self.invokes.operator_gone(op);
+    }
+
+    pub(super) fn reply(&mut self, to: Asker, result: Result<Answer, WireError>) {
+        self.out.push(Output::Reply { to, result });
+    }
+
+    /// Tells the operators who want to know.
+    pub(super) fn tell(&mut self, event: OperatorEvent) {
+        let wants = |only: &Option<BTreeSet<String>>| {
+            only.as_ref().is_none_or(|names| names.contains(event.name()))
+        };
+        let to: Vec<OperatorId> = self
+            .watchers
+            .by_operator
+            .iter()
+            .filter(|(_, only)| wants(only))
+            .map(|(op, _)| *op)
+            .collect();
+        if !to.is_empty() {
+            self.out.push(Output::Tell { to, event: Arc::new(event) });
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Asking to be paired, approving, rejecting, expiring (protocol sections 2.3, 2.4 and 4).
+//!
+//! What differs from the old gateway on purpose: a request belongs to node id, address and
+//! profile, so that nobody can put a second request under one the operator has looked at and
+//! collect its token; one connection waits for each request; an approval that finds nobody
+//! waiting is kept, and the token is made when the node comes for it; whoever was rejected cools
+//! down.
+
+use crate::protocol::operator::{Answer, OperatorEvent, PairResolved};
+use crate::protocol::{limits, GatewayFrame, NodeId, PairRequest, Token, WireError};
+use crate::router::deadlines::Reminder;
+use crate::router::{
+    Asker, Closing, ConnId, Notice, Output, PairedNode, PairingBook, PairingRequest, RequestId,
+    Router,
+};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happens when the book is on disk.
+#[derive(Debug)]
+pub(super) enum AfterSave {
+    /// Nothing that anybody waits for.
+    Nothing,
+    /// The request is shown to operators.
+    Requested { conn: ConnId, id: RequestId },
+    /// The node gets its token.
+    Paired { conn: ConnId, id: RequestId, node: NodeId, token: Token, asker: Option<Asker> },
+    /// The approval waits for the node.
+    Approved { id: RequestId, node: NodeId, asker: Asker },
+    /// The node is told.
+    Rejected { id: RequestId, node: NodeId, peer: IpAddr, asker: Asker },
+    /// The operator is told.
+    Renamed { node: NodeId, name: String, asker: Asker },
+    /// The connection is cut.
+    Revoked { node: NodeId, asker: Asker },
+}
+
+impl Router {
+    pub(super) fn pair_request(&mut self, conn: ConnId, request: PairRequest) {
+        let node = match self.identity(conn, request.node.clone()) {
+            Ok(node) => node,
+            Err(error) => return self.refuse_for_good(conn, error),
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let peer = connection.peer;
+        let same = self.book.same_request(&node, peer, &request.profile);
+        if let Some((id, known)) = same.map(|(id, known)| (id.clone(), Arc::clone(known))) {
+            if known.approved_at.is_some() {
+                return self.deliver(conn, &id, &known, None);
+            }
+            return self.wait_for(conn, id);
+        }
+        if let Some(ends) = self.cool_downs.ends(self.now.mono, &node, peer) {
+            connection.held = Some(request);
+            connection.waiting = None;
+            self.out.push(Output::Wait { conn });
+            return self.deadlines.remind(ends, Reminder::Held(conn));
+        }
+        if let Err(error) = self.room_for_request(&node, peer) {
+            return self.refuse_for_good(conn, error);
+        }
+        let conflict = self.book.requests_of(&node).next().is_some();
+        let request = PairingRequest {
+            is_repair: self.book.paired.contains_key(&node),
+            profile: request.profile,
+            silent: request.silent,
+            remote_ip: peer,
+            conflict,
+            ts: self.now.wall,
+            approved_at: None,
+            node,
+        };
+        let id = RequestId(self.ids.unique().into());
+        let book = self.book.with_request(id.clone(), request);
+        self.save(book, AfterSave::Requested { conn, id });
+    }
+
+    /// The cool-down of a held request is over.
+    pub(super) fn check_held(&mut self, conn: ConnId) {
+        let held = self.connections.get_mut(&conn).and_then(|connection| connection.held.take());
+        if let Some(request) = held {
+            self.pair_request(conn, request);
+        }
+    }
+
+    /// Loopback carries everybody's SSH tunnels, so there the node id is counted instead of the
+    /// address.
+    fn room_for_request(&self, node: &NodeId, peer: IpAddr) -> Result<(), WireError> {
+        let mut pending = 0;
+        let mut of_same_origin = 0;
+        for request in self.book.pending.values() {
+            pending += 1;
+            let same =
+                if peer.is_loopback() { request.node == *node } else { request.remote_ip == peer };
+            of_same_origin += usize::from(same);
+        }
+        if pending >= self.policy.pending_pairings
+            || of_same_origin >= self.policy.pending_pairings_per_address
+        {
+            return Err(WireError::unavailable("too many pairing requests are waiting; try later"));
+        }
+        Ok(())
+    }
+
+    /// The connection waits for the operator's answer to this request, and no other does.
+    fn wait_for(&mut self, conn: ConnId, id: RequestId) {
+        if let Some(older) = self.waiter(&id).filter(|older| *older != conn) {
+            let error = WireError::unavailable("a newer connection of this node waits instead");
+            self.send(older, GatewayFrame::Error(error));
+            self.close(older, Closing::TakenOver);
+        }
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.waiting = Some(id);
+            connection.held = None;
+            self.out.push(Output::Wait { conn });
+        }
+    }
+
+    pub(super) fn waiter(&self, id: &RequestId) -> Option<ConnId> {
+        let waits = |(_, c): &(&ConnId, &super::Connection)| c.waiting.as_ref() == Some(id);
+        self.connections.iter().find(waits).map(|(conn, _)| *conn)
+    }
+
+    /// An operator approves. With the node waiting, it gets its token; otherwise the approval
+    /// waits for the node.
+    pub(super) fn approve(&mut self, asker: Asker, id: RequestId, request: &Arc<PairingRequest>) {
+        let known = self.book.paired.contains_key(&request.node);
+        if !known && self.book.paired.len() >= self.policy.paired_nodes {
+            let text =
+                "too many paired nodes; revoke one first, or raise bridge.limits.pairedNodes";
+            return self.reply(asker, Err(WireError::unavailable(text)));
+        }
+        if let Some(conn) = self.waiter(&id) {
+            return self.deliver(conn, &id, request, Some(asker));
+        }
+        if request.approved_at.is_some() {
+            let answer = self.approved_answer(&id, &request.node, false);
+            return self.reply(asker, answer);
+        }
+        let book = self.book.with_approval(&id, self.now.wall);
+        self.save(book, AfterSave::Approved { id, node: request.node.clone(), asker });
+    }
+
+    /// Makes the token, and hands it over once it is on disk.
+    fn deliver(
+        &mut self,
+        conn: ConnId,
+        id: &RequestId,
+        request: &PairingRequest,
+        asker: Option<Asker>,
+    ) {
+        let token = self.ids.token();
+        let book = self.book.with_pairing(request, &token, self.now.wall);
+        let node = request.node.clone();
+        self.save(book, AfterSave::Paired { conn, id: id.clone(), node, token, asker });
+    }
+
+    pub(super) fn reject(&mut self, asker: Asker, id: RequestId, request: &PairingRequest) {
+        let book = self.book.without_requests(|other, _| *other == id);
+        let (node, peer) = (request.node.clone(), request.remote_ip);
+        self.save(book, AfterSave::Rejected { id, node, peer, asker });
+    }
+
+    pub(super) fn rename(&mut self, asker: Asker, node: NodeId, name: String) {
+        let Some(paired) = self.book.paired.get(&node) else { return };
+        let mut entry = PairedNode::clone(paired);
+        entry.profile.display_name = Some(name.clone());
+        entry.renamed = true;
+        let book = self.book.with_node(node.clone(), entry);
+        self.save(book, AfterSave::Renamed { node, name, asker });
+    }
+
+    pub(super) fn revoke(&mut self, asker: Asker, node: NodeId) {
+        let book = self.book.without_node(&node);
+        self.save(book, AfterSave::Revoked { node, asker });
+    }
+
+    /// The book is on disk: now it is true, and may be told.
+    pub(super) fn saved(&mut self) {
+        let Some((book, after)) = self.unsaved.take() else { return };
+        let before = std::mem::replace(&mut self.book, book);
+        match after {
+            AfterSave::Nothing => {}
+            AfterSave::Requested { conn, id } => self.after_request(conn, id),
+            AfterSave::Paired { conn, id, node, token, asker } => {
+                self.after_pairing(conn, &id, &node, token, asker, &before);
+            }
+            AfterSave::Approved { id, node, asker } => {
+                self.cool_downs.clear(&node);
+                self.remind_of(&id, limits::APPROVAL_KEPT);
+                let answer = self.approved_answer(&id, &node, false);
+                self.reply(asker, answer);
+                self.resolved(&id, &node, "approved");
+            }
+            AfterSave::Rejected { id, node, peer, asker } => {
+                self.turn_away(&id, node.clone(), peer, "pairing rejected");
+                self.counters.rejected += 1;
+                let answer = Answer::Rejected { request_id: id.0.clone(), node_id: node.clone() };
+                self.reply(asker, Ok(answer));
+                self.resolved(&id, &node, "rejected");
+            }
+            AfterSave::Renamed { node, name, asker } => {
+                if let Some(conn) = self.online.get(&node) {
+                    if let Some(connection) = self.connections.get_mut(conn) {
+                        connection.profile.display_name = Some(name.clone());
+                    }
+                }
+                self.reply(asker, Ok(Answer::Renamed { node_id: node, display_name: name }));
+            }
+            AfterSave::Revoked { node, asker } => {
+                let conn = self.online.get(&node).copied();
+                if let Some(conn) = conn {
+                    self.close(conn, Closing::Revoked);
+                }
+                self.subscriptions.forget(&node);
+                let was_connected = conn.is_some();
+                self.reply(asker, Ok(Answer::Revoked { node_id: node, was_connected }));
+            }
+        }
+    }
+
+    /// The files hold what they held: so does the router, and whoever waited is told.
+    pub(super) fn save_failed(&mut self, reason: &str) {
+        self.counters.save_failures += 1;
+        let Some((_, after)) = self.unsaved.take() else { return };
+        let error = WireError::unavailable(format!("could not save the pairings: {reason}"));
+        match after {
+            AfterSave::Nothing => {}
+            AfterSave::Requested { conn, .. } | AfterSave::Paired { conn, asker: None, .. } => {
+                // The reason is the operator's business, not a stranger's.
+                let text = "the gateway could not save the pairing; try later";
+                self.refuse_for_good(conn, WireError::unavailable(text));
+            }
+            AfterSave::Paired { asker: Some(asker), .. }
+            | AfterSave::Approved { asker, .. }
+            | AfterSave::Rejected { asker, .. }
+            | AfterSave::Renamed { asker, .. }
+            | AfterSave::Revoked { asker, .. } => self.reply(asker, Err(error)),
+        }
+    }
+
+    fn after_request(&mut self, conn: ConnId, id: RequestId) {
+        self.counters.pairing_requests += 1;
+        self.remind_of(&id, limits::PAIRING_TTL);
+        self.wait_for(conn, id.clone());
+        if let Some(view) = self.pending_view(&id) {
+            self.tell(OperatorEvent::PairRequested(Box::new(view)));
+        }
+    }
+
+    fn after_pairing(
+        &mut self,
+        conn: ConnId,
+        id: &RequestId,
+        node: &NodeId,
+        token: Token,
+        asker: Option<Asker>,
+        before: &PairingBook,
+    ) {
+        self.cool_downs.clear(node);
+        self.send(conn, GatewayFrame::PairOk(token));
+        let paired = self.book.paired.get(node).map(|paired| paired.profile.clone());
+        self.admit(conn, node, paired.unwrap_or_default());
+        self.greet(conn);
+        self.out.push(Output::Notice(Notice::Online(node.clone())));
+        self.counters.approved += 1;
+        if let Some(asker) = asker {
+            let answer = self.approved_answer(id, node, true);
+            self.reply(asker, answer);
+            self.resolved(id, node, "approved");
+        }
+        let others = before.requests_of(node).filter(|(other, _)| *other != id);
+        for (other, request) in others {
+            self.turn_away(other, node.clone(), request.remote_ip, "pairing rejected");
+            self.resolved(other, node, "rejected");
+        }
+    }
+
+    /// Tells the connection that waits for a request that it waits in vain.
+    fn turn_away(&mut self, id: &RequestId, node: NodeId, peer: IpAddr, text: &'static str) {
+        if let Some(conn) = self.waiter(id) {
+            self.send(conn, GatewayFrame::Error(WireError::unauthorized(text)));
+            self.close(conn, Closing::NotApproved);
+        }
+        self.cool_downs.start(self.now.mono, node, peer);
+    }
+
+    /// A request's or an approval's time may be over. The file is not rewritten for it: what has
+    /// expired is not read from it either.
+    pub(super) fn check_pairing(&mut self, id: &RequestId) {
+        let Some(request) = self.book.pending.get(id).cloned() else { return };
+        self.book = self.book.without_requests(|other, _| other == id);
+        if request.approved_at.is_none() {
+            self.counters.expired += 1;
+            self.turn_away(id, request.node.clone(), request.remote_ip, "pairing expired");
+        }
+        self.resolved(id, &request.node, "expired");
+    }
+
+    /// A request is forgotten after `span`, counted from now. An approval moves the reminder.
+    fn remind_of(&mut self, id: &RequestId, span: Duration) {
+        let at = self.now.mono + span;
+        if let Some(before) = self.pairing_ends.insert(id.clone(), at) {
+            self.deadlines.cancel(before, Reminder::Pairing(id.clone()));
+        }
+        self.pairing_ends.retain(|id, _| self.book.pending.contains_key(id));
+        self.deadlines.remind(at, Reminder::Pairing(id.clone()));
+    }
+
+    /// Requests that outlived a restart keep what is left of their time, by the calendar clock;
+    /// should that have jumped, at most the whole of it.
+    pub(super) fn remind_of_pending(&mut self) {
+        let wall = self.now.wall.0;
+        let left = |since: u64, span: Duration| {
+            let age = Duration::from_millis(wall.saturating_sub(since));
+            span.saturating_sub(age)
+        };
+        let pending = Arc::clone(&self.book.pending);
+        for (id, request) in pending.iter() {
+            let span = match request.approved_at {
+                Some(at) => left(at.0, limits::APPROVAL_KEPT),
+                None => left(request.ts.0, limits::PAIRING_TTL),
+            };
+            self.remind_of(id, span);
+        }
+    }
+
+    fn resolved(&mut self, id: &RequestId, node: &NodeId, decision: &'static str) {
+        self.tell(OperatorEvent::PairResolved(PairResolved {
+            request_id: id.0.clone(),
+            node_id: node.clone(),
+            decision,
+            ts: self.now.wall.0,
+        }));
+    }
+}
