@@ -7,7 +7,7 @@ use crate::router::{PairedNode, PairingRequest, RequestId, Wall};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-const PAIRED: &[&str] = &[
+const PAIRED: [&str; 17] = NodeProfile::fields_and([
     "nodeId",
     "tokenSha256",
     "token",
@@ -15,19 +15,9 @@ const PAIRED: &[&str] = &[
     "remoteIp",
     "createdAtMs",
     "approvedAtMs",
-    "displayName",
-    "platform",
-    "version",
-    "coreVersion",
-    "uiVersion",
-    "deviceFamily",
-    "modelIdentifier",
-    "caps",
-    "commands",
-    "permissions",
-];
+]);
 
-const PENDING: &[&str] = &[
+const PENDING: [&str; 17] = NodeProfile::fields_and([
     "nodeId",
     "remoteIp",
     "silent",
@@ -35,17 +25,7 @@ const PENDING: &[&str] = &[
     "conflict",
     "ts",
     "approvedAtMs",
-    "displayName",
-    "platform",
-    "version",
-    "coreVersion",
-    "uiVersion",
-    "deviceFamily",
-    "modelIdentifier",
-    "caps",
-    "commands",
-    "permissions",
-];
+]);
 
 /// Reads an entry of `paired.json`; also says whether its token was in the clear. The key of the
 /// entry is the node's id, whatever the entry itself says.
@@ -53,7 +33,7 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), ()> {
     if !text.starts_with('{') {
         return Err(());
     }
-    let fields = Fields::read(text, PAIRED).map_err(|_| ())?;
+    let fields = Fields::read(text, &PAIRED).map_err(|_| ())?;
     let hash = fields.text("tokenSha256").and_then(|hex| TokenHash::from_hex(&hex));
     let clear = fields.text("token").and_then(|text| Token::presented(&text));
     let node = PairedNode {
@@ -63,14 +43,14 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), ()> {
         remote_ip: fields.short_text("remoteIp"),
         created_at: Wall(fields.integer("createdAtMs").unwrap_or_default()),
         approved_at: Wall(fields.integer("approvedAtMs").unwrap_or_default()),
-        other: unknown_keys(text, PAIRED),
+        other: unknown_keys(text, &PAIRED),
     };
     Ok((node, clear.is_some()))
 }
 
 /// Reads an entry of `pending.json`; `None` if it lacks what a request needs.
 pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
-    let fields = Fields::read(text, PENDING).ok()?;
+    let fields = Fields::read(text, &PENDING).ok()?;
     Some(PairingRequest {
         node: NodeId::new(&fields.word("nodeId")?).ok()?,
         profile: NodeProfile::read(&fields),

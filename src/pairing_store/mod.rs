@@ -88,15 +88,15 @@ impl PairingStore {
         let pending = read_pending(&pending_path)?;
         store.paired = stamp(&paired_path);
         store.pending = stamp(&pending_path);
-        let current = |id: &RequestId, request: &Arc<PairingRequest>| {
-            let _ = id;
-            is_current(request, &paired, now)
-        };
-        let pending: BTreeMap<_, _> = pending.into_iter().filter(|(id, r)| current(id, r)).collect();
+        let pending: Pending =
+            pending.into_iter().filter(|(_, request)| is_current(request, &paired, now)).collect();
         let book = PairingBook { paired: Arc::new(paired), pending: Arc::new(pending) };
         store.saved = book.clone();
         if had_clear_tokens {
-            log::info!("replacing tokens in the clear by their hashes path={}", paired_path.display());
+            log::info!(
+                "replacing tokens in the clear by their hashes path={}",
+                paired_path.display()
+            );
             // Not the one from before, so the store takes it for changed.
             store.saved.paired = Arc::default();
             store.save(&book)?;
@@ -114,11 +114,11 @@ impl PairingStore {
             self.stage("paired.json", &entries.collect::<BTreeMap<_, _>>())
         });
         let pending = (!Arc::ptr_eq(&book.pending, &self.saved.pending)).then(|| {
-            let entries = book.pending.iter().map(|(id, request)| {
-                (&*id.0, entry::Pending { id, request })
-            });
+            let entries =
+                book.pending.iter().map(|(id, request)| (&*id.0, entry::Pending { id, request }));
             self.stage("pending.json", &entries.collect::<BTreeMap<_, _>>())
         });
+        let only_pending = paired.is_none();
         // Both are complete on disk before either takes its place, so that a full disk is noticed
         // while nothing has changed. A power cut between the two is mended by `is_current`.
         let (paired, pending) = (paired.transpose()?, pending.transpose()?);
@@ -134,18 +134,11 @@ impl PairingStore {
                     self.pending = stamp(&self.path("pending.json"));
                 }
                 // The pairing is in place and counts; the next save brings this file up to date.
-                Err(error) if Arc::ptr_eq(&self.saved.paired, &book.paired) && !self.only_pending(book) => {
-                    log::warn!("{error}; it will be written with the next change");
-                }
-                Err(error) => return Err(error),
+                Err(error) if only_pending => return Err(error),
+                Err(error) => log::warn!("{error}; it will be written with the next change"),
             }
         }
         files::sync_dir(&self.dir).map_err(|e| Error::io("sync", &self.dir, e))
-    }
-
-    /// Whether the request file was the only one that had to change.
-    fn only_pending(&self, book: &PairingBook) -> bool {
-        Arc::ptr_eq(&self.saved.paired, &book.paired) && self.saved.paired == book.paired
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -254,5 +247,134 @@ fn for_entries(
 /// The keys of `text` that are not in `known`.
 fn unknown_keys(text: &str, known: &[&str]) -> Map<String, Value> {
     let all: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    all.into_iter().filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null()).collect()
+    all.into_iter()
+        .filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Token;
+    use std::os::unix::fs::PermissionsExt;
+
+    const NOW: Wall = Wall(1_768_800_000_000);
+
+    fn with_files(paired: &str, pending: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("nodes")).unwrap();
+        fs::write(dir.path().join("nodes/paired.json"), paired).unwrap();
+        fs::write(dir.path().join("nodes/pending.json"), pending).unwrap();
+        dir
+    }
+
+    fn text(dir: &tempfile::TempDir, name: &str) -> String {
+        fs::read_to_string(dir.path().join("nodes").join(name)).unwrap()
+    }
+
+    fn request(node: &str, ts: u64) -> PairingRequest {
+        PairingRequest {
+            node: NodeId::new(node).unwrap(),
+            profile: Default::default(),
+            remote_ip: [192, 168, 1, 20].into(),
+            silent: false,
+            is_repair: false,
+            conflict: false,
+            ts: Wall(ts),
+            approved_at: None,
+        }
+    }
+
+    #[test]
+    fn a_clear_token_is_accepted_and_replaced_by_its_hash_at_once() {
+        let paired = r#"{"n1":{"nodeId":"n1","token":"3160a8b430614b5998133be6a1284cbf",
+            "displayName":"Kitchen","bins":["git"],"caps":null,"permissions":{"x":1},
+            "createdAtMs":5,"approvedAtMs":6}}"#;
+        let dir = with_files(paired, "{}");
+        let (_, book) = PairingStore::open(dir.path(), NOW).unwrap();
+        let node = &book.paired[&NodeId::new("n1").unwrap()];
+        assert!(node.accepts(&Token::presented("3160a8b430614b5998133be6a1284cbf").unwrap()));
+        let stored = text(&dir, "paired.json");
+        assert!(!stored.contains("3160a8b430614b5998133be6a1284cbf"), "{stored}");
+        assert!(stored.contains("tokenSha256") && stored.contains("\"bins\""), "{stored}");
+        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
+        assert_eq!(again, book);
+    }
+
+    #[test]
+    fn a_damaged_file_stops_the_start_and_is_left_alone() {
+        for damaged in ["", "{\"n1\": {", "[]", "null", "{\"n1\": 5}", "{\"\": {}}"] {
+            let dir = with_files(damaged, "{}");
+            let error = PairingStore::open(dir.path(), NOW).unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{damaged}: {error}");
+            assert!(error.to_string().contains("paired.json"));
+            assert_eq!(text(&dir, "paired.json"), damaged);
+        }
+        let dir = with_files("{}", "{\"r\":");
+        assert!(PairingStore::open(dir.path(), NOW).is_err());
+    }
+
+    #[test]
+    fn books_come_back_as_they_were_saved() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
+        let token = Token::from_bits(7);
+        let book = empty
+            .with_pairing(&request("n1", NOW.0 - 9), &token, NOW)
+            .with_request(RequestId("r2".into()), request("n2", NOW.0))
+            .with_request(RequestId("r3".into()), request("n3", NOW.0))
+            .with_approval(&RequestId("r3".into()), NOW);
+        store.save(&book).unwrap();
+        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
+        assert_eq!(again, book);
+        for name in ["paired.json", "pending.json"] {
+            let mode = fs::metadata(dir.path().join("nodes").join(name)).unwrap().permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn requests_that_expired_or_became_pairings_are_not_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
+        let old = NOW.0 - limits::PAIRING_TTL.as_millis() as u64 - 1;
+        let paired = empty.with_pairing(&request("n1", NOW.0 - 9), &Token::from_bits(7), NOW);
+        let book = paired
+            .with_request(RequestId("cut".into()), request("n1", NOW.0 - 9))
+            .with_request(RequestId("old".into()), request("n2", old))
+            .with_request(RequestId("new".into()), request("n3", NOW.0 - 9));
+        store.save(&book).unwrap();
+        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
+        let left: Vec<&str> = again.pending.keys().map(|id| &*id.0).collect();
+        assert_eq!(left, ["new"]);
+    }
+
+    #[test]
+    fn a_failed_save_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
+        let before = empty.with_request(RequestId("r1".into()), request("n1", NOW.0));
+        store.save(&before).unwrap();
+        // A directory where the temporary file has to be: as good as a full disk.
+        fs::create_dir(dir.path().join("nodes/pending.json.tmp")).unwrap();
+        let after = before.with_pairing(&request("n1", NOW.0), &Token::from_bits(1), NOW);
+        assert!(store.save(&after).is_err());
+        fs::remove_dir(dir.path().join("nodes/pending.json.tmp")).unwrap();
+        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
+        assert_eq!(again, before);
+        store.save(&after).unwrap();
+        assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1, after);
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_changed_is_moved_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
+        let one = empty.with_request(RequestId("r1".into()), request("n1", NOW.0));
+        store.save(&one).unwrap();
+        fs::write(dir.path().join("nodes/pending.json"), "by hand").unwrap();
+        store.save(&one.with_request(RequestId("r2".into()), request("n2", NOW.0))).unwrap();
+        assert_eq!(text(&dir, "pending.json.changed-by-somebody-else"), "by hand");
+        assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1.pending.len(), 2);
+    }
 }

@@ -104,6 +104,20 @@ impl NodeProfile {
         "permissions",
     ];
 
+    /// The fields of a profile and `own` ones, for reading both from one object. `ALL` is ten
+    /// more than `OWN`.
+    pub const fn fields_and<const OWN: usize, const ALL: usize>(
+        own: [&'static str; OWN],
+    ) -> [&'static str; ALL] {
+        let mut all = [""; ALL];
+        let mut i = 0;
+        while i < ALL {
+            all[i] = if i < OWN { own[i] } else { Self::FIELDS[i - OWN] };
+            i += 1;
+        }
+        all
+    }
+
     /// Takes what is well formed; the rest counts as absent.
     pub fn read(fields: &Fields<'_>) -> Self {
         Self {

@@ -22,7 +22,7 @@ pub enum BadFrame {
     Tls,
 }
 
-const FIELDS: &[&str] = &[
+const FIELDS: [&str; 22] = NodeProfile::fields_and([
     "type",
     "id",
     "nodeId",
@@ -35,17 +35,7 @@ const FIELDS: &[&str] = &[
     "payloadJSON",
     "ok",
     "error",
-    "displayName",
-    "platform",
-    "version",
-    "coreVersion",
-    "uiVersion",
-    "deviceFamily",
-    "modelIdentifier",
-    "caps",
-    "commands",
-    "permissions",
-];
+]);
 
 /// Decodes one line without its line feed. `None` for a blank line.
 ///
@@ -57,7 +47,7 @@ pub fn decode(line: &[u8]) -> Option<Result<NodeFrame, BadFrame>> {
         return None;
     }
     let text = json::mend_surrogates(&text);
-    Some(match Fields::read(&text, FIELDS) {
+    Some(match Fields::read(&text, &FIELDS) {
         Ok(fields) => Ok(frame(&fields)),
         Err(error) => Err(BadFrame::NotJson(error.to_string())),
     })

@@ -1,0 +1,256 @@
+//! What waits to be written to one connection. Grows as needed, up to a limit; whoever puts
+//! something in never waits.
+
+use crate::link::Waker;
+use crate::protocol::operator::OperatorFrame;
+use crate::protocol::{limits, wire, GatewayFrame};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// A frame that can be written.
+pub trait Outgoing: Send + 'static {
+    /// About how many bytes it takes.
+    fn weight(&self) -> usize;
+    /// Whether it settles something the other side asked.
+    fn is_answer(&self) -> bool;
+    /// Whether the connection may only be read on after this has been sent.
+    fn is_verdict(&self) -> bool;
+    /// Whether it may be dropped under pressure.
+    fn is_superseded_later(&self) -> bool;
+    /// Appends the line.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+impl Outgoing for GatewayFrame {
+    fn weight(&self) -> usize {
+        self.weight()
+    }
+
+    fn is_answer(&self) -> bool {
+        self.is_answer()
+    }
+
+    fn is_verdict(&self) -> bool {
+        matches!(self, Self::HelloOk { .. } | Self::Error(_))
+    }
+
+    fn is_superseded_later(&self) -> bool {
+        self.is_superseded_later()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        wire::encode(self, out);
+    }
+}
+
+impl Outgoing for OperatorFrame {
+    fn weight(&self) -> usize {
+        self.weight()
+    }
+
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Reply { .. })
+    }
+
+    fn is_verdict(&self) -> bool {
+        false
+    }
+
+    fn is_superseded_later(&self) -> bool {
+        false
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        wire::append_line(self, out);
+    }
+}
+
+/// The other side does not take what is sent to it; the connection is being closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooSlow;
+
+/// The queue, its limit, and the waker of the thread that empties it.
+#[derive(Debug)]
+pub struct Outbox<T> {
+    queue: Mutex<Queue<T>>,
+    waker: Waker,
+    line_limit: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    frames: VecDeque<T>,
+    bytes: usize,
+    answer_bytes: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Send what is left, then close.
+    Finishing,
+    /// Close at once.
+    Broken,
+}
+
+impl<T: Outgoing> Outbox<T> {
+    /// An empty outbox of a connection whose lines may be `line_limit` bytes long.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn new(line_limit: usize) -> io::Result<Self> {
+        let queue =
+            Queue { frames: VecDeque::new(), bytes: 0, answer_bytes: 0, state: State::Open };
+        Ok(Self {
+            queue: Mutex::new(queue),
+            waker: Waker::new()?,
+            line_limit: AtomicUsize::new(line_limit),
+        })
+    }
+
+    /// Leaves a frame for the connection. What comes after the end is dropped.
+    ///
+    /// # Errors
+    /// Too much is waiting already; the connection ends.
+    pub fn push(&self, frame: T) -> Result<(), TooSlow> {
+        let mut queue = self.lock();
+        if queue.state != State::Open {
+            return Ok(());
+        }
+        let weight = frame.weight();
+        if frame.is_superseded_later() && queue.bytes + weight > limits::OUTBOX_PRESSURE_BYTES {
+            return Ok(());
+        }
+        let over = queue.bytes + weight > limits::OUTBOX_BYTES && !queue.frames.is_empty();
+        if over || queue.frames.len() >= limits::OUTBOX_FRAMES {
+            queue.state = State::Broken;
+            drop(queue);
+            self.waker.wake();
+            return Err(TooSlow);
+        }
+        queue.bytes += weight;
+        if frame.is_answer() {
+            queue.answer_bytes += weight;
+        }
+        queue.frames.push_back(frame);
+        drop(queue);
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Nothing more will come: the connection closes once everything is sent.
+    pub fn finish(&self) {
+        let mut queue = self.lock();
+        if queue.state == State::Open {
+            queue.state = State::Finishing;
+        }
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Changes how long a line from the other side may be.
+    pub fn set_line_limit(&self, bytes: usize) {
+        self.line_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// How long a line from the other side may be.
+    pub fn line_limit(&self) -> usize {
+        self.line_limit.load(Ordering::Relaxed)
+    }
+
+    /// The waker of the thread that empties this.
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    pub(super) fn pop(&self) -> Option<T> {
+        let mut queue = self.lock();
+        let frame = queue.frames.pop_front()?;
+        let weight = frame.weight();
+        queue.bytes -= weight;
+        if frame.is_answer() {
+            queue.answer_bytes -= weight;
+        }
+        if queue.frames.is_empty() {
+            // A crowd of events must not leave its high-water mark with every idle node.
+            queue.frames.shrink_to(8);
+        }
+        Some(frame)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().frames.is_empty()
+    }
+
+    pub(super) fn answer_bytes(&self) -> usize {
+        self.lock().answer_bytes
+    }
+
+    pub(super) fn is_finishing(&self) -> bool {
+        self.lock().state == State::Finishing
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.lock().state == State::Broken
+    }
+
+    /// A thread that panics with the lock held leaves the queue in a usable state.
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
+        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: &str, bytes: usize) -> GatewayFrame {
+        GatewayFrame::Event { event: name.into(), payload: Some("x".repeat(bytes).into()) }
+    }
+
+    #[test]
+    fn whoever_takes_nothing_is_cut_off_at_the_limit() {
+        let outbox = Outbox::new(0).unwrap();
+        let half = limits::OUTBOX_BYTES / 2;
+        assert_eq!(outbox.push(event("voicewake.changed", half)), Ok(()));
+        assert_eq!(outbox.push(event("voicewake.changed", half)), Err(TooSlow));
+        assert!(outbox.is_broken());
+        let outbox = Outbox::new(0).unwrap();
+        for _ in 0..limits::OUTBOX_FRAMES {
+            outbox.push(event("voicewake.changed", 1)).unwrap();
+        }
+        assert_eq!(outbox.push(event("voicewake.changed", 1)), Err(TooSlow));
+    }
+
+    #[test]
+    fn one_frame_may_be_larger_than_the_limit() {
+        let outbox = Outbox::new(0).unwrap();
+        assert_eq!(outbox.push(event("x", limits::OUTBOX_BYTES * 2)), Ok(()));
+    }
+
+    #[test]
+    fn under_pressure_only_what_is_superseded_is_dropped() {
+        let outbox = Outbox::new(0).unwrap();
+        outbox.push(event("voicewake.changed", limits::OUTBOX_PRESSURE_BYTES)).unwrap();
+        outbox.push(event("tick", 1)).unwrap();
+        outbox.push(event("chat", 1)).unwrap();
+        outbox.pop().unwrap();
+        assert_eq!(outbox.pop(), Some(event("chat", 1)));
+        assert!(outbox.is_empty());
+        outbox.push(event("tick", 1)).unwrap();
+        assert_eq!(outbox.pop(), Some(event("tick", 1)));
+    }
+
+    #[test]
+    fn nothing_is_taken_after_the_end() {
+        let outbox = Outbox::new(0).unwrap();
+        outbox.push(event("chat", 1)).unwrap();
+        outbox.finish();
+        outbox.push(event("chat", 2)).unwrap();
+        assert_eq!(outbox.pop(), Some(event("chat", 1)));
+        assert_eq!((outbox.pop(), outbox.is_finishing()), (None, true));
+    }
+}

@@ -1,0 +1,136 @@
+//! Accepts nodes: one thread for each address, one thread for each connection.
+
+use crate::link::{accept_until, Gate, Inbox, Waker};
+use crate::log_limit::LogLimit;
+use crate::protocol::limits;
+use crate::router::ConnId;
+use crate::transport::bind::Endpoint;
+use crate::transport::session::Session;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// Connections that may wait to be accepted. The usual 128 cost clients a second of silence in a
+/// burst.
+const BACKLOG: i32 = 1024;
+
+/// When the system begins to probe a silent connection (protocol section 1.3).
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// A bound address whose connections are not accepted yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// What every accept thread needs.
+#[derive(Clone, Debug)]
+pub struct Reception {
+    /// Where inputs go.
+    pub inbox: Inbox,
+    /// Who may come in.
+    pub gate: Arc<Gate>,
+    /// Ends the accept threads.
+    pub stop: Arc<Waker>,
+    /// For what strangers make the log say.
+    pub log_limit: Arc<LogLimit>,
+    /// The last connection's number; shared, so that numbers are never used twice.
+    pub last: Arc<AtomicU64>,
+}
+
+impl Listener {
+    /// Binds the endpoints. If the first one's port is 0, the others take the port it got.
+    ///
+    /// # Errors
+    /// The address and the reason, if a required one cannot be bound.
+    pub fn bind_all(endpoints: &[Endpoint]) -> Result<Vec<Self>, (SocketAddr, io::Error)> {
+        let mut listeners: Vec<Self> = Vec::new();
+        for endpoint in endpoints {
+            let mut address = endpoint.address;
+            if let (0, Some(first)) = (address.port(), listeners.first()) {
+                address.set_port(first.address.port());
+            }
+            match bind(address) {
+                Ok(socket) => {
+                    let address = socket.local_addr().map_err(|e| (address, e))?;
+                    listeners.push(Self { socket, address });
+                }
+                Err(error) if endpoint.required => return Err((address, error)),
+                Err(error) => log::debug!("not listening on {address}: {error}"),
+            }
+        }
+        Ok(listeners)
+    }
+
+    /// The address, with the port it got.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts the thread that accepts connections.
+    ///
+    /// # Errors
+    /// No thread left.
+    pub fn start(self, number: usize, reception: Reception) -> io::Result<JoinHandle<()>> {
+        Builder::new().name(format!("accept-{number}")).stack_size(limits::STACK).spawn(move || {
+            let (stop, log_limit) = (reception.stop.clone(), reception.log_limit.clone());
+            accept_until(&stop, &self.socket, &log_limit, || {
+                let (stream, peer) = self.socket.accept()?;
+                reception.admit(stream, peer)
+            });
+        })
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // IPv4 has a listener of its own.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+impl Reception {
+    /// Starts the newcomer's thread. Whatever fails concerns this one only, unless the system is
+    /// out of something, which is worth a pause.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+        let peer = peer.ip().to_canonical();
+        if prepare(&stream).is_err() {
+            return Ok(());
+        }
+        let conn = ConnId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
+        let stream = Arc::new(stream);
+        let Some(ticket) = self.gate.enter(conn.0, peer, &stream) else {
+            if let Some(more) = self.log_limit.admit("full") {
+                log::warn!("refused a connection, all places are taken ip={peer}{more}");
+            }
+            return Ok(());
+        };
+        let session = Session {
+            conn,
+            peer,
+            stream,
+            ticket,
+            gate: self.gate.clone(),
+            inbox: self.inbox.clone(),
+        };
+        let thread = Builder::new().name(format!("node-{conn}")).stack_size(limits::STACK);
+        thread.spawn(move || session.run()).map(drop)
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+}

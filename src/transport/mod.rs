@@ -1,0 +1,9 @@
+//! Nodes' connections: addresses, listeners, one thread for each connection.
+//!
+//! Floor 2. Turns bytes into frames and back; decides nothing.
+
+pub mod bind;
+mod listener;
+mod session;
+
+pub use listener::{Listener, Reception};

@@ -1,0 +1,181 @@
+//! Thread `node-N`: everything one connection does, from its first byte to its last.
+//!
+//! Reads lines, decodes them, posts them; what the router sends is encoded and written by the
+//! same thread while it waits for the next line. Ends when the socket does, or when the router
+//! has closed the outbox.
+
+use crate::link::{read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Line, Outbox, Ticket};
+use crate::protocol::{limits, wire, BadFrame, GatewayFrame, NodeFrame};
+use crate::router::{ConnId, Input};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The first byte of a TLS handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// A connection that has been accepted.
+pub(super) struct Session {
+    pub(super) conn: ConnId,
+    pub(super) peer: IpAddr,
+    pub(super) stream: Arc<TcpStream>,
+    /// Its place, given back when the thread ends.
+    pub(super) ticket: Ticket,
+    pub(super) gate: Arc<Gate>,
+    pub(super) inbox: Inbox,
+}
+
+/// The socket, shared with the gate, which may shut it down.
+struct Socket(Arc<TcpStream>);
+
+type Lines = BufReader<Duplex<Socket, GatewayFrame>>;
+
+/// Tells the router when the thread ends, however it ends.
+struct Goodbye<'a> {
+    inbox: &'a Inbox,
+    conn: ConnId,
+}
+
+impl Session {
+    pub(super) fn run(self) {
+        match self.serve() {
+            Ok(ending) => log::debug!("connection ended conn={} how={ending:?}", self.conn),
+            Err(error) => log::debug!("connection ended conn={} how={error}", self.conn),
+        }
+        drop(self.ticket);
+    }
+
+    fn serve(&self) -> io::Result<Option<Ending>> {
+        let outbox = Arc::new(Outbox::new(limits::LINE_STRANGER)?);
+        let door = Door::Node { outbox: outbox.clone(), gate: self.gate.clone() };
+        let hello = Input::Connected { conn: self.conn, peer: self.peer };
+        if self.inbox.introduce(hello, door).is_err() {
+            return Ok(None);
+        }
+        let _goodbye = Goodbye { inbox: &self.inbox, conn: self.conn };
+        let duplex = Duplex::new(Socket(self.stream.clone()), outbox.clone(), limits::UNANSWERED);
+        let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
+        let bad = match lines.fill_buf()?.first() {
+            Some(&TLS_HANDSHAKE) => Some(BadFrame::Tls),
+            _ => self.read_frames(&mut lines, &outbox)?,
+        };
+        if let Some(bad) = bad {
+            // The router answers and closes; nothing that follows is read.
+            lines.get_mut().stop_reading();
+            if self.inbox.post(Input::BadFrame { conn: self.conn, bad }).is_ok() {
+                // What the buffer holds already is the rest of the bad input.
+                let buffered = lines.buffer().len();
+                lines.consume(buffered);
+                lines.fill_buf()?;
+            }
+        }
+        let ending = lines.get_ref().ending();
+        if ending == Some(Ending::OurEnd) {
+            linger(&self.stream);
+        }
+        Ok(ending)
+    }
+
+    /// The line loop. Returns what broke it, or nothing if the connection ended.
+    fn read_frames(
+        &self,
+        lines: &mut Lines,
+        outbox: &Outbox<GatewayFrame>,
+    ) -> io::Result<Option<BadFrame>> {
+        let mut line = Vec::new();
+        let mut heard = Instant::now();
+        loop {
+            let progress = || {
+                if heard.elapsed() >= limits::HEARD_EVERY {
+                    heard = Instant::now();
+                    // If the router is gone, the next frame will notice.
+                    let _ = self.inbox.post(Input::Heard { conn: self.conn });
+                }
+            };
+            match read_line(lines, &mut line, || outbox.line_limit(), progress)? {
+                Line::Complete => {}
+                Line::End => return Ok(None),
+                Line::TooLong(limit) => return Ok(Some(BadFrame::TooLong(limit))),
+            }
+            match wire::decode(&line) {
+                None => {}
+                Some(Err(bad)) => return Ok(Some(bad)),
+                Some(Ok(frame)) => {
+                    if self.post(lines.get_mut(), frame).is_err() {
+                        return Ok(None);
+                    }
+                }
+            }
+            line.clear();
+            line.shrink_to(limits::LINE_BUFFER_KEPT);
+        }
+    }
+
+    fn post(
+        &self,
+        duplex: &mut Duplex<Socket, GatewayFrame>,
+        frame: NodeFrame,
+    ) -> Result<(), Closed> {
+        match &frame {
+            NodeFrame::Hello(_) => {
+                duplex.owe();
+                duplex.await_verdict();
+            }
+            NodeFrame::Req { .. } | NodeFrame::Ping { .. } => duplex.owe(),
+            _ => {}
+        }
+        self.inbox.post(Input::Frame { conn: self.conn, frame })
+    }
+}
+
+/// Closing a socket with unread input destroys what was sent last. So the other side is told
+/// that nothing more comes, and what it still sends is thrown away for a moment.
+fn linger(mut stream: &TcpStream) {
+    let deadline = Instant::now() + limits::LINGER;
+    let mut left = limits::LINGER_BYTES;
+    let mut sink = [0; 4096];
+    if stream.shutdown(Shutdown::Write).is_err() || stream.set_nonblocking(false).is_err() {
+        return;
+    }
+    while left > 0 {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        if patience < Duration::from_millis(1) || stream.set_read_timeout(Some(patience)).is_err() {
+            return;
+        }
+        match stream.read(&mut sink) {
+            Ok(0) | Err(_) => return,
+            Ok(bytes) => left = left.saturating_sub(bytes),
+        }
+    }
+}
+
+impl Drop for Goodbye<'_> {
+    fn drop(&mut self) {
+        // If the router is gone, it does not need to know.
+        let _ = self.inbox.post(Input::Disconnected { conn: self.conn });
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
