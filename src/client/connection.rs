@@ -77,7 +77,9 @@ pub fn connect(
     options: ConnectOptions,
     stop: &Stop,
 ) -> Result<Connection, Error> {
-    let fail = |source| Error::Connect { address: format!("{host}:{port}"), source };
+    let address =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let fail = |source| Error::Connect { address: address.clone(), source };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs().map_err(fail)? {
         match connect_to(address, &options, stop) {
@@ -301,10 +303,12 @@ impl fmt::Debug for Writer {
 fn redacted(line: &str) -> Cow<'_, str> {
     const WANTED: &[&str] = &["token"];
     match Fields::read(line, WANTED) {
-        Ok(fields) => match fields.json("token").filter(|raw| *raw != "null") {
-            Some(raw) => Cow::Owned(line.replace(raw, "\"…\"")),
-            None => Cow::Borrowed(line),
-        },
+        Ok(fields) => {
+            match fields.json("token").filter(|raw| raw.len() > 2 && raw.starts_with('"')) {
+                Some(raw) => Cow::Owned(line.replace(raw, "\"…\"")),
+                None => Cow::Borrowed(line),
+            }
+        }
         Err(_) if line.to_ascii_lowercase().contains("token") => {
             Cow::Owned(format!("({} bytes that are not JSON)", line.len()))
         }

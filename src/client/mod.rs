@@ -24,6 +24,8 @@
 //! }
 //! # }
 //! ```
+// That list is for the floors without clock and files.
+#![allow(clippy::disallowed_methods)]
 
 mod backoff;
 mod connection;
@@ -46,3 +48,5 @@ pub use frame::{IncomingFrame, OutgoingFrame, Refusal};
 pub use identity::{random_bits, IdentityFile};
 pub use session::{join, Admission, Keepalive, Progress, Session};
 pub use stop::Stop;
+
+pub(crate) use stop::poll_until;
