@@ -1,0 +1,340 @@
+//! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes with
+//! programs, makes requests; also the way to try a bridge by hand.
+// That list is for the floors without clock and files.
+#![allow(clippy::disallowed_methods)]
+
+mod program;
+mod programs;
+mod screen;
+#[cfg(test)]
+mod tests;
+
+use crate::client::{self, Backoff, ConnectOptions, IdentityFile, IncomingFrame, OutgoingFrame};
+use crate::client::{Progress, Refusal, Session, Stop};
+use crate::protocol::{json, NodeProfile};
+use programs::Programs;
+use screen::Screen;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a handler program may run, unless the person says otherwise.
+pub const INVOKE_TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the answer to a request is waited for: longer than the gateway takes to give up.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How long to wait for frames when there is nothing else to wait for.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// What the person asked for.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// The gateway's host.
+    pub host: String,
+    /// The gateway's port.
+    pub port: u16,
+    /// The id for a new identity; an existing one must match.
+    pub node_id: Option<String>,
+    /// The name operators see; else the one in the identity file, else the host's name.
+    pub display_name: Option<String>,
+    /// The identity file; see [`default_token_file`].
+    pub token_file: PathBuf,
+    /// Commands (`lamp.on`, or `lamp.*` for all that begin with `lamp.`) and their programs: a
+    /// path, or a name to be found in `PATH`; no shell is involved.
+    pub handles: Vec<(String, OsString)>,
+    /// How long such a program may run.
+    pub invoke_time_limit: Duration,
+    /// A method to call after being admitted, and its parameters as JSON text.
+    pub request: Option<(String, Option<String>)>,
+    /// Session keys to subscribe to. With any, all events are printed.
+    pub subscribe: Vec<String>,
+    /// Leave after being admitted, or after the request was answered; never reconnect.
+    pub once: bool,
+    /// Show every line.
+    pub trace: bool,
+}
+
+/// `node.json` in the state directory; `None` without a home.
+pub fn default_token_file() -> Option<PathBuf> {
+    token_file_in(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))
+}
+
+fn token_file_in(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
+    let state = state.and_then(absolute);
+    let state = state.or_else(|| Some(home.and_then(absolute)?.join(".local/state")))?;
+    Some(state.join("openclaw-bridge/node.json"))
+}
+
+/// Lets SIGINT and SIGTERM make the request; the second one ends the process at once.
+///
+/// # Errors
+/// The handlers could not be installed.
+pub fn stop_on_signals(stop: &Stop) -> io::Result<()> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, so that the first signal finds the flag down.
+        flag::register_conditional_default(signal, asked.clone())?;
+        flag::register(signal, asked.clone())?;
+        low_level::pipe::register(signal, stop.trigger()?)?;
+    }
+    Ok(())
+}
+
+/// Why the command failed.
+#[derive(Debug)]
+pub enum NodeError {
+    /// Nothing listens at this address.
+    NotListening(String),
+    /// The node could not go on.
+    Node(client::Error),
+    /// The gateway refused the request.
+    Refused(Refusal),
+    /// The answer to the request did not come, and it is unknown whether it was carried out.
+    Unanswered(String),
+    /// The parameters of the request are not JSON.
+    BadParams,
+    /// The result could not be printed.
+    Output(io::Error),
+}
+
+impl NodeError {
+    /// The exit code for it.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotListening(_) => 69,
+            Self::BadParams => 2,
+            Self::Node(_) | Self::Refused(_) | Self::Unanswered(_) | Self::Output(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotListening(address) => write!(
+                f,
+                "nothing listens at {address}; start the bridge there with `openclaw-bridge serve`"
+            ),
+            Self::Node(error) => f.write_str(&screen::safe(&error.to_string())),
+            Self::Refused(refusal) => f.write_str(&screen::safe(&refusal.to_string())),
+            Self::Unanswered(method) => {
+                write!(f, "no answer to {method} came; whether it was carried out is not known")
+            }
+            Self::BadParams => f.write_str("the parameters of the request are not JSON"),
+            Self::Output(_) => f.write_str("could not print the result"),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Node(error) => error.source(),
+            Self::Output(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<client::Error> for NodeError {
+    fn from(error: client::Error) -> Self {
+        match &error {
+            client::Error::Connect { address, .. } if error.is_not_listening() => {
+                Self::NotListening(address.clone())
+            }
+            _ => Self::Node(error),
+        }
+    }
+}
+
+/// Is the node until `stop` is requested or, with `once`, until the work is done.
+///
+/// # Errors
+/// What a new connection would not mend; with `once`, whatever goes wrong.
+pub fn run(
+    options: NodeOptions,
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    stop: &Stop,
+) -> Result<(), NodeError> {
+    let mut node = Node::new(options, Screen::new(out, err))?;
+    let end = node.live(stop);
+    node.programs.stop();
+    match end {
+        Err(NodeError::Node(client::Error::Stopped)) => Ok(()),
+        // Whoever read the result has read enough.
+        Err(NodeError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        end => end,
+    }
+}
+
+struct Node {
+    options: NodeOptions,
+    identity: IdentityFile,
+    profile: NodeProfile,
+    programs: Programs,
+    screen: Screen,
+    backoff: Backoff,
+}
+
+impl Node {
+    fn new(mut options: NodeOptions, screen: Screen) -> Result<Self, NodeError> {
+        if let Some((_, Some(params))) = &mut options.request {
+            *params = json::one_line(params).ok_or(NodeError::BadParams)?.into_owned();
+        }
+        let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
+        if let Some((host, port)) = identity.gateway() {
+            if (host, port) != (&options.host, options.port) && identity.token().is_some() {
+                log::info!("token was given by another address gateway={host:?} port={port}");
+            }
+        }
+        let cancel = Stop::new().map_err(|_| client::Error::System("descriptors"))?;
+        let handles = options.handles.clone();
+        let programs = Programs::new(handles, options.invoke_time_limit, cancel);
+        let name = options.display_name.as_deref().or_else(|| identity.display_name());
+        let profile = profile(name, programs.commands());
+        Ok(Self { options, identity, profile, programs, screen, backoff: Backoff::default() })
+    }
+
+    /// Connects again and again.
+    fn live(&mut self, stop: &Stop) -> Result<(), NodeError> {
+        loop {
+            let error = match self.connect_and_serve(stop) {
+                Err(NodeError::Node(error)) if error.is_passing() => NodeError::Node(error),
+                Err(error @ NodeError::NotListening(_)) => error,
+                end => return end,
+            };
+            if self.options.once {
+                return Err(error);
+            }
+            let delay = self.backoff.next_delay(chance());
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            let cause = cause.unwrap_or_default();
+            let seconds = delay.as_secs_f32();
+            self.screen.say(format_args!("{error}{cause}; trying again in {seconds:.1} s"));
+            if stop.wait(delay) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One connection, from its beginning to its end.
+    fn connect_and_serve(&mut self, stop: &Stop) -> Result<(), NodeError> {
+        let trace = self.options.trace.then(|| self.screen.trace());
+        let connect_options = ConnectOptions { trace, ..ConnectOptions::default() };
+        let (host, port) = (&self.options.host, self.options.port);
+        let connection = client::connect(host, port, connect_options, stop)?;
+        let file = self.options.token_file.display();
+        let Self { identity, profile, screen, .. } = self;
+        let session =
+            client::join(connection, identity, profile, &mut |progress| match progress {
+                Progress::AskedForPairing(node_id) => screen.say(format_args!(
+                    "waiting to be approved; on the gateway's machine run \
+                 `openclaw-bridge nodes approve {node_id}`"
+                )),
+                Progress::Paired => screen.say(format_args!("approved; the token is in {file}")),
+            })?;
+        let admitted = Instant::now();
+        let end = self.serve(session);
+        self.backoff.admitted_for(admitted.elapsed());
+        end
+    }
+
+    /// An admitted connection: subscriptions, the request, then whatever the gateway wants.
+    fn serve(&mut self, mut session: Session) -> Result<(), NodeError> {
+        self.screen.say(format_args!("connected to {}", session.admission().server_name));
+        for key in &self.options.subscribe {
+            let payload = serde_json::json!({ "sessionKey": key }).to_string();
+            let event = OutgoingFrame::Event { event: "chat.subscribe", payload: Some(&payload) };
+            session.writer().send(&event)?;
+        }
+        // Once only: after a loss it is not known whether the gateway has carried it out.
+        if let Some((method, params)) = self.options.request.take() {
+            let result = self.ask(&mut session, &method, params.as_deref());
+            let result = result.map_err(|error| match error {
+                NodeError::Node(error) if error.is_passing() => {
+                    log::warn!("request lost method={method:?} reason={error}");
+                    NodeError::Unanswered(screen::safe(&method))
+                }
+                error => error,
+            })?;
+            self.screen.print_json(&result).map_err(NodeError::Output)?;
+        }
+        while !self.options.once {
+            if let Some(frame) = session.next(Instant::now() + IDLE)? {
+                self.take(frame, &session)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a request and serves until its answer is there.
+    fn ask(
+        &mut self,
+        session: &mut Session,
+        method: &str,
+        params: Option<&str>,
+    ) -> Result<String, NodeError> {
+        let request = session.request(method, params)?;
+        let deadline = Instant::now() + REQUEST_DEADLINE;
+        loop {
+            match session.next(deadline)? {
+                Some(IncomingFrame::Res { id, result }) if id == request => {
+                    let payload = result.map_err(NodeError::Refused)?;
+                    return Ok(payload.as_deref().unwrap_or("null").to_owned());
+                }
+                Some(frame) => self.take(frame, session)?,
+                None => {
+                    let after = REQUEST_DEADLINE;
+                    return Err(client::Error::NoAnswer { to: "the request", after }.into());
+                }
+            }
+        }
+    }
+
+    /// A frame that is not the answer to a request.
+    fn take(&mut self, frame: IncomingFrame, session: &Session) -> Result<(), NodeError> {
+        match frame {
+            IncomingFrame::Invoke { id, command, params } => {
+                self.programs.answer(id, command, params, session.writer())?;
+            }
+            IncomingFrame::Event { event, payload } if !self.options.subscribe.is_empty() => {
+                let line = screen::event_line(&event, payload.as_deref());
+                self.screen.print_json(&line).map_err(NodeError::Output)?;
+            }
+            // News nobody asked for, a late answer, a frame of a newer gateway.
+            _ => log::debug!("frame ignored"),
+        }
+        Ok(())
+    }
+}
+
+/// What this node says about itself.
+fn profile(name: Option<&str>, commands: Vec<String>) -> NodeProfile {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy().into_owned();
+    NodeProfile {
+        display_name: Some(name.unwrap_or(&host).to_owned()),
+        platform: Some(env::consts::OS.to_owned()),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        device_family: Some(env::consts::OS.to_owned()),
+        model_identifier: Some(host),
+        caps: Some(Vec::new()),
+        commands: Some(commands),
+        ..NodeProfile::default()
+    }
+}
+
+/// Spreads reconnects; without random numbers they are merely less spread.
+fn chance() -> u32 {
+    client::random_bits().map_or(0, |bits| (bits & u128::from(u32::MAX)) as u32)
+}

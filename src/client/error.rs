@@ -1,0 +1,104 @@
+//! What can go wrong for a node, in words for the person who started it.
+
+use crate::client::frame::Refusal;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a node could not go on. Never contains its token.
+#[derive(Debug)]
+pub enum Error {
+    /// The identity file is not what it should be; it was left as it is.
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and the way out.
+        problem: String,
+    },
+    /// The identity file could not be read or written.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was tried: `read` or `write`.
+        verb: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The gateway could not be reached.
+    Connect {
+        /// Host and port as they were given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The connection broke.
+    Broken(io::Error),
+    /// The gateway closed the connection.
+    Closed,
+    /// A line of more than this many bytes, from the gateway or for it.
+    LineTooLong(usize),
+    /// The gateway did not answer in time.
+    NoAnswer {
+        /// What had been asked: `hello`, `pair-request`, …
+        to: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The gateway refused, with its words.
+    Refused(Refusal),
+    /// What answers there does not speak the protocol.
+    NotAGateway(&'static str),
+    /// The caller asked to stop.
+    Stopped,
+    /// The system has no random numbers or descriptors left.
+    System(&'static str),
+}
+
+impl Error {
+    /// Whether nothing listens at the gateway's address.
+    pub fn is_not_listening(&self) -> bool {
+        matches!(self, Self::Connect { source, .. }
+            if source.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether another attempt may go better without anybody doing something here.
+    pub fn is_passing(&self) -> bool {
+        !matches!(self, Self::Identity { .. } | Self::File { .. } | Self::Stopped)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity { path, problem } => {
+                write!(f, "the identity file `{}` {problem}", path.display())
+            }
+            Self::File { path, verb, .. } => write!(f, "could not {verb} `{}`", path.display()),
+            Self::Connect { address, .. } => write!(f, "could not connect to {address}"),
+            Self::Broken(_) => f.write_str("the connection to the gateway broke"),
+            Self::Closed => f.write_str("the gateway closed the connection"),
+            Self::LineTooLong(bytes) => write!(f, "a line is longer than {bytes} bytes"),
+            Self::NoAnswer { to, after } => {
+                write!(f, "the gateway did not answer {to} within {} s", after.as_secs())
+            }
+            Self::Refused(refusal) => write!(f, "the gateway refused: {refusal}"),
+            Self::NotAGateway(why) => {
+                write!(f, "what answers there is not a plain bridge port: {why}")
+            }
+            Self::Stopped => f.write_str("stopped"),
+            Self::System(what) => write!(f, "the system has no more {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } | Self::Connect { source, .. } | Self::Broken(source) => {
+                Some(source)
+            }
+            _ => None,
+        }
+    }
+}

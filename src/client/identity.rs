@@ -1,0 +1,312 @@
+//! Who this node is, kept in a file: its id, and the token it was given.
+//!
+//! The shape is that of the old node host's `node.json`; keys that are not ours stay. A damaged
+//! file is never overwritten: it may hold the only copy of a token.
+
+use crate::client::error::Error;
+use crate::protocol::{NodeId, Token};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::{Map, Value};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Bytes in an identity file. A real one has a few hundred.
+const FILE_BYTES: u64 = 64 * 1024;
+
+/// The only version there has been.
+const VERSION: u64 = 1;
+
+/// A node's identity and the file it lives in.
+#[derive(Clone)]
+pub struct IdentityFile {
+    path: PathBuf,
+    /// Everything in the file, known or not.
+    content: Map<String, Value>,
+    node_id: NodeId,
+    token: Option<Token>,
+}
+
+impl IdentityFile {
+    /// Reads the file, or makes it with a fresh id (or `wanted`). The id is on disk when this
+    /// returns, so that a node never introduces itself twice under different names.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] if the file is damaged or holds another id than `wanted`;
+    /// [`Error::File`] if it cannot be read or written.
+    pub fn open(path: &Path, wanted: Option<&str>) -> Result<Self, Error> {
+        let problem = |problem: String| Error::Identity { path: path.to_owned(), problem };
+        let wanted = match wanted {
+            Some(text) => {
+                Some(NodeId::new(text).map_err(|why| problem(format!("was not opened: {why}")))?)
+            }
+            None => None,
+        };
+        let mut content = match read(path)? {
+            Some(text) => parse(&text).map_err(problem)?,
+            None => Map::new(),
+        };
+        let token = match content.get("token") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Token::presented(text),
+            Some(_) => return Err(problem(way_out("has a token that is not a text"))),
+        };
+        let stored = match content.get("nodeId") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(
+                NodeId::new(text).map_err(|why| problem(way_out(&format!("is damaged: {why}"))))?,
+            ),
+            Some(_) => return Err(problem(way_out("has a nodeId that is not a text"))),
+        };
+        if let (None, Some(_)) = (&stored, &token) {
+            return Err(problem(way_out("has a token but no nodeId")));
+        }
+        if let Some(node_id) = stored {
+            if wanted.is_some_and(|wanted| wanted != node_id) {
+                return Err(problem(format!(
+                    "belongs to the node id {node_id:?}; use another file for another id"
+                )));
+            }
+            return Ok(Self { path: path.to_owned(), content, node_id, token });
+        }
+        let node_id = match wanted {
+            Some(node_id) => node_id,
+            None => fresh_node_id()?,
+        };
+        content.insert("version".into(), VERSION.into());
+        content.insert("nodeId".into(), node_id.as_str().into());
+        let identity = Self { path: path.to_owned(), content, node_id, token };
+        identity.save()?;
+        Ok(identity)
+    }
+
+    /// Who this node is.
+    pub fn node_id(&self) -> &NodeId {
+        &self.node_id
+    }
+
+    /// Its proof, if it has been paired.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// The name its owner wrote into the file.
+    pub fn display_name(&self) -> Option<&str> {
+        self.content.get("displayName").and_then(Value::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The gateway that gave the token, if it is known: host and port.
+    pub fn gateway(&self) -> Option<(&str, u16)> {
+        let gateway = self.content.get("gateway")?;
+        let port = u16::try_from(gateway.get("port")?.as_u64()?).ok()?;
+        Some((gateway.get("host")?.as_str()?, port))
+    }
+
+    /// Keeps a new token and who gave it. Both are on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::File`]; the identity is then as it was.
+    pub fn store_token(&mut self, token: Token, gateway: (&str, u16)) -> Result<(), Error> {
+        let mut changed = self.clone();
+        changed.content.insert("token".into(), token.reveal().into());
+        let (host, port) = gateway;
+        // Whole: what else the old node host kept there (its TLS pin) belongs to the old gateway.
+        changed.content.insert("gateway".into(), serde_json::json!({ "host": host, "port": port }));
+        changed.token = Some(token);
+        changed.save()?;
+        *self = changed;
+        Ok(())
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        let fail = |source| Error::File { path: self.path.clone(), verb: "write", source };
+        let mut bytes = serde_json::to_vec_pretty(&self.content).map_err(|e| fail(e.into()))?;
+        bytes.push(b'\n');
+        if let Some(directory) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+        }
+        write_atomically(&self.path, &bytes).map_err(fail)
+    }
+}
+
+/// The file's text; `None` if there is no file.
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    let fail = |source| Error::File { path: path.to_owned(), verb: "read", source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fail(error)),
+    };
+    let mode = file.metadata().map_err(fail)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        log::warn!(
+            "identity file is open to others, run `chmod 600 {path}` path={path} mode={mode:o}"
+        );
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > FILE_BYTES {
+        return Err(fail(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "too large to be an identity",
+        )));
+    }
+    // Damaged text fails as damaged JSON, with a way out.
+    Ok(Some(String::from_utf8(bytes).unwrap_or_default()))
+}
+
+/// The content of an undamaged file, or what is wrong with it.
+fn parse(text: &str) -> Result<Map<String, Value>, String> {
+    // The parser's own words could quote the file, and with it a token; its position cannot.
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        way_out(&format!("is damaged in line {}, column {}", error.line(), error.column()))
+    })?;
+    let Value::Object(content) = value else {
+        return Err(way_out("is damaged: not a JSON object"));
+    };
+    match content.get("version") {
+        None | Some(Value::Null) => Ok(content),
+        Some(version) if version.as_u64() == Some(VERSION) => Ok(content),
+        Some(_) => Err(way_out("has a version that this program does not know")),
+    }
+}
+
+fn way_out(problem: &str) -> String {
+    format!(
+        "{problem}; it was left as it is: repair it, or move it away to become a new node that has \
+         to be approved again"
+    )
+}
+
+/// A random UUID (version 4).
+fn fresh_node_id() -> Result<NodeId, Error> {
+    let bits = random_bits()?;
+    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let text = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    Ok(NodeId::new(&text).expect("a UUID is a short printable text"))
+}
+
+/// 128 bits from the system's random source.
+///
+/// # Errors
+/// [`Error::System`] if there is none.
+pub fn random_bits() -> Result<u128, Error> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::System("random numbers"))?;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// Replaces the file in one step: readers see the old or the new content, and the new one is on
+/// disk when this returns.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = directory.join(name);
+    let written = write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The error that matters is the first one.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    File::open(directory)?.sync_all()
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a crashed process of the same number left behind would keep its mode.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+impl std::fmt::Debug for IdentityFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentityFile")
+            .field("path", &self.path)
+            .field("node_id", &self.node_id)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_first_start_makes_an_identity_that_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/node.json");
+        let first = IdentityFile::open(&path, None).unwrap();
+        let id = first.node_id().as_str();
+        assert_eq!((id.len(), &id[14..15]), (36, "4"));
+        assert!("89ab".contains(&id[19..20]));
+        assert_eq!((mode(&path), mode(&dir.path().join("deep"))), (0o600, 0o700));
+        assert_eq!(IdentityFile::open(&path, Some(id)).unwrap().node_id(), first.node_id());
+        assert!(IdentityFile::open(&path, Some("other")).is_err());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no leftovers");
+    }
+
+    #[test]
+    fn a_token_is_kept_with_everything_else_in_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.json");
+        fs::write(&path, r#"{"version":1,"nodeId":"n1","displayName":"Attic","mine":[1]}"#)
+            .unwrap();
+        let mut identity = IdentityFile::open(&path, None).unwrap();
+        assert_eq!((identity.display_name(), identity.token()), (Some("Attic"), None));
+        let token = Token::from_bits(7);
+        identity.store_token(token.clone(), ("studio", 18790)).unwrap();
+        let again = IdentityFile::open(&path, None).unwrap();
+        assert_eq!((again.token(), again.gateway()), (Some(&token), Some(("studio", 18790))));
+        assert_eq!(again.content["mine"], serde_json::json!([1]));
+        assert_eq!(mode(&path), 0o600);
+        assert!(!format!("{again:?}").contains(token.reveal()));
+    }
+
+    #[test]
+    fn a_damaged_identity_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.json");
+        for damaged in [
+            "",
+            "{",
+            "[]",
+            "null",
+            r#"{"version":2,"nodeId":"n"}"#,
+            r#"{"nodeId":5}"#,
+            r#"{"nodeId":" "}"#,
+            r#"{"token":"t"}"#,
+            r#"{"nodeId":"n","token":5}"#,
+        ] {
+            fs::write(&path, damaged).unwrap();
+            let error = IdentityFile::open(&path, None).unwrap_err();
+            assert!(matches!(error, Error::Identity { .. }), "{damaged}");
+            assert!(error.to_string().contains("node.json"), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
+        }
+    }
+
+    #[test]
+    fn an_identity_that_cannot_be_written_is_an_error_and_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.json");
+        let mut identity = IdentityFile::open(&path, None).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(identity.store_token(Token::from_bits(1), ("h", 1)).is_err());
+        assert_eq!(identity.token(), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! From a fresh connection to an admitted one, and the keepalive after that (protocol section 2).
+
+use crate::client::connection::{Connection, LineReader, Received, Writer};
+use crate::client::error::Error;
+use crate::client::frame::{IncomingFrame, OutgoingFrame};
+use crate::client::identity::IdentityFile;
+use crate::protocol::{limits, NodeId, NodeProfile, Token};
+use std::time::{Duration, Instant};
+
+/// How long the gateway may take to answer `hello`, and to follow `pair-ok` with `hello-ok`.
+/// The old apps wait 6 to 10 s; a gateway that punishes guessing by delay may take longer.
+const HELLO_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long an approval is waited for: as long as the gateway keeps the request, and then some,
+/// so that it is the gateway who says that it expired.
+const APPROVAL_DEADLINE: Duration =
+    Duration::from_secs(limits::PAIRING_TTL.as_secs() + HELLO_DEADLINE.as_secs());
+
+/// What a person may want to know while a node joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The gateway's operator has to approve this node now.
+    AskedForPairing(NodeId),
+    /// The operator approved; the token is on disk.
+    Paired,
+}
+
+/// What the gateway told when it admitted the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The gateway's name.
+    pub server_name: String,
+    /// Where its canvas host is, if it has one.
+    pub canvas_host_url: Option<String>,
+    /// The session key for the main chat, if it has an opinion.
+    pub main_session_key: Option<String>,
+}
+
+/// When a quiet connection is tested, and when it is given up.
+#[derive(Clone, Copy, Debug)]
+pub struct Keepalive {
+    /// Silence after which the node asks whether the gateway is there.
+    pub ping_after: Duration,
+    /// Silence after which it is not.
+    pub lost_after: Duration,
+}
+
+impl Default for Keepalive {
+    /// Two pings may go unanswered; home routers forget a quiet connection after minutes.
+    fn default() -> Self {
+        Self { ping_after: Duration::from_secs(30), lost_after: Duration::from_secs(90) }
+    }
+}
+
+/// An admitted connection.
+#[derive(Debug)]
+pub struct Session {
+    admission: Admission,
+    reader: LineReader,
+    writer: Writer,
+    keepalive: Keepalive,
+    pinged: Option<Instant>,
+    last_id: u64,
+}
+
+/// Introduces the node; if it has no valid token, asks for a pairing on the same connection and
+/// waits for the operator. A new token is on disk before anything else happens.
+///
+/// The token is sent in `hello` and nowhere else. One that the gateway does not accept is kept
+/// until a new one replaces it: the wrong gateway may have answered.
+///
+/// # Errors
+/// [`Error::Refused`] with the gateway's words, [`Error::NoAnswer`], [`Error::NotAGateway`], what
+/// goes wrong with the connection, and [`Error::File`] if the token could not be stored.
+pub fn join(
+    connection: Connection,
+    identity: &mut IdentityFile,
+    profile: &NodeProfile,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Session, Error> {
+    let Connection { mut reader, writer, gateway } = connection;
+    let node_id = identity.node_id().clone();
+    let token = identity.token();
+    writer.send(&OutgoingFrame::Hello { node_id: &node_id, token, profile })?;
+    let admission = match verdict(&mut reader)? {
+        Verdict::Admitted(admission) => admission,
+        Verdict::PairFirst => {
+            writer.send(&OutgoingFrame::PairRequest { node_id: &node_id, profile })?;
+            progress(Progress::AskedForPairing(node_id));
+            let token = wait_for_approval(&mut reader, &writer)?;
+            identity.store_token(token, (&gateway.0, gateway.1))?;
+            progress(Progress::Paired);
+            wait_for_admission(&mut reader, &writer)?
+        }
+    };
+    Ok(Session {
+        admission,
+        reader,
+        writer,
+        keepalive: Keepalive::default(),
+        pinged: None,
+        last_id: 0,
+    })
+}
+
+enum Verdict {
+    Admitted(Admission),
+    PairFirst,
+}
+
+/// The gateway's first line decides, as the old apps see it.
+fn verdict(reader: &mut LineReader) -> Result<Verdict, Error> {
+    let deadline = Instant::now() + HELLO_DEADLINE;
+    loop {
+        let Received::Line(line) = reader.read_line(deadline)? else {
+            return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE });
+        };
+        return match IncomingFrame::decode(&line) {
+            None => continue,
+            Some(Ok(IncomingFrame::HelloOk { server_name, canvas_host_url, main_session_key })) => {
+                Ok(Verdict::Admitted(Admission { server_name, canvas_host_url, main_session_key }))
+            }
+            Some(Ok(IncomingFrame::Error(refusal))) if refusal.asks_for_pairing() => {
+                log::debug!("hello refused code={} message={:?}", refusal.code, refusal.message);
+                Ok(Verdict::PairFirst)
+            }
+            Some(Ok(IncomingFrame::Error(refusal))) => Err(Error::Refused(refusal)),
+            Some(Ok(_)) => Err(Error::NotAGateway("it did not answer hello")),
+            Some(Err(_)) => Err(Error::NotAGateway("its first line is not JSON")),
+        };
+    }
+}
+
+fn wait_for_approval(reader: &mut LineReader, writer: &Writer) -> Result<Token, Error> {
+    let deadline = Instant::now() + APPROVAL_DEADLINE;
+    loop {
+        match next_frame(reader, writer, deadline)? {
+            None => return Err(Error::NoAnswer { to: "pair-request", after: APPROVAL_DEADLINE }),
+            Some(IncomingFrame::PairOk { token: Some(token) }) => return Ok(token),
+            Some(IncomingFrame::PairOk { token: None }) => {
+                return Err(Error::NotAGateway("it sent an empty token"));
+            }
+            Some(IncomingFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
+            Some(_) => {}
+        }
+    }
+}
+
+fn wait_for_admission(reader: &mut LineReader, writer: &Writer) -> Result<Admission, Error> {
+    let deadline = Instant::now() + HELLO_DEADLINE;
+    loop {
+        match next_frame(reader, writer, deadline)? {
+            None => return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE }),
+            Some(IncomingFrame::HelloOk { server_name, canvas_host_url, main_session_key }) => {
+                return Ok(Admission { server_name, canvas_host_url, main_session_key });
+            }
+            Some(IncomingFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
+            Some(_) => {}
+        }
+    }
+}
+
+/// The next frame that is not a ping or pong; pings are answered. `None` at the deadline.
+fn next_frame(
+    reader: &mut LineReader,
+    writer: &Writer,
+    deadline: Instant,
+) -> Result<Option<IncomingFrame>, Error> {
+    loop {
+        let Received::Line(line) = reader.read_line(deadline)? else { return Ok(None) };
+        match IncomingFrame::decode(&line) {
+            None | Some(Ok(IncomingFrame::Pong { .. })) => {}
+            Some(Ok(IncomingFrame::Ping { id })) => {
+                writer.send(&OutgoingFrame::Pong { id: &id })?
+            }
+            Some(Ok(frame)) => return Ok(Some(frame)),
+            Some(Err(bad)) => log::warn!("line from the gateway skipped reason={bad:?}"),
+        }
+        // A gateway that only ever pings must not hold up the deadline.
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+    }
+}
+
+impl Session {
+    /// What the gateway told when it admitted the node.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// For answering from other threads.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// The same session with another keepalive.
+    #[must_use]
+    pub fn with_keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.keepalive = keepalive;
+        self
+    }
+
+    /// The next frame for the program; `None` at `deadline`. Answers pings, and keeps the
+    /// connection alive while it waits: call it again soon.
+    ///
+    /// # Errors
+    /// The connection is over: [`Error::NoAnswer`] if nothing was heard for too long,
+    /// [`Error::Refused`] if the gateway sent an error, or what went wrong with the connection.
+    pub fn next(&mut self, deadline: Instant) -> Result<Option<IncomingFrame>, Error> {
+        loop {
+            let until = deadline.min(self.next_ping()).min(self.lost_at());
+            match next_frame(&mut self.reader, &self.writer, until)? {
+                Some(IncomingFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
+                Some(frame) => return Ok(Some(frame)),
+                None => {}
+            }
+            self.keep_alive()?;
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Sends a request; the answer is the `res` frame with the returned id.
+    ///
+    /// # Errors
+    /// As [`Writer::send`].
+    pub fn request(&mut self, method: &str, params: Option<&str>) -> Result<String, Error> {
+        self.last_id += 1;
+        let id = self.last_id.to_string();
+        self.writer.send(&OutgoingFrame::Req { id: &id, method, params })?;
+        Ok(id)
+    }
+
+    fn lost_at(&self) -> Instant {
+        self.reader.heard() + self.keepalive.lost_after
+    }
+
+    fn next_ping(&self) -> Instant {
+        let heard = self.reader.heard();
+        self.pinged.map_or(heard, |pinged| pinged.max(heard)) + self.keepalive.ping_after
+    }
+
+    /// Comes after reading, so that what arrived while nobody read counts as heard.
+    fn keep_alive(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        if now >= self.lost_at() {
+            return Err(Error::NoAnswer { to: "ping", after: self.keepalive.lost_after });
+        }
+        if now >= self.next_ping() {
+            self.writer.send(&OutgoingFrame::Ping { id: "keepalive" })?;
+            self.pinged = Some(now);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    /// Other threads may still hold the writer; the session is over all the same.
+    fn drop(&mut self) {
+        self.writer.close();
+    }
+}

@@ -1,0 +1,128 @@
+//! Asking the threads of a node to come home: a socket pair that every wait also watches.
+//!
+//! A byte in it means stop, and it is never taken out, so nobody can miss it. That makes a signal
+//! handler's only job writing one byte, and needs no waiting in small steps.
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A request to stop that many waits can watch; clones are the same request.
+#[derive(Clone, Debug)]
+pub struct Stop(Arc<Ends>);
+
+#[derive(Debug)]
+struct Ends {
+    watched: UnixStream,
+    trigger: UnixStream,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// What was waited for is there.
+    Ready,
+    /// The time is over.
+    TimedOut,
+    /// A stop was requested.
+    Stopped,
+}
+
+impl Stop {
+    /// A request that has not been made yet.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn new() -> io::Result<Self> {
+        let (watched, trigger) = UnixStream::pair()?;
+        trigger.set_nonblocking(true)?;
+        Ok(Self(Arc::new(Ends { watched, trigger })))
+    }
+
+    /// Makes the request. It cannot be taken back.
+    pub fn request(&self) {
+        // It fails only when the buffer is full, and then the request has been made.
+        let _ = (&self.0.trigger).write(&[1]);
+    }
+
+    /// The descriptor into which a signal handler may write a byte to make the request.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn trigger(&self) -> io::Result<UnixStream> {
+        self.0.trigger.try_clone()
+    }
+
+    /// Whether the request was made.
+    pub fn is_requested(&self) -> bool {
+        self.wait(Duration::ZERO)
+    }
+
+    /// Waits for the request, at most this long; tells whether it was made.
+    pub fn wait(&self, at_most: Duration) -> bool {
+        let mut watched = [self.watched()];
+        // A wait that fails is over; the next one will tell why.
+        poll_until(&mut watched, Some(Instant::now() + at_most)).unwrap_or(false)
+    }
+
+    /// Waits for one descriptor.
+    pub(crate) fn wait_for(
+        &self,
+        fd: BorrowedFd<'_>,
+        flags: PollFlags,
+        deadline: Instant,
+    ) -> io::Result<Waited> {
+        let mut fds = [PollFd::from_borrowed_fd(fd, flags), self.watched()];
+        if !poll_until(&mut fds, Some(deadline))? {
+            return Ok(Waited::TimedOut);
+        }
+        let stopped = !fds[1].revents().is_empty();
+        Ok(if stopped { Waited::Stopped } else { Waited::Ready })
+    }
+
+    /// What a wait of several descriptors includes in order to notice the request.
+    pub(crate) fn watched(&self) -> PollFd<'_> {
+        PollFd::from_borrowed_fd(self.0.watched.as_fd(), PollFlags::IN)
+    }
+}
+
+/// `poll(2)` that outlives signals; tells whether anything is ready before the deadline.
+pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(fds, left.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_seen_by_every_wait_from_then_on() {
+        let stop = Stop::new().unwrap();
+        assert!(!stop.is_requested());
+        stop.request();
+        assert!(stop.wait(Duration::from_secs(60)) && stop.is_requested());
+    }
+
+    #[test]
+    fn a_byte_from_a_signal_handler_ends_a_wait() {
+        let stop = Stop::new().unwrap();
+        let mut trigger = stop.trigger().unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| stop.wait(Duration::from_secs(60)));
+            trigger.write_all(b"x").unwrap();
+            assert!(waiting.join().unwrap());
+        });
+    }
+}

@@ -1,0 +1,182 @@
+//! A node against a scripted gateway.
+
+use super::fake_gateway::{FakeGateway, DEADLINE};
+use super::*;
+use crate::protocol::{NodeProfile, Token};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const HELLO_OK: &str = r#"{"type":"hello-ok","serverName":"fake","mainSessionKey":"main"}"#;
+
+struct Node {
+    dir: tempfile::TempDir,
+    identity: IdentityFile,
+    stop: Stop,
+    progress: Vec<Progress>,
+}
+
+impl Node {
+    fn alice() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = IdentityFile::open(&dir.path().join("node.json"), Some("alice")).unwrap();
+        Self { dir, identity, stop: Stop::new().unwrap(), progress: Vec::new() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("node.json")
+    }
+
+    fn paired(mut self, token: u128) -> Self {
+        self.identity.store_token(Token::from_bits(token), ("127.0.0.1", 1)).unwrap();
+        self
+    }
+
+    fn join(&mut self, port: u16) -> Result<Session, Error> {
+        let connection = connect("127.0.0.1", port, ConnectOptions::default(), &self.stop)?;
+        let Self { identity, progress, .. } = self;
+        join(connection, identity, &NodeProfile::default(), &mut |step| progress.push(step))
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + DEADLINE
+}
+
+#[test]
+fn a_new_token_is_on_disk_before_the_node_goes_on() {
+    let mut alice = Node::alice();
+    let file = alice.file();
+    let gateway = FakeGateway::start(move |door| {
+        let mut visit = door.accept();
+        let hello = visit.expect("hello");
+        assert_eq!((&hello["nodeId"], hello.get("token")), (&"alice".into(), None));
+        visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
+        assert!(visit.expect("pair-request").get("token").is_none());
+        // Pings are answered during the wait, and the answer to the one behind pair-ok can only
+        // come after the token was dealt with.
+        visit.send(r#"{"type":"ping","id":"1"}"#);
+        assert_eq!(visit.expect("pong")["id"], "1");
+        visit.send(r#"{"type":"event","event":"tick","payloadJSON":null}"#);
+        visit.send("{\"type\":\"pair-ok\",\"token\":\"s3cret\"}\n{\"type\":\"ping\",\"id\":\"2\"}");
+        assert_eq!(visit.expect("pong")["id"], "2");
+        let stored = IdentityFile::open(&file, None).unwrap();
+        assert_eq!(stored.token().map(Token::reveal), Some("s3cret"));
+        visit.send(HELLO_OK);
+        visit.expect_closed();
+    });
+    let session = alice.join(gateway.port).unwrap();
+    assert_eq!(session.admission().main_session_key.as_deref(), Some("main"));
+    let asked = Progress::AskedForPairing(alice.identity.node_id().clone());
+    assert_eq!(alice.progress, [asked, Progress::Paired]);
+    drop(session);
+    gateway.finish();
+}
+
+#[test]
+fn a_token_that_is_not_accepted_leads_to_a_pair_request_on_the_same_connection() {
+    let mut alice = Node::alice().paired(1);
+    let gateway = FakeGateway::start(|door| {
+        let mut visit = door.accept();
+        assert_eq!(visit.expect("hello")["token"], Token::from_bits(1).reveal());
+        visit.send(r#"{"type":"error","code":"UNAUTHORIZED","message":"invalid token"}"#);
+        assert!(visit.expect("pair-request").get("token").is_none());
+        visit.send(r#"{"type":"error","code":"UNAUTHORIZED","message":"pairing rejected"}"#);
+        visit.expect_closed();
+    });
+    let error = alice.join(gateway.port).unwrap_err();
+    assert_eq!(error.to_string(), "the gateway refused: UNAUTHORIZED: pairing rejected");
+    assert!(error.is_passing());
+    let kept = IdentityFile::open(&alice.file(), None).unwrap();
+    assert_eq!(kept.token(), Some(&Token::from_bits(1)), "a rejection takes no token away");
+    gateway.finish();
+}
+
+#[test]
+fn a_token_that_cannot_be_stored_ends_the_connection() {
+    let mut alice = Node::alice();
+    std::fs::remove_file(alice.file()).unwrap();
+    std::fs::create_dir(alice.file()).unwrap();
+    let gateway = FakeGateway::start(|door| {
+        let mut visit = door.accept();
+        visit.expect("hello");
+        visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
+        visit.expect("pair-request");
+        visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
+        visit.expect_closed();
+    });
+    let error = alice.join(gateway.port).unwrap_err();
+    assert!(matches!(error, Error::File { .. }) && !error.is_passing(), "{error}");
+    gateway.finish();
+}
+
+#[test]
+fn other_refusals_and_strangers_end_the_connection() {
+    for (line, expected) in [
+        (r#"{"type":"error","code":"INVALID_REQUEST","message":"x"}"#, "INVALID_REQUEST: x"),
+        (r#"{"type":"event","event":"tick"}"#, "did not answer hello"),
+        ("HTTP/1.1 400 Bad Request", "not JSON"),
+    ] {
+        let gateway = FakeGateway::start(move |door| {
+            let mut visit = door.accept();
+            visit.expect("hello");
+            visit.send(line);
+            visit.expect_closed();
+        });
+        let error = Node::alice().join(gateway.port).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        gateway.finish();
+    }
+}
+
+#[test]
+fn a_silent_gateway_is_pinged_and_then_given_up() {
+    let mut alice = Node::alice().paired(1);
+    let gateway = FakeGateway::start(|door| {
+        let (mut visit, _) = door.admit();
+        let id = visit.expect("ping")["id"].clone();
+        visit.send(&serde_json::json!({ "type": "pong", "id": id }).to_string());
+        visit.expect("ping");
+        visit.expect_only_until_closed("ping");
+    });
+    let keepalive =
+        Keepalive { ping_after: Duration::from_millis(50), lost_after: Duration::from_millis(700) };
+    let mut session = alice.join(gateway.port).unwrap().with_keepalive(keepalive);
+    let error = session.next(soon()).unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { to: "ping", .. }), "{error}");
+    drop(session);
+    gateway.finish();
+}
+
+#[test]
+fn frames_and_the_deadline_come_out_of_a_session() {
+    let mut alice = Node::alice().paired(1);
+    let gateway = FakeGateway::start(|door| {
+        let (mut visit, _) = door.admit();
+        let id = visit.expect("req")["id"].clone();
+        visit.send("{broken");
+        visit.send(
+            &serde_json::json!({ "type": "res", "id": id, "ok": true, "payloadJSON": "{}" })
+                .to_string(),
+        );
+        visit.send(r#"{"type":"error","code":"UNAUTHORIZED","message":"revoked"}"#);
+        visit.expect_closed();
+    });
+    let mut session = alice.join(gateway.port).unwrap();
+    assert_eq!(session.next(Instant::now()).unwrap(), None);
+    let id = session.request("health", None).unwrap();
+    let answer = IncomingFrame::Res { id, result: Ok(Some("{}".into())) };
+    assert_eq!(session.next(soon()).unwrap(), Some(answer));
+    assert!(matches!(session.next(soon()), Err(Error::Refused(_))));
+    drop(session);
+    gateway.finish();
+}
+
+#[test]
+fn nobody_listening_is_told_apart() {
+    let port = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let error = Node::alice().join(port).unwrap_err();
+    assert!(error.is_not_listening(), "{error}");
+}
