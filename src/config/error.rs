@@ -86,7 +86,13 @@ impl fmt::Display for Error {
 /// The parser's reason without the position, which is printed in front of it.
 fn reason(error: &json5::Error) -> String {
     match error.code() {
-        Some(code) => format!("not JSON5: {code}"),
+        Some(code) => {
+            let text = code.to_string();
+            match text.strip_prefix("EOF parsing ") {
+                Some(what) => format!("not JSON5: the file ends inside this {what}"),
+                None => format!("not JSON5: {text}"),
+            }
+        }
         None => {
             let text = error.to_string();
             let position = error.position().map(|position| format!(" at {position}"));
