@@ -1,0 +1,163 @@
+//! Where files are looked for: systemd's variables, then XDG's, then the home directory.
+
+use super::{Config, Env, Error};
+use std::path::{Path, PathBuf};
+
+/// The name of the control socket in its directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
+/// Our directory below those that are shared with other programs.
+const OURS: &str = "openclaw-bridge";
+
+/// The state directory: the one that was configured (flag, `OPENCLAW_BRIDGE_STATE_DIR`, file), or
+/// the first of `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openclaw-bridge`,
+/// `~/.local/state/openclaw-bridge`.
+///
+/// # Errors
+/// [`Error::NoStateDir`] if none of them is known.
+pub fn state_dir(config: &Config, env: Env<'_>) -> Result<PathBuf, Error> {
+    let configured = config.bridge.state_dir.clone();
+    configured.or_else(|| default_state_dir(env)).ok_or(Error::NoStateDir)
+}
+
+/// The state directory of a daemon that was told nothing else.
+fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
+    first_of_list(env, "STATE_DIRECTORY")
+        .or_else(|| absolute(env, "XDG_STATE_HOME").map(|dir| dir.join(OURS)))
+        .or_else(|| home(env).map(|home| home.join(".local/state").join(OURS)))
+}
+
+/// Where an operator looks for the daemon's control socket, the likeliest first. A state directory
+/// that was named (`--state-dir`, `OPENCLAW_BRIDGE_STATE_DIR`) is the only place: finding another
+/// daemon than the one that was meant would be worse than finding none.
+pub fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) -> Vec<PathBuf> {
+    let named = || {
+        let text = env("OPENCLAW_BRIDGE_STATE_DIR").filter(|value| !value.is_empty())?;
+        let expanded = text.to_str().and_then(|text| expand(text, home(env).as_deref()).ok());
+        Some(expanded.unwrap_or_else(|| PathBuf::from(&text)))
+    };
+    let directories = match state_dir.map(Path::to_owned).or_else(named) {
+        Some(directory) => vec![directory],
+        None => {
+            let system = PathBuf::from("/run").join(OURS);
+            let runtime = first_of_list(env, "RUNTIME_DIRECTORY");
+            let mut directories: Vec<_> = runtime.into_iter().collect();
+            directories.extend(Some(system).filter(|system| !directories.contains(system)));
+            directories.extend(default_state_dir(env));
+            directories
+        }
+    };
+    directories.into_iter().map(|directory| directory.join(CONTROL_SOCKET)).collect()
+}
+
+/// Where a configuration is looked for if none was named.
+pub(super) fn config_candidates(env: Env<'_>) -> Vec<PathBuf> {
+    let own = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(home(env)?.join(".config")));
+    [Some(PathBuf::from("/etc")), own]
+        .into_iter()
+        .flatten()
+        .map(|directory| directory.join(OURS).join("bridge.json5"))
+        .collect()
+}
+
+/// The home directory.
+pub(super) fn home(env: Env<'_>) -> Option<PathBuf> {
+    absolute(env, "HOME")
+}
+
+/// Replaces `~` at the start of a path by the home directory.
+///
+/// # Errors
+/// Why it cannot be replaced.
+pub fn expand(text: &str, home: Option<&Path>) -> Result<PathBuf, &'static str> {
+    let Some(rest) = text.strip_prefix('~') else {
+        return Ok(PathBuf::from(text));
+    };
+    if !rest.is_empty() && !rest.starts_with('/') {
+        return Err("only ~ and ~/… are understood, not the home of another user");
+    }
+    let home = home.ok_or("~ means nothing here, because HOME is not set")?;
+    Ok(home.join(rest.trim_start_matches('/')))
+}
+
+/// XDG says that a relative path in its variables is to be ignored.
+fn absolute(env: Env<'_>, name: &str) -> Option<PathBuf> {
+    env(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// systemd separates several directories by colons; the first one is the main one.
+fn first_of_list(env: Env<'_>, name: &str) -> Option<PathBuf> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let list = env(name)?;
+    let first = list.as_bytes().split(|byte| *byte == b':').next()?;
+    let path = PathBuf::from(std::ffi::OsString::from_vec(first.to_vec()));
+    path.is_absolute().then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
+        move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+    }
+
+    fn state(pairs: &[(&str, &str)]) -> Option<PathBuf> {
+        state_dir(&Config::default(), &env(pairs)).ok()
+    }
+
+    #[test]
+    fn the_state_directory_is_the_first_one_that_is_known() {
+        let all = [("HOME", "/home/a"), ("XDG_STATE_HOME", "/x"), ("STATE_DIRECTORY", "/s:/t")];
+        assert_eq!(state(&all), Some("/s".into()));
+        assert_eq!(state(&all[..2]), Some("/x/openclaw-bridge".into()));
+        assert_eq!(state(&all[..1]), Some("/home/a/.local/state/openclaw-bridge".into()));
+        assert_eq!(state(&[]), None);
+        let mut config = Config::default();
+        config.bridge.state_dir = Some("/c".into());
+        assert_eq!(state_dir(&config, &env(&all)).unwrap(), PathBuf::from("/c"));
+    }
+
+    #[test]
+    fn relative_and_empty_variables_count_as_unset() {
+        let pairs = [("STATE_DIRECTORY", ""), ("XDG_STATE_HOME", "state"), ("HOME", "/home/a")];
+        assert_eq!(state(&pairs), Some("/home/a/.local/state/openclaw-bridge".into()));
+    }
+
+    #[test]
+    fn a_named_state_directory_is_the_only_place_for_the_socket() {
+        let pairs =
+            [("OPENCLAW_BRIDGE_STATE_DIR", "~/b"), ("HOME", "/h"), ("STATE_DIRECTORY", "/s")];
+        let flag = control_socket_candidates(Some(Path::new("/f")), &env(&pairs));
+        assert_eq!(flag, [PathBuf::from("/f/control.sock")]);
+        let variable = control_socket_candidates(None, &env(&pairs));
+        assert_eq!(variable, [PathBuf::from("/h/b/control.sock")]);
+    }
+
+    #[test]
+    fn otherwise_the_socket_is_looked_for_in_three_places() {
+        let pairs = [("RUNTIME_DIRECTORY", "/run/user/7/b"), ("XDG_STATE_HOME", "/x")];
+        let places = control_socket_candidates(None, &env(&pairs));
+        assert_eq!(
+            places,
+            [
+                PathBuf::from("/run/user/7/b/control.sock"),
+                PathBuf::from("/run/openclaw-bridge/control.sock"),
+                PathBuf::from("/x/openclaw-bridge/control.sock"),
+            ]
+        );
+        let unit = [("RUNTIME_DIRECTORY", "/run/openclaw-bridge")];
+        assert_eq!(control_socket_candidates(None, &env(&unit)).len(), 1, "not twice");
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_directory_and_nobody_elses() {
+        let home = Some(Path::new("/h"));
+        assert_eq!(expand("~", home), Ok("/h".into()));
+        assert_eq!(expand("~//a", home), Ok("/h/a".into()));
+        assert_eq!(expand("/a~", home), Ok("/a~".into()));
+        assert!(expand("~bob/a", home).is_err());
+        assert!(expand("~/a", None).is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! Whole configurations: files, environment and flags together, and the example file.
+
+use super::schema::{Kind, KEYS};
+use super::*;
+use serde_json::json;
+use std::ffi::OsString;
+use std::path::Path;
+
+const EXAMPLE: &str = include_str!("../../etc/bridge.json5");
+
+/// A home with one configuration file and its environment.
+struct Home {
+    dir: tempfile::TempDir,
+    env: Vec<(&'static str, OsString)>,
+}
+
+impl Home {
+    fn new(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("openclaw-bridge")).unwrap();
+        let home = Self { env: vec![("XDG_CONFIG_HOME", dir.path().into())], dir };
+        std::fs::write(home.file(), text).unwrap();
+        home
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("openclaw-bridge/bridge.json5")
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    fn load(&self, sources: &Sources) -> Result<Loaded, Error> {
+        let find = |name: &str| {
+            let found = self.env.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.clone())
+        };
+        load(sources, &find)
+    }
+
+    fn error(&self) -> String {
+        let error = self.load(&Sources::default()).unwrap_err().to_string();
+        error.replace(&*self.file().to_string_lossy(), "FILE")
+    }
+}
+
+fn origin(loaded: &Loaded, path: &str) -> String {
+    let shown = loaded.show().into_iter().find(|shown| shown.path == path).unwrap();
+    format!("{} from {}", shown.value, shown.origin)
+}
+
+#[test]
+fn flags_override_the_environment_which_overrides_the_file() {
+    let home = Home::new("{ bridge: { port: 1, bind: 'lan', log: 'warn', name: 'Attic' } }")
+        .with("OPENCLAW_BRIDGE_PORT", "2")
+        .with("OPENCLAW_BRIDGE_BIND", "auto")
+        .with("OPENCLAW_BRIDGE_LOG", "");
+    let sources = Sources { port: Some("3".to_owned()), ..Sources::default() };
+    let loaded = home.load(&sources).unwrap();
+    assert_eq!(loaded.path, Some(home.file()));
+    assert_eq!(loaded.config.bridge.port, 3);
+    assert_eq!(origin(&loaded, "bridge.port"), "3 from flag --port");
+    assert_eq!(origin(&loaded, "bridge.bind"), "\"auto\" from env OPENCLAW_BRIDGE_BIND");
+    let file = home.file();
+    assert_eq!(origin(&loaded, "bridge.log"), format!("\"warn\" from file {}", file.display()));
+    assert_eq!(origin(&loaded, "bridge.enabled"), "true from default");
+}
+
+#[test]
+fn without_a_file_the_defaults_are_in_force() {
+    let home = Home { dir: tempfile::tempdir().unwrap(), env: vec![] }
+        .with("XDG_CONFIG_HOME", "/nonexistent")
+        .with("HOME", "/nonexistent");
+    let loaded = home.load(&Sources::default()).unwrap();
+    assert_eq!(loaded.path, None);
+    assert_eq!(loaded.config, Config::default());
+}
+
+#[test]
+fn a_file_that_was_named_must_exist() {
+    let home = Home::new("{ bridge: { port: 1 } }");
+    let sources = Sources { file: Some("/nonexistent/b.json5".into()), ..Sources::default() };
+    let error = home.load(&sources).unwrap_err();
+    assert!(error.to_string().starts_with("could not read `/nonexistent/b.json5`: "), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+    let home = home.with("OPENCLAW_BRIDGE_CONFIG", "/nonexistent/c.json5");
+    assert!(home.error().contains("/nonexistent/c.json5"));
+}
+
+#[test]
+fn a_file_that_is_found_but_cannot_be_read_is_an_error() {
+    let home = Home::new("");
+    std::fs::remove_file(home.file()).unwrap();
+    std::fs::create_dir(home.file()).unwrap();
+    assert!(home.error().starts_with("could not read `FILE`: "), "{}", home.error());
+}
+
+#[test]
+fn a_syntax_error_is_told_with_line_and_column() {
+    let told = |text| Home::new(text).error();
+    assert_eq!(
+        told("{\n  bridge: {,}\n}"),
+        "`FILE`, line 2, column 12: not JSON5: expected identifier"
+    );
+    assert_eq!(
+        told("{\n  bridge: {"),
+        "`FILE`, line 2, column 11: not JSON5: the file ends inside this object"
+    );
+    let twice = told("{\n  bridge: {},\n  bridge: {},\n}");
+    assert!(twice.contains("the key `bridge` is written twice"), "{twice}");
+}
+
+#[test]
+fn problems_of_all_sources_are_told_together() {
+    let home = Home::new("{ bridge: { prot: 1 } }").with("OPENCLAW_BRIDGE_LOG", "loud");
+    let sources = Sources { port: Some("99999".to_owned()), ..Sources::default() };
+    let error = home.load(&sources).unwrap_err();
+    let places: Vec<_> = error.problems().iter().map(|problem| &*problem.place).collect();
+    assert_eq!(places, ["bridge.prot", "--port", "OPENCLAW_BRIDGE_LOG"]);
+    assert!(!error.is_usage());
+}
+
+#[test]
+fn paths_start_at_home_or_where_the_file_is() {
+    let home = Home::new("{ bridge: { stateDir: 'state' }, canvasHost: { root: '~/canvas' } }")
+        .with("HOME", "/home/a");
+    let loaded = home.load(&Sources::default()).unwrap();
+    let beside = home.dir.path().join("openclaw-bridge/state");
+    assert_eq!(loaded.config.bridge.state_dir, Some(beside));
+    assert_eq!(loaded.config.canvas_host.root.as_deref(), Some(Path::new("/home/a/canvas")));
+    let sources = Sources { state_dir: Some("here".to_owned()), ..Sources::default() };
+    let loaded = home.load(&sources).unwrap();
+    assert_eq!(loaded.config.bridge.state_dir.as_deref(), Some(Path::new("here")));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_and_not_ignored() {
+    let tls = Home::new("{ bridge: { tls: { enabled: true } } }").error();
+    assert!(tls.starts_with("`FILE`: bridge.tls.enabled: this version has no TLS"), "{tls}");
+    let pair = Home::new("{ bridge: { tls: { keyPath: '/k' } } }").error();
+    assert!(pair.starts_with("`FILE`: bridge.tls.keyPath: certPath and keyPath"), "{pair}");
+    let limits = Home::new("{ bridge: { limits: { connections: 100 } } }").error();
+    assert!(limits.starts_with("`FILE`: bridge.limits.strangers: is more than"), "{limits}");
+}
+
+#[test]
+fn shown_values_contain_no_secret() {
+    let text = "{ talk: { apiKey: 'sk-1' }, models: { p: { apiKey: 'sk-2', name: 'm' } }, \
+                 agent: { env: { API_TOKEN: 'sk-3' } } }";
+    let shown = Home::new(text).load(&Sources::default()).unwrap().show();
+    let text = format!("{shown:?}");
+    assert!(!text.contains("sk-"), "{text}");
+    let models = shown.iter().find(|shown| shown.path == "models").unwrap();
+    assert_eq!(models.value, json!({ "p": { "apiKey": "…", "name": "m" } }));
+}
+
+#[test]
+fn the_example_is_the_default_configuration() {
+    let loaded = Home::new(EXAMPLE).load(&Sources::default()).unwrap();
+    assert_eq!(loaded.config, Config::default());
+    assert_eq!(loaded.ignored_sections, Vec::<String>::new());
+}
+
+/// The example with its keys uncommented; sentences stay comments.
+fn uncommented() -> String {
+    let is_key = |text: &str| {
+        let name = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+        let value = text[name..].strip_prefix(": ").unwrap_or("");
+        let ends = value.ends_with(',') || value == "{";
+        text == "}," || (name > 0 && !value.is_empty() && ends && !value.contains(". "))
+    };
+    let mut lines = Vec::new();
+    for line in EXAMPLE.lines() {
+        let text = line.trim_start().strip_prefix("// ").unwrap_or("");
+        lines.push(if is_key(text) { text } else { line });
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn every_key_of_the_example_is_known_and_at_its_default() {
+    let home = Home::new(&uncommented());
+    let loaded = home.load(&Sources::default()).unwrap();
+    let mut default = Config::default();
+    for shown in loaded.show() {
+        let key = schema::find(shown.path).unwrap();
+        assert_eq!(shown.value, key.show(&mut default), "{}", shown.path);
+        assert_eq!(shown.origin, Origin::File(home.file()), "{} is missing", shown.path);
+    }
+}
+
+#[test]
+fn every_key_has_a_sentence_and_an_owned_section() {
+    for key in KEYS {
+        assert!(key.help.ends_with('.'), "{}", key.path);
+        let section = key.path.split('.').next().unwrap();
+        assert!(schema::SECTIONS.contains(&section), "{}", key.path);
+        assert_eq!(KEYS.iter().filter(|other| other.path == key.path).count(), 1, "{}", key.path);
+    }
+    assert!(matches!(schema::find("bridge.port").unwrap().kind, Kind::Integer(0, 65535)));
+}
+
+#[test]
+fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
+    let old = Config::default();
+    let mut new = old.clone();
+    new.bridge.name = Some("Attic".to_owned());
+    new.bridge.log = LevelFilter::Debug;
+    new.bridge.allow.config_write = true;
+    new.bridge.limits.pending_pairings = 1;
+    new.canvas_host.url = Some("http://pi:18793/".to_owned());
+    assert_eq!(old.changes_needing_restart(&new), Vec::<&str>::new());
+    new.bridge.bind = Bind::Lan;
+    new.bridge.port = 0;
+    new.bridge.state_dir = Some("/srv/bridge".into());
+    new.bridge.tls.auto_generate = false;
+    new.bridge.limits.strangers = 1;
+    assert_eq!(
+        old.changes_needing_restart(&new),
+        [
+            "bridge.port",
+            "bridge.bind",
+            "bridge.stateDir",
+            "bridge.tls.autoGenerate",
+            "bridge.limits.strangers"
+        ]
+    );
+}
+
+#[test]
+fn debug_output_hides_what_sections_contain() {
+    let mut config = Config::default();
+    config.talk.0.insert("apiKey".to_owned(), json!("sk-1234"));
+    let text = format!("{config:?}");
+    assert!(text.contains("apiKey") && !text.contains("sk-1234"), "{text}");
+}
