@@ -1,0 +1,197 @@
+//! The commands' side of the control socket: connect, ask, wait, or listen.
+
+use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::limits;
+use serde_json::{json, Value};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{error, fmt};
+
+/// Bytes in one line from the daemon: a recording, its escapes, and some room.
+const LONGEST_LINE: u64 = 2 * limits::LINE_RECORDING as u64;
+
+/// A connection to a running daemon.
+#[derive(Debug)]
+pub struct Client {
+    lines: BufReader<UnixStream>,
+    last_id: u64,
+}
+
+/// A line from the daemon.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// The answer to a request.
+    Reply(Reply),
+    /// Something happened; the whole line.
+    Event(String),
+}
+
+/// The answer to a request: JSON text, or code, message and details of an error.
+pub type Reply = Result<String, Refusal>;
+
+/// What the daemon says when it refuses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// The protocol's word for it.
+    pub code: String,
+    /// The sentence for a person.
+    pub message: String,
+}
+
+/// Why the daemon could not be asked.
+#[derive(Debug)]
+pub enum Error {
+    /// No daemon listens at any of these places.
+    NotRunning(Vec<PathBuf>),
+    /// There is a socket, but not for this user.
+    NotAllowed(PathBuf),
+    /// The daemon did not answer within this time.
+    NoAnswer(Duration),
+    /// The daemon closed the connection.
+    HungUp,
+    /// Anything else the system said.
+    Io(io::Error),
+    /// The daemon answered in a way that makes no sense.
+    Nonsense,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRunning(places) => {
+                let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+                write!(
+                    f,
+                    "no bridge is running (looked for {}). Start one with `openclaw-bridge \
+                     serve`, or name its --state-dir",
+                    places.join(", ")
+                )
+            }
+            Self::NotAllowed(path) => write!(
+                f,
+                "the bridge at `{}` belongs to another user; run this as that user, or with sudo",
+                path.display()
+            ),
+            Self::NoAnswer(after) => write!(
+                f,
+                "the bridge did not answer within {:?}; see its log, or allow more with --timeout",
+                after
+            ),
+            Self::HungUp => f.write_str("the bridge closed the connection"),
+            Self::Io(_) => f.write_str("could not talk to the bridge"),
+            Self::Nonsense => {
+                f.write_str("the bridge answered something unexpected; is it of another version?")
+            }
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Client {
+    /// Connects to the first of these places where a daemon listens.
+    ///
+    /// # Errors
+    /// There is none, or it is not for us.
+    pub fn connect(places: &[PathBuf]) -> Result<Self, Error> {
+        for path in places {
+            match UnixStream::connect(path) {
+                Ok(stream) => return Ok(Self { lines: BufReader::new(stream), last_id: 0 }),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(Error::NotAllowed(path.clone()));
+                }
+                Err(error) if is_absent(&error, path) => {}
+                Err(error) => return Err(Error::Io(error)),
+            }
+        }
+        Err(Error::NotRunning(places.to_vec()))
+    }
+
+    /// Asks and waits for the answer; events that come before it are dropped.
+    ///
+    /// # Errors
+    /// No answer in time, or none at all. That the daemon refuses is not an error here.
+    pub fn ask(&mut self, method: &str, params: &Value, patience: Duration) -> Result<Reply, Error> {
+        self.ask_raw(method, &params.to_string(), patience)
+    }
+
+    /// As [`Client::ask`], with parameters that are JSON text already.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub fn ask_raw(
+        &mut self,
+        method: &str,
+        params: &str,
+        patience: Duration,
+    ) -> Result<Reply, Error> {
+        self.last_id += 1;
+        let method = json!(method);
+        let line = format!("{{\"id\":{},\"method\":{method},\"params\":{params}}}\n", self.last_id);
+        let stream = self.lines.get_ref();
+        stream.set_write_timeout(Some(patience)).map_err(Error::Io)?;
+        stream.set_read_timeout(Some(patience)).map_err(Error::Io)?;
+        (&*stream).write_all(line.as_bytes()).map_err(|e| failure(e, patience))?;
+        loop {
+            if let Message::Reply(reply) = self.message(patience)? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// Waits for the next line, however long it takes.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub fn next(&mut self) -> Result<Message, Error> {
+        self.lines.get_ref().set_read_timeout(None).map_err(Error::Io)?;
+        self.message(Duration::MAX)
+    }
+
+    fn message(&mut self, patience: Duration) -> Result<Message, Error> {
+        let mut line = Vec::new();
+        let mut limited = self.lines.by_ref().take(LONGEST_LINE);
+        limited.read_until(b'\n', &mut line).map_err(|e| failure(e, patience))?;
+        if line.pop() != Some(b'\n') {
+            return Err(Error::HungUp);
+        }
+        let line = String::from_utf8(line).map_err(|_| Error::Nonsense)?;
+        let line = mend_surrogates(&line);
+        let fields = Fields::read(&line, &["ok", "payload", "error", "event"]);
+        let fields = fields.map_err(|_| Error::Nonsense)?;
+        if fields.has("event") {
+            return Ok(Message::Event(line.into_owned()));
+        }
+        if fields.is_true("ok") {
+            return Ok(Message::Reply(Ok(fields.json("payload").unwrap_or("null").to_owned())));
+        }
+        let error = fields.json("error").ok_or(Error::Nonsense)?;
+        let error = Fields::read(error, &["code", "message"]).map_err(|_| Error::Nonsense)?;
+        let text = |name| error.text(name).unwrap_or_default().into_owned();
+        Ok(Message::Reply(Err(Refusal { code: text("code"), message: text("message") })))
+    }
+}
+
+/// No socket there, or one that a killed daemon left behind.
+fn is_absent(error: &io::Error, path: &Path) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+        || error.kind() == ErrorKind::NotADirectory
+        || !path.exists()
+}
+
+fn failure(error: io::Error, patience: Duration) -> Error {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::NoAnswer(patience),
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Error::HungUp,
+        _ => Error::Io(error),
+    }
+}

@@ -1,0 +1,221 @@
+//! Threads `control` and `op-N`: operators come and go.
+
+use crate::files;
+use crate::link::{accept_until, read_line, Closed, Door, Duplex, Inbox, Line, Outbox, Waker};
+use crate::log_limit::LogLimit;
+use crate::protocol::operator::OperatorRequest;
+use crate::protocol::{limits, WireError};
+use crate::router::{Input, OperatorId};
+use std::io::{self, BufReader, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::{fmt, fs};
+
+/// The longest path a Unix socket can have on Linux, its closing zero included.
+const LONGEST_PATH: usize = 108;
+
+/// The control socket; removed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// Why there is no control socket.
+#[derive(Debug)]
+pub enum Error {
+    /// Another daemon answers there.
+    InUse(PathBuf),
+    /// The system does not take a path of this length.
+    PathTooLong(PathBuf),
+    /// The system refused.
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(path) => write!(
+                f,
+                "another bridge answers at `{}`; stop it first, or choose another --state-dir",
+                path.display()
+            ),
+            Self::PathTooLong(path) => write!(
+                f,
+                "`{}` is too long for a Unix socket ({} bytes at most); choose a shorter \
+                 --state-dir, or set RUNTIME_DIRECTORY",
+                path.display(),
+                LONGEST_PATH - 1
+            ),
+            Self::Io { path, .. } => {
+                write!(f, "could not make the control socket `{}`", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Server {
+    /// Makes the socket. One that a killed daemon left behind is replaced; one that answers is
+    /// not.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn bind(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        if path.as_os_str().len() >= LONGEST_PATH {
+            return Err(Error::PathTooLong(path.to_owned()));
+        }
+        if let Some(dir) = path.parent() {
+            files::create_private_dir(dir).map_err(io)?;
+        }
+        match UnixStream::connect(path) {
+            Ok(_) => return Err(Error::InUse(path.to_owned())),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(io)?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io(error)),
+        }
+        let listener = UnixListener::bind(path).map_err(io)?;
+        let server = Self { listener, path: path.to_owned() };
+        // The directory is private as well; whoever made it wider finds this.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(io)?;
+        server.listener.set_nonblocking(true).map_err(io)?;
+        Ok(server)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Starts the thread that accepts operators.
+    ///
+    /// # Errors
+    /// No thread left.
+    pub fn start(
+        self,
+        inbox: Inbox,
+        stop: Arc<Waker>,
+        log_limit: Arc<LogLimit>,
+    ) -> io::Result<JoinHandle<()>> {
+        let last = AtomicU64::new(0);
+        let open = Arc::new(AtomicUsize::new(0));
+        Builder::new().name("control".into()).spawn(move || {
+            accept_until(&stop, &self.listener, &log_limit, || {
+                let (stream, _) = self.listener.accept()?;
+                let op = OperatorId(last.fetch_add(1, Ordering::Relaxed) + 1);
+                let place = Place::take(&open);
+                let session = Session { op, inbox: inbox.clone() };
+                Builder::new().name(format!("op-{op}")).spawn(move || match place {
+                    Some(_place) => session.run(stream),
+                    None => refuse(stream),
+                })?;
+                Ok(())
+            });
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // If it is gone already, all the better.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// One of the places for operators; given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(open: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(open.clone());
+        (open.fetch_add(1, Ordering::Relaxed) < limits::OPERATORS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn refuse(mut stream: UnixStream) {
+    let error = WireError::unavailable("too many operators are connected");
+    let mut line = Vec::new();
+    let reply = serde_json::json!({ "id": null, "ok": false, "error": error });
+    crate::protocol::wire::append_line(&reply, &mut line);
+    // A fresh socket takes one short line without blocking; if not, nobody listens.
+    let _ = io::Write::write(&mut stream, &line);
+}
+
+struct Session {
+    op: OperatorId,
+    inbox: Inbox,
+}
+
+impl Session {
+    fn run(&self, stream: UnixStream) {
+        if let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) {
+            log::debug!("operator connected op={} uid={}", self.op, cred.uid.as_raw());
+        }
+        if let Err(error) = self.serve(stream) {
+            log::debug!("operator's connection ended op={} how={error}", self.op);
+        }
+        // If the router is gone, it does not need to know.
+        let _ = self.inbox.post(Input::OperatorGone { op: self.op });
+    }
+
+    fn serve(&self, stream: UnixStream) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let outbox = Arc::new(Outbox::new(limits::LINE_OPERATOR)?);
+        let duplex = Duplex::new(stream, outbox.clone(), limits::OPERATOR_REQUESTS);
+        let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
+        let mut line = Vec::new();
+        // The first request brings the way back along; before it there is nothing to send.
+        let mut door = Some(Door::Operator(outbox.clone()));
+        loop {
+            match read_line(&mut lines, &mut line, || outbox.line_limit(), || ())? {
+                Line::Complete if line.trim_ascii().is_empty() => continue,
+                Line::Complete => {}
+                Line::End => return Ok(()),
+                Line::TooLong(limit) => {
+                    log::warn!("operator sent a line of more than {limit} bytes op={}", self.op);
+                    return Ok(());
+                }
+            }
+            lines.get_mut().owe();
+            let request = OperatorRequest::read(&line);
+            if self.post(Input::Operator { op: self.op, request }, door.take()).is_err() {
+                return Ok(());
+            }
+            line.clear();
+            line.shrink_to(limits::LINE_BUFFER_KEPT);
+        }
+    }
+
+    fn post(&self, input: Input, door: Option<Door>) -> Result<(), Closed> {
+        match door {
+            Some(door) => self.inbox.introduce(input, door),
+            None => self.inbox.post(input),
+        }
+    }
+}
