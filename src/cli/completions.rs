@@ -37,6 +37,7 @@ fn words(place: &str) -> Vec<String> {
         words.extend(verb.flags().map(|flag| format!("--{}", flag.name)));
     }
     words.push("--help".to_owned());
+    words.extend(place.is_empty().then(|| "--version".to_owned()));
     words
 }
 
@@ -106,30 +107,7 @@ fn zsh() -> String {
         if !place.is_empty() {
             let _ = writeln!(commands, "            '{place}') place=$word ;;");
         }
-        let below = table::words_after(&place);
-        let _ = writeln!(offers, "        '{place}')");
-        if !below.is_empty() {
-            offers.push_str("            words_below=(\n");
-            for word in below {
-                let summary = table::summary(format!("{place} {word}").trim());
-                let _ =
-                    writeln!(offers, "                {}", quoted(&format!("{word}:{summary}")));
-            }
-            offers.push_str("            )\n");
-        }
-        offers.push_str(
-            "            specs=(\n                '(-h --help)'{-h,--help}'[Print help.]'\n",
-        );
-        if let Some(verb) = table::find(&place) {
-            for flag in verb.flags() {
-                let _ = writeln!(offers, "                {}", quoted(&zsh_flag(flag)));
-            }
-            if let Some(argument) = verb.positionals.first() {
-                let text = format!("*:{}:{}", argument.name, zsh_values(argument.kind));
-                let _ = writeln!(offers, "                {}", quoted(&text));
-            }
-        }
-        offers.push_str("            ) ;;\n");
+        offers.push_str(&zsh_offers(&place));
     }
     format!(
         "#compdef {PROGRAM}
@@ -162,6 +140,37 @@ else
 fi
 "
     )
+}
+
+/// The arm for one place: the words that may follow, and what `_arguments` has to know.
+fn zsh_offers(place: &str) -> String {
+    let mut offers = format!("        '{place}')\n");
+    let below = table::words_after(place);
+    if !below.is_empty() {
+        offers.push_str("            words_below=(\n");
+        for word in below {
+            let summary = table::summary(format!("{place} {word}").trim());
+            let _ = writeln!(offers, "                {}", quoted(&format!("{word}:{summary}")));
+        }
+        offers.push_str("            )\n");
+    }
+    offers
+        .push_str("            specs=(\n                '(-h --help)'{-h,--help}'[Print help.]'\n");
+    if place.is_empty() {
+        offers.push_str("                '(-V --version)'{-V,--version}'[Print the version.]'\n");
+    }
+    if let Some(verb) = table::find(place) {
+        for flag in verb.flags() {
+            let _ = writeln!(offers, "                {}", quoted(&zsh_flag(flag)));
+        }
+        if let Some(argument) = verb.positionals.first() {
+            let number = if argument.repeat { "*" } else { "1" };
+            let text = format!("{number}:{}:{}", argument.name, zsh_values(argument.kind));
+            let _ = writeln!(offers, "                {}", quoted(&text));
+        }
+    }
+    offers.push_str("            ) ;;\n");
+    offers
 }
 
 /// `--log[How much is logged.]:LEVEL:(off error …)`
@@ -247,6 +256,7 @@ function __openclaw_bridge_at
 end
 complete -c {PROGRAM} -f
 complete -c {PROGRAM} -s h -l help -d 'Print help.'
+complete -c {PROGRAM} -n '__openclaw_bridge_at \"\"' -s V -l version -d 'Print the version.'
 {offers}"
     )
 }

@@ -182,7 +182,10 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     }
     for rule in OVERRIDES {
         if let Some(value) = env(rule.env) {
-            apply(rule, rule.env, &value.to_string_lossy(), &mut walk, &mut config);
+            match value.to_str() {
+                Some(value) => apply(rule, rule.env, value, &mut walk, &mut config),
+                None => walk.problem(rule.env, "is not valid UTF-8", None),
+            }
             origins.insert(rule.key, Origin::Env(rule.env));
         }
         if let Some(value) = (rule.given)(sources) {

@@ -3,6 +3,7 @@
 //! Floor 1: the words of the protocol and the suggestions. [`load`] is the way in; it reads one
 //! JSON5 file, lets environment variables and then flags override it, and either returns every
 //! value or every problem. [`schema`] is the one table all of it is made from.
+#![allow(clippy::disallowed_methods, reason = "the configuration is a file")]
 
 mod allow;
 mod bind;

@@ -1,5 +1,5 @@
 //! The one table of keys. Reading, checking, showing and suggesting are all made from it; to add a
-//! setting, add a field to [`Config`](super::Config), a row here, and a line to the example file.
+//! setting, add a field to [`Config`], a row here, and a line to the example file.
 
 use super::setting::Setting;
 use super::{Bind, Config};
