@@ -1,8 +1,80 @@
-//! The command line: one table of verbs, and what is made from it.
+//! The command line: one table of verbs, what is made from it, and what the verbs do.
 
 pub mod args;
 pub mod completions;
+mod config_file;
+mod daemon;
+mod events;
+mod failure;
 pub mod help;
+mod logging;
 pub mod node;
+mod node_verb;
+mod nodes;
+mod operator;
+mod render;
+mod serve;
 pub mod table;
+mod text;
 mod verbs;
+
+use args::{CommandLine, Parsed};
+use failure::Failure;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use table::{VerbId, PROGRAM};
+
+/// Runs the command line, without the program's name; returns the exit code: 0 done, 1 refused or
+/// failed, 2 usage, 69 no bridge is running, 78 bad configuration.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let outcome = match args::parse(words) {
+        Ok(Parsed::Help(text)) => print(&text),
+        Ok(Parsed::Version) => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),
+        Ok(Parsed::Run(line)) => run(&line),
+        Err(usage) => Err(Failure::usage(usage.to_string())),
+    };
+    match outcome {
+        Ok(()) => 0,
+        // Whoever reads has read enough.
+        Err(failure) if failure.is_closed_pipe => 0,
+        Err(failure) => {
+            // Without stderr there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "error: {}", failure.message);
+            failure.code
+        }
+    }
+}
+
+fn run(line: &CommandLine) -> Result<(), Failure> {
+    match line.id() {
+        VerbId::Serve => serve::run(line),
+        VerbId::Status => daemon::status(line),
+        VerbId::Reload => daemon::reload(line),
+        VerbId::Stop => daemon::stop(line),
+        VerbId::Log => daemon::log(line),
+        VerbId::NodesList => nodes::list(line),
+        VerbId::NodesPending => nodes::pending(line),
+        VerbId::NodesApprove => nodes::approve(line),
+        VerbId::NodesReject => nodes::reject(line),
+        VerbId::NodesDescribe => nodes::describe(line),
+        VerbId::NodesRename => nodes::rename(line),
+        VerbId::NodesRevoke => nodes::revoke(line),
+        VerbId::NodesInvoke => nodes::invoke(line),
+        VerbId::Events => events::run(line),
+        VerbId::ConfigCheck => config_file::check(line),
+        VerbId::ConfigShow => config_file::show(line),
+        VerbId::Node => node_verb::run(line),
+        VerbId::Completions => {
+            let shell = line.positionals.first().map_or("", String::as_str);
+            let script = completions::script(shell);
+            print(&script.ok_or_else(|| Failure::usage(format!("no completions for {shell}")))?)
+        }
+        VerbId::Help => print(&help::text("")),
+    }
+}
+
+/// Prints text on standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
+}

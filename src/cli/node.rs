@@ -1,7 +1,5 @@
 //! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes with
 //! programs, makes requests; also the way to try a bridge by hand.
-// That list is for the floors without clock and files.
-#![allow(clippy::disallowed_methods)]
 
 mod program;
 mod programs;
@@ -9,6 +7,7 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
+use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile, IncomingFrame, OutgoingFrame};
 use crate::client::{Progress, Refusal, Session, Stop};
 use crate::protocol::{json, NodeProfile};
@@ -124,8 +123,8 @@ impl fmt::Display for NodeError {
                 f,
                 "nothing listens at {address}; start the bridge there with `openclaw-bridge serve`"
             ),
-            Self::Node(error) => f.write_str(&screen::safe(&error.to_string())),
-            Self::Refused(refusal) => f.write_str(&screen::safe(&refusal.to_string())),
+            Self::Node(error) => f.write_str(&safe(&error.to_string())),
+            Self::Refused(refusal) => f.write_str(&safe(&refusal.to_string())),
             Self::Unanswered(method) => {
                 write!(f, "no answer to {method} came; whether it was carried out is not known")
             }
@@ -263,7 +262,7 @@ impl Node {
             let result = result.map_err(|error| match error {
                 NodeError::Node(error) if error.is_passing() => {
                     log::warn!("request lost method={method:?} reason={error}");
-                    NodeError::Unanswered(screen::safe(&method))
+                    NodeError::Unanswered(safe(&method))
                 }
                 error => error,
             })?;

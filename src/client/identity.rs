@@ -4,12 +4,13 @@
 //! file is never overwritten: it may hold the only copy of a token.
 
 use crate::client::error::Error;
+use crate::files;
 use crate::protocol::{NodeId, Token};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Map, Value};
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes in an identity file. A real one has a few hundred.
@@ -124,9 +125,9 @@ impl IdentityFile {
         let mut bytes = serde_json::to_vec_pretty(&self.content).map_err(|e| fail(e.into()))?;
         bytes.push(b'\n');
         if let Some(directory) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+            files::create_private_dir(directory).map_err(fail)?;
         }
-        write_atomically(&self.path, &bytes).map_err(fail)
+        files::write_atomically(&self.path, &bytes).map_err(fail)
     }
 }
 
@@ -197,44 +198,6 @@ pub fn random_bits() -> Result<u128, Error> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Error::System("random numbers"))?;
     Ok(u128::from_le_bytes(bytes))
-}
-
-/// Replaces the file in one step: readers see the old or the new content, and the new one is on
-/// disk when this returns.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = directory.join(name);
-    let written = write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // The error that matters is the first one.
-        let _ = fs::remove_file(&temporary);
-    }
-    written?;
-    File::open(directory)?.sync_all()
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What a crashed process of the same number left behind would keep its mode.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-impl std::fmt::Debug for IdentityFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IdentityFile")
-            .field("path", &self.path)
-            .field("node_id", &self.node_id)
-            .field("token", &self.token)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

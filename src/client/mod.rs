@@ -24,8 +24,6 @@
 //! }
 //! # }
 //! ```
-// That list is for the floors without clock and files.
-#![allow(clippy::disallowed_methods)]
 
 mod backoff;
 mod connection;

@@ -3,9 +3,7 @@
 //! Floor 1: the words of the protocol and the suggestions. [`load`] is the way in; it reads one
 //! JSON5 file, lets environment variables and then flags override it, and either returns every
 //! value or every problem. [`schema`] is the one table all of it is made from.
-#![allow(clippy::disallowed_methods, reason = "the configuration is a file")]
 
-mod allow;
 mod bind;
 mod document;
 mod error;
@@ -17,7 +15,7 @@ mod setting;
 mod tests;
 mod walk;
 
-pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
+pub use crate::protocol::{Allow, CommandPattern, NodeAllow};
 pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
 pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};

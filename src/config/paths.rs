@@ -20,6 +20,14 @@ pub fn state_dir(config: &Config, env: Env<'_>) -> Result<PathBuf, Error> {
     configured.or_else(|| default_state_dir(env)).ok_or(Error::NoStateDir)
 }
 
+/// Where the daemon makes its control socket: in a state directory that was named, else in
+/// systemd's runtime directory, else in the state directory.
+pub fn control_socket(config: &Config, state_dir: &Path, env: Env<'_>) -> PathBuf {
+    let runtime = first_of_list(env, "RUNTIME_DIRECTORY");
+    let runtime = runtime.filter(|_| config.bridge.state_dir.is_none());
+    runtime.as_deref().unwrap_or(state_dir).join(CONTROL_SOCKET)
+}
+
 /// The state directory of a daemon that was told nothing else.
 fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
     first_of_list(env, "STATE_DIRECTORY")

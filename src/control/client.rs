@@ -6,7 +6,7 @@ use serde_json::{json, Value};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{error, fmt};
 
 /// Bytes in one line from the daemon: a recording, its escapes, and some room.
@@ -120,7 +120,12 @@ impl Client {
     ///
     /// # Errors
     /// No answer in time, or none at all. That the daemon refuses is not an error here.
-    pub fn ask(&mut self, method: &str, params: &Value, patience: Duration) -> Result<Reply, Error> {
+    pub fn ask(
+        &mut self,
+        method: &str,
+        params: &Value,
+        patience: Duration,
+    ) -> Result<Reply, Error> {
         self.ask_raw(method, &params.to_string(), patience)
     }
 
@@ -155,6 +160,26 @@ impl Client {
     pub fn next(&mut self) -> Result<Message, Error> {
         self.lines.get_ref().set_read_timeout(None).map_err(Error::Io)?;
         self.message(Duration::MAX)
+    }
+
+    /// Waits until the daemon has closed the connection, as it does when it ends.
+    ///
+    /// # Errors
+    /// It has not within this time.
+    pub fn wait_for_end(&mut self, patience: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::NoAnswer(patience));
+            }
+            self.lines.get_ref().set_read_timeout(Some(left)).map_err(Error::Io)?;
+            match self.message(patience) {
+                Err(Error::HungUp) => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(_) => {}
+            }
+        }
     }
 
     fn message(&mut self, patience: Duration) -> Result<Message, Error> {

@@ -47,7 +47,12 @@ impl Gate {
 
     /// Lets a newcomer in; `None` if every place is taken by connections that cannot be sent
     /// away.
-    pub fn enter(self: &Arc<Self>, number: u64, peer: IpAddr, stream: &Arc<TcpStream>) -> Option<Ticket> {
+    pub fn enter(
+        self: &Arc<Self>,
+        number: u64,
+        peer: IpAddr,
+        stream: &Arc<TcpStream>,
+    ) -> Option<Ticket> {
         let mut inside = self.lock();
         let crowded = inside.strangers.len() >= self.strangers || inside.open >= self.connections;
         let made_room = crowded && inside.send_one_away();

@@ -17,6 +17,7 @@
 //! ```
 #![deny(clippy::disallowed_methods)]
 
+pub mod allow;
 pub mod error;
 pub mod frame;
 pub mod json;
@@ -28,6 +29,7 @@ pub mod session;
 pub mod token;
 pub mod wire;
 
+pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
 pub use error::{ErrorCode, WireError};
 pub use frame::{GatewayFrame, Hello, InvokeFailure, NodeFrame, PairRequest};
 pub use method::Method;

@@ -123,7 +123,7 @@ impl Router {
                 return Ok(());
             }
         }
-        if !self.policy.allows_command(&node, &command) {
+        if !self.policy.allow.permits_command(node.as_str(), &command) {
             let text = format!("{command} is not in bridge.allow.commands for node {node}");
             return Err(WireError::new(ErrorCode::Forbidden, text));
         }

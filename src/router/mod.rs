@@ -34,7 +34,7 @@ mod views;
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
 pub use input::{Asker, Audience, CallId, ConnId, Input, Mono, News, Now, OperatorId, Wall};
 pub use output::{Caller, Closing, DaemonTask, Notice, Output};
-pub use policy::{Allow, Policy};
+pub use policy::Policy;
 
 use crate::protocol::operator::{Answer, Counters};
 use crate::protocol::{NodeId, Token, WireError};

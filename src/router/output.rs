@@ -33,6 +33,8 @@ pub enum Output {
     Wait {
         /// Which.
         conn: ConnId,
+        /// Who it says it is.
+        node: NodeId,
     },
     /// Lines on this connection may be this long.
     LineLimit {

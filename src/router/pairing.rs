@@ -49,12 +49,12 @@ impl Router {
             if known.approved_at.is_some() {
                 return self.deliver(conn, &id, &known, None);
             }
-            return self.wait_for(conn, id);
+            return self.wait_for(conn, id, node);
         }
         if let Some(ends) = self.cool_downs.ends(self.now.mono, &node, peer) {
             connection.held = Some(request);
             connection.waiting = None;
-            self.out.push(Output::Wait { conn });
+            self.out.push(Output::Wait { conn, node });
             return self.deadlines.remind(ends, Reminder::Held(conn));
         }
         if let Err(error) = self.room_for_request(&node, peer) {
@@ -104,7 +104,7 @@ impl Router {
     }
 
     /// The connection waits for the operator's answer to this request, and no other does.
-    fn wait_for(&mut self, conn: ConnId, id: RequestId) {
+    fn wait_for(&mut self, conn: ConnId, id: RequestId, node: NodeId) {
         if let Some(older) = self.waiter(&id).filter(|older| *older != conn) {
             let error = WireError::unavailable("a newer connection of this node waits instead");
             self.send(older, GatewayFrame::Error(error));
@@ -113,7 +113,7 @@ impl Router {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.waiting = Some(id);
             connection.held = None;
-            self.out.push(Output::Wait { conn });
+            self.out.push(Output::Wait { conn, node });
         }
     }
 
@@ -243,7 +243,8 @@ impl Router {
     fn after_request(&mut self, conn: ConnId, id: RequestId) {
         self.counters.pairing_requests += 1;
         self.remind_of(&id, limits::PAIRING_TTL);
-        self.wait_for(conn, id.clone());
+        let Some(request) = self.book.pending.get(&id) else { return };
+        self.wait_for(conn, id.clone(), request.node.clone());
         if let Some(view) = self.pending_view(&id) {
             self.tell(OperatorEvent::PairRequested(Box::new(view)));
         }

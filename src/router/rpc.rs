@@ -79,8 +79,8 @@ impl Router {
                 return self.send(conn, GatewayFrame::Res { id, result: Err(error) });
             }
         };
-        let allowed =
-            Method::parse(&method).filter(|method| self.policy.allows_method(node, *method));
+        let allowed = Method::parse(&method)
+            .filter(|method| self.policy.allow.permits_method(node.as_str(), *method));
         let Some(allowed) = allowed else {
             let error = WireError::method_not_allowed(&shown(&method));
             return self.send(conn, GatewayFrame::Res { id, result: Err(error) });

@@ -47,8 +47,9 @@ impl Voicewake {
     /// Takes new words, whatever the apps send, and keeps them before anybody hears of them.
     pub(super) fn set(&self, params: Option<&str>, now_ms: u64) -> Result<Payload, WireError> {
         let text = mend_surrogates(params.unwrap_or("{}"));
-        let params: Value = serde_json::from_str(&text)
-            .map_err(|error| WireError::invalid(format!("invalid voicewake.set params: {error}")))?;
+        let params: Value = serde_json::from_str(&text).map_err(|error| {
+            WireError::invalid(format!("invalid voicewake.set params: {error}"))
+        })?;
         let triggers = cleaned(&params["triggers"]);
         let file = json!({ "triggers": triggers, "updatedAtMs": now_ms });
         // Held over the write, so that the file and the memory agree about who was last.

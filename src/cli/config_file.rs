@@ -1,0 +1,67 @@
+//! `config check` and `config show`.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::Failure;
+use crate::cli::print;
+use crate::cli::render::table;
+use crate::cli::text::safe;
+use crate::config::{self, process_env, Loaded, Sources};
+use serde_json::{json, Value};
+
+fn load(line: &CommandLine) -> Result<Loaded, config::Error> {
+    let file = line.value("config").map(Into::into);
+    config::load(&Sources { file, ..Sources::default() }, &process_env)
+}
+
+/// Every mistake at once; exit code 78 if there is one.
+pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
+    let loaded = match load(line) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            if line.is_set("json") {
+                let problems = error.problems().iter().map(ToString::to_string);
+                let mut problems: Vec<String> = problems.collect();
+                if problems.is_empty() {
+                    problems.push(error.to_string());
+                }
+                print(&(json!({ "ok": false, "problems": problems }).to_string() + "\n"))?;
+            }
+            return Err(error.into());
+        }
+    };
+    let path = loaded.path.as_ref().map(|path| path.display().to_string());
+    if line.is_set("json") {
+        let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections });
+        return print(&(answer.to_string() + "\n"));
+    }
+    let mut text = match path {
+        Some(path) => format!("{} is fine\n", safe(&path)),
+        None => "there is no configuration file; the defaults are in force\n".to_owned(),
+    };
+    if !loaded.ignored_sections.is_empty() {
+        let list = safe(&loaded.ignored_sections.join(", "));
+        text += &format!("ignored, because they belong to other programs: {list}\n");
+    }
+    print(&text)
+}
+
+pub(super) fn show(line: &CommandLine) -> Result<(), Failure> {
+    let loaded = load(line)?;
+    let shown = loaded.show();
+    if line.is_set("json") {
+        let entries = shown.iter().map(|setting| {
+            let origin = setting.origin.to_string();
+            (setting.path.to_owned(), json!({ "value": setting.value, "origin": origin }))
+        });
+        let map: serde_json::Map<String, Value> = entries.collect();
+        return print(&(Value::Object(map).to_string() + "\n"));
+    }
+    let rows: Vec<Vec<String>> = shown
+        .iter()
+        .map(|setting| {
+            let value = safe(&setting.value.to_string());
+            vec![setting.path.to_owned(), value, safe(&setting.origin.to_string())]
+        })
+        .collect();
+    print(&table(&["KEY", "VALUE", "FROM"], &rows))
+}

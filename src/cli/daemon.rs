@@ -1,0 +1,80 @@
+//! `status`, `reload`, `stop`, `log`: the running bridge itself.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::Failure;
+use crate::cli::operator::{ask_text, connect, patience, value};
+use crate::cli::print;
+use crate::cli::render::{field, span};
+use crate::cli::text::safe_json;
+use crate::control::ClientError;
+use serde_json::{json, Value};
+
+pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
+    let answer = ask_text(line, "status", &json!({}))?;
+    if line.is_set("json") {
+        return print(&(safe_json(&answer) + "\n"));
+    }
+    let status = value(&answer)?;
+    let listeners = status["listeners"].as_array().map_or(&[][..], Vec::as_slice);
+    let listeners = listeners
+        .iter()
+        .map(|listener| format!("{} (TLS {})", field(listener, "address"), field(listener, "tls")));
+    let number = |part: &str, key: &str| status[part][key].as_u64().unwrap_or_default();
+    print(&format!(
+        "{} · openclaw-bridge {} · pid {} · up {}\n\
+         Listening:   {}\n\
+         State:       {}\n\
+         Nodes:       {} paired · {} connected · {} pending\n\
+         Connections: {} open · {} not admitted\n",
+        field(&status, "serverName"),
+        field(&status, "version"),
+        status["pid"],
+        span(status["uptimeMs"].as_u64().unwrap_or_default()),
+        listeners.collect::<Vec<_>>().join(", "),
+        field(&status, "stateDir"),
+        number("nodes", "paired"),
+        number("nodes", "connected"),
+        number("nodes", "pending"),
+        number("connections", "open"),
+        number("connections", "unauthenticated"),
+    ))
+}
+
+pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
+    let answer = ask_text(line, "reload", &json!({}))?;
+    if line.is_set("json") {
+        return print(&(safe_json(&answer) + "\n"));
+    }
+    let answer = value(&answer)?;
+    let mut text = match answer["path"].as_str() {
+        Some(_) => format!("read {} again\n", field(&answer, "path")),
+        None => "there is no configuration file; the defaults stay in force\n".to_owned(),
+    };
+    for key in answer["restartNeeded"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        text += &format!("{key} was changed; it takes effect at the next start\n");
+    }
+    print(&text)
+}
+
+/// Returns when the bridge is gone, not just when it has agreed to go.
+pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
+    let mut client = connect(line)?;
+    let reply = client.ask("stop", &json!({}), patience(line))?;
+    reply.map_err(|refusal| Failure::refused(&refusal))?;
+    client.wait_for_end(patience(line)).map_err(|error| match error {
+        ClientError::NoAnswer(after) => {
+            Failure::failed(format!("the bridge did not stop within {after:?}; see its log"))
+        }
+        error => error.into(),
+    })?;
+    print(if line.is_set("json") { "{\"stopped\":true}\n" } else { "stopped\n" })
+}
+
+pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
+    let level = line.positionals.first().map_or("", String::as_str);
+    let answer = ask_text(line, "log", &json!({ "level": level }))?;
+    if line.is_set("json") {
+        return print(&(safe_json(&answer) + "\n"));
+    }
+    print(&format!("log level is now {}\n", field(&value(&answer)?, "level")))
+}

@@ -1,0 +1,25 @@
+//! `events`: follow what happens, one JSON object per line.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::Failure;
+use crate::cli::operator::{connect, patience};
+use crate::cli::print;
+use crate::cli::text::safe_json;
+use crate::control::{ClientError, Message};
+use serde_json::json;
+
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    let names = line.values("only");
+    let params = if names.is_empty() { json!({}) } else { json!({ "only": names }) };
+    let mut client = connect(line)?;
+    let reply = client.ask("events.subscribe", &params, patience(line))?;
+    reply.map_err(|refusal| Failure::refused(&refusal))?;
+    loop {
+        match client.next() {
+            Ok(Message::Event(event)) => print(&(safe_json(&event) + "\n"))?,
+            Ok(Message::Reply(_)) => {}
+            Err(ClientError::HungUp) => return Err(Failure::not_running("the bridge has stopped")),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a command failed: one sentence for the person, one number for the script.
+
+use crate::config;
+use crate::control::{ClientError, Refusal};
+use crate::{cli::text::safe, daemon};
+use std::error::Error;
+use std::io;
+
+/// Refused or failed.
+const FAILED: u8 = 1;
+/// The command line makes no sense.
+const USAGE: u8 = 2;
+/// No bridge is running (`EX_UNAVAILABLE`).
+const NOT_RUNNING: u8 = 69;
+/// The configuration makes no sense (`EX_CONFIG`).
+const BAD_CONFIG: u8 = 78;
+
+/// What `main` prints, and the exit code.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) message: String,
+    pub(super) code: u8,
+    /// Standard output was closed by its reader.
+    pub(super) is_closed_pipe: bool,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { message: message.into(), code, is_closed_pipe: false }
+    }
+
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::new(FAILED, message)
+    }
+
+    pub(super) fn with_code(code: u8, message: impl Into<String>) -> Self {
+        Self::new(code, message)
+    }
+
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(USAGE, message)
+    }
+
+    pub(super) fn not_running(message: impl Into<String>) -> Self {
+        Self::new(NOT_RUNNING, message)
+    }
+
+    pub(super) fn output(error: io::Error) -> Self {
+        let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { is_closed_pipe, ..Self::new(FAILED, format!("could not print: {error}")) }
+    }
+
+    /// The daemon refused; what it says may come from a node.
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        Self::new(FAILED, format!("{}: {}", safe(&refusal.code), safe(&refusal.message)))
+    }
+}
+
+/// An error and its causes as one sentence.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let text = chain(&error);
+        match error {
+            ClientError::NotRunning(_) => Self::not_running(text),
+            _ => Self::failed(text),
+        }
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        // Its text names the cause already.
+        let code = if error.is_usage() { USAGE } else { BAD_CONFIG };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<daemon::Error> for Failure {
+    fn from(error: daemon::Error) -> Self {
+        Self::failed(chain(&error))
+    }
+}

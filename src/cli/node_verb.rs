@@ -1,0 +1,47 @@
+//! From the words of `openclaw-bridge node` to what [`node`](crate::cli::node) does.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::{chain, Failure};
+use crate::cli::node::{self, NodeOptions};
+use crate::cli::{logging, operator};
+use crate::client::Stop;
+use std::io;
+
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    logging::start(
+        line.value("log").and_then(|l| l.parse().ok()).unwrap_or(log::LevelFilter::Info),
+    );
+    let options = options(line)?;
+    let stop = Stop::new().map_err(|e| Failure::failed(e.to_string()))?;
+    node::stop_on_signals(&stop).map_err(|e| Failure::failed(e.to_string()))?;
+    let end = node::run(options, Box::new(io::stdout()), Box::new(io::stderr()), &stop);
+    end.map_err(|error| Failure::with_code(error.exit_code(), chain(&error)))
+}
+
+fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
+    let text = |name| line.value(name).map(str::to_owned);
+    let params = line.value("params").map(operator::params).transpose()?;
+    let request = text("request").map(|method| (method, params.clone()));
+    if params.is_some() && request.is_none() {
+        return Err(Failure::usage("--params needs --request; see `openclaw-bridge node --help`"));
+    }
+    let token_file = line.value("token-file").map(Into::into).or_else(node::default_token_file);
+    let no_home = "there is no HOME to keep the token in; name a --token-file";
+    let handles = line.values("handle").iter().filter_map(|pair| {
+        let (command, program) = pair.split_once('=')?;
+        Some((command.to_owned(), program.into()))
+    });
+    Ok(NodeOptions {
+        host: text("host").unwrap_or_default(),
+        port: line.port("port").unwrap_or_default(),
+        node_id: text("node-id"),
+        display_name: text("display-name"),
+        token_file: token_file.ok_or_else(|| Failure::usage(no_home))?,
+        handles: handles.collect(),
+        invoke_time_limit: node::INVOKE_TIME_LIMIT,
+        request,
+        subscribe: line.values("subscribe").to_vec(),
+        once: line.is_set("once"),
+        trace: line.is_set("trace"),
+    })
+}

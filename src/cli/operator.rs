@@ -1,0 +1,75 @@
+//! Asking the running bridge.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::Failure;
+use crate::config::{paths, process_env};
+use crate::control::Client;
+use serde_json::Value;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest parameters that are read from a file or from standard input, in bytes.
+const LONGEST_PARAMS: u64 = 24 * 1024 * 1024;
+
+/// Connects to the bridge the command means.
+pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
+    let state_dir = line.value("state-dir").map(Path::new);
+    let places = paths::control_socket_candidates(state_dir, &process_env);
+    Ok(Client::connect(&places)?)
+}
+
+/// How long the bridge may take to answer.
+pub(super) fn patience(line: &CommandLine) -> Duration {
+    line.duration("timeout").unwrap_or(Duration::from_secs(10))
+}
+
+/// Asks; the answer as JSON text.
+pub(super) fn ask_text(
+    line: &CommandLine,
+    method: &str,
+    params: &Value,
+) -> Result<String, Failure> {
+    let reply = connect(line)?.ask(method, params, patience(line))?;
+    reply.map_err(|refusal| Failure::refused(&refusal))
+}
+
+/// An answer as a JSON value. The commands run on a stack that bears its depth.
+pub(super) fn value(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text).map_err(|e| Failure::failed(format!("strange answer: {e}")))
+}
+
+/// Parameters given as JSON, as `@FILE`, or as `-` for standard input; checked to be JSON.
+pub(super) fn params(text: &str) -> Result<String, Failure> {
+    let (text, origin) = match text.strip_prefix('@') {
+        Some(path) => {
+            let file = std::fs::File::open(path).map_err(|e| could_not_read(path, &e))?;
+            (read(file).map_err(|e| could_not_read(path, &e))?, path)
+        }
+        None if text == "-" => {
+            let read = read(std::io::stdin());
+            (read.map_err(|e| could_not_read("standard input", &e))?, "standard input")
+        }
+        None => (text.to_owned(), "--params"),
+    };
+    let value: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
+    match value {
+        // On the socket a request is one line, and JSON has line breaks only between its parts.
+        Ok(_) => Ok(text.replace(['\n', '\r'], " ")),
+        Err(error) => Err(Failure::usage(format!("{origin} is not JSON: {error}"))),
+    }
+}
+
+fn could_not_read(what: &str, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("could not read {what}: {error}"))
+}
+
+fn read(input: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    input.take(LONGEST_PARAMS + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_PARAMS {
+        let megabytes = LONGEST_PARAMS / 1024 / 1024;
+        return Err(std::io::Error::other(format!("more than {megabytes} MiB")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,102 @@
+//! `serve`: the bridge in the foreground.
+
+use crate::backend::embedded::Embedded;
+use crate::backend::Backend;
+use crate::cli::args::CommandLine;
+use crate::cli::failure::{chain, Failure};
+use crate::cli::logging;
+use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
+use crate::daemon::{self, notify, Daemon, Handle, Reloaded, Settings};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::thread::Builder;
+
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    let text = |name| line.value(name).map(str::to_owned);
+    let sources = Sources {
+        file: line.value("config").map(Into::into),
+        state_dir: text("state-dir"),
+        bind: text("bind"),
+        port: text("port"),
+        log: text("log"),
+    };
+    let loaded = config::load(&sources, &process_env)?;
+    let config = loaded.config.clone();
+    logging::start(config.bridge.log);
+    say_where_from(&loaded);
+    if !config.bridge.enabled {
+        log::info!("daemon: bridge.enabled is false, nothing to do");
+        return Ok(());
+    }
+    let state_dir = paths::state_dir(&config, &process_env)?;
+    let socket = paths::control_socket(&config, &state_dir, &process_env);
+    let settings = Settings::new(&config, state_dir.clone(), socket)
+        .map_err(|error| Failure::failed(chain(&error)))?;
+    let backend: Arc<dyn Backend> = Arc::new(Embedded::new(&state_dir));
+    let daemon = Daemon::start(settings, &backend)?;
+    listen_to_signals(daemon.handle())
+        .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
+    say_where_to(&daemon, &config);
+    notify::notify("READY=1");
+    Ok(daemon.run(|| reload(&sources, &config))?)
+}
+
+fn say_where_from(loaded: &Loaded) {
+    match &loaded.path {
+        Some(path) => log::info!("daemon: configuration read file={}", path.display()),
+        None => log::info!("daemon: no configuration file, using the defaults"),
+    }
+    if !loaded.ignored_sections.is_empty() {
+        let list = loaded.ignored_sections.join(", ");
+        log::info!("daemon: ignored sections that belong to other programs: {list}");
+    }
+}
+
+fn say_where_to(daemon: &Daemon, config: &Config) {
+    for address in daemon.addresses() {
+        log::info!("daemon: listening on {address}");
+    }
+    log::info!("daemon: operators connect at {}", daemon.control_socket().display());
+    if config.bridge.bind == Bind::Loopback {
+        log::info!(
+            "daemon: only this machine can connect; `--bind lan`, or bridge.bind in the \
+             configuration, opens the bridge to the network"
+        );
+    }
+}
+
+/// A bad file changes nothing; what is wrong with it is told.
+fn reload(sources: &Sources, running: &Config) -> Result<Reloaded, String> {
+    let loaded = config::load(sources, &process_env).map_err(|error| error.to_string())?;
+    log::set_max_level(loaded.config.bridge.log);
+    let changes = running.changes_needing_restart(&loaded.config);
+    Ok(Reloaded {
+        policy: daemon::policy(&loaded.config),
+        path: loaded.path,
+        restart_needed: changes.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// SIGTERM and SIGINT stop the bridge, a second one ends the process at once; SIGHUP reloads.
+fn listen_to_signals(handle: Handle) -> io::Result<()> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order, so that the first signal finds the flag down.
+        flag::register_conditional_default(signal, asked.clone())?;
+        flag::register(signal, asked.clone())?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => handle.reload(),
+                _ => handle.stop(),
+            }
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Text as it may be printed. What nodes and gateways say cannot move the cursor, ring the bell or
+//! reverse the writing: such characters are shown as escapes.
+
+use crate::protocol::json;
+use std::fmt::Write;
+
+/// The JSON document on one line without anything a terminal would obey. Text that is not JSON
+/// becomes a JSON string.
+pub(crate) fn safe_json(text: &str) -> String {
+    match json::one_line(text) {
+        // A tab as it is can only stand between the parts of a document.
+        Some(json) => safe(&json.replace('\t', " ")),
+        None => safe(&serde_json::Value::from(text).to_string()),
+    }
+}
+
+/// The text with control characters, and those that change the direction of writing, as escapes
+/// that mean the same in JSON.
+pub(crate) fn safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || turns_text(character) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{:04x}", u32::from(character));
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+fn turns_text(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_are_not_driven_by_what_is_printed() {
+        assert_eq!(safe("a\u{1b}[2J\u{9b}\u{202e}é"), "a\\u001b[2J\\u009b\\u202eé");
+    }
+
+    #[test]
+    fn json_stays_the_same_document() {
+        let line = safe_json("{\n\t\"a\":\t\"\u{9b}\\n\"}");
+        assert_eq!(line, "{  \"a\": \"\\u009b\\n\"}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["a"], "\u{9b}\n");
+        assert_eq!(safe_json("no\njson"), "\"no\\njson\"");
+    }
+}

@@ -1,0 +1,97 @@
+//! Why the bridge does not run.
+
+use crate::{control, pairing_store};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::{error, fmt, io};
+
+/// Why the bridge could not be started, or ended by itself.
+#[derive(Debug)]
+pub enum Error {
+    /// Another bridge uses the state directory.
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+        /// The other process, if it said so.
+        pid: Option<u32>,
+    },
+    /// The state directory cannot be used.
+    StateDir {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The pairing files cannot be used.
+    Pairings(pairing_store::Error),
+    /// An address cannot be listened on.
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The control socket cannot be made.
+    Control(control::Error),
+    /// The system is out of threads or descriptors.
+    System(io::Error),
+    /// The router ended, which is a bug.
+    RouterFailed,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse { dir, pid } => {
+                let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+                let dir = dir.display();
+                write!(
+                    f,
+                    "another bridge{who} uses `{dir}`; stop it with `openclaw-bridge stop \
+                     --state-dir {dir}`, or choose another --state-dir"
+                )
+            }
+            Self::StateDir { dir, .. } => {
+                write!(f, "could not use the state directory `{}`", dir.display())
+            }
+            Self::Pairings(error) => error.fmt(f),
+            Self::Control(error) => error.fmt(f),
+            Self::Bind { address, source } => {
+                write!(f, "could not listen on {address}")?;
+                if source.kind() == io::ErrorKind::AddrInUse {
+                    f.write_str(" (another program listens there; choose another --port)")?;
+                }
+                Ok(())
+            }
+            Self::System(_) => f.write_str("the system is out of threads or descriptors"),
+            Self::RouterFailed => {
+                f.write_str("the router failed; this is a bug, and the log above shows where")
+            }
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::StateDir { source, .. } | Self::Bind { source, .. } | Self::System(source) => {
+                Some(source)
+            }
+            Self::Pairings(error) => error.source(),
+            Self::Control(error) => error.source(),
+            Self::InUse { .. } | Self::RouterFailed => None,
+        }
+    }
+}
+
+impl From<pairing_store::Error> for Error {
+    fn from(error: pairing_store::Error) -> Self {
+        Self::Pairings(error)
+    }
+}
+
+impl From<control::Error> for Error {
+    fn from(error: control::Error) -> Self {
+        Self::Control(error)
+    }
+}

@@ -1,0 +1,244 @@
+//! The bridge as a running whole: the only place that knows every part.
+//!
+//! Born in this order: lock, pairing files, listeners, control socket, workers, router, accepting.
+//! Dies in reverse: no more newcomers, every connection is told and closed, the router ends, the
+//! socket and the lock go.
+
+mod clock;
+mod error;
+mod ids;
+mod journal;
+mod lock;
+pub mod notify;
+mod router_thread;
+mod settings;
+
+pub use error::Error;
+pub use settings::{policy, Settings};
+
+use crate::backend::{Backend, Outlet, Workers};
+use crate::control::Server;
+use crate::link::{Gate, Inbox, Waker};
+use crate::log_limit::LogLimit;
+use crate::pairing_store::PairingStore;
+use crate::protocol::operator::{Answer, ListenerView};
+use crate::protocol::{limits, WireError};
+use crate::router::{Asker, Input, News, Policy, Router};
+use crate::transport::{Listener, Reception};
+use clock::Clock;
+use crossbeam_channel::{unbounded, Receiver, Sender};
+use lock::Lock;
+use router_thread::{Facts, RouterThread, World};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// A running bridge.
+pub struct Daemon {
+    inbox: Inbox,
+    gate: Arc<Gate>,
+    stop: Arc<Waker>,
+    tasks: Receiver<Task>,
+    handle: Handle,
+    accepting: Vec<JoinHandle<()>>,
+    router: JoinHandle<()>,
+    addresses: Vec<SocketAddr>,
+    control_socket: PathBuf,
+    _lock: Lock,
+}
+
+/// What the thread that runs the daemon is asked to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Stop,
+    Reload(Option<Asker>),
+    /// The router is gone, which is a bug; nothing can be decided any more.
+    RouterGone,
+}
+
+/// A way to tell a running bridge something, from any thread.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    tasks: Sender<Task>,
+}
+
+impl Handle {
+    /// The bridge shall end.
+    pub fn stop(&self) {
+        // If it has ended, that is what was wanted.
+        let _ = self.tasks.send(Task::Stop);
+    }
+
+    /// The configuration shall be read again.
+    pub fn reload(&self) {
+        let _ = self.tasks.send(Task::Reload(None));
+    }
+}
+
+/// What came of reading the configuration again.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// The rules from now on.
+    pub policy: Policy,
+    /// The file, if there is one.
+    pub path: Option<PathBuf>,
+    /// Keys that differ, but need a new start.
+    pub restart_needed: Vec<String>,
+}
+
+impl Daemon {
+    /// Starts everything; nodes can connect when this returns.
+    ///
+    /// # Errors
+    /// What could not be started and why; nothing is left running.
+    pub fn start(settings: Settings, backend: &Arc<dyn Backend>) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let lock = Lock::take(&settings.state_dir)?;
+        let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
+        let listeners = Listener::bind_all(&settings.endpoints)
+            .map_err(|(address, source)| Error::Bind { address, source })?;
+        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+        let control = Server::bind(&settings.control_socket)?;
+        let control_socket = control.path().to_owned();
+
+        let (inbox, inputs) = Inbox::new();
+        let gate = Gate::new(settings.connections, settings.strangers);
+        let stop = Arc::new(Waker::new().map_err(Error::System)?);
+        let log_limit = Arc::new(LogLimit::default());
+        let (task_sender, tasks) = unbounded();
+        let workers = Workers::start(backend, &inbox).map_err(Error::System)?;
+        backend.start(Arc::new(BackendOutlet(inbox.clone())));
+        let policy = settings.policy.clone();
+        let router = Router::new(clock.now(), policy, book, Box::new(ids::Random::default()));
+        let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
+        let world = World {
+            store,
+            workers,
+            tasks: task_sender.clone(),
+            log_limit: log_limit.clone(),
+            facts,
+        };
+        let router = RouterThread::new(router, inputs, world).start().map_err(Error::System)?;
+
+        let reception = Reception {
+            inbox: inbox.clone(),
+            gate: gate.clone(),
+            stop: stop.clone(),
+            log_limit: log_limit.clone(),
+            last: Arc::new(AtomicU64::new(0)),
+        };
+        let mut accepting = Vec::new();
+        for (number, listener) in listeners.into_iter().enumerate() {
+            accepting.push(listener.start(number + 1, reception.clone()).map_err(Error::System)?);
+        }
+        let control = control.start(inbox.clone(), stop.clone(), log_limit);
+        accepting.push(control.map_err(Error::System)?);
+        let handle = Handle { tasks: task_sender };
+        Ok(Self {
+            inbox,
+            gate,
+            stop,
+            tasks,
+            handle,
+            accepting,
+            router,
+            addresses,
+            control_socket,
+            _lock: lock,
+        })
+    }
+
+    /// Where nodes can connect.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where operators can connect.
+    pub fn control_socket(&self) -> &Path {
+        &self.control_socket
+    }
+
+    /// A way to stop it, or have it reload, from another thread.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Runs until somebody wants it to stop, then stops it.
+    ///
+    /// # Errors
+    /// The router failed, which is a bug.
+    pub fn run(self, mut reload: impl FnMut() -> Result<Reloaded, String>) -> Result<(), Error> {
+        loop {
+            match self.tasks.recv() {
+                Ok(Task::Reload(asker)) => self.reload(asker, reload()),
+                Ok(Task::Stop) => {
+                    self.shut_down();
+                    return Ok(());
+                }
+                Ok(Task::RouterGone) | Err(_) => return Err(Error::RouterFailed),
+            }
+        }
+    }
+
+    fn reload(&self, asker: Option<Asker>, outcome: Result<Reloaded, String>) {
+        let (policy, answer) = match outcome {
+            Ok(reloaded) => {
+                let path = reloaded.path.map(|path| path.display().to_string());
+                let file = path.as_deref().unwrap_or("none");
+                log::info!("daemon: configuration read again file={file}");
+                for key in &reloaded.restart_needed {
+                    log::warn!("daemon: {key} was changed; it takes effect at the next start");
+                }
+                let restart_needed = reloaded.restart_needed;
+                let answer = Answer::Reloaded { path, restart_needed };
+                (Some(Box::new(reloaded.policy)), Ok(answer))
+            }
+            Err(error) => {
+                log::error!("daemon: keeping the old configuration: {error}");
+                let text = format!("the old configuration stays in force: {error}");
+                (None, Err(WireError::invalid(text)))
+            }
+        };
+        let reply = asker.map(|asker| (asker, answer));
+        // If the router is gone, the next task says so.
+        let _ = self.inbox.post(Input::Configured { policy, reply });
+    }
+
+    fn shut_down(self) {
+        let began = Instant::now();
+        self.stop.alarm();
+        for thread in self.accepting {
+            if thread.join().is_err() {
+                log::error!("daemon: an accepting thread had panicked");
+            }
+        }
+        // Once to close every connection, and once more to end.
+        let _ = self.inbox.post(Input::Stop);
+        let left = self.gate.wait_until_empty(limits::STOP_DEADLINE);
+        if left > 0 {
+            log::warn!("daemon: leaving without {left} connections that did not end in time");
+        }
+        let _ = self.inbox.post(Input::Stop);
+        if self.router.join().is_err() {
+            log::error!("daemon: the router had panicked");
+        }
+        log::info!("daemon: stopped took={}ms", began.elapsed().as_millis());
+    }
+}
+
+fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {
+    let view = |address: &SocketAddr| ListenerView { address: address.to_string(), tls: "off" };
+    addresses.iter().map(view).collect()
+}
+
+struct BackendOutlet(Inbox);
+
+impl Outlet for BackendOutlet {
+    fn tell(&self, news: News) {
+        // After the end there is nobody to tell.
+        let _ = self.0.post(Input::News(news));
+    }
+}

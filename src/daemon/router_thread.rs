@@ -1,0 +1,303 @@
+//! Thread `router`: waits for inputs, has the router decide, carries the decisions out. The owner
+//! of the router and of the pairing files, and the only code that looks into `Output`.
+//!
+//! It blocks on two things only: its inbox, and saving the pairings.
+
+use crate::backend::{Job, Workers};
+use crate::daemon::clock::Clock;
+use crate::daemon::journal::{Entry, Journal};
+use crate::daemon::Task;
+use crate::link::{Door, Gate, Inputs, Outbox};
+use crate::log_limit::LogLimit;
+use crate::pairing_store::PairingStore;
+use crate::protocol::operator::{Answer, ListenerView, OperatorFrame, Status};
+use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
+use crate::router::{
+    Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
+};
+use crossbeam_channel::Sender;
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+/// The router, and the doors to everybody it decides about.
+pub(super) struct RouterThread {
+    router: Router,
+    inputs: Inputs,
+    world: World,
+    nodes: BTreeMap<ConnId, NodeDoor>,
+    operators: BTreeMap<OperatorId, Arc<Outbox<OperatorFrame>>>,
+    journal: Journal,
+}
+
+/// What the router's decisions act upon, besides connections.
+pub(super) struct World {
+    pub(super) store: PairingStore,
+    pub(super) workers: Workers,
+    pub(super) tasks: Sender<Task>,
+    pub(super) log_limit: Arc<LogLimit>,
+    pub(super) facts: Facts,
+}
+
+/// What `status` tells that the router does not know.
+pub(super) struct Facts {
+    pub(super) listeners: Vec<ListenerView>,
+    pub(super) state_dir: PathBuf,
+    pub(super) clock: Clock,
+}
+
+struct NodeDoor {
+    outbox: Arc<Outbox<GatewayFrame>>,
+    gate: Arc<Gate>,
+    peer: String,
+}
+
+impl RouterThread {
+    pub(super) fn new(router: Router, inputs: Inputs, world: World) -> Self {
+        Self {
+            router,
+            inputs,
+            world,
+            nodes: BTreeMap::new(),
+            operators: BTreeMap::new(),
+            journal: Journal::default(),
+        }
+    }
+
+    pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
+        Builder::new().name("router".into()).spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+                log::error!("router: panicked; the last inputs were: {}", self.journal);
+                // Nobody to tell means that we are ending anyway.
+                let _ = self.world.tasks.send(Task::RouterGone);
+            }
+        })
+    }
+
+    fn run(&mut self) {
+        let mut stopping = false;
+        loop {
+            let now = self.world.facts.clock.now().mono;
+            let wait = self.router.next_deadline().map(|at| at.since(now));
+            let Some(posted) = self.inputs.next(wait) else { return };
+            if let Some(door) = posted.door {
+                self.register(&posted.input, door);
+            }
+            if posted.input == Input::Stop && std::mem::replace(&mut stopping, true) {
+                self.operators.values().for_each(|outbox| outbox.finish());
+                return;
+            }
+            self.step(posted.input);
+        }
+    }
+
+    fn register(&mut self, input: &Input, door: Door) {
+        match (input, door) {
+            (Input::Connected { conn, peer }, Door::Node { outbox, gate }) => {
+                self.nodes.insert(*conn, NodeDoor { outbox, gate, peer: peer.to_string() });
+            }
+            (Input::Operator { op, .. }, Door::Operator(outbox)) => {
+                self.operators.insert(*op, outbox);
+            }
+            _ => {}
+        }
+    }
+
+    /// One input and everything that follows from it at once.
+    fn step(&mut self, input: Input) {
+        let mut todo = VecDeque::from([input]);
+        while let Some(input) = todo.pop_front() {
+            let entry = Entry::of(&input);
+            self.journal.note(entry);
+            log::trace!("router: in {entry}");
+            self.log_input(&input);
+            let gone = match &input {
+                Input::Disconnected { conn } => Some(*conn),
+                Input::OperatorGone { op } => {
+                    self.operators.remove(op);
+                    None
+                }
+                _ => None,
+            };
+            for output in self.router.handle(self.world.facts.clock.now(), input) {
+                self.carry_out(output, &mut todo);
+            }
+            if let Some(conn) = gone {
+                self.nodes.remove(&conn);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, todo: &mut VecDeque<Input>) {
+        match output {
+            Output::Send { to, frame } => self.send(to, frame),
+            Output::Admit { conn, node } => {
+                let Some(door) = self.nodes.get(&conn) else { return };
+                door.outbox.set_line_limit(limits::LINE_NODE);
+                door.gate.admitted(conn.0);
+                log::info!(
+                    "router: node admitted node={:?} conn={conn} ip={}",
+                    node.as_str(),
+                    door.peer
+                );
+            }
+            Output::Wait { conn, node } => self.wait(conn, &node),
+            Output::LineLimit { conn, bytes } => {
+                if let Some(door) = self.nodes.get(&conn) {
+                    door.outbox.set_line_limit(bytes);
+                }
+            }
+            Output::Close { conn, why } => self.close(conn, why),
+            // Its outcome has to be the very next input.
+            Output::Save { book } => todo.push_front(self.save(&book)),
+            Output::Call { call, caller, method, params } => {
+                if let Err(error) = self.world.workers.call(Job { call, caller, method, params }) {
+                    todo.push_back(Input::Answered { call, result: Err(error) });
+                }
+            }
+            Output::Notice(notice) => {
+                if !self.world.workers.notice(notice) {
+                    self.warn("notices", || {
+                        "dropped an event, the backend does not keep up".into()
+                    });
+                }
+            }
+            Output::Reply { to, result } => self.reply(to, result),
+            Output::Tell { to, event } => {
+                for op in to {
+                    self.tell(op, OperatorFrame::Event(event.clone()));
+                }
+            }
+            Output::Daemon { asker, task } => self.do_task(asker, task),
+        }
+    }
+
+    fn wait(&self, conn: ConnId, node: &NodeId) {
+        let Some(door) = self.nodes.get(&conn) else { return };
+        door.gate.waits(conn.0);
+        if let Some(more) = self.world.log_limit.admit("waits") {
+            let (node, ip) = (node.as_str(), &door.peer);
+            log::info!("router: waits for approval node={node:?} conn={conn} ip={ip}{more}");
+        }
+    }
+
+    fn send(&self, to: ConnId, frame: GatewayFrame) {
+        let Some(door) = self.nodes.get(&to) else { return };
+        match &frame {
+            // Every node begins like this.
+            GatewayFrame::Error(error) if error.code == ErrorCode::NotPaired => {}
+            GatewayFrame::Error(error) => {
+                let peer = &door.peer;
+                self.warn("refused", || format!("refused conn={to} ip={peer} why={error}"));
+            }
+            _ => {}
+        }
+        log::trace!("router: out {} conn={to}", frame.kind());
+        if door.outbox.push(frame).is_err() {
+            log::warn!("router: node takes nothing, closing conn={to} ip={}", door.peer);
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, why: Closing) {
+        let Some(door) = self.nodes.remove(&conn) else { return };
+        door.outbox.finish();
+        let line = || format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
+        match why {
+            Closing::NoGreeting | Closing::BadFrame | Closing::Refused => {
+                log::debug!("router: {}", line());
+            }
+            _ => log::info!("router: {}", line()),
+        }
+    }
+
+    fn save(&mut self, book: &PairingBook) -> Input {
+        match self.world.store.save(book) {
+            Ok(()) => Input::Saved,
+            Err(error) => {
+                let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+                let reason = format!("{error}{cause}");
+                log::error!("router: {reason}");
+                Input::SaveFailed { reason }
+            }
+        }
+    }
+
+    fn reply(&mut self, to: Asker, result: Result<Answer, WireError>) {
+        self.tell(to.op, OperatorFrame::Reply { id: to.id, result });
+    }
+
+    fn tell(&mut self, op: OperatorId, frame: OperatorFrame) {
+        let Some(outbox) = self.operators.get(&op) else { return };
+        if outbox.push(frame).is_err() {
+            log::warn!("router: operator takes nothing, closing op={op}");
+            self.operators.remove(&op);
+        }
+    }
+
+    fn do_task(&mut self, asker: Asker, task: DaemonTask) {
+        match task {
+            DaemonTask::Status(status) => {
+                let status = self.completed(*status);
+                self.reply(asker, Ok(Answer::Status(Box::new(status))));
+            }
+            DaemonTask::Log(level) => {
+                let result = match level.parse::<log::LevelFilter>() {
+                    Ok(filter) => {
+                        log::set_max_level(filter);
+                        Ok(Answer::Level { level: filter.as_str().to_lowercase() })
+                    }
+                    Err(_) => Err(WireError::invalid(format!(
+                        "unknown log level {level:?} (known: off, error, warn, info, debug, trace)"
+                    ))),
+                };
+                self.reply(asker, result);
+            }
+            DaemonTask::Reload => {
+                // The answer comes back through the inbox.
+                let _ = self.world.tasks.send(Task::Reload(Some(asker)));
+            }
+            DaemonTask::Stop => {
+                log::info!("router: an operator stops the bridge");
+                self.reply(asker, Ok(Answer::Done {}));
+                let _ = self.world.tasks.send(Task::Stop);
+            }
+        }
+    }
+
+    fn completed(&self, status: Status) -> Status {
+        let uptime = self.world.facts.clock.now().mono.0;
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+            state_dir: self.world.facts.state_dir.display().to_string(),
+            listeners: self.world.facts.listeners.clone(),
+            ..status
+        }
+    }
+
+    fn log_input(&self, input: &Input) {
+        match input {
+            Input::Disconnected { conn } if self.nodes.contains_key(conn) => {
+                log::debug!("router: connection ended conn={conn}");
+            }
+            Input::BadFrame { conn, bad } => {
+                log::debug!("router: bad frame conn={conn} what={bad:?}");
+            }
+            _ => {}
+        }
+    }
+
+    /// A line that strangers can cause, so not too many of them.
+    fn warn(&self, kind: &'static str, line: impl FnOnce() -> String) {
+        if log::log_enabled!(log::Level::Warn) {
+            if let Some(more) = self.world.log_limit.admit(kind) {
+                log::warn!("router: {}{more}", line());
+            }
+        }
+    }
+}

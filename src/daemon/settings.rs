@@ -1,0 +1,93 @@
+//! What a bridge needs to know to start, worked out from the configuration.
+
+use crate::config::Config;
+use crate::link::connections_for;
+use crate::router::Policy;
+use crate::transport::bind::{self, Endpoint};
+use rustix::process::{getrlimit, setrlimit, Resource};
+use std::path::PathBuf;
+
+/// Everything about one bridge that is fixed at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where pairings and everything else is kept.
+    pub state_dir: PathBuf,
+    /// Where operators connect.
+    pub control_socket: PathBuf,
+    /// Where nodes connect.
+    pub endpoints: Vec<Endpoint>,
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections that are not admitted.
+    pub strangers: usize,
+    /// The rules, which a reload may change.
+    pub policy: Policy,
+}
+
+impl Settings {
+    /// The settings for a configuration.
+    ///
+    /// # Errors
+    /// There is no address to listen on.
+    pub fn new(
+        config: &Config,
+        state_dir: PathBuf,
+        control_socket: PathBuf,
+    ) -> Result<Self, bind::Error> {
+        let endpoints = bind::endpoints(config.bridge.bind, config.bridge.port)?;
+        let limits = &config.bridge.limits;
+        let connections = limits.connections.min(connections_for(raise_open_files()));
+        if connections < limits.connections {
+            log::warn!(
+                "daemon: the limit on open files allows only {connections} connections instead of \
+                 bridge.limits.connections = {}",
+                limits.connections
+            );
+        }
+        let strangers = limits.strangers.min(connections);
+        Ok(Self {
+            state_dir,
+            control_socket,
+            endpoints,
+            connections,
+            strangers,
+            policy: policy(config),
+        })
+    }
+}
+
+/// The part of a configuration that a running bridge can change.
+pub fn policy(config: &Config) -> Policy {
+    let limits = &config.bridge.limits;
+    let name = config.bridge.name.clone().unwrap_or_else(host_name);
+    Policy {
+        server_name: name.into(),
+        canvas_host_url: config.canvas_host.url.as_deref().map(Into::into),
+        allow: config.bridge.allow.clone(),
+        pending_pairings: limits.pending_pairings,
+        pending_pairings_per_address: limits.pending_pairings_per_address,
+        paired_nodes: limits.paired_nodes,
+    }
+}
+
+/// The machine's name without `.local`.
+fn host_name() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    let name = name.trim().trim_end_matches(".local");
+    if name.is_empty() { "openclaw-bridge" } else { name }.to_owned()
+}
+
+/// Each connection takes two descriptors, and the usual soft limit is for programs that use
+/// `select`. Returns the limit now in force.
+fn raise_open_files() -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let before = limit.current;
+        limit.current = limit.maximum;
+        if setrlimit(Resource::Nofile, limit.clone()).is_err() {
+            return before.unwrap_or(u64::MAX);
+        }
+    }
+    limit.current.unwrap_or(u64::MAX)
+}
