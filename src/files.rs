@@ -75,7 +75,8 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
 /// new content be in place all the same.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Staged::write(path, bytes)?.commit()?;
-    sync_dir(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    sync_dir(dir.unwrap_or_else(|| Path::new(".")))
 }
 
 /// Makes a directory, and those above it, for its owner only. One that exists is left as it is.

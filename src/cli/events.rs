@@ -15,7 +15,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let reply = client.ask("events.subscribe", &params, patience(line))?;
     reply.map_err(|refusal| Failure::refused(&refusal))?;
     loop {
-        match client.next() {
+        match client.listen() {
             Ok(Message::Event(event)) => print(&(safe_json(&event) + "\n"))?,
             Ok(Message::Reply(_)) => {}
             Err(ClientError::HungUp) => return Err(Failure::not_running("the bridge has stopped")),

@@ -200,6 +200,16 @@ pub fn random_bits() -> Result<u128, Error> {
     Ok(u128::from_le_bytes(bytes))
 }
 
+impl std::fmt::Debug for IdentityFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentityFile")
+            .field("path", &self.path)
+            .field("node_id", &self.node_id)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -157,7 +157,7 @@ impl Client {
     ///
     /// # Errors
     /// The connection ended.
-    pub fn next(&mut self) -> Result<Message, Error> {
+    pub fn listen(&mut self) -> Result<Message, Error> {
         self.lines.get_ref().set_read_timeout(None).map_err(Error::Io)?;
         self.message(Duration::MAX)
     }

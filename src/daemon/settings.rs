@@ -85,7 +85,7 @@ fn raise_open_files() -> u64 {
     if limit.current != limit.maximum {
         let before = limit.current;
         limit.current = limit.maximum;
-        if setrlimit(Resource::Nofile, limit.clone()).is_err() {
+        if setrlimit(Resource::Nofile, limit).is_err() {
             return before.unwrap_or(u64::MAX);
         }
     }

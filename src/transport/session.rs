@@ -102,11 +102,10 @@ impl Session {
             match wire::decode(&line) {
                 None => {}
                 Some(Err(bad)) => return Ok(Some(bad)),
-                Some(Ok(frame)) => {
-                    if self.post(lines.get_mut(), frame).is_err() {
-                        return Ok(None);
-                    }
-                }
+                Some(Ok(frame)) => match self.post(lines.get_mut(), frame) {
+                    Ok(()) => {}
+                    Err(Closed) => return Ok(None),
+                },
             }
             line.clear();
             line.shrink_to(limits::LINE_BUFFER_KEPT);
