@@ -1,4 +1,26 @@
-//! The gateway side of the OpenClaw Bridge protocol.
+//! The gateway side of the OpenClaw Bridge protocol: nodes (phones, tablets, Macs, headless boxes)
+//! over TCP, one JSON object per line; operators over a Unix socket; a backend behind it.
+//!
+//! Threads carry, the [`router`] decides, and nothing the router decides is done by the router:
+//!
+//! ```text
+//!  phone ◀──▶ node-17 ─┐                                      ┌─▶ node-17's outbox
+//!  operator ──▶ op-3  ─┼─▶ inbox ─▶ [ router thread ]          ├─▶ op-3's outbox
+//!  workers   rpc-1..4 ─┘  Input     Router::handle ─▶ Outputs ─┼─▶ rpc-1..4
+//!                                   pure, no I/O               └─▶ pairing files
+//! ```
+//!
+//! | floor | parts |
+//! |---|---|
+//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`log_limit`] |
+//! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread |
+//! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
+//! | 3 | [`daemon`]: the whole |
+//! | 4 | [`cli`]: the program's command line |
+//!
+//! A part imports only from lower floors. A program embeds the bridge with
+//! [`daemon::Daemon::start`] and a [`backend::Backend`]; nothing here is global, so there can be
+//! two in one process. Only [`cli`] installs signal handlers or a logger.
 
 pub mod backend;
 pub mod cli;

@@ -1,1 +1,263 @@
-//! x
+//! The rules of the house as tests: who may import whom, what decisions may not touch, how long a
+//! file may be, and that the documents say what the program does.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each part of `src/` may import from the others. A part is a folder or a file directly in
+/// `src/`. Nothing imports what is not named here.
+const FLOORS: &[(&str, &[&str])] = &[
+    // Floor 0: words, and small things that need nothing.
+    ("protocol", &[]),
+    ("suggest", &[]),
+    ("files", &[]),
+    ("log_limit", &["protocol"]),
+    // Floor 1: decisions, configuration, and the ways between threads.
+    ("router", &["protocol"]),
+    ("config", &["protocol", "suggest"]),
+    ("link", &["protocol", "router", "log_limit"]),
+    // Floor 2: files and sockets. Neighbours do not know each other.
+    ("pairing_store", &["protocol", "router", "files"]),
+    ("transport", &["protocol", "router", "link", "config", "log_limit"]),
+    ("backend", &["protocol", "router", "link", "files"]),
+    ("control", &["protocol", "router", "link", "files", "log_limit"]),
+    ("client", &["protocol", "files"]),
+    // Floor 3: the whole.
+    (
+        "daemon",
+        &[
+            "protocol",
+            "router",
+            "config",
+            "link",
+            "files",
+            "log_limit",
+            "pairing_store",
+            "transport",
+            "backend",
+            "control",
+        ],
+    ),
+    // Floor 4: the hands.
+    ("cli", &["protocol", "config", "suggest", "client", "control", "backend", "daemon"]),
+    ("lib", &[]),
+    ("main", &[]),
+];
+
+/// What decisions and words must not touch: clock, files, sockets, threads, chance.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::io",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "TcpStream",
+    "UdpSocket",
+    "Instant",
+    "SystemTime",
+    "HashMap",
+    "HashSet",
+    "crossbeam",
+    "rustix",
+    "socket2",
+    "log::",
+];
+
+const LONGEST_FILE: usize = 400;
+const LONGEST_FUNCTION: usize = 60;
+
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// The part of `src/` it belongs to.
+    fn part(&self) -> String {
+        let inside = self.path.strip_prefix(root().join("src")).unwrap();
+        let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+        first.trim_end_matches(".rs").to_owned()
+    }
+
+    /// What comes before the unit tests.
+    fn code(&self) -> &str {
+        let end = self.text.find("#[cfg(test)]\nmod tests").unwrap_or(self.text.len());
+        &self.text[..end]
+    }
+
+    fn place(&self, offset: usize) -> String {
+        let line = self.text[..offset].lines().count() + 1;
+        format!("{}:{line}", self.path.display())
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push(Source { path, text });
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no sources in {folder}");
+    found
+}
+
+/// The parts that a file names behind `crate::`, with the places.
+fn imports(source: &Source) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    let code = source.code();
+    for (at, _) in code.match_indices("crate::") {
+        let line_start = code[..at].rfind('\n').map_or(0, |end| end + 1);
+        if code[line_start..at].trim_start().starts_with("//") {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let names = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or_default(),
+            None => rest.split([':', ';', '(', ' ']).next().unwrap_or_default(),
+        };
+        let names = names.split(',').map(|name| name.trim().split("::").next().unwrap_or_default());
+        found.extend(names.filter(|name| !name.is_empty()).map(|name| (name.to_owned(), at)));
+    }
+    found
+}
+
+#[test]
+fn every_part_imports_only_from_below() {
+    let floors: BTreeMap<&str, &[&str]> = FLOORS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for source in sources("src") {
+        let part = source.part();
+        let allowed = floors.get(part.as_str());
+        let allowed = allowed.unwrap_or_else(|| panic!("{part} is on no floor; see FLOORS"));
+        for (name, at) in imports(&source) {
+            if name != part && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("{}: {part} imports {name}", source.place(at)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn decisions_touch_no_clock_file_socket_thread_or_chance() {
+    let mut wrong = Vec::new();
+    for source in sources("src/router").into_iter().chain(sources("src/protocol")) {
+        let code = source.code();
+        for word in IMPURE {
+            for (at, _) in code.match_indices(word) {
+                let line = code[..at].rfind('\n').map_or(0, |end| end + 1);
+                if !code[line..at].contains("//") {
+                    wrong.push(format!("{}: {word}", source.place(at)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_fits_in_a_head() {
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        let path = source.path.display();
+        assert!(source.text.starts_with("//!"), "{path} does not begin with what it is for");
+        let lines = source.text.lines().count();
+        assert!(lines <= LONGEST_FILE, "{path} has {lines} lines, {LONGEST_FILE} are the limit");
+    }
+}
+
+#[test]
+fn every_function_fits_on_a_screen() {
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        let lines: Vec<&str> = source.text.lines().collect();
+        for (start, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let head = line.trim_start();
+            let is_function = head.starts_with("fn ") || head.contains(" fn ");
+            if !is_function || head.starts_with("//") || head.ends_with(';') {
+                continue;
+            }
+            let end = format!("{}}}", " ".repeat(indent));
+            let length = lines[start..].iter().position(|line| **line == end).unwrap_or(0);
+            let place = format!("{}:{}", source.path.display(), start + 1);
+            assert!(length <= LONGEST_FUNCTION, "{place} has {length} lines");
+        }
+    }
+}
+
+#[test]
+fn names_of_tests_are_sentences_and_nothing_is_left_for_later() {
+    let left = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["to", "do!("].concat()];
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        for word in &left {
+            let at = source.text.find(word.as_str()).map(|at| source.place(at));
+            assert_eq!(at, None, "{word}");
+        }
+        let prefixed = source.text.find("fn test_").map(|at| source.place(at));
+        assert!(prefixed.is_none_or(|place| place.contains("tidy.rs")), "a name with test_");
+    }
+}
+
+#[test]
+fn the_changelog_knows_this_version() {
+    let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
+    assert!(changes.contains(&heading), "CHANGELOG.md has no section {heading:?}");
+}
+
+#[test]
+fn the_readme_names_the_two_commands_and_every_verb() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for command in ["make run", "make test"] {
+        assert!(readme.contains(command), "README.md does not name `{command}`");
+    }
+    for verb in openclaw_bridge::cli::table::VERBS {
+        assert!(readme.contains(verb.path), "README.md does not name `{}`", verb.path);
+    }
+}
+
+#[test]
+fn the_readme_tells_the_limits_as_they_are() {
+    use openclaw_bridge::protocol::limits;
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let rows = [
+        ("Line from a stranger", format!("{} KiB", limits::LINE_STRANGER / 1024)),
+        ("Line from a node", format!("{} MiB", limits::LINE_NODE / 1024 / 1024)),
+        ("while it owes a recording", format!("{} MiB", limits::LINE_RECORDING / 1024 / 1024)),
+        ("Connections", limits::CONNECTIONS.to_string()),
+        ("not admitted", limits::STRANGERS.to_string()),
+        ("Time to say hello", format!("{} s", limits::GREETING_DEADLINE.as_secs())),
+        ("Pairing requests waiting", limits::PENDING_PAIRINGS.to_string()),
+        ("from one address", limits::PENDING_PAIRINGS_PER_ADDRESS.to_string()),
+        ("A pairing request waits", format!("{} min", limits::PAIRING_TTL.as_secs() / 60)),
+        ("An approval waits", format!("{} min", limits::APPROVAL_KEPT.as_secs() / 60)),
+        ("Cool-down after a rejection", format!("{} s", limits::COOL_DOWN.as_secs())),
+        ("Unanswered requests of a node", limits::UNANSWERED.to_string()),
+        ("Waiting for one node", format!("{} MiB", limits::OUTBOX_BYTES / 1024 / 1024)),
+        ("Answer of the backend", format!("{} s", limits::CALL_DEADLINE.as_secs())),
+        ("Silence before a ping", format!("{} s", limits::PING_AFTER.as_secs())),
+        ("Silence before the end", format!("{} s", limits::DROP_AFTER.as_secs())),
+        ("Invokes under way", limits::INVOKES.to_string()),
+        ("for one node", limits::INVOKES_PER_NODE.to_string()),
+        ("Operators connected", limits::OPERATORS.to_string()),
+    ];
+    for (what, value) in rows {
+        let row = readme.lines().find(|line| line.starts_with('|') && line.contains(what));
+        let row = row.unwrap_or_else(|| panic!("README.md has no row for {what:?}"));
+        assert!(row.contains(&value), "README.md says {row:?}, the program {value}");
+    }
+}

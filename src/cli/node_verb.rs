@@ -1,4 +1,4 @@
-//! From the words of `openclaw-bridge node` to what [`node`](crate::cli::node) does.
+//! From the words of `openclaw-bridge node` to what [`node`] does.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};

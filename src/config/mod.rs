@@ -1,6 +1,6 @@
 //! The configuration: what may be set, where it comes from, and what is wrong with it.
 //!
-//! Floor 1: the words of the protocol and the suggestions. [`load`] is the way in; it reads one
+//! Floor 1: the words of the protocol and the suggestions. [`load()`] is the way in; it reads one
 //! JSON5 file, lets environment variables and then flags override it, and either returns every
 //! value or every problem. [`schema`] is the one table all of it is made from.
 
@@ -89,7 +89,7 @@ impl Default for Bridge {
     }
 }
 
-/// `bridge.tls`: not in this version; [`load`] refuses to enable it.
+/// `bridge.tls`: not in this version; [`load()`] refuses to enable it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// Whether connections are encrypted.

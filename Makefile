@@ -1,0 +1,58 @@
+# openclaw-bridge: `make` lists the targets.
+
+CARGO ?= cargo
+DESTDIR ?=
+prefix ?= /usr/local
+bindir = $(prefix)/bin
+unitdir = $(prefix)/lib/systemd/system
+docdir = $(prefix)/share/doc/openclaw-bridge
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check demo bench doc fmt install uninstall clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the program (target/release/openclaw-bridge)
+	$(CARGO) build --release
+
+run: build ## Build and run the bridge with its defaults; Ctrl-C stops it
+	target/release/openclaw-bridge serve
+
+test: ## Run the whole test suite
+	$(CARGO) test
+
+check: ## Format, lints, docs and tests: what has to be green before a commit
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+	$(CARGO) test
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check --config .deny.toml; fi
+	@if command -v systemd-analyze >/dev/null; then \
+		systemd-analyze security --offline=true --threshold=20 etc/openclaw-bridge.service >/dev/null; fi
+
+demo: build ## Play it end to end: bridge, node, approval, call, invoke
+	@bash tests/demo.sh target/release/openclaw-bridge
+
+bench: ## Measure round trips and memory against a raw echo, in one run
+	$(CARGO) bench
+
+doc: ## Build the library's documentation
+	$(CARGO) doc --no-deps
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+install: build ## Install program, unit and example configuration (DESTDIR, prefix); enables nothing
+	install -D -m 755 target/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
+	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
+	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|/usr/local/bin|$(bindir)|' etc/openclaw-bridge.service > $(DESTDIR)$(unitdir)/openclaw-bridge.service
+
+uninstall: ## Remove what install installed
+	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(DESTDIR)$(unitdir)/openclaw-bridge.service
+	rm -rf $(DESTDIR)$(docdir)
+
+clean: ## Remove what was built
+	$(CARGO) clean
