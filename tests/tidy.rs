@@ -252,7 +252,7 @@ fn the_readme_tells_the_limits_as_they_are() {
         ("Silence before a ping", format!("{} s", limits::PING_AFTER.as_secs())),
         ("Silence before the end", format!("{} s", limits::DROP_AFTER.as_secs())),
         ("Invokes under way", limits::INVOKES.to_string()),
-        ("for one node", limits::INVOKES_PER_NODE.to_string()),
+        ("under way for one node", limits::INVOKES_PER_NODE.to_string()),
         ("Operators connected", limits::OPERATORS.to_string()),
     ];
     for (what, value) in rows {

@@ -188,8 +188,8 @@ impl RouterThread {
     fn send(&self, to: ConnId, frame: GatewayFrame) {
         let Some(door) = self.nodes.get(&to) else { return };
         match &frame {
-            // Every node begins like this.
-            GatewayFrame::Error(error) if error.code == ErrorCode::NotPaired => {}
+            // Every node begins like this, and some try TLS first.
+            GatewayFrame::Error(error) if is_usual(error) => {}
             GatewayFrame::Error(error) => {
                 let peer = &door.peer;
                 self.warn("refused", || format!("refused conn={to} ip={peer} why={error}"));
@@ -300,4 +300,8 @@ impl RouterThread {
             }
         }
     }
+}
+
+fn is_usual(error: &WireError) -> bool {
+    error.code == ErrorCode::NotPaired || *error == WireError::tls_on_plain_port()
 }

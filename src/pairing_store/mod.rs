@@ -157,7 +157,8 @@ impl PairingStore {
         let path = self.path(name);
         let found = stamp(&path);
         if found.is_some() && found != expected {
-            let aside = self.path(&format!("{name}.changed-by-somebody-else"));
+            let seconds = found.map_or(0, |(_, _, seconds, _)| seconds);
+            let aside = self.path(&format!("{name}.changed-by-somebody-else-{seconds}"));
             fs::rename(&path, &aside).map_err(|e| Error::io("move aside", &path, e))?;
             log::warn!(
                 "{} was changed while the bridge runs; moved to {}. Use the nodes commands instead",
@@ -374,7 +375,10 @@ mod tests {
         store.save(&one).unwrap();
         fs::write(dir.path().join("nodes/pending.json"), "by hand").unwrap();
         store.save(&one.with_request(RequestId("r2".into()), request("n2", NOW.0))).unwrap();
-        assert_eq!(text(&dir, "pending.json.changed-by-somebody-else"), "by hand");
+        let names = fs::read_dir(dir.path().join("nodes")).unwrap().map(|e| e.unwrap().file_name());
+        let aside = names.map(|name| name.into_string().unwrap());
+        let aside = aside.filter(|name| name.starts_with("pending.json.changed-by-somebody-else-"));
+        assert_eq!(text(&dir, &aside.collect::<String>()), "by hand");
         assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1.pending.len(), 2);
     }
 }

@@ -77,6 +77,12 @@ impl WireError {
         }
     }
 
+    /// TLS on a port that does not speak it. No attack: the apps try TLS first on an address that
+    /// was typed in (protocol section 1.3).
+    pub fn tls_on_plain_port() -> Self {
+        Self::invalid("this port does not speak TLS; connect without it")
+    }
+
     /// The same error with details, which must be the text of a JSON object.
     #[must_use]
     pub fn with_details(mut self, details: &serde_json::Value) -> Self {

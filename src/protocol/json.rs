@@ -149,6 +149,28 @@ fn escaped_unit(text: &str, at: usize) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
+/// Valid JSON without the white space between its parts. Android looks for `"includeAudio":true`
+/// in the text of its parameters (protocol section 1.1).
+pub fn compact(text: &str) -> String {
+    let mut compact = String::with_capacity(text.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for character in text.chars() {
+        if in_string || !character.is_ascii_whitespace() {
+            compact.push(character);
+        }
+        match character {
+            '"' if !escaped => in_string = !in_string,
+            '\\' if in_string && !escaped => {
+                escaped = true;
+                continue;
+            }
+            _ => {}
+        }
+        escaped = false;
+    }
+    compact
+}
+
 /// `text` as it may stand inside a line of its own: `None` if it is not JSON, else with the
 /// line breaks that JSON allows between its parts turned into spaces.
 pub fn one_line(text: &str) -> Option<Cow<'_, str>> {
@@ -296,6 +318,12 @@ mod tests {
         assert_eq!(fields.flags("c").unwrap(), [("p".into(), true), ("q".into(), false)].into());
         assert_eq!((fields.list("c"), fields.flags("b")), (None, None));
         assert_eq!(fields.short_text("d").as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn compact_text_keeps_what_is_inside_strings() {
+        let text = "{ \"a b\" : [ 1 , \"x \\\" y\\\\\" , { } ] }";
+        assert_eq!(compact(text), r#"{"a b":[1,"x \" y\\",{}]}"#);
     }
 
     #[test]

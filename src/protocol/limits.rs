@@ -46,6 +46,10 @@ pub const GREETING_DEADLINE: Duration = Duration::from_secs(30);
 /// closed. The apps need two.
 pub const REFUSALS: u32 = 8;
 
+/// Frames of any kind that a connection may send before it is admitted. Pairing takes two; a node
+/// that answers pings while it waits, a few more.
+pub const STRANGER_FRAMES: u32 = 64;
+
 /// Pairing requests waiting for the operator, in all (`bridge.limits.pendingPairings`). More than
 /// a person can look at.
 pub const PENDING_PAIRINGS: usize = 32;

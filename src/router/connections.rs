@@ -29,6 +29,10 @@ pub(super) struct Connection {
     pub(super) held: Option<PairRequest>,
     /// How often it was refused something.
     pub(super) refusals: u32,
+    /// Frames it sent before it was admitted.
+    pub(super) stranger_frames: u32,
+    /// Reminders that end with it.
+    pub(super) reminders: Vec<(Mono, Reminder)>,
     /// The last time anything arrived.
     pub(super) heard: Mono,
     /// When it was pinged, if it has not been heard since.
@@ -50,19 +54,28 @@ impl Router {
             waiting: None,
             held: None,
             refusals: 0,
+            stranger_frames: 0,
+            reminders: Vec::new(),
             heard: self.now.mono,
             pinged: None,
             busy_until: Mono::default(),
             recordings: BTreeSet::new(),
         };
         self.connections.insert(conn, connection);
-        self.deadlines.remind(self.now.mono + limits::GREETING_DEADLINE, Reminder::Greeting(conn));
+        let ends = self.now.mono + limits::GREETING_DEADLINE;
+        self.remind_connection(ends, conn, Reminder::Greeting(conn));
     }
 
     /// Frames of a connection that was closed may still be on their way; they change nothing.
     pub(super) fn frame(&mut self, conn: ConnId, frame: NodeFrame) {
         self.heard(conn);
-        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.node.is_none() {
+            connection.stranger_frames += 1;
+            if connection.stranger_frames > limits::STRANGER_FRAMES {
+                return self.close(conn, Closing::Refused);
+            }
+        }
         match frame {
             NodeFrame::Hello(hello) => self.hello(conn, hello),
             NodeFrame::PairRequest(request) => self.pair_request(conn, request),
@@ -115,12 +128,14 @@ impl Router {
         if !self.connections.contains_key(&conn) {
             return;
         }
-        let text = match bad {
-            BadFrame::NotJson(what) => what.clone(),
-            BadFrame::TooLong(limit) => format!("line longer than {limit} bytes"),
-            BadFrame::Tls => "this port does not speak TLS; connect without it".to_owned(),
+        let error = match bad {
+            BadFrame::NotJson(what) => WireError::invalid(what.clone()),
+            BadFrame::TooLong(limit) => {
+                WireError::invalid(format!("line longer than {limit} bytes"))
+            }
+            BadFrame::Tls => WireError::tls_on_plain_port(),
         };
-        self.refuse_frame(conn, WireError::invalid(text));
+        self.refuse_frame(conn, error);
     }
 
     /// Closing after an error is kinder than going on: the headless node keeps a half-dead
@@ -172,10 +187,10 @@ impl Router {
         connection.since = self.now.wall;
         connection.refusals = 0;
         self.counters.admitted += 1;
-        self.deadlines.remind(self.now.mono + limits::PING_AFTER, Reminder::Silence(conn));
+        self.remind_connection(self.now.mono + limits::PING_AFTER, conn, Reminder::Silence(conn));
         self.online.insert(node.clone(), conn);
         self.out.push(Output::Admit { conn, node: node.clone() });
-        let unnoticed = self.absent.remove(node).is_some_and(|absence| !absence.announced);
+        let unnoticed = self.is_back(node);
         if older.is_none() && !unnoticed {
             self.tell_presence(node, true);
         }
@@ -218,7 +233,10 @@ impl Router {
     /// What belongs to a newer connection of the same node is not touched.
     fn forget_connection(&mut self, conn: ConnId, reason: &'static str) -> Option<NodeId> {
         let connection = self.connections.remove(&conn)?;
-        self.calls.forget_connection(conn);
+        let calls = self.calls.forget_connection(conn);
+        for (at, reminder) in connection.reminders.into_iter().chain(calls) {
+            self.deadlines.cancel(at, reminder);
+        }
         self.fail_invokes_of(conn, reason);
         let node = connection.node?;
         if self.online.get(&node) != Some(&conn) {
@@ -237,6 +255,25 @@ impl Router {
             .remind(self.now.mono + limits::ABSENCE_GRACE, Reminder::Absence(node.clone()));
         self.deadlines
             .remind(self.now.mono + limits::SUBSCRIPTION_GRACE, Reminder::Subscriptions(node));
+    }
+
+    /// The node came back; whether operators never noticed that it was gone.
+    fn is_back(&mut self, node: &NodeId) -> bool {
+        let Some(absence) = self.absent.remove(node) else { return false };
+        let (told, dropped) =
+            (absence.since + limits::ABSENCE_GRACE, absence.since + limits::SUBSCRIPTION_GRACE);
+        self.deadlines.cancel(told, Reminder::Absence(node.clone()));
+        self.deadlines.cancel(dropped, Reminder::Subscriptions(node.clone()));
+        !absence.announced
+    }
+
+    /// Sets a reminder that is worth nothing once the connection is gone.
+    pub(super) fn remind_connection(&mut self, at: Mono, conn: ConnId, what: Reminder) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.reminders.retain(|(_, other)| *other != what);
+            connection.reminders.push((at, what.clone()));
+            self.deadlines.remind(at, what);
+        }
     }
 
     pub(super) fn check_absence(&mut self, node: &NodeId) {

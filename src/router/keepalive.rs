@@ -32,6 +32,6 @@ impl Router {
             }
             drop_at
         };
-        self.deadlines.remind(next, Reminder::Silence(conn));
+        self.remind_connection(next, conn, Reminder::Silence(conn));
     }
 }

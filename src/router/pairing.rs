@@ -55,7 +55,7 @@ impl Router {
             connection.held = Some(request);
             connection.waiting = None;
             self.out.push(Output::Wait { conn, node });
-            return self.deadlines.remind(ends, Reminder::Held(conn));
+            return self.remind_connection(ends, conn, Reminder::Held(conn));
         }
         if let Err(error) = self.room_for_request(&node, peer) {
             return self.refuse_for_good(conn, error);

@@ -52,12 +52,17 @@ impl Calls {
         Some(call)
     }
 
-    /// The answers have nowhere to go any more; they are dropped when they come.
-    pub(super) fn forget_connection(&mut self, conn: ConnId) {
-        if self.per_connection.remove(&conn).is_some() {
-            self.open
-                .retain(|_, call| !matches!(call.from, From::Node { conn: c, .. } if c == conn));
+    /// The answers have nowhere to go any more; they are dropped when they come. Returns the
+    /// reminders that are worth nothing now.
+    pub(super) fn forget_connection(&mut self, conn: ConnId) -> Vec<(Mono, Reminder)> {
+        if self.per_connection.remove(&conn).is_none() {
+            return Vec::new();
         }
+        let theirs = |call: &Call| matches!(call.from, From::Node { conn: c, .. } if c == conn);
+        let gone = self.open.iter().filter(|(_, call)| theirs(call));
+        let reminders = gone.map(|(id, call)| (call.ends, Reminder::Call(*id))).collect();
+        self.open.retain(|_, call| !theirs(call));
+        reminders
     }
 }
 

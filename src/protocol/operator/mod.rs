@@ -144,7 +144,7 @@ pub struct LogLevel {
 
 fn optional_json<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Payload>, D::Error> {
     let raw: Option<Box<RawValue>> = Option::deserialize(from)?;
-    Ok(raw.map(|raw| raw.get().into()))
+    Ok(raw.map(|raw| json::compact(raw.get()).into()))
 }
 
 #[derive(Deserialize)]
@@ -249,6 +249,13 @@ mod tests {
             }
         }
         assert_eq!(read(r#"{"method":"health"}"#), Ok(OperatorCommand::Call(Method::Health, None)));
+    }
+
+    #[test]
+    fn parameters_travel_compact() {
+        let line = r#"{"method":"node.invoke","params":{"nodeId":"n","command":"camera.clip","params":{ "includeAudio": true }}}"#;
+        let Ok(OperatorCommand::NodeInvoke(invoke)) = read(line) else { panic!("{line}") };
+        assert_eq!(invoke.params.as_deref(), Some(r#"{"includeAudio":true}"#));
     }
 
     #[test]
