@@ -127,6 +127,15 @@ pub enum GatewayFrame {
         /// The event's content as text.
         payload: Option<Payload>,
     },
+    /// News of a conversation. Every node is told under the name it uses for it.
+    SessionEvent {
+        /// The event's name.
+        event: Arc<str>,
+        /// The conversation, in the node's own spelling.
+        session_key: Arc<str>,
+        /// The event's content as the text of a JSON object, without its `sessionKey`.
+        payload: Payload,
+    },
     /// The node shall carry out a command.
     Invoke {
         /// Comes back in the answer.
@@ -156,7 +165,7 @@ impl GatewayFrame {
             Self::PairOk(_) => "pair-ok",
             Self::Error(_) => "error",
             Self::Res { .. } => "res",
-            Self::Event { .. } => "event",
+            Self::Event { .. } | Self::SessionEvent { .. } => "event",
             Self::Invoke { .. } => "invoke",
             Self::Ping { .. } => "ping",
             Self::Pong { .. } => "pong",
@@ -169,6 +178,7 @@ impl GatewayFrame {
         let payload = match self {
             Self::Res { result: Ok(payload), .. } => payload.len(),
             Self::Event { payload, .. } => payload.as_deref().map_or(0, str::len),
+            Self::SessionEvent { payload, .. } => payload.len(),
             Self::Invoke { params, .. } => params.as_deref().map_or(0, str::len),
             _ => 0,
         };
@@ -184,11 +194,10 @@ impl GatewayFrame {
     /// the same or more (protocol section 1.5).
     pub fn is_superseded_later(&self) -> bool {
         match self {
-            Self::Event { event, payload } => match &**event {
-                "tick" | "health" | "agent" => true,
-                "chat" => {
-                    payload.as_deref().is_some_and(|text| text.contains("\"state\":\"delta\""))
-                }
+            Self::Event { event, .. } => matches!(&**event, "tick" | "health"),
+            Self::SessionEvent { event, payload, .. } => match &**event {
+                "agent" => true,
+                "chat" => payload.contains("\"state\":\"delta\""),
                 _ => false,
             },
             _ => false,

@@ -171,6 +171,13 @@ pub fn compact(text: &str) -> String {
     compact
 }
 
+/// The text of a JSON object with `sessionKey` as its first field.
+pub fn with_session_key(object: &str, session_key: &str) -> String {
+    let fields = object.trim_start().strip_prefix('{').unwrap_or("}");
+    let comma = if fields.trim_start().starts_with('}') { "" } else { "," };
+    format!("{{\"sessionKey\":{}{comma}{fields}", serde_json::Value::from(session_key))
+}
+
 /// `text` as it may stand inside a line of its own: `None` if it is not JSON, else with the
 /// line breaks that JSON allows between its parts turned into spaces.
 pub fn one_line(text: &str) -> Option<Cow<'_, str>> {
@@ -324,6 +331,12 @@ mod tests {
     fn compact_text_keeps_what_is_inside_strings() {
         let text = "{ \"a b\" : [ 1 , \"x \\\" y\\\\\" , { } ] }";
         assert_eq!(compact(text), r#"{"a b":[1,"x \" y\\",{}]}"#);
+    }
+
+    #[test]
+    fn a_session_key_is_put_first() {
+        assert_eq!(with_session_key("{}", "a\"b"), r#"{"sessionKey":"a\"b"}"#);
+        assert_eq!(with_session_key("{\"x\":1}", "main"), r#"{"sessionKey":"main","x":1}"#);
     }
 
     #[test]

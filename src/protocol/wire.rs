@@ -169,6 +169,7 @@ enum Line<'a> {
 
 /// Appends the frame's line, line feed included.
 pub fn encode(frame: &GatewayFrame, out: &mut Vec<u8>) {
+    let with_key;
     let line = match frame {
         GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key } => Line::HelloOk {
             server_name,
@@ -185,6 +186,10 @@ pub fn encode(frame: &GatewayFrame, out: &mut Vec<u8>) {
         },
         GatewayFrame::Event { event, payload } => {
             Line::Event { event, payload: payload.as_deref() }
+        }
+        GatewayFrame::SessionEvent { event, session_key, payload } => {
+            with_key = json::with_session_key(payload, session_key);
+            Line::Event { event, payload: Some(&with_key) }
         }
         GatewayFrame::Invoke { id, command, params } => {
             Line::Invoke { id, command, params: params.as_deref() }

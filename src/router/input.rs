@@ -159,7 +159,8 @@ pub enum Audience {
     Everyone,
     /// One node.
     Node(NodeId),
-    /// The nodes that subscribed to a session, and every operator.
+    /// The nodes that subscribed to a session, and every operator. The payload is a JSON object
+    /// without a `sessionKey`; everybody gets their own spelling of it.
     Session(Arc<str>),
     /// The nodes that subscribed to anything.
     Subscribers,

@@ -2,7 +2,7 @@
 
 use crate::protocol::operator::OperatorEvent;
 use crate::protocol::operator::{Answer, InvokePayload};
-use crate::protocol::{limits, GatewayFrame, Method, NodeId, Payload, WireError};
+use crate::protocol::{limits, session, GatewayFrame, Method, NodeId, Payload, WireError};
 use crate::router::deadlines::Reminder;
 use crate::router::{Asker, Audience, CallId, Caller, ConnId, Mono, News, Output, Router};
 use std::collections::BTreeMap;
@@ -129,25 +129,37 @@ impl Router {
 
     /// The backend wants somebody told.
     pub(super) fn news(&mut self, news: News) {
-        let nodes: Vec<NodeId> = match &news.to {
+        let News { to, event, payload } = news;
+        let nodes: Vec<NodeId> = match &to {
             Audience::Everyone => self.online.keys().cloned().collect(),
             Audience::Node(node) => vec![node.clone()],
-            Audience::Session(key) => self.subscriptions.to_session(key),
             Audience::Subscribers => self.subscriptions.all(),
             Audience::Operators => Vec::new(),
+            Audience::Session(key) => return self.session_news(key, &event, payload),
         };
         for node in nodes {
-            if let Some(conn) = self.online.get(&node) {
-                let frame = GatewayFrame::Event {
-                    event: news.event.clone(),
-                    payload: news.payload.clone(),
-                };
-                self.out.push(Output::Send { to: *conn, frame });
+            if let Some(conn) = self.online.get(&node).copied() {
+                let (event, payload) = (event.clone(), payload.clone());
+                self.send(conn, GatewayFrame::Event { event, payload });
             }
         }
-        if !matches!(news.to, Audience::Node(_)) {
-            self.tell(OperatorEvent::Backend { event: news.event, payload: news.payload });
+        if !matches!(to, Audience::Node(_)) {
+            self.tell(OperatorEvent::Backend { event, payload });
         }
+    }
+
+    /// Apps drop news whose session key is not spelled as they spell it (protocol section 7.1).
+    fn session_news(&mut self, key: &str, event: &Arc<str>, payload: Option<Payload>) {
+        let payload = payload.unwrap_or_else(|| "{}".into());
+        let canonical = session::canonical(key);
+        for (node, session_key) in self.subscriptions.to_session(&canonical) {
+            if let Some(conn) = self.online.get(&node).copied() {
+                let (event, payload) = (event.clone(), payload.clone());
+                self.send(conn, GatewayFrame::SessionEvent { event, session_key, payload });
+            }
+        }
+        let (event, session_key) = (event.clone(), canonical.into());
+        self.tell(OperatorEvent::Session { event, session_key, payload });
     }
 }
 

@@ -38,11 +38,11 @@ impl Subscriptions {
         self.by_node.remove(node);
     }
 
-    /// The nodes that want the session's events.
-    pub(super) fn to_session(&self, key: &str) -> Vec<NodeId> {
-        let canonical = session::canonical(key);
-        let wanting = self.by_node.iter().filter(|(_, keys)| keys.contains_key(&canonical));
-        wanting.map(|(node, _)| node.clone()).collect()
+    /// The nodes that want the session's events, and how they call it.
+    pub(super) fn to_session(&self, canonical: &str) -> Vec<(NodeId, Arc<str>)> {
+        let wanting =
+            self.by_node.iter().filter_map(|(node, keys)| Some((node, keys.get(canonical)?)));
+        wanting.map(|(node, spelling)| (node.clone(), spelling.clone())).collect()
     }
 
     /// The nodes that want any session's events.

@@ -1,7 +1,7 @@
 //! What operators who follow `events` are told.
 
 use crate::protocol::operator::{InvokePayload, PendingView};
-use crate::protocol::{NodeId, Payload};
+use crate::protocol::{json, NodeId, Payload};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -15,6 +15,15 @@ pub enum OperatorEvent {
     PairResolved(PairResolved),
     /// `presence`: a node came or went.
     Presence(Box<Presence>),
+    /// News of a conversation.
+    Session {
+        /// Its name.
+        event: Arc<str>,
+        /// The conversation, in its canonical spelling.
+        session_key: Arc<str>,
+        /// Its content as the text of a JSON object, without its `sessionKey`.
+        payload: Payload,
+    },
     /// An event of the backend.
     Backend {
         /// Its name.
@@ -77,7 +86,7 @@ impl OperatorEvent {
             Self::PairRequested(_) => "node.pair.requested",
             Self::PairResolved(_) => "node.pair.resolved",
             Self::Presence(_) => "presence",
-            Self::Backend { event, .. } => event,
+            Self::Session { event, .. } | Self::Backend { event, .. } => event,
         }
     }
 }
@@ -90,6 +99,10 @@ impl Serialize for OperatorEvent {
             Self::PairRequested(view) => map.serialize_entry("payload", view)?,
             Self::PairResolved(resolved) => map.serialize_entry("payload", resolved)?,
             Self::Presence(presence) => map.serialize_entry("payload", presence)?,
+            Self::Session { session_key, payload, .. } => {
+                let payload = json::with_session_key(payload, session_key);
+                map.serialize_entry("payload", &InvokePayload(payload.into()))?;
+            }
             Self::Backend { payload, .. } => {
                 map.serialize_entry("payload", &payload.clone().map(InvokePayload))?;
             }
