@@ -288,6 +288,9 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
     let wrong = |expected: &str| Err(format!("must be {expected}, not `{value}`"));
     match kind {
         _ if value.is_empty() && kind != Kind::Switch => Err("must not be empty".to_owned()),
+        Kind::Number if value.parse::<u32>().map_or(true, |n| n == 0) => {
+            wrong("a whole number above 0")
+        }
         Kind::Port if value.parse::<u16>().is_err() => wrong("a port from 0 to 65535"),
         Kind::Duration if parse_duration(value).is_none() => {
             wrong("a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")

@@ -168,8 +168,13 @@ mod tests {
     #[test]
     fn top_level_help_fits_a_screen() {
         let help = text("");
-        assert!(help.lines().count() <= 24, "{help}");
-        assert!(help.contains("\nIts nodes:\n  nodes         List nodes, approve them"), "{help}");
+        assert!(help.lines().count() <= 28, "{help}");
+        assert!(
+            help.contains(
+                "\nIts nodes and conversations:\n  nodes         List nodes, approve them"
+            ),
+            "{help}"
+        );
     }
 
     #[test]

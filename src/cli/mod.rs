@@ -1,6 +1,7 @@
 //! The command line: one table of verbs, what is made from it, and what the verbs do.
 
 pub mod args;
+mod chat;
 pub mod completions;
 mod config_file;
 mod daemon;
@@ -14,6 +15,8 @@ mod nodes;
 mod operator;
 mod render;
 mod serve;
+mod sessions;
+mod settings;
 pub mod table;
 mod text;
 mod verbs;
@@ -61,6 +64,20 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::NodesRevoke => nodes::revoke(line),
         VerbId::NodesInvoke => nodes::invoke(line),
         VerbId::Events => events::run(line),
+        VerbId::ChatSend => chat::send(line),
+        VerbId::ChatHistory => chat::history(line),
+        VerbId::ChatAbort => chat::abort(line),
+        VerbId::ChatInject => chat::inject(line),
+        VerbId::SessionsList => sessions::list(line),
+        VerbId::SessionsReset => sessions::reset(line),
+        VerbId::SessionsDelete => sessions::delete(line),
+        VerbId::SessionsCompact => sessions::compact(line),
+        VerbId::SessionsPatch => sessions::patch(line),
+        VerbId::SettingsGet => settings::get(line),
+        VerbId::SettingsSet => settings::change(line, "config.set"),
+        VerbId::SettingsPatch => settings::change(line, "config.patch"),
+        VerbId::VoicewakeGet => settings::voicewake(line, None),
+        VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
         VerbId::Node => node_verb::run(line),

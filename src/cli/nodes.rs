@@ -4,11 +4,10 @@ use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, params, patience, value};
 use crate::cli::print;
-use crate::cli::render::{ago, device, field, name, span, table, versions};
+use crate::cli::render::{ago, device, field, name, now_ms, span, table, versions};
 use crate::cli::text::{safe, safe_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How long the bridge may take beyond what the node may.
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -216,9 +215,4 @@ fn entries(list: &Value) -> &[Value] {
 fn words(list: &Value) -> String {
     let words = entries(list).iter().filter_map(Value::as_str).map(safe);
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn now_ms() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }

@@ -60,6 +60,14 @@ pub(super) fn params(text: &str) -> Result<String, Failure> {
     }
 }
 
+/// An argument that is text, or `-` for standard input.
+pub(super) fn text_argument(line: &CommandLine, index: usize) -> Result<String, Failure> {
+    match line.positionals.get(index).map_or("", String::as_str) {
+        "-" => read(std::io::stdin()).map_err(|e| could_not_read("standard input", &e)),
+        text => Ok(text.to_owned()),
+    }
+}
+
 fn could_not_read(what: &str, error: &std::io::Error) -> Failure {
     Failure::failed(format!("could not read {what}: {error}"))
 }

@@ -91,6 +91,8 @@ pub enum Kind {
     Directory,
     /// A TCP port.
     Port,
+    /// A positive whole number.
+    Number,
     /// A duration, see [`super::args::parse_duration`].
     Duration,
     /// JSON, `@` and a file, or `-` for standard input.

@@ -18,6 +18,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod allow;
+pub mod base64;
 pub mod error;
 pub mod frame;
 pub mod json;

@@ -1,0 +1,51 @@
+//! `settings …` and `voicewake …`: what the apps read from the gateway.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::Failure;
+use crate::cli::operator::{ask_text, params, value};
+use crate::cli::print;
+use crate::cli::text::{safe, safe_json};
+use serde_json::{json, Value};
+
+pub(super) fn get(line: &CommandLine) -> Result<(), Failure> {
+    let answer = ask_text(line, "config.get", &json!({}))?;
+    if line.is_set("json") {
+        return print(&(safe_json(&answer) + "\n"));
+    }
+    print(&(pretty(&value(&answer)?["config"]) + "\n"))
+}
+
+/// Replaces or merges. What is read first guards against a change in between.
+pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
+    let raw = params(line.positionals.first().map_or("", String::as_str))?;
+    let now = value(&ask_text(line, "config.get", &json!({}))?)?;
+    let mut request = json!({ "raw": raw });
+    if now["exists"] == true {
+        request["baseHash"] = now["hash"].clone();
+    }
+    let answer = ask_text(line, method, &request)?;
+    if line.is_set("json") {
+        return print(&(safe_json(&answer) + "\n"));
+    }
+    print(&(pretty(&value(&answer)?["config"]) + "\n"))
+}
+
+/// Prints the words, or chooses new ones.
+pub(super) fn voicewake(line: &CommandLine, words: Option<&[String]>) -> Result<(), Failure> {
+    let answer = match words {
+        None => ask_text(line, "voicewake.get", &json!({}))?,
+        Some(words) => ask_text(line, "voicewake.set", &json!({ "triggers": words }))?,
+    };
+    if line.is_set("json") {
+        return print(&(safe_json(&answer) + "\n"));
+    }
+    let answer = value(&answer)?;
+    let words = answer["triggers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    print(&(words.map(safe).collect::<Vec<_>>().join("\n") + "\n"))
+}
+
+/// JSON over several lines, each of them safe to print.
+fn pretty(value: &Value) -> String {
+    let text = format!("{value:#}");
+    text.lines().map(safe).collect::<Vec<_>>().join("\n")
+}
