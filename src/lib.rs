@@ -33,6 +33,7 @@ pub mod link;
 pub mod log_limit;
 pub mod pairing_store;
 pub mod protocol;
+pub mod random;
 pub mod router;
 pub mod suggest;
 pub mod transport;

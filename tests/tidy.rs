@@ -14,6 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("suggest", &[]),
     ("files", &[]),
+    ("random", &[]),
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
@@ -22,9 +23,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
     ("transport", &["protocol", "router", "link", "config", "log_limit"]),
-    ("backend", &["protocol", "router", "link", "files"]),
+    ("backend", &["protocol", "router", "config", "link", "files", "random"]),
     ("control", &["protocol", "router", "link", "files", "log_limit"]),
-    ("client", &["protocol", "files"]),
+    ("client", &["protocol", "files", "random"]),
     // Floor 3: the whole.
     (
         "daemon",
@@ -34,6 +35,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "config",
             "link",
             "files",
+            "random",
             "log_limit",
             "pairing_store",
             "transport",
@@ -42,7 +44,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // Floor 4: the hands.
-    ("cli", &["protocol", "config", "suggest", "client", "control", "backend", "daemon"]),
+    ("cli", &["protocol", "random", "config", "suggest", "client", "control", "backend", "daemon"]),
     ("lib", &[]),
     ("main", &[]),
 ];

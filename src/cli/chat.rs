@@ -7,6 +7,7 @@ use crate::cli::print;
 use crate::cli::render::field;
 use crate::cli::text::{safe, safe_json, safe_text};
 use crate::control::{Client, Message};
+use crate::random;
 use serde_json::{json, Map, Value};
 use std::fs;
 use std::path::Path;
@@ -145,7 +146,7 @@ fn attachment(path: &Path) -> Result<Value, Failure> {
 }
 
 fn random_id() -> Result<String, Failure> {
-    let bits = crate::client::random_bits();
-    let bits = bits.map_err(|error| Failure::failed(error.to_string()))?;
+    let bits = random::bits();
+    let bits = bits.map_err(|_| Failure::failed("no random numbers"))?;
     Ok(format!("cli-{bits:032x}"))
 }

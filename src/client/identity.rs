@@ -6,7 +6,7 @@
 use crate::client::error::Error;
 use crate::files;
 use crate::protocol::{NodeId, Token};
-use ring::rand::{SecureRandom, SystemRandom};
+use crate::random;
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{self, Read};
@@ -183,10 +183,7 @@ fn way_out(problem: &str) -> String {
 
 /// A random UUID (version 4).
 fn fresh_node_id() -> Result<NodeId, Error> {
-    let bits = random_bits()?;
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let text = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    let text = random::uuid(random_bits()?);
     Ok(NodeId::new(&text).expect("a UUID is a short printable text"))
 }
 
@@ -195,9 +192,7 @@ fn fresh_node_id() -> Result<NodeId, Error> {
 /// # Errors
 /// [`Error::System`] if there is none.
 pub fn random_bits() -> Result<u128, Error> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::System("random numbers"))?;
-    Ok(u128::from_le_bytes(bytes))
+    random::bits().map_err(|_| Error::System("random numbers"))
 }
 
 impl std::fmt::Debug for IdentityFile {

@@ -112,7 +112,7 @@ impl Daemon {
         let workers = Workers::start(backend, &inbox).map_err(Error::System)?;
         backend.start(Arc::new(BackendOutlet(inbox.clone())));
         let policy = settings.policy.clone();
-        let router = Router::new(clock.now(), policy, book, Box::new(ids::Random::default()));
+        let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
         let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
         let world = World {
             store,

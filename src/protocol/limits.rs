@@ -190,6 +190,54 @@ pub const INVOKE_REMEMBERED: Duration = Duration::from_secs(5 * 60);
 /// Bytes of a finished invoke's payload that are remembered; of a larger one only that it is done.
 pub const INVOKE_REMEMBERED_BYTES: usize = 64 * 1024;
 
+/// Decoded bytes of one attachment (protocol section 5.4); the apps shrink their images to it.
+pub const ATTACHMENT_BYTES: usize = 5_000_000;
+
+/// Between two deltas of one run. The apps do not look at more.
+pub const DELTA_EVERY: Duration = Duration::from_millis(150);
+
+/// How long an ended run is remembered, for a request that comes twice.
+pub const RUN_REMEMBERED: Duration = Duration::from_secs(5 * 60);
+
+/// Ended runs remembered at once.
+pub const RUNS_REMEMBERED: usize = 1024;
+
+/// How long a run may take if nobody says: the old gateway's ten minutes.
+pub const RUN_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What a run gets beyond what an app allows: the apps say 30 s and wait for two minutes.
+pub const RUN_MARGIN: Duration = Duration::from_secs(60);
+
+/// The shortest time a run is given.
+pub const RUN_TIMEOUT_MIN: Duration = Duration::from_secs(2 * 60);
+
+/// The longest time a run is given.
+pub const RUN_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Messages of the past that an agent is given with a new one.
+pub const HISTORY_FOR_AGENT: usize = 50;
+
+/// System events that wait for the next run of one conversation; the oldest are dropped.
+pub const SYSTEM_EVENTS: usize = 20;
+
+/// Conversations for which system events wait.
+pub const SYSTEM_EVENT_SESSIONS: usize = 256;
+
+/// How long a system event waits for company before it wakes the agent.
+pub const WAKE_AFTER: Duration = Duration::from_millis(250);
+
+/// Voice and agent requests that one node may begin in [`NODE_RUNS_WINDOW`].
+pub const NODE_RUNS: usize = 30;
+
+/// See [`NODE_RUNS`].
+pub const NODE_RUNS_WINDOW: Duration = Duration::from_secs(60);
+
+/// Characters in a message that a node speaks or sends as an event.
+pub const SPOKEN_CHARS: usize = 20_000;
+
+/// Between two `tick` events: what makes the apps ask for `health`.
+pub const TICK_EVERY: Duration = Duration::from_secs(30);
+
 /// Operators connected to the control socket.
 pub const OPERATORS: usize = 32;
 

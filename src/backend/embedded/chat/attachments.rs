@@ -1,0 +1,102 @@
+//! What comes along with a chat message (protocol section 5.4).
+
+use crate::backend::embedded::agent::Attachment;
+use crate::protocol::{base64, json, limits, WireError};
+use serde_json::Value;
+
+/// Reads the `attachments` of `chat.send`. Entries without content, and what is no image, are
+/// dropped, as the old gateway did; what claims to be content and is not is an error.
+pub(super) fn read(entries: &[Value]) -> Result<Vec<Attachment>, WireError> {
+    let mut attachments = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(content) = entry["content"].as_str() else { continue };
+        let label = label(entry, index);
+        let bytes = base64::decode(without_data_url(content)).filter(|bytes| !bytes.is_empty());
+        let bytes = bytes.ok_or_else(|| {
+            WireError::invalid(format!("Error: attachment {label}: invalid base64 content"))
+        })?;
+        if bytes.len() > limits::ATTACHMENT_BYTES {
+            let (size, limit) = (bytes.len(), limits::ATTACHMENT_BYTES);
+            let text = format!("Error: attachment {label}: exceeds size limit ({size} > {limit} bytes)");
+            return Err(WireError::invalid(text));
+        }
+        let Some(mime_type) = image_type(&bytes) else {
+            log::info!("chat: dropped an attachment that is no image label={label:?}");
+            continue;
+        };
+        let file_name = entry["fileName"].as_str().and_then(json::short);
+        attachments.push(Attachment { file_name, mime_type: mime_type.to_owned(), bytes });
+    }
+    Ok(attachments)
+}
+
+/// How an error calls the attachment.
+fn label(entry: &Value, index: usize) -> String {
+    let named = ["fileName", "type"].iter().find_map(|key| entry[key].as_str().and_then(json::short));
+    named.unwrap_or_else(|| format!("attachment-{}", index + 1))
+}
+
+/// The text behind `data:image/png;base64,`.
+fn without_data_url(content: &str) -> &str {
+    let behind = content.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+    behind.map_or(content, |(_, text)| text)
+}
+
+/// What the first bytes say; the declared type does not count.
+fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [b'B', b'M', ..] => Some("image/bmp"),
+        [b'I', b'I', 0x2a, 0, ..] | [b'M', b'M', 0, 0x2a, ..] => Some("image/tiff"),
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
+            b"heic" | b"heix" | b"mif1" => Some("image/heic"),
+            b"avif" => Some("image/avif"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest";
+
+    #[test]
+    fn images_are_kept_under_their_true_type_and_the_rest_is_dropped() {
+        let entries = [
+            json!({ "type": "file", "mimeType": "image/gif", "fileName": "a.gif", "content": base64::encode(PNG) }),
+            json!({ "content": format!("data:image/png;base64,{}", base64::encode(PNG)) }),
+            json!({ "fileName": "notes.txt", "content": base64::encode(b"hello") }),
+            json!({ "fileName": "empty" }),
+        ];
+        let read = read(&entries).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0].mime_type, "image/png");
+        assert_eq!(read[0].file_name.as_deref(), Some("a.gif"));
+        assert_eq!(read[1].bytes, PNG);
+    }
+
+    #[test]
+    fn errors_name_the_attachment() {
+        let message = |entry| read(&[entry]).unwrap_err().message.into_owned();
+        assert_eq!(
+            message(json!({ "fileName": "x.png", "content": "not base64" })),
+            "Error: attachment x.png: invalid base64 content"
+        );
+        assert_eq!(
+            message(json!({ "content": "" })),
+            "Error: attachment attachment-1: invalid base64 content"
+        );
+        let large = base64::encode(&vec![0; limits::ATTACHMENT_BYTES + 1]);
+        assert_eq!(
+            message(json!({ "type": "image", "content": large })),
+            "Error: attachment image: exceeds size limit (5000001 > 5000000 bytes)"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! Which runs go on, and which ended lately: for aborts, and for requests that come twice.
+
+use super::events::RunNews;
+use crate::protocol::limits;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+/// Runs by id.
+#[derive(Default)]
+pub(crate) struct Runs {
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+enum Known {
+    /// Accepted, about to be started.
+    Beginning,
+    /// Queued or running.
+    Live(Arc<RunNews>),
+    /// Ended: well, or with this error.
+    Done { result: Result<(), String>, at: Instant },
+}
+
+/// What is known of a run that somebody wants to begin.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Nothing: it may begin, and nobody else may.
+    New,
+    /// It goes on.
+    InFlight,
+    /// It ended lately.
+    Done(Result<(), String>),
+}
+
+impl Runs {
+    /// Claims an id.
+    pub(crate) fn begin(&self, run_id: &str, now: Instant) -> Begin {
+        let mut known = self.lock();
+        known.retain(|_, run| match run {
+            Known::Done { at, .. } => now.saturating_duration_since(*at) < limits::RUN_REMEMBERED,
+            _ => true,
+        });
+        match known.get(run_id) {
+            Some(Known::Beginning | Known::Live(_)) => Begin::InFlight,
+            Some(Known::Done { result, .. }) => Begin::Done(result.clone()),
+            None => {
+                known.insert(run_id.to_owned(), Known::Beginning);
+                Begin::New
+            }
+        }
+    }
+
+    /// The run was handed to the agent.
+    pub(crate) fn live(&self, news: Arc<RunNews>) {
+        self.lock().insert(news.run_id.clone(), Known::Live(news));
+    }
+
+    /// The run could not begin; the same id may be tried again.
+    pub(crate) fn forget(&self, run_id: &str) {
+        self.lock().remove(run_id);
+    }
+
+    /// The run ended. The oldest ends are forgotten first.
+    pub(crate) fn done(&self, run_id: &str, result: Result<(), String>, now: Instant) {
+        let mut known = self.lock();
+        known.insert(run_id.to_owned(), Known::Done { result, at: now });
+        let done = known.iter().filter_map(|(id, run)| match run {
+            Known::Done { at, .. } => Some((*at, id.clone())),
+            _ => None,
+        });
+        let done: Vec<_> = done.collect();
+        if done.len() > limits::RUNS_REMEMBERED {
+            if let Some((_, id)) = done.into_iter().min() {
+                known.remove(&id);
+            }
+        }
+    }
+
+    /// A run that goes on.
+    pub(crate) fn find(&self, run_id: &str) -> Option<Arc<RunNews>> {
+        match self.lock().get(run_id) {
+            Some(Known::Live(news)) => Some(news.clone()),
+            _ => None,
+        }
+    }
+
+    /// The runs that go on in a conversation.
+    pub(crate) fn of_session(&self, session_key: &str) -> Vec<Arc<RunNews>> {
+        self.all_live().into_iter().filter(|news| news.session_key == session_key).collect()
+    }
+
+    /// Every run that goes on.
+    pub(crate) fn all_live(&self) -> Vec<Arc<RunNews>> {
+        let known = self.lock();
+        let live = known.values().filter_map(|run| match run {
+            Known::Live(news) => Some(news.clone()),
+            _ => None,
+        });
+        live.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_id_is_claimed_once_and_remembered_for_five_minutes() {
+        let runs = Runs::default();
+        let now = Instant::now();
+        assert_eq!(runs.begin("a", now), Begin::New);
+        assert_eq!(runs.begin("a", now), Begin::InFlight);
+        runs.forget("a");
+        assert_eq!(runs.begin("a", now), Begin::New);
+        runs.done("a", Err("no".into()), now);
+        assert_eq!(runs.begin("a", now + Duration::from_secs(299)), Begin::Done(Err("no".into())));
+        assert_eq!(runs.begin("a", now + limits::RUN_REMEMBERED), Begin::New);
+    }
+
+    #[test]
+    fn only_so_many_ends_are_remembered() {
+        let runs = Runs::default();
+        let now = Instant::now();
+        for i in 0..=limits::RUNS_REMEMBERED as u64 {
+            runs.done(&i.to_string(), Ok(()), now + Duration::from_millis(i));
+        }
+        assert_eq!(runs.begin("0", now), Begin::New);
+        assert_eq!(runs.begin("1", now), Begin::Done(Ok(())));
+    }
+}

@@ -1,0 +1,155 @@
+//! What nodes report of programs they run: `exec.*` events as sentences that wait for the next run
+//! of their conversation (protocol section 6).
+
+use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::{limits, session, NodeId};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+/// A sentence, and the conversation it belongs to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SystemEvent {
+    /// Canonical.
+    pub(super) session_key: String,
+    /// What operators and agents read.
+    pub(super) text: String,
+    /// What it is about: `exec:<run>` or `exec`.
+    pub(super) context_key: String,
+}
+
+const FIELDS: &[&str] =
+    &["sessionKey", "runId", "command", "exitCode", "timedOut", "output", "reason"];
+
+/// Reads an `exec.*` event; `None` for another event, or one that makes no sense.
+pub(super) fn read(node: &NodeId, event: &str, payload: &str) -> Option<SystemEvent> {
+    let kind = event.strip_prefix("exec.")?;
+    let payload = mend_surrogates(payload);
+    let fields = Fields::read(&payload, FIELDS).ok()?;
+    if !payload.trim_start().starts_with('{') {
+        return None;
+    }
+    let session_key = match fields.text("sessionKey") {
+        Some(key) if key.trim().is_empty() => return None,
+        Some(key) => key.into_owned(),
+        None => format!("node-{node}"),
+    };
+    let text = |name| fields.text(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let run = text("runId");
+    let id = if run.is_empty() { String::new() } else { format!(" id={run}") };
+    let command = text("command");
+    let behind = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
+    let sentence = match kind {
+        "started" => format!("Exec started (node={node}{id}){}", behind(&command)),
+        "finished" => {
+            let output = text("output");
+            let how = match fields.json("exitCode").filter(|_| !fields.is_true("timedOut")) {
+                _ if fields.is_true("timedOut") => "timeout".to_owned(),
+                Some(code) if code.parse::<i64>().is_ok() => format!("code {code}"),
+                _ => "code ?".to_owned(),
+            };
+            let output = if output.is_empty() { output } else { format!("\n{output}") };
+            format!("Exec finished (node={node}{id}, {how}){output}")
+        }
+        "denied" => {
+            let reason = text("reason");
+            let reason = if reason.is_empty() { reason } else { format!(", {reason}") };
+            format!("Exec denied (node={node}{id}{reason}){}", behind(&command))
+        }
+        _ => return None,
+    };
+    let context_key = if run.is_empty() { "exec".into() } else { format!("exec:{run}") };
+    Some(SystemEvent { session_key: session::canonical(&session_key), text: sentence, context_key })
+}
+
+/// Sentences waiting for a run, by conversation.
+#[derive(Default)]
+pub(super) struct SystemEvents {
+    waiting: Mutex<BTreeMap<String, VecDeque<String>>>,
+}
+
+impl SystemEvents {
+    /// Keeps a sentence; one that says what the last one said is not kept. Whether it was.
+    pub(super) fn push(&self, event: &SystemEvent) -> bool {
+        let mut waiting = self.lock();
+        if waiting.len() >= limits::SYSTEM_EVENT_SESSIONS && !waiting.contains_key(&event.session_key) {
+            return false;
+        }
+        let texts = waiting.entry(event.session_key.clone()).or_default();
+        if texts.back() == Some(&event.text) {
+            return false;
+        }
+        if texts.len() == limits::SYSTEM_EVENTS {
+            texts.pop_front();
+        }
+        texts.push_back(event.text.clone());
+        true
+    }
+
+    /// Takes what waits for a conversation.
+    pub(super) fn take(&self, session_key: &str) -> Vec<String> {
+        self.lock().remove(session_key).map(Vec::from).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<String>>> {
+        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(event: &str, payload: &str) -> Option<String> {
+        read(&NodeId::new("n1").unwrap(), event, payload).map(|event| event.text)
+    }
+
+    #[test]
+    fn exec_events_become_the_sentences_of_the_old_gateway() {
+        for (event, payload, sentence) in [
+            ("exec.started", r#"{"runId":"r","command":" ls "}"#, "Exec started (node=n1 id=r): ls"),
+            ("exec.started", "{}", "Exec started (node=n1)"),
+            (
+                "exec.finished",
+                r#"{"runId":"r","exitCode":0,"output":"a\nb\n"}"#,
+                "Exec finished (node=n1 id=r, code 0)\na\nb",
+            ),
+            ("exec.finished", r#"{"exitCode":"x"}"#, "Exec finished (node=n1, code ?)"),
+            ("exec.finished", r#"{"exitCode":1,"timedOut":true}"#, "Exec finished (node=n1, timeout)"),
+            (
+                "exec.denied",
+                r#"{"runId":"r","reason":"user-denied","command":"rm"}"#,
+                "Exec denied (node=n1 id=r, user-denied): rm",
+            ),
+        ] {
+            assert_eq!(text(event, payload).as_deref(), Some(sentence), "{event} {payload}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_ignored() {
+        assert_eq!(text("exec.started", r#"{"sessionKey":"  "}"#), None);
+        assert_eq!(text("exec.exploded", "{}"), None);
+        assert_eq!(text("voice.transcript", "{}"), None);
+        assert_eq!(text("exec.started", "[]"), None);
+        let event = read(&NodeId::new("n1").unwrap(), "exec.started", r#"{"sessionKey":5}"#).unwrap();
+        assert_eq!((&*event.session_key, &*event.context_key), ("agent:main:node-n1", "exec"));
+    }
+
+    #[test]
+    fn twenty_wait_and_repetitions_do_not() {
+        let events = SystemEvents::default();
+        let event = |text: &str| SystemEvent {
+            session_key: "s".into(),
+            text: text.into(),
+            context_key: "exec".into(),
+        };
+        assert!(events.push(&event("0")));
+        assert!(!events.push(&event("0")));
+        for i in 1..=limits::SYSTEM_EVENTS {
+            events.push(&event(&i.to_string()));
+        }
+        let taken = events.take("s");
+        assert_eq!((taken.len(), &*taken[0]), (limits::SYSTEM_EVENTS, "1"));
+        assert!(events.take("s").is_empty());
+    }
+}

@@ -1,0 +1,33 @@
+//! Names and secrets that nobody can guess, from the system's random source.
+
+use ring::error::Unspecified;
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// 128 random bits.
+///
+/// # Errors
+/// The kernel has no random source to offer; Linux always has, once it runs programs.
+pub fn bits() -> Result<u128, Unspecified> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes)?;
+    Ok(u128::from_be_bytes(bytes))
+}
+
+/// A UUID, version 4, made of these bits.
+pub fn uuid(bits: u128) -> String {
+    let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let hex = format!("{bits:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_say_that_they_are_random() {
+        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_ne!(bits().unwrap(), bits().unwrap());
+    }
+}
