@@ -10,6 +10,7 @@
 //! news everyone|operators|subscribers|node:NODE|session:KEY EVENT [{payload}]
 //! advance SPAN                     90s, 5m, 1500ms: what happens meanwhile is marked with when
 //! disk full|ok                     restart       stop
+//! times N COMMAND                  with % for 1 to N; tells only what the last one did
 //! ```
 
 use super::printer;
@@ -52,6 +53,14 @@ impl Player {
             "restart" => {
                 self.world.restart();
                 return Ok(Vec::new());
+            }
+            "times" => {
+                let (count, command) = word(rest);
+                let mut last = Vec::new();
+                for i in 1..=number(count, "")? {
+                    last = self.play(&command.replace('%', &i.to_string()))?;
+                }
+                return Ok(last);
             }
             "stop" => Input::Stop,
             "connect" => {
