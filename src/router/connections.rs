@@ -158,7 +158,9 @@ impl Router {
         let older = self.online.get(node).copied().filter(|older| *older != conn);
         if let Some(older) = older {
             self.counters.take_overs += 1;
-            self.close(older, Closing::TakenOver);
+            self.out.push(Output::Close { conn: older, why: Closing::TakenOver });
+            // The node is not away, so nobody is told that it is.
+            self.forget_connection(older, "node connection replaced by a newer one");
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let repeated = connection.node.is_some();
@@ -201,11 +203,7 @@ impl Router {
             return;
         }
         self.out.push(Output::Close { conn, why });
-        if why == Closing::TakenOver {
-            self.forget_connection(conn, "node connection replaced by a newer one");
-        } else {
-            self.disconnected(conn);
-        }
+        self.disconnected(conn);
     }
 
     pub(super) fn disconnected(&mut self, conn: ConnId) {
