@@ -227,7 +227,9 @@ impl Router {
                 if let Some(conn) = conn {
                     self.close(conn, Closing::Revoked);
                 }
-                self.subscriptions.forget(&node);
+                if let Some(was) = before.paired.get(&node) {
+                    self.left_for_good(&node, was);
+                }
                 let was_connected = conn.is_some();
                 self.reply(asker, Ok(Answer::Revoked { node_id: node, was_connected }));
             }
