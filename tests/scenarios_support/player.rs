@@ -111,7 +111,8 @@ impl Player {
     fn paired(&mut self, rest: &str) -> Lines {
         let (node, profile) = word(rest);
         let profile = if profile.is_empty() { "{}" } else { profile };
-        let line = profile.replacen('{', &format!("{{\"type\":\"hello\",\"nodeId\":\"{node}\","), 1);
+        let line =
+            profile.replacen('{', &format!("{{\"type\":\"hello\",\"nodeId\":\"{node}\","), 1);
         let Some(Ok(NodeFrame::Hello(hello))) = wire::decode(line.replace(",}", "}").as_bytes())
         else {
             return Err(format!("{profile:?} is no profile"));

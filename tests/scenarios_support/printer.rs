@@ -112,11 +112,7 @@ fn status(status: &Status) -> String {
     let (nodes, connections) = (&status.nodes, &status.connections);
     let mut text = format!(
         "paired={} connected={} pending={} open={} unauthenticated={}",
-        nodes.paired,
-        nodes.connected,
-        nodes.pending,
-        connections.open,
-        connections.unauthenticated
+        nodes.paired, nodes.connected, nodes.pending, connections.open, connections.unauthenticated
     );
     let counters: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(&json(&status.counters)).unwrap();

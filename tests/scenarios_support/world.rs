@@ -110,13 +110,20 @@ impl World {
 
     /// Lets time pass until `until`, and calls the router whenever it asked for it. `report` gets
     /// the time and what was done then.
-    pub(crate) fn pass_until(&mut self, until: Duration, mut report: impl FnMut(Duration, Vec<Deed>)) {
+    pub(crate) fn pass_until(
+        &mut self,
+        until: Duration,
+        mut report: impl FnMut(Duration, Vec<Deed>),
+    ) {
         let mut idle = 0;
         while let Some(at) = self.next_deadline().filter(|at| *at <= until) {
             self.now = self.now.max(at);
             let deeds = self.give(Input::Tick);
             idle = if deeds.is_empty() { idle + 1 } else { 0 };
-            assert!(idle < 10_000, "the router asks to be called again and again, and does nothing");
+            assert!(
+                idle < 10_000,
+                "the router asks to be called again and again, and does nothing"
+            );
             report(self.now, deeds);
         }
         self.now = until;
