@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[test]
 fn every_scenario_happens_as_it_is_written() {
     let files = files();
-    assert!(files.len() > 2, "the scenarios are not where they should be");
+    assert!(files.len() > 50, "the scenarios are not where they should be");
     let update = std::env::var_os("UPDATE").is_some();
     let failures: Vec<String> = files.iter().filter_map(|file| check(file, update).err()).collect();
     assert!(failures.is_empty(), "\n\n{}", failures.join("\n"));
