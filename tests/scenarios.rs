@@ -6,6 +6,8 @@
 //!
 //! Beside the stories: a day of pairing, and thousands of random inputs. In all of them the laws
 //! of `laws.rs` are watched.
+#![allow(clippy::unwrap_used, reason = "a test says what it found by panicking")]
+#![allow(clippy::print_stdout, reason = "the day of pairing tells how long it took")]
 
 mod scenarios_support;
 

@@ -88,7 +88,8 @@ impl Player {
     fn policy(&mut self, rest: &str) -> Lines {
         let policy = &mut self.world.policy;
         for pair in rest.split(' ') {
-            let (name, value) = pair.split_once('=').ok_or(format!("{pair:?} is not k=v"))?;
+            let (name, value) =
+                pair.split_once('=').ok_or_else(|| format!("{pair:?} is not k=v"))?;
             let count = || value.parse().map_err(|_| format!("{value:?} is no number"));
             match name {
                 "canvas" => policy.canvas_host_url = Some(value.into()),
@@ -222,22 +223,24 @@ fn word(text: &str) -> (&str, &str) {
 
 fn number(text: &str, prefix: &str) -> Result<u64, String> {
     let digits = text.strip_prefix(prefix);
-    digits.and_then(|digits| digits.parse().ok()).ok_or(format!("{text:?} is not {prefix}N"))
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| format!("{text:?} is not {prefix}N"))
 }
 
 fn option<'a>(text: &'a str, name: &str) -> Result<&'a str, String> {
     let value = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
-    value.ok_or(format!("{text:?} is not {name}=…"))
+    value.ok_or_else(|| format!("{text:?} is not {name}=…"))
 }
 
 fn one_of<T: Clone>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     let found = choices.iter().find(|(name, _)| *name == text);
-    found.map(|(_, value)| value.clone()).ok_or(format!("{text:?} is not known here"))
+    found.map(|(_, value)| value.clone()).ok_or_else(|| format!("{text:?} is not known here"))
 }
 
 fn list<T, L: FromIterator<T>>(text: &str, read: impl Fn(&str) -> Option<T>) -> Result<L, String> {
     let items = text.split(',').filter(|item| !item.is_empty());
-    items.map(|item| read(item).ok_or(format!("{item:?} is not known here"))).collect()
+    items.map(|item| read(item).ok_or_else(|| format!("{item:?} is not known here"))).collect()
 }
 
 fn span(text: &str) -> Result<Duration, String> {

@@ -196,7 +196,7 @@ impl Storm {
     fn a_request(&mut self) -> String {
         let pending = &self.world.disk.pending;
         let at = self.dice.below(pending.len() as u64 + 1) as usize;
-        let id = pending.keys().nth(at).map_or("none".into(), ToString::to_string);
+        let id = pending.keys().nth(at).map_or_else(|| "none".into(), ToString::to_string);
         format!(r#"{{"requestId":"{id}"}}"#)
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct World {
 pub(crate) struct Deed {
     pub(crate) output: Output,
     /// For a save: whether it worked, and what the router did next.
-    pub(crate) then: Option<(bool, Vec<Deed>)>,
+    pub(crate) then: Option<(bool, Vec<Self>)>,
 }
 
 /// Counters behind the ids, shared with the router.
