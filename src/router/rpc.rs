@@ -129,19 +129,17 @@ impl Router {
 
     /// The backend wants somebody told.
     pub(super) fn news(&mut self, news: News) {
-        let nodes: Vec<NodeId> = match &news.to {
-            Audience::Everyone => self.online.keys().cloned().collect(),
-            Audience::Node(node) => vec![node.clone()],
-            Audience::Session(key) => self.subscriptions.to_session(key),
-            Audience::Subscribers => self.subscriptions.all(),
+        let same = |node| (node, news.payload.clone());
+        let to: Vec<(NodeId, Option<Payload>)> = match &news.to {
+            Audience::Everyone => self.online.keys().cloned().map(same).collect(),
+            Audience::Node(node) => vec![same(node.clone())],
+            Audience::Session(key) => self.subscriptions.to_session(key, news.payload.as_ref()),
+            Audience::Subscribers => self.subscriptions.all().into_iter().map(same).collect(),
             Audience::Operators => Vec::new(),
         };
-        for node in nodes {
+        for (node, payload) in to {
             if let Some(conn) = self.online.get(&node) {
-                let frame = GatewayFrame::Event {
-                    event: news.event.clone(),
-                    payload: news.payload.clone(),
-                };
+                let frame = GatewayFrame::Event { event: news.event.clone(), payload };
                 self.out.push(Output::Send { to: *conn, frame });
             }
         }
