@@ -1,13 +1,13 @@
 //! Who is connected, and as whom. Take-over, disconnect, and the grace after it.
 
-use crate::protocol::operator::OperatorEvent;
+use crate::protocol::operator::{NodeView, OperatorEvent};
 use crate::protocol::{
     limits, session, BadFrame, GatewayFrame, NodeFrame, NodeId, NodeProfile, PairRequest, Payload,
     WireError,
 };
 use crate::router::deadlines::Reminder;
 use crate::router::{
-    views, Absence, Closing, ConnId, Mono, Notice, Output, RequestId, Router, Wall,
+    views, Absence, Closing, ConnId, Mono, Notice, Output, PairedNode, RequestId, Router, Wall,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -173,7 +173,9 @@ impl Router {
         let older = self.online.get(node).copied().filter(|older| *older != conn);
         if let Some(older) = older {
             self.counters.take_overs += 1;
-            self.close(older, Closing::TakenOver);
+            self.out.push(Output::Close { conn: older, why: Closing::TakenOver });
+            // The node is not away, so nobody is told that it is.
+            self.forget_connection(older, "node connection replaced by a newer one");
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let repeated = connection.node.is_some();
@@ -216,11 +218,7 @@ impl Router {
             return;
         }
         self.out.push(Output::Close { conn, why });
-        if why == Closing::TakenOver {
-            self.forget_connection(conn, "node connection replaced by a newer one");
-        } else {
-            self.disconnected(conn);
-        }
+        self.disconnected(conn);
     }
 
     pub(super) fn disconnected(&mut self, conn: ConnId) {
@@ -286,6 +284,15 @@ impl Router {
         self.tell_presence(node, false);
     }
 
+    /// The node's pairing is gone: it will not come back, so there is no grace.
+    pub(super) fn left_for_good(&mut self, node: &NodeId, was: &PairedNode) {
+        self.subscriptions.forget(node);
+        if self.absent.remove(node).is_some_and(|absence| !absence.announced) {
+            self.out.push(Output::Notice(Notice::Offline(node.clone())));
+            self.tell_presence_of(&self.view_of(node, was), false);
+        }
+    }
+
     pub(super) fn check_subscriptions(&mut self, node: &NodeId) {
         let gone = |a: &Absence| self.now.mono.since(a.since) >= limits::SUBSCRIPTION_GRACE;
         if self.absent.get(node).is_some_and(gone) {
@@ -303,8 +310,13 @@ impl Router {
     }
 
     fn tell_presence(&mut self, node: &NodeId, connected: bool) {
-        let Some(view) = self.view(node) else { return };
-        let presence = views::presence(&view, connected, self.now.wall);
+        if let Some(view) = self.view(node) {
+            self.tell_presence_of(&view, connected);
+        }
+    }
+
+    fn tell_presence_of(&mut self, view: &NodeView, connected: bool) {
+        let presence = views::presence(view, connected, self.now.wall);
         self.tell(OperatorEvent::Presence(Box::new(presence)));
     }
 }

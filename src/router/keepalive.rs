@@ -30,7 +30,8 @@ impl Router {
                 connection.pinged = Some(self.now.mono);
                 self.send(conn, GatewayFrame::Ping { id: "keepalive".into() });
             }
-            drop_at
+            // It may answer and fall silent again, and is pinged again then.
+            drop_at.min(self.now.mono + limits::PING_AFTER)
         };
         self.remind_connection(next, conn, Reminder::Silence(conn));
     }

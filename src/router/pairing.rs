@@ -13,6 +13,7 @@ use crate::router::{
     Asker, Closing, ConnId, Notice, Output, PairedNode, PairingBook, PairingRequest, RequestId,
     Router,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +127,9 @@ impl Router {
     /// waits for the node.
     pub(super) fn approve(&mut self, asker: Asker, id: RequestId, request: &Arc<PairingRequest>) {
         let known = self.book.paired.contains_key(&request.node);
-        if !known && self.book.paired.len() >= self.policy.paired_nodes {
+        if !known
+            && self.book.paired.len() + self.promised(&request.node) >= self.policy.paired_nodes
+        {
             let text =
                 "too many paired nodes; revoke one first, or raise bridge.limits.pairedNodes";
             return self.reply(asker, Err(WireError::unavailable(text)));
@@ -140,6 +143,17 @@ impl Router {
         }
         let book = self.book.with_approval(&id, self.now.wall);
         self.save(book, AfterSave::Approved { id, node: request.node.clone(), asker });
+    }
+
+    /// How many nodes other than this one are not paired yet, but have an approval that waits.
+    fn promised(&self, but: &NodeId) -> usize {
+        let waits = |request: &&Arc<PairingRequest>| {
+            request.approved_at.is_some()
+                && request.node != *but
+                && !self.book.paired.contains_key(&request.node)
+        };
+        let nodes = self.book.pending.values().filter(waits).map(|request| &request.node);
+        nodes.collect::<BTreeSet<_>>().len()
     }
 
     /// Makes the token, and hands it over once it is on disk.
@@ -213,7 +227,9 @@ impl Router {
                 if let Some(conn) = conn {
                     self.close(conn, Closing::Revoked);
                 }
-                self.subscriptions.forget(&node);
+                if let Some(was) = before.paired.get(&node) {
+                    self.left_for_good(&node, was);
+                }
                 let was_connected = conn.is_some();
                 self.reply(asker, Ok(Answer::Revoked { node_id: node, was_connected }));
             }

@@ -15,7 +15,7 @@ impl Router {
         Some(self.view_of(node, paired))
     }
 
-    fn view_of(&self, node: &NodeId, paired: &PairedNode) -> NodeView {
+    pub(super) fn view_of(&self, node: &NodeId, paired: &PairedNode) -> NodeView {
         let live = self.online.get(node).and_then(|conn| self.connections.get(conn));
         let mut profile = live.map_or(&paired.profile, |connection| &connection.profile).clone();
         profile.display_name.clone_from(&paired.profile.display_name);
