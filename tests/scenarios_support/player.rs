@@ -11,6 +11,7 @@
 //! advance SPAN                     90s, 5m, 1500ms: what happens meanwhile is marked with when
 //! disk full|ok                     restart       stop
 //! times N COMMAND                  with % for 1 to N; tells only what the last one did
+//! big N COMMAND                    with % for N times the letter x
 //! ```
 
 use super::printer;
@@ -61,6 +62,11 @@ impl Player {
                     last = self.play(&command.replace('%', &i.to_string()))?;
                 }
                 return Ok(last);
+            }
+            "big" => {
+                let (count, command) = word(rest);
+                let many = "x".repeat(number(count, "")? as usize);
+                return self.play(&command.replace('%', &many));
             }
             "stop" => Input::Stop,
             "connect" => {
