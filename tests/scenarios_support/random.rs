@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 const STEPS: usize = 3000;
 const CONNECTIONS: u64 = 8;
 const NODES: u64 = 5;
