@@ -64,7 +64,7 @@ pub struct PairingRequest {
     pub silent: bool,
     /// It was paired when it asked.
     pub is_repair: bool,
-    /// It differs from another request or pairing of the same node id.
+    /// There was another request under the same node id that looked different.
     pub conflict: bool,
     /// When it asked.
     pub ts: Wall,

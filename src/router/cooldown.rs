@@ -42,6 +42,11 @@ impl CoolDowns {
         self.by_node.retain(|(other, _), _| other != node);
     }
 
+    /// Nothing is held against the node at this address.
+    pub(super) fn forgive(&mut self, node: &NodeId, peer: IpAddr) {
+        self.by_node.remove(&(node.clone(), peer));
+    }
+
     fn forget_first(&mut self) {
         let first = self.by_node.iter().min_by_key(|(_, c)| c.ends).map(|(key, _)| key.clone());
         if let Some(key) = first {

@@ -292,6 +292,10 @@ impl Router {
             self.turn_away(other, node.clone(), request.remote_ip, "pairing rejected");
             self.resolved(other, node, "rejected");
         }
+        // A rival at the same address must not make the approved node wait.
+        if let Some(request) = before.pending.get(id) {
+            self.cool_downs.forgive(node, request.remote_ip);
+        }
     }
 
     /// Tells the connection that waits for a request that it waits in vain.

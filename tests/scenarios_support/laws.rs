@@ -2,7 +2,7 @@
 //! breaking one is a panic that says which.
 
 use openclaw_bridge::protocol::{GatewayFrame, NodeFrame, NodeId};
-use openclaw_bridge::router::{Asker, ConnId, Input, OperatorId, Output, PairingBook};
+use openclaw_bridge::router::{Asker, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -78,6 +78,8 @@ impl Laws {
                 self.must_be_open(*conn);
                 self.forget(*conn);
             }
+            // The daemon answers at once, but for this one, whose answer comes back to the router.
+            Output::Daemon { task: DaemonTask::Reload, .. } => {}
             Output::Reply { to, .. } | Output::Daemon { asker: to, .. } => self.replied(to),
             _ => {}
         }

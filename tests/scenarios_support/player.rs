@@ -5,22 +5,23 @@
 //! paired NODE [{profile}]          in the files at the start; its token is `token-of-NODE`
 //! connect c1 [ip=ADDRESS]          c1 {frame}    c1 raw TEXT    c1 too-long    c1 tls
 //! disconnect c1                    heard c1
-//! operator op1 METHOD [{params}]   operator op1 gone
+//! operator op1 METHOD [{params}]   operator op1 gone    reloaded op1
 //! answered CALL {json}             answered CALL error CODE MESSAGE
 //! news everyone|operators|subscribers|node:NODE|session:KEY EVENT [{payload}]
 //! advance SPAN                     90s, 5m, 1500ms: what happens meanwhile is marked with when
 //! disk full|ok                     restart       stop
 //! times N COMMAND                  with % for 1 to N; tells only what the last one did
+//! big N COMMAND                    with % for N times the letter x
 //! ```
 
 use super::printer;
 use super::world::{Deed, World};
-use openclaw_bridge::protocol::operator::OperatorRequest;
+use openclaw_bridge::protocol::operator::{Answer, OperatorRequest};
 use openclaw_bridge::protocol::{
     wire, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
 };
 use openclaw_bridge::router::{
-    Audience, CallId, ConnId, Input, News, OperatorId, PairedNode, PairingBook, Policy, Wall,
+    Asker, Audience, CallId, ConnId, Input, News, OperatorId, PairedNode, PairingBook, Policy, Wall,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -62,6 +63,11 @@ impl Player {
                 }
                 return Ok(last);
             }
+            "big" => {
+                let (count, command) = word(rest);
+                let many = "x".repeat(number(count, "")? as usize);
+                return self.play(&command.replace('%', &many));
+            }
             "stop" => Input::Stop,
             "connect" => {
                 let (name, rest) = word(rest);
@@ -72,6 +78,7 @@ impl Player {
             "disconnect" => Input::Disconnected { conn: ConnId(number(rest, "c")?) },
             "heard" => Input::Heard { conn: ConnId(number(rest, "c")?) },
             "operator" => self.operator(rest)?,
+            "reloaded" => self.reloaded(OperatorId(number(rest, "op")?))?,
             "answered" => answered(rest)?,
             "news" => news(rest)?,
             _ => match number(verb, "c") {
@@ -147,6 +154,15 @@ impl Player {
             return Err(format!("cannot be read: {:?}", request.command));
         }
         Ok(Input::Operator { op, request })
+    }
+
+    /// The answer to the only request of this operator that waits for one.
+    fn reloaded(&self, op: OperatorId) -> Result<Input, String> {
+        let asked = self.world.laws.asked.iter().find(|(asker, _)| *asker == op);
+        let (_, id) = asked.ok_or_else(|| format!("op{op} has asked for nothing"))?;
+        let answer = Answer::Reloaded { path: None, restart_needed: Vec::new() };
+        let reply = Some((Asker { op, id: id.clone() }, Ok(answer)));
+        Ok(Input::Configured { policy: None, reply })
     }
 
     fn advance(&mut self, by: Duration) -> Vec<String> {

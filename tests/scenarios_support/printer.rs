@@ -18,7 +18,7 @@ fn print(deeds: &[Deed], depth: usize, lines: &mut Vec<String>) {
         let failed = matches!(deed.then, Some((false, _)));
         let mark = if failed { " (fails)" } else { "" };
         let text = format!("{}{}{mark}", "  ".repeat(depth), output(&deed.output));
-        lines.push(with_short_times(&text));
+        lines.push(without_padding(&with_short_times(&text)));
         if let Some((_, then)) = &deed.then {
             print(then, depth + 1, lines);
         }
@@ -143,6 +143,13 @@ fn with_short_times(text: &str) -> String {
         rest = &rest[at + digits..];
     }
     short + rest
+}
+
+/// A long row of the letter x, as the command `big` makes it, in short.
+fn without_padding(text: &str) -> String {
+    let Some(start) = text.find(&"x".repeat(1000)) else { return text.to_owned() };
+    let end = text[start..].find(|c| c != 'x').map_or(text.len(), |row| start + row);
+    format!("{}x*{}{}", &text[..start], end - start, &text[end..])
 }
 
 /// A span as a person writes it: `90s`, `5m`, `1.5s`.

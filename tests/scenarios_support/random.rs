@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 const STEPS: usize = 3000;
 const CONNECTIONS: u64 = 8;
 const NODES: u64 = 5;
@@ -117,7 +117,11 @@ impl Storm {
     fn node_says(&mut self) {
         let conn = self.conn();
         let node = format!("n{}", self.dice.below(NODES));
-        let profiles = ["", r#","version":"2""#, r#","platform":"iOS 18""#];
+        let profiles = [
+            "",
+            r#","version":"2""#,
+            r#","platform":"iOS 18","caps":[],"commands":["é"],"permissions":{"x":1,"y":true}"#,
+        ];
         let profile = profiles[self.dice.below(3) as usize];
         let id = self.dice.below(3);
         let line = match self.dice.below(20) {

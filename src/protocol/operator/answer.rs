@@ -176,8 +176,7 @@ pub struct PendingView {
     pub silent: bool,
     /// The node is paired already; an approval replaces its token.
     pub is_repair: bool,
-    /// Another request or pairing under the same node id looks different. One of them may be an
-    /// impostor.
+    /// Another request under the same node id looks different. One of them may be an impostor.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub conflict: bool,
     /// Whether the node is connected and waiting for the answer.
