@@ -12,6 +12,7 @@ pub use workers::{Job, Workers};
 use crate::protocol::{Method, Payload, WireError};
 use crate::router::{Caller, News, Notice};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Answers the calls of nodes and operators.
 ///
@@ -38,6 +39,12 @@ pub trait Backend: Send + Sync + 'static {
     /// A node came, went, or said something.
     fn notice(&self, notice: Notice) {
         let _ = notice;
+    }
+
+    /// The bridge ends; nobody is told anything after this. What has not ended within this time
+    /// will be cut off.
+    fn stop(&self, patience: Duration) {
+        let _ = patience;
     }
 }
 

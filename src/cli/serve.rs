@@ -36,13 +36,14 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let socket = paths::control_socket(&config, &state_dir, &process_env);
     let settings = Settings::new(&config, state_dir.clone(), socket)
         .map_err(|error| Failure::failed(chain(&error)))?;
-    let backend: Arc<dyn Backend> = Arc::new(Embedded::new(&state_dir));
+    let embedded = Arc::new(Embedded::new(&state_dir, &config));
+    let backend: Arc<dyn Backend> = embedded.clone();
     let daemon = Daemon::start(settings, &backend)?;
     listen_to_signals(daemon.handle())
         .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
     say_where_to(&daemon, &config);
     notify::notify("READY=1");
-    Ok(daemon.run(|| reload(&sources, &config))?)
+    Ok(daemon.run(|| reload(&sources, &config, &embedded))?)
 }
 
 fn say_where_from(loaded: &Loaded) {
@@ -70,9 +71,14 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
 }
 
 /// A bad file changes nothing; what is wrong with it is told.
-fn reload(sources: &Sources, running: &Config) -> Result<Reloaded, String> {
+fn reload(
+    sources: &Sources,
+    running: &Config,
+    backend: &Embedded,
+) -> Result<Reloaded, String> {
     let loaded = config::load(sources, &process_env).map_err(|error| error.to_string())?;
     log::set_max_level(loaded.config.bridge.log);
+    backend.reconfigure(&loaded.config);
     let changes = running.changes_needing_restart(&loaded.config);
     Ok(Reloaded {
         policy: daemon::policy(&loaded.config),

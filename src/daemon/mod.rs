@@ -43,6 +43,7 @@ pub struct Daemon {
     stop: Arc<Waker>,
     tasks: Receiver<Task>,
     handle: Handle,
+    backend: Arc<dyn Backend>,
     accepting: Vec<JoinHandle<()>>,
     router: JoinHandle<()>,
     addresses: Vec<SocketAddr>,
@@ -143,6 +144,7 @@ impl Daemon {
             stop,
             tasks,
             handle,
+            backend: backend.clone(),
             accepting,
             router,
             addresses,
@@ -221,6 +223,7 @@ impl Daemon {
         if left > 0 {
             log::warn!("daemon: leaving without {left} connections that did not end in time");
         }
+        self.backend.stop(limits::STOP_BACKEND);
         let _ = self.inbox.post(Input::Stop);
         if self.router.join().is_err() {
             log::error!("daemon: the router had panicked");

@@ -164,7 +164,6 @@ impl RunNews {
         state.told = full.len();
         let data = json!({ "text": full, "delta": delta });
         self.tell_agent(state, "assistant", &data, now_ms);
-        // "state" right behind the names: whoever drops deltas under pressure looks for it.
         self.tell(
             "chat",
             &json!({

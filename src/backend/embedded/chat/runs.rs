@@ -13,8 +13,8 @@ pub(crate) struct Runs {
 }
 
 enum Known {
-    /// Accepted, about to be started.
-    Beginning,
+    /// Accepted in this conversation, about to be started.
+    Beginning(String),
     /// Queued or running.
     Live(Arc<RunNews>),
     /// Ended: well, or with this error.
@@ -33,18 +33,18 @@ pub(crate) enum Begin {
 }
 
 impl Runs {
-    /// Claims an id.
-    pub(crate) fn begin(&self, run_id: &str, now: Instant) -> Begin {
+    /// Claims an id for a run in a conversation.
+    pub(crate) fn begin(&self, run_id: &str, session_key: &str, now: Instant) -> Begin {
         let mut known = self.lock();
         known.retain(|_, run| match run {
             Known::Done { at, .. } => now.saturating_duration_since(*at) < limits::RUN_REMEMBERED,
             _ => true,
         });
         match known.get(run_id) {
-            Some(Known::Beginning | Known::Live(_)) => Begin::InFlight,
+            Some(Known::Beginning(_) | Known::Live(_)) => Begin::InFlight,
             Some(Known::Done { result, .. }) => Begin::Done(result.clone()),
             None => {
-                known.insert(run_id.to_owned(), Known::Beginning);
+                known.insert(run_id.to_owned(), Known::Beginning(session_key.to_owned()));
                 Begin::New
             }
         }
@@ -84,6 +84,15 @@ impl Runs {
         }
     }
 
+    /// Whether anything goes on in a conversation, or is about to.
+    pub(crate) fn is_active(&self, session_key: &str) -> bool {
+        self.lock().values().any(|run| match run {
+            Known::Beginning(key) => key == session_key,
+            Known::Live(news) => news.session_key == session_key,
+            Known::Done { .. } => false,
+        })
+    }
+
     /// The runs that go on in a conversation.
     pub(crate) fn of_session(&self, session_key: &str) -> Vec<Arc<RunNews>> {
         self.all_live().into_iter().filter(|news| news.session_key == session_key).collect()
@@ -113,13 +122,14 @@ mod tests {
     fn an_id_is_claimed_once_and_remembered_for_five_minutes() {
         let runs = Runs::default();
         let now = Instant::now();
-        assert_eq!(runs.begin("a", now), Begin::New);
-        assert_eq!(runs.begin("a", now), Begin::InFlight);
+        assert_eq!(runs.begin("a", "s", now), Begin::New);
+        assert_eq!(runs.begin("a", "s", now), Begin::InFlight);
+        assert!(runs.is_active("s") && !runs.is_active("t"));
         runs.forget("a");
-        assert_eq!(runs.begin("a", now), Begin::New);
+        assert_eq!(runs.begin("a", "s", now), Begin::New);
         runs.done("a", Err("no".into()), now);
-        assert_eq!(runs.begin("a", now + Duration::from_secs(299)), Begin::Done(Err("no".into())));
-        assert_eq!(runs.begin("a", now + limits::RUN_REMEMBERED), Begin::New);
+        assert_eq!(runs.begin("a", "s", now + Duration::from_secs(299)), Begin::Done(Err("no".into())));
+        assert_eq!(runs.begin("a", "s", now + limits::RUN_REMEMBERED), Begin::New);
     }
 
     #[test]
@@ -129,7 +139,7 @@ mod tests {
         for i in 0..=limits::RUNS_REMEMBERED as u64 {
             runs.done(&i.to_string(), Ok(()), now + Duration::from_millis(i));
         }
-        assert_eq!(runs.begin("0", now), Begin::New);
-        assert_eq!(runs.begin("1", now), Begin::Done(Ok(())));
+        assert_eq!(runs.begin("0", "s", now), Begin::New);
+        assert_eq!(runs.begin("1", "s", now), Begin::Done(Ok(())));
     }
 }

@@ -1,0 +1,143 @@
+//! What nodes say without being asked: voice transcripts, requests to the agent, reports of
+//! programs (protocol section 6). Nothing is answered; what makes no sense is ignored.
+
+use super::chat::{new_run_id, Chat, Saying};
+use super::system_events;
+use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::{limits, session, NodeId};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+const FIELDS: &[&str] = &["text", "message", "sessionKey", "thinking", "timeoutSeconds"];
+
+/// What a node wants said to the agent; `None` if the event is another one or makes no sense.
+pub(super) fn saying(node: &NodeId, event: &str, payload: &str) -> Option<Saying> {
+    let payload = mend_surrogates(payload);
+    let fields = Fields::read(&payload, FIELDS).ok()?;
+    let text = |name| {
+        let text = fields.text(name)?.trim().to_owned();
+        (!text.is_empty() && text.chars().count() <= limits::SPOKEN_CHARS).then_some(text)
+    };
+    let key = fields.text("sessionKey").map(|key| key.trim().to_owned());
+    let key = key.filter(|key| !key.is_empty());
+    let (message, session_key, thinking, prefix) = match event {
+        "voice.transcript" => {
+            let key = key.unwrap_or_else(|| session::MAIN.to_owned());
+            (text("text")?, key, Some("low".to_owned()), "voice-")
+        }
+        "agent.request" => {
+            let key = key.unwrap_or_else(|| format!("node-{node}"));
+            (text("message")?, key, fields.short_text("thinking"), "agent-")
+        }
+        _ => return None,
+    };
+    if session_key.chars().count() > limits::SESSION_KEY_CHARS {
+        return None;
+    }
+    let seconds = fields.json("timeoutSeconds").and_then(|raw| raw.parse::<f64>().ok());
+    let timeout = seconds.filter(|s| s.is_finite() && *s > 0.0).map(|seconds| {
+        let longest = limits::RUN_TIMEOUT_MAX.as_secs_f64();
+        Duration::from_secs_f64(seconds.clamp(1.0, longest))
+    });
+    Some(Saying {
+        run_id: new_run_id(prefix).ok()?,
+        session_key,
+        message,
+        thinking,
+        node: Some(node.clone()),
+        attachments: Vec::new(),
+        timeout,
+    })
+}
+
+/// How much each node has said lately.
+#[derive(Default)]
+pub(super) struct Rates {
+    by_node: Mutex<BTreeMap<NodeId, (Instant, usize)>>,
+}
+
+impl Rates {
+    /// Whether the node may begin one more run now.
+    pub(super) fn admit(&self, node: &NodeId, now: Instant) -> bool {
+        let mut by_node = self.lock();
+        by_node.retain(|_, (since, _)| now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW);
+        let (_, count) = by_node.entry(node.clone()).or_insert((now, 0));
+        *count += 1;
+        *count <= limits::NODE_RUNS
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, (Instant, usize)>> {
+        self.by_node.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Says it, and logs why if that does not work: nobody can be told.
+pub(super) fn say(chat: &Chat, node: &NodeId, saying: Saying, now_ms: u64) {
+    let session_key = saying.session_key.clone();
+    if let Err(error) = chat.say(saying, now_ms) {
+        let (node, session) = (node.as_str(), session_key);
+        log::warn!("backend: dropped what a node said node={node:?} session={session:?}: {error}");
+    }
+}
+
+/// Reads a report of a program.
+pub(super) fn report(
+    node: &NodeId,
+    event: &str,
+    payload: &str,
+) -> Option<system_events::SystemEvent> {
+    system_events::read(node, event, payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(event: &str, payload: &str) -> Option<(String, String, Option<String>)> {
+        let saying = saying(&NodeId::new("phone").unwrap(), event, payload)?;
+        Some((saying.session_key, saying.message, saying.thinking))
+    }
+
+    fn said(key: &str, message: &str, thinking: Option<&str>) -> Option<(String, String, Option<String>)> {
+        Some((key.into(), message.into(), thinking.map(str::to_owned)))
+    }
+
+    #[test]
+    fn voice_goes_to_the_main_chat_and_requests_to_the_nodes_own() {
+        assert_eq!(read("voice.transcript", r#"{"text":" hi "}"#), said("main", "hi", Some("low")));
+        assert_eq!(
+            read("voice.transcript", r#"{"text":"hi","sessionKey":"work"}"#),
+            said("work", "hi", Some("low"))
+        );
+        assert_eq!(
+            read("agent.request", r#"{"message":"go","thinking":"high","key":"a","sessionKey":null}"#),
+            said("node-phone", "go", Some("high"))
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_ignored() {
+        for (event, payload) in [
+            ("voice.transcript", r#"{"text":"  "}"#),
+            ("voice.transcript", "nonsense"),
+            ("agent.request", r#"{"message":5}"#),
+            ("agent.request", "{}"),
+            ("other", r#"{"text":"hi","message":"hi"}"#),
+        ] {
+            assert_eq!(read(event, payload), None, "{event} {payload}");
+        }
+        let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(limits::SPOKEN_CHARS + 1));
+        assert_eq!(read("voice.transcript", &long), None);
+    }
+
+    #[test]
+    fn a_node_that_never_stops_talking_is_not_listened_to_for_a_while() {
+        let rates = Rates::default();
+        let (node, now) = (NodeId::new("phone").unwrap(), Instant::now());
+        let heard = (0..100).filter(|_| rates.admit(&node, now)).count();
+        assert_eq!(heard, limits::NODE_RUNS);
+        assert!(rates.admit(&NodeId::new("other").unwrap(), now));
+        assert!(rates.admit(&node, now + limits::NODE_RUNS_WINDOW));
+    }
+}
