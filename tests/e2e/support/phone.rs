@@ -104,6 +104,20 @@ impl Phone {
         began.elapsed()
     }
 
+    /// Whether the connection is open: a ping is answered, or the bridge has closed.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        // A closed connection shows when something is sent, or when nothing more comes.
+        let _ = self.try_send_raw(b"{\"type\":\"ping\",\"id\":\"alive?\"}\n");
+        loop {
+            match self.next_within(DEADLINE) {
+                Next::Frame(frame) if frame["type"] == "pong" => return true,
+                Next::Frame(_) => {}
+                Next::Closed => return false,
+                Next::Silence => panic!("neither an answer nor an end"),
+            }
+        }
+    }
+
     /// The next frame, or what else happens first.
     pub(crate) fn next_within(&mut self, patience: Duration) -> Next {
         let end = Instant::now() + patience;
