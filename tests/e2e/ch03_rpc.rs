@@ -54,14 +54,19 @@ fn the_words_that_wake_are_told_to_everybody_and_survive_a_restart() {
     let mut bob = Phone::paired(&daemon, "bob");
     let words = json!({ "triggers": ["hey you", "computer"] });
     let params = r#"{"triggers":["  hey you ","",7,"computer"]}"#;
-    alice.send(&json!({ "type": "req", "id": "s", "method": "voicewake.set", "paramsJSON": params }));
+    alice.send(
+        &json!({ "type": "req", "id": "s", "method": "voicewake.set", "paramsJSON": params }),
+    );
     // The event and the answer come in no particular order.
     let both = [alice.receive(), alice.receive()];
     let answer = both.iter().find(|frame| frame["type"] == "res").unwrap();
     assert_eq!(payload(answer), words);
     let event = both.iter().find(|frame| frame["type"] == "event").unwrap();
     assert_eq!(event["event"], "voicewake.changed");
-    assert_eq!(serde_json::from_str::<Value>(event["payloadJSON"].as_str().unwrap()).unwrap(), words);
+    assert_eq!(
+        serde_json::from_str::<Value>(event["payloadJSON"].as_str().unwrap()).unwrap(),
+        words
+    );
     assert_eq!(bob.expect_event("voicewake.changed"), words);
     assert_eq!(watcher.event("voicewake.changed"), words);
 
@@ -156,7 +161,7 @@ fn the_configuration_narrows_what_nodes_may_call() {
     let mut operator = daemon.control();
     operator.ask("voicewake.set", &json!({ "triggers": ["x"] })).unwrap();
 
-    let _ = setup.config(r#"{ bridge: { allow: { methods: ["voicewake.set"] } } }"#);
+    setup.write_config(r#"{ bridge: { allow: { methods: ["voicewake.set"] } } }"#);
     daemon.run(["reload"]).ok();
     assert_eq!(error_code(&alice.request("health", None)), "FORBIDDEN");
     assert!(allowed(&mut bob, "voicewake.set"));

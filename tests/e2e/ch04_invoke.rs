@@ -71,7 +71,8 @@ fn what_the_node_says_went_wrong_is_told() {
     let mut phone = Phone::paired(&daemon, "alice");
     let operator = daemon.operator(invoke(&[]));
     let asked = phone.expect("invoke");
-    let error = json!({ "code": "UNAVAILABLE", "message": "CAMERA_DISABLED: switch it \u{1b}[31mon" });
+    let error =
+        json!({ "code": "UNAVAILABLE", "message": "CAMERA_DISABLED: switch it \u{1b}[31mon" });
     phone.send(&json!({ "type": "invoke-res", "id": asked["id"], "ok": false, "error": error }));
     let said = operator.finish().error(1);
     assert!(said.contains("CAMERA_DISABLED: switch it") && !said.contains('\u{1b}'), "{said:?}");
@@ -81,7 +82,10 @@ fn what_the_node_says_went_wrong_is_told() {
     let asked = phone.expect("invoke");
     phone.send(&json!({ "type": "invoke-res", "id": asked["id"], "ok": false }));
     let error = control.answer(id).unwrap_err();
-    assert_eq!((&error["code"], &error["message"]), (&json!("UNAVAILABLE"), &json!("node invoke failed")));
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&json!("UNAVAILABLE"), &json!("node invoke failed"))
+    );
 }
 
 #[test]
@@ -143,7 +147,7 @@ fn the_configuration_narrows_what_nodes_may_be_asked_and_a_reload_changes_it() {
     phone.send(&answer(&asked, "1"));
     control.answer(id).unwrap();
 
-    let _ = setup.config(&allow(r#"["camera.snap"]"#));
+    setup.write_config(&allow(r#"["camera.snap"]"#));
     daemon.run(["reload"]).ok();
     let operator = daemon.operator(invoke(&[]));
     let asked = phone.expect("invoke");
@@ -180,7 +184,8 @@ fn a_phone_is_asked_one_thing_at_a_time_and_a_headless_node_everything_at_once()
     for (node, platform, at_once) in [("ios", "iOS 18", false), ("box", "linux", true)] {
         let token = Phone::paired(&daemon, node).token;
         let mut phone = Phone::connect(&daemon);
-        let hello = json!({ "type": "hello", "nodeId": node, "token": token, "platform": platform });
+        let hello =
+            json!({ "type": "hello", "nodeId": node, "token": token, "platform": platform });
         phone.send(&hello);
         phone.expect("hello-ok");
         phone.expect_event("voicewake.changed");
@@ -209,17 +214,28 @@ fn our_own_node_pairs_and_answers_with_a_program() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let handle = format!("lamp.on={}", program.display());
     let port = daemon.address().port().to_string();
-    let args =
-        ["node", "--port", &port, "--node-id", "box", "--handle", &handle, "--display-name", "Attic"];
+    let args = [
+        "node",
+        "--port",
+        &port,
+        "--node-id",
+        "box",
+        "--handle",
+        &handle,
+        "--display-name",
+        "Attic",
+    ];
     let node = daemon.operator(args);
     daemon.pending_request("box");
     daemon.run(["nodes", "approve", "Attic"]).ok();
     eventually("the node is connected", || {
         (daemon.status()["nodes"]["connected"] == 1).then_some(())
     });
-    let lamp = ["nodes", "invoke", "--node", "attic", "--command", "lamp.on", "--params", "{\"w\":5}"];
+    let lamp =
+        ["nodes", "invoke", "--node", "attic", "--command", "lamp.on", "--params", "{\"w\":5}"];
     assert_eq!(daemon.run(lamp).ok(), "{\"w\":5}\n");
-    let unknown = daemon.run(["nodes", "invoke", "--node", "box", "--command", "lamp.off"]).error(1);
+    let unknown =
+        daemon.run(["nodes", "invoke", "--node", "box", "--command", "lamp.off"]).error(1);
     assert!(unknown.contains("lamp.off"), "{unknown}");
     node.signal(Signal::TERM);
     let run = node.finish();

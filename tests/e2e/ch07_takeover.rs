@@ -30,9 +30,7 @@ fn the_old_connection_cannot_answer_for_the_new_one() {
     let mut operator = daemon.control();
     let asked = operator.send("node.invoke", &json!({ "nodeId": "alice", "command": "a" }));
     let invoke = alice.expect("invoke");
-    let answer = |payload: &str| {
-        json!({ "type": "invoke-res", "id": invoke["id"], "ok": true, "payloadJSON": payload })
-    };
+    let answer = |payload: &str| json!({ "type": "invoke-res", "id": invoke["id"], "ok": true, "payloadJSON": payload });
     eve.send(&answer("\"eve\""));
     eve.ping();
     alice.send(&answer("\"alice\""));

@@ -5,8 +5,8 @@
 //! what it wants to see. Tokens that phones are given are looked for in everything that is
 //! logged or printed, whatever the test is about (`support::secrets`).
 
-// In tests, a wrong assumption shall end the test.
-#![allow(clippy::unwrap_used)]
+// In tests, a wrong assumption shall end the test, and a failed one tells what it knows.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod support;
 

@@ -37,10 +37,14 @@ impl Setup {
         self.path("state").join(name)
     }
 
-    /// Writes the configuration file.
     pub(crate) fn config(self, text: &str) -> Self {
-        fs::write(self.path("bridge.json5"), text).unwrap();
+        self.write_config(text);
         self
+    }
+
+    /// Writes the configuration file, for the next start or for a reload.
+    pub(crate) fn write_config(&self, text: &str) {
+        fs::write(self.path("bridge.json5"), text).unwrap();
     }
 
     /// Writes a file of the state directory before the daemon has made it.
@@ -190,6 +194,14 @@ impl Daemon {
     /// Everything logged so far, also by daemons before this one with the same setup.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.setup.path("log")).unwrap()).into_owned()
+    }
+
+    /// The names of the daemon's threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm"));
+        // One that ends meanwhile has no name any more.
+        tasks.filter_map(|task| name(task.unwrap()).ok()).collect()
     }
 
     /// A line of `/proc/<pid>/status`, as a number.

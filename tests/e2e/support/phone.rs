@@ -3,7 +3,7 @@
 use super::{secrets, Daemon, DEADLINE};
 use serde_json::{json, Value};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Phone {
@@ -80,6 +80,11 @@ impl Phone {
     /// As [`Phone::send_raw`], for what the bridge may refuse to read to its end.
     pub(crate) fn try_send_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)
+    }
+
+    /// How long sending may be held up before [`Phone::try_send_raw`] fails.
+    pub(crate) fn patience_for_sending(&mut self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).unwrap();
     }
 
     /// Calls a method and waits for the answer, throwing away what comes before.
@@ -223,11 +228,6 @@ impl Phone {
     pub(crate) fn expect_nothing_before_pong(&mut self) {
         self.send(&json!({ "type": "ping", "id": "quiet?" }));
         assert_eq!(self.receive(), json!({ "type": "pong", "id": "quiet?" }));
-    }
-
-    /// Says that nothing more will be sent.
-    pub(crate) fn finish_sending(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 }
 
