@@ -217,6 +217,8 @@ fn golden_9_a_lost_connection_fails_everybody_who_waits_at_once() {
     let invoke = json!({ "nodeId": "n1", "command": "a", "timeoutMs": 600_000 });
     let asked: Vec<u64> = (0..3).map(|_| operator.send("node.invoke", &invoke)).collect();
     phone.expect("invoke");
+    // The answer to this comes when all three are known.
+    operator.ask("status", &json!({})).unwrap();
     let began = Instant::now();
     drop(phone);
     for id in asked {

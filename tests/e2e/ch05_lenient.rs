@@ -146,7 +146,7 @@ fn wrong_types_in_what_a_node_says_about_itself_do_no_harm() {
     phone.expect("hello-ok");
     let node = daemon.ask("node.describe", &json!({ "nodeId": "17" }));
     assert_eq!(node["commands"], json!(["1", "a"]));
-    assert_eq!(node["permissions"], json!({ "y": true }));
+    assert_eq!(node["permissions"], json!({ "x": false, "y": true }));
 }
 
 #[test]

@@ -23,10 +23,11 @@ fn everybody(daemon: &Daemon) -> (Vec<Phone>, Vec<crate::support::Control>) {
     while deaf.try_send_raw(requests.as_bytes()).is_ok() {}
     phones.push(deaf);
     // One that is carrying something out.
-    let busy = Phone::paired(daemon, "busy");
+    let mut busy = Phone::paired(daemon, "busy");
     let mut operator = daemon.control().subscribe(&[]);
     let ask = json!({ "nodeId": "busy", "command": "a", "timeoutMs": 600_000 });
     operator.send("node.invoke", &ask);
+    busy.expect("invoke");
     phones.push(busy);
     (phones, vec![operator, daemon.control()])
 }

@@ -21,7 +21,13 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new() -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
+        // In memory if possible: what is tested here is not how long a disk takes to sync.
+        let memory = Path::new("/dev/shm");
+        let dir = match tempfile::tempdir_in(memory) {
+            Ok(dir) => dir,
+            Err(_) => tempfile::tempdir().unwrap(),
+        };
+        let dir = Arc::new(dir);
         let setup = Self { dir, args: Vec::new(), env: Vec::new() };
         fs::create_dir(setup.path("home")).unwrap();
         setup.config("{}")
