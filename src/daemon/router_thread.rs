@@ -16,6 +16,7 @@ use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
 };
 use crossbeam_channel::Sender;
+use log::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io;
@@ -161,7 +162,7 @@ impl RouterThread {
             }
             Output::Notice(notice) => {
                 if !self.world.workers.notice(notice) {
-                    self.warn("notices", || {
+                    self.log(Level::Warn, "notices", || {
                         "dropped an event, the backend does not keep up".into()
                     });
                 }
@@ -192,7 +193,13 @@ impl RouterThread {
             GatewayFrame::Error(error) if is_usual(error) => {}
             GatewayFrame::Error(error) => {
                 let peer = &door.peer;
-                self.warn("refused", || format!("refused conn={to} ip={peer} why={error}"));
+                // The apps try TLS first, on every port; that is no attack. Lines about it must
+                // not use up the room for those about guessed tokens either.
+                let (level, kind) = match error.code {
+                    ErrorCode::InvalidRequest => (Level::Info, "invalid"),
+                    _ => (Level::Warn, "refused"),
+                };
+                self.log(level, kind, || format!("refused conn={to} ip={peer} why={error}"));
             }
             _ => {}
         }
@@ -293,10 +300,10 @@ impl RouterThread {
     }
 
     /// A line that strangers can cause, so not too many of them.
-    fn warn(&self, kind: &'static str, line: impl FnOnce() -> String) {
-        if log::log_enabled!(log::Level::Warn) {
+    fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> String) {
+        if log::log_enabled!(level) {
             if let Some(more) = self.world.log_limit.admit(kind) {
-                log::warn!("router: {}{more}", line());
+                log::log!(level, "router: {}{more}", line());
             }
         }
     }
