@@ -52,6 +52,8 @@ pub(super) struct Facts {
 }
 
 struct NodeDoor {
+    /// It is a node, not a stranger.
+    admitted: bool,
     outbox: Arc<Outbox<GatewayFrame>>,
     gate: Arc<Gate>,
     peer: String,
@@ -99,7 +101,10 @@ impl RouterThread {
     fn register(&mut self, input: &Input, door: Door) {
         match (input, door) {
             (Input::Connected { conn, peer }, Door::Node { outbox, gate }) => {
-                self.nodes.insert(*conn, NodeDoor { outbox, gate, peer: peer.to_string() });
+                self.nodes.insert(
+                    *conn,
+                    NodeDoor { admitted: false, outbox, gate, peer: peer.to_string() },
+                );
             }
             (Input::Operator { op, .. }, Door::Operator(outbox)) => {
                 self.operators.insert(*op, outbox);
@@ -137,7 +142,8 @@ impl RouterThread {
         match output {
             Output::Send { to, frame } => self.send(to, frame),
             Output::Admit { conn, node } => {
-                let Some(door) = self.nodes.get(&conn) else { return };
+                let Some(door) = self.nodes.get_mut(&conn) else { return };
+                door.admitted = true;
                 door.outbox.set_line_limit(limits::LINE_NODE);
                 door.gate.admitted(conn.0);
                 log::info!(
@@ -212,12 +218,11 @@ impl RouterThread {
     fn close(&mut self, conn: ConnId, why: Closing) {
         let Some(door) = self.nodes.remove(&conn) else { return };
         door.outbox.finish();
-        let line = || format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
+        let line = format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
         match why {
-            Closing::NoGreeting | Closing::BadFrame | Closing::Refused => {
-                log::debug!("router: {}", line());
-            }
-            _ => log::info!("router: {}", line()),
+            _ if door.admitted => log::info!("router: {line}"),
+            Closing::NotApproved => self.log(Level::Info, "not approved", || line),
+            _ => log::debug!("router: {line}"),
         }
     }
 
