@@ -23,8 +23,8 @@ fn the_command_line_prints_what_the_node_answers() {
     let operator = daemon.operator(invoke(&["--params", r#"{"facing":"front", "n": 1.0}"#]));
     let asked = phone.expect("invoke");
     assert_eq!(asked["command"], "camera.snap");
-    // As it was written: the apps look at the text.
-    assert_eq!(asked["paramsJSON"], r#"{"facing":"front", "n": 1.0}"#);
+    // Numbers as they were written, and compact: the apps look at the text.
+    assert_eq!(asked["paramsJSON"], r#"{"facing":"front","n":1.0}"#);
     phone.send(&answer(&asked, r#"{"format":"jpg","big":12345678901234567890}"#));
     assert_eq!(operator.finish().ok(), "{\"format\":\"jpg\",\"big\":12345678901234567890}\n");
 
