@@ -1,6 +1,7 @@
 # openclaw-bridge: `make` lists the targets.
 
 CARGO ?= cargo
+target = $(or $(CARGO_TARGET_DIR),target)
 DESTDIR ?=
 prefix ?= /usr/local
 bindir = $(prefix)/bin
@@ -17,7 +18,7 @@ build: ## Build the program (target/release/openclaw-bridge)
 	$(CARGO) build --release
 
 run: build ## Build and run the bridge with its defaults; Ctrl-C stops it
-	target/release/openclaw-bridge serve
+	$(target)/release/openclaw-bridge serve
 
 test: ## Run the whole test suite
 	$(CARGO) test
@@ -32,7 +33,7 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 		systemd-analyze security --offline=true --threshold=20 etc/openclaw-bridge.service >/dev/null; fi
 
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
-	@bash tests/demo.sh target/release/openclaw-bridge
+	@bash tests/demo.sh $(target)/release/openclaw-bridge
 
 bench: ## Measure round trips and memory against a raw echo, in one run
 	$(CARGO) bench
@@ -43,8 +44,9 @@ doc: ## Build the library's documentation
 fmt: ## Format the code
 	$(CARGO) fmt
 
-install: build ## Install program, unit and example configuration (DESTDIR, prefix); enables nothing
-	install -D -m 755 target/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
+install: ## Install what `make build` built: program, unit, example configuration; enables nothing
+	@test -x $(target)/release/openclaw-bridge || { echo "run 'make build' first" >&2; exit 1; }
+	install -D -m 755 $(target)/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -d $(DESTDIR)$(unitdir)

@@ -92,8 +92,10 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 /// # Errors
 /// Everything else that keeps it from being read.
 pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+    match fs::metadata(path) {
+        // A pipe would be read for as long as nobody writes into it.
+        Ok(meta) if !meta.is_file() => Err(io::Error::other("not a regular file")),
+        Ok(_) => fs::read(path).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

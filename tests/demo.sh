@@ -35,7 +35,7 @@ show status
 port=$("$bridge" status --json | sed 's/.*"address":"127.0.0.1:\([0-9]*\)".*/\1/')
 
 say "2. A node that nobody knows connects and asks to be paired"
-printf '#!/bin/sh\nprintf "{\\"command\\":\\"%%s\\",\\"done\\":true}" "$1"\n' >"$dir/lamp"
+printf '#!/bin/sh\nprintf "{\\"command\\":\\"%%s\\",\\"done\\":true}" "$OPENCLAW_COMMAND"\n' >"$dir/lamp"
 chmod +x "$dir/lamp"
 "$bridge" node --port "$port" --node-id demo-node --display-name Kitchen \
     --token-file "$dir/node.json" --handle 'lamp.*='"$dir/lamp" 2>"$dir/node.log" &

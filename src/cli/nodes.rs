@@ -82,6 +82,11 @@ fn pending_line(request: &Value, now: u64) -> String {
     if request["conflict"] == true {
         add("CONFLICT: another request has the same node id");
     }
+    if let Some(count) = request["replaced"].as_u64() {
+        add(&format!(
+            "asked again {count} times from the same address; the last one gets the token"
+        ));
+    }
     match (request["approvedAtMs"].is_null(), request["waiting"] == true) {
         (false, _) => add("approved, waiting for the node to come back"),
         (true, false) => add("not connected now"),

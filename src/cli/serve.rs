@@ -3,7 +3,7 @@
 use crate::backend::embedded::Embedded;
 use crate::backend::Backend;
 use crate::cli::args::CommandLine;
-use crate::cli::failure::{chain, Failure};
+use crate::cli::failure::Failure;
 use crate::cli::logging;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
 use crate::daemon::{self, notify, Daemon, Handle, Reloaded, Settings};
@@ -34,8 +34,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let settings = Settings::new(&config, state_dir.clone(), socket)
-        .map_err(|error| Failure::failed(chain(&error)))?;
+    let settings = Settings::new(&config, state_dir.clone(), socket)?;
     let embedded = Arc::new(Embedded::new(&state_dir, &config));
     let backend: Arc<dyn Backend> = embedded.clone();
     let daemon = Daemon::start(settings, &backend)?;
@@ -43,7 +42,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
     say_where_to(&daemon, &config);
     notify::notify("READY=1");
-    Ok(daemon.run(|| reload(&sources, &config, &embedded))?)
+    Ok(daemon.run(move || reload(&sources, &config, &embedded))?)
 }
 
 fn say_where_from(loaded: &Loaded) {

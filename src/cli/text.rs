@@ -2,6 +2,7 @@
 //! reverse the writing: such characters are shown as escapes.
 
 use crate::protocol::json;
+use crate::protocol::text::is_tricky;
 use std::fmt::Write;
 
 /// The JSON document on one line without anything a terminal would obey. Text that is not JSON
@@ -19,18 +20,16 @@ pub(crate) fn safe_json(text: &str) -> String {
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || turns_text(character) {
-            // Writing to a string cannot fail.
-            let _ = write!(safe, "\\u{:04x}", u32::from(character));
+        if is_tricky(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
         } else {
             safe.push(character);
         }
     }
     safe
-}
-
-fn turns_text(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text of several lines, each of them safe to print.
@@ -44,6 +43,7 @@ mod tests {
 
     #[test]
     fn terminals_are_not_driven_by_what_is_printed() {
+        assert_eq!(safe("\u{feff}\u{e0041}"), "\\ufeff\\udb40\\udc41");
         assert_eq!(safe("a\u{1b}[2J\u{9b}\u{202e}é"), "a\\u001b[2J\\u009b\\u202eé");
     }
 

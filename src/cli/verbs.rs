@@ -300,7 +300,8 @@ verbs! {
             Flag::new("display-name", "NAME", Text, "The name of this node."),
             Flag::new("token-file", "FILE", File, "Where the token is kept."),
             Flag::new("handle", "CMD=PROGRAM", Pair,
-                "Answer this command with this program; may be repeated.").repeated(),
+                "Answer this command (or x.* for a family) with this program: it reads the parameters and \
+                 prints the result; may be repeated.").repeated(),
             Flag::new("request", "METHOD", Text, "Call this method and print the answer."),
             Flag::new("params", "JSON", Json, PARAMS_HELP),
             Flag::new("subscribe", "KEY", Text,

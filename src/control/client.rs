@@ -145,7 +145,11 @@ impl Client {
         let stream = self.lines.get_ref();
         stream.set_write_timeout(Some(patience)).map_err(Error::Io)?;
         stream.set_read_timeout(Some(patience)).map_err(Error::Io)?;
-        (&*stream).write_all(line.as_bytes()).map_err(|e| failure(e, patience))?;
+        match (&*stream).write_all(line.as_bytes()).map_err(|e| failure(e, patience)) {
+            // A bridge that takes no more operators says so before it hangs up.
+            Ok(()) | Err(Error::HungUp) => {}
+            Err(error) => return Err(error),
+        }
         loop {
             if let Message::Reply(reply) = self.message(patience)? {
                 return Ok(reply);

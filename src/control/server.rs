@@ -7,7 +7,7 @@ use crate::protocol::operator::OperatorRequest;
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, OperatorId};
 use std::io::{self, BufReader, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -89,6 +89,10 @@ impl Server {
         match UnixStream::connect(path) {
             Ok(_) => return Err(Error::InUse(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                let is_socket = fs::symlink_metadata(path).map_err(io)?.file_type().is_socket();
+                if !is_socket {
+                    return Err(io(io::Error::other("there is a file that is no socket")));
+                }
                 fs::remove_file(path).map_err(io)?;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -1,5 +1,6 @@
 //! Why the bridge does not run.
 
+use crate::transport::bind;
 use crate::{control, pairing_store};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +32,13 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// There is no address to listen on.
+    NoAddress(bind::Error),
+    /// The limit on open files leaves no room for nodes.
+    TooFewFiles {
+        /// The limit.
+        open_files: u64,
+    },
     /// The control socket cannot be made.
     Control(control::Error),
     /// The system is out of threads or descriptors.
@@ -56,6 +64,12 @@ impl fmt::Display for Error {
             }
             Self::Pairings(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::NoAddress(error) => error.fmt(f),
+            Self::TooFewFiles { open_files } => write!(
+                f,
+                "the limit of {open_files} open files leaves no room for nodes; raise it to 256 \
+                 or more (`ulimit -n`, or LimitNOFILE in the unit)"
+            ),
             Self::Bind { address, source } => {
                 write!(f, "could not listen on {address}")?;
                 if source.kind() == io::ErrorKind::AddrInUse {
@@ -79,7 +93,8 @@ impl error::Error for Error {
             }
             Self::Pairings(error) => error.source(),
             Self::Control(error) => error.source(),
-            Self::InUse { .. } | Self::RouterFailed => None,
+            Self::NoAddress(error) => error.source(),
+            Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
         }
     }
 }

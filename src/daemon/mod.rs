@@ -33,7 +33,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 /// A running bridge.
@@ -168,14 +168,30 @@ impl Daemon {
         self.handle.clone()
     }
 
-    /// Runs until somebody wants it to stop, then stops it.
+    /// Runs until somebody wants it to stop, then stops it. `reload` reads the configuration
+    /// again; it has a thread of its own, so that a file system that hangs keeps nobody from
+    /// stopping the bridge.
     ///
     /// # Errors
     /// The router failed, which is a bug.
-    pub fn run(self, mut reload: impl FnMut() -> Result<Reloaded, String>) -> Result<(), Error> {
+    pub fn run(
+        self,
+        reload: impl Fn() -> Result<Reloaded, String> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let reload: Arc<Reload> = Arc::new(reload);
+        let mut reloading: Option<JoinHandle<()>> = None;
         loop {
             match self.tasks.recv() {
-                Ok(Task::Reload(asker)) => self.reload(asker, reload()),
+                Ok(Task::Reload(asker)) if reloading.as_ref().is_some_and(|r| !r.is_finished()) => {
+                    let error = WireError::unavailable("the configuration is being read already");
+                    answer_reload(&self.inbox, asker, None, Err(error));
+                }
+                Ok(Task::Reload(asker)) => {
+                    let (inbox, reload) = (self.inbox.clone(), reload.clone());
+                    let thread = Builder::new().name("reload".into());
+                    let thread = thread.spawn(move || read_again(&inbox, asker, &*reload));
+                    reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
+                }
                 Ok(Task::Stop) => {
                     self.shut_down();
                     return Ok(());
@@ -183,30 +199,6 @@ impl Daemon {
                 Ok(Task::RouterGone) | Err(_) => return Err(Error::RouterFailed),
             }
         }
-    }
-
-    fn reload(&self, asker: Option<Asker>, outcome: Result<Reloaded, String>) {
-        let (policy, answer) = match outcome {
-            Ok(reloaded) => {
-                let path = reloaded.path.map(|path| path.display().to_string());
-                let file = path.as_deref().unwrap_or("none");
-                log::info!("daemon: configuration read again file={file}");
-                for key in &reloaded.restart_needed {
-                    log::warn!("daemon: {key} was changed; it takes effect at the next start");
-                }
-                let restart_needed = reloaded.restart_needed;
-                let answer = Answer::Reloaded { path, restart_needed };
-                (Some(Box::new(reloaded.policy)), Ok(answer))
-            }
-            Err(error) => {
-                log::error!("daemon: keeping the old configuration: {error}");
-                let text = format!("the old configuration stays in force: {error}");
-                (None, Err(WireError::invalid(text)))
-            }
-        };
-        let reply = asker.map(|asker| (asker, answer));
-        // If the router is gone, the next task says so.
-        let _ = self.inbox.post(Input::Configured { policy, reply });
     }
 
     fn shut_down(self) {
@@ -230,6 +222,39 @@ impl Daemon {
         }
         log::info!("daemon: stopped took={}ms", began.elapsed().as_millis());
     }
+}
+
+type Reload = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
+
+fn read_again(inbox: &Inbox, asker: Option<Asker>, reload: &Reload) {
+    match reload() {
+        Ok(reloaded) => {
+            let path = reloaded.path.map(|path| path.display().to_string());
+            let file = path.as_deref().unwrap_or("none");
+            log::info!("daemon: configuration read again file={file}");
+            for key in &reloaded.restart_needed {
+                log::warn!("daemon: {key} was changed; it takes effect at the next start");
+            }
+            let answer = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
+            answer_reload(inbox, asker, Some(reloaded.policy), Ok(answer));
+        }
+        Err(error) => {
+            log::error!("daemon: keeping the old configuration: {error}");
+            let text = format!("the old configuration stays in force: {error}");
+            answer_reload(inbox, asker, None, Err(WireError::invalid(text)));
+        }
+    }
+}
+
+fn answer_reload(
+    inbox: &Inbox,
+    asker: Option<Asker>,
+    policy: Option<Policy>,
+    answer: Result<Answer, WireError>,
+) {
+    let reply = asker.map(|asker| (asker, answer));
+    // If the router is gone, the next task says so.
+    let _ = inbox.post(Input::Configured { policy: policy.map(Box::new), reply });
 }
 
 fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {

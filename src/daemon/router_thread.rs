@@ -16,6 +16,7 @@ use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
 };
 use crossbeam_channel::Sender;
+use log::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io;
@@ -51,6 +52,8 @@ pub(super) struct Facts {
 }
 
 struct NodeDoor {
+    /// It is a node, not a stranger.
+    admitted: bool,
     outbox: Arc<Outbox<GatewayFrame>>,
     gate: Arc<Gate>,
     peer: String,
@@ -98,7 +101,10 @@ impl RouterThread {
     fn register(&mut self, input: &Input, door: Door) {
         match (input, door) {
             (Input::Connected { conn, peer }, Door::Node { outbox, gate }) => {
-                self.nodes.insert(*conn, NodeDoor { outbox, gate, peer: peer.to_string() });
+                self.nodes.insert(
+                    *conn,
+                    NodeDoor { admitted: false, outbox, gate, peer: peer.to_string() },
+                );
             }
             (Input::Operator { op, .. }, Door::Operator(outbox)) => {
                 self.operators.insert(*op, outbox);
@@ -136,7 +142,8 @@ impl RouterThread {
         match output {
             Output::Send { to, frame } => self.send(to, frame),
             Output::Admit { conn, node } => {
-                let Some(door) = self.nodes.get(&conn) else { return };
+                let Some(door) = self.nodes.get_mut(&conn) else { return };
+                door.admitted = true;
                 door.outbox.set_line_limit(limits::LINE_NODE);
                 door.gate.admitted(conn.0);
                 log::info!(
@@ -161,7 +168,7 @@ impl RouterThread {
             }
             Output::Notice(notice) => {
                 if !self.world.workers.notice(notice) {
-                    self.warn("notices", || {
+                    self.log(Level::Warn, "notices", || {
                         "dropped an event, the backend does not keep up".into()
                     });
                 }
@@ -192,7 +199,13 @@ impl RouterThread {
             GatewayFrame::Error(error) if is_usual(error) => {}
             GatewayFrame::Error(error) => {
                 let peer = &door.peer;
-                self.warn("refused", || format!("refused conn={to} ip={peer} why={error}"));
+                // The apps try TLS first, on every port; that is no attack. Lines about it must
+                // not use up the room for those about guessed tokens either.
+                let (level, kind) = match error.code {
+                    ErrorCode::InvalidRequest => (Level::Info, "invalid"),
+                    _ => (Level::Warn, "refused"),
+                };
+                self.log(level, kind, || format!("refused conn={to} ip={peer} why={error}"));
             }
             _ => {}
         }
@@ -205,12 +218,11 @@ impl RouterThread {
     fn close(&mut self, conn: ConnId, why: Closing) {
         let Some(door) = self.nodes.remove(&conn) else { return };
         door.outbox.finish();
-        let line = || format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
+        let line = format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
         match why {
-            Closing::NoGreeting | Closing::BadFrame | Closing::Refused => {
-                log::debug!("router: {}", line());
-            }
-            _ => log::info!("router: {}", line()),
+            _ if door.admitted => log::info!("router: {line}"),
+            Closing::NotApproved => self.log(Level::Info, "not approved", || line),
+            _ => log::debug!("router: {line}"),
         }
     }
 
@@ -293,10 +305,10 @@ impl RouterThread {
     }
 
     /// A line that strangers can cause, so not too many of them.
-    fn warn(&self, kind: &'static str, line: impl FnOnce() -> String) {
-        if log::log_enabled!(log::Level::Warn) {
+    fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> String) {
+        if log::log_enabled!(level) {
             if let Some(more) = self.world.log_limit.admit(kind) {
-                log::warn!("router: {}{more}", line());
+                log::log!(level, "router: {}{more}", line());
             }
         }
     }

@@ -1,11 +1,15 @@
 //! What a bridge needs to know to start, worked out from the configuration.
 
 use crate::config::Config;
+use crate::daemon::Error;
 use crate::link::connections_for;
 use crate::router::Policy;
 use crate::transport::bind::{self, Endpoint};
 use rustix::process::{getrlimit, setrlimit, Resource};
 use std::path::PathBuf;
+
+/// A bridge that could serve fewer would look alive and refuse everybody.
+const FEWEST_CONNECTIONS: usize = 16;
 
 /// Everything about one bridge that is fixed at its start.
 #[derive(Clone, Debug)]
@@ -28,15 +32,20 @@ impl Settings {
     /// The settings for a configuration.
     ///
     /// # Errors
-    /// There is no address to listen on.
+    /// There is no address to listen on, or the limit on open files leaves no room for nodes.
     pub fn new(
         config: &Config,
         state_dir: PathBuf,
         control_socket: PathBuf,
-    ) -> Result<Self, bind::Error> {
-        let endpoints = bind::endpoints(config.bridge.bind, config.bridge.port)?;
+    ) -> Result<Self, Error> {
+        let endpoints =
+            bind::endpoints(config.bridge.bind, config.bridge.port).map_err(Error::NoAddress)?;
         let limits = &config.bridge.limits;
-        let connections = limits.connections.min(connections_for(raise_open_files()));
+        let open_files = raise_open_files();
+        let connections = limits.connections.min(connections_for(open_files));
+        if connections < FEWEST_CONNECTIONS.min(limits.connections) {
+            return Err(Error::TooFewFiles { open_files });
+        }
         if connections < limits.connections {
             log::warn!(
                 "daemon: the limit on open files allows only {connections} connections instead of \

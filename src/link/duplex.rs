@@ -83,6 +83,22 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
         self.awaits_verdict = true;
     }
 
+    /// Waits, writing meanwhile, until the other side may be owed one more answer. For lines that
+    /// were read together with the ones before them.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn make_room(&mut self) -> io::Result<()> {
+        while self.owed >= self.most_owed && self.ending.is_none() {
+            self.flush_outbox()?;
+            self.ending = self.check_end();
+            if self.ending.is_none() && self.owed >= self.most_owed {
+                self.sleep()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing more is read; what waits is still sent.
     pub fn stop_reading(&mut self) {
         self.deaf = true;

@@ -29,12 +29,18 @@ const PENDING: [&str; 17] = NodeProfile::fields_and([
 
 /// Reads an entry of `paired.json`; also says whether its token was in the clear. The key of the
 /// entry is the node's id, whatever the entry itself says.
-pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), ()> {
+///
+/// What the old gateway wrote is taken as it is, odd types and all. What this program wrote has to
+/// be as it was written.
+pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str> {
     if !text.starts_with('{') {
-        return Err(());
+        return Err("not an object");
     }
-    let fields = Fields::read(text, &PAIRED).map_err(|_| ())?;
+    let fields = Fields::read(text, &PAIRED).map_err(|_| "not an object")?;
     let hash = fields.text("tokenSha256").and_then(|hex| TokenHash::from_hex(&hex));
+    if hash.is_none() && fields.has("tokenSha256") {
+        return Err("tokenSha256 is not 64 hex digits");
+    }
     let clear = fields.text("token").and_then(|text| Token::presented(&text));
     let node = PairedNode {
         token: hash.or_else(|| clear.as_ref().map(Token::hash)),

@@ -17,6 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, fs, io};
 
+const PAIRED: &str = "paired.json";
+const PENDING: &str = "pending.json";
+
+/// Versions of one file by somebody else that are kept before nothing is written any more.
+const MOST_ASIDE: u32 = 100;
+
 /// The pairing files and what is known to be in them.
 #[derive(Debug)]
 pub struct PairingStore {
@@ -82,8 +88,9 @@ impl PairingStore {
     pub fn open(state_dir: &Path, now: Wall) -> Result<(Self, PairingBook), Error> {
         let dir = state_dir.join("nodes");
         files::create_private_dir(&dir).map_err(|e| Error::io("create", &dir, e))?;
+        files::sync_dir(state_dir).map_err(|e| Error::io("sync", state_dir, e))?;
         let mut store = Self { dir, saved: PairingBook::default(), paired: None, pending: None };
-        let (paired_path, pending_path) = (store.path("paired.json"), store.path("pending.json"));
+        let (paired_path, pending_path) = (store.path(PAIRED), store.path(PENDING));
         let (paired, had_clear_tokens) = read_paired(&paired_path)?;
         let pending = read_pending(&pending_path)?;
         store.paired = stamp(&paired_path);
@@ -107,38 +114,57 @@ impl PairingStore {
     /// Writes what has changed since the last time; it is on disk when this returns.
     ///
     /// # Errors
-    /// The file that could not be written; both hold what they held then.
+    /// The file that could not be written. The router keeps the old book then; should the first
+    /// of two files be in place already, the next save brings the other one along.
     pub fn save(&mut self, book: &PairingBook) -> Result<(), Error> {
         let paired = (!Arc::ptr_eq(&book.paired, &self.saved.paired)).then(|| {
             let entries = book.paired.iter().map(|(id, node)| (id, entry::Paired { id, node }));
-            self.stage("paired.json", &entries.collect::<BTreeMap<_, _>>())
+            self.stage(PAIRED, &entries.collect::<BTreeMap<_, _>>())
         });
         let pending = (!Arc::ptr_eq(&book.pending, &self.saved.pending)).then(|| {
             let entries =
                 book.pending.iter().map(|(id, request)| (&*id.0, entry::Pending { id, request }));
-            self.stage("pending.json", &entries.collect::<BTreeMap<_, _>>())
+            self.stage(PENDING, &entries.collect::<BTreeMap<_, _>>())
         });
-        let only_pending = paired.is_none();
         // Both are complete on disk before either takes its place, so that a full disk is noticed
-        // while nothing has changed. A power cut between the two is mended by `is_current`.
+        // while nothing has changed.
         let (paired, pending) = (paired.transpose()?, pending.transpose()?);
-        if let Some(staged) = paired {
-            self.put("paired.json", staged, self.paired)?;
-            self.saved.paired = book.paired.clone();
-            self.paired = stamp(&self.path("paired.json"));
-        }
-        if let Some(staged) = pending {
-            match self.put("pending.json", staged, self.pending) {
-                Ok(()) => {
-                    self.saved.pending = book.pending.clone();
-                    self.pending = stamp(&self.path("pending.json"));
+        // A power cut between the two must neither lose a pairing nor let a revoked node back in.
+        // So a pairing is put before its request is taken away (`is_current` mends the rest), and
+        // an approval is taken away before the pairing is.
+        let revokes = self.saved.paired.keys().any(|node| !book.paired.contains_key(node));
+        if revokes {
+            self.put_pending(pending, book)?;
+            self.put_paired(paired, book)?;
+        } else {
+            let only_pending = paired.is_none();
+            self.put_paired(paired, book)?;
+            match self.put_pending(pending, book) {
+                Err(error) if !only_pending => {
+                    log::warn!("{error}; it will be written with the next change");
                 }
-                // The pairing is in place and counts; the next save brings this file up to date.
-                Err(error) if only_pending => return Err(error),
-                Err(error) => log::warn!("{error}; it will be written with the next change"),
+                other => other?,
             }
         }
         files::sync_dir(&self.dir).map_err(|e| Error::io("sync", &self.dir, e))
+    }
+
+    fn put_paired(&mut self, staged: Option<Staged>, book: &PairingBook) -> Result<(), Error> {
+        if let Some(staged) = staged {
+            self.put(PAIRED, staged, self.paired)?;
+            self.saved.paired = book.paired.clone();
+            self.paired = stamp(&self.path(PAIRED));
+        }
+        Ok(())
+    }
+
+    fn put_pending(&mut self, staged: Option<Staged>, book: &PairingBook) -> Result<(), Error> {
+        if let Some(staged) = staged {
+            self.put(PENDING, staged, self.pending)?;
+            self.saved.pending = book.pending.clone();
+            self.pending = stamp(&self.path(PENDING));
+        }
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -152,21 +178,33 @@ impl PairingStore {
         Staged::write(&path, &text).map_err(|e| Error::io("write", &path, e))
     }
 
-    /// Somebody else's version of the file is moved aside first, never overwritten.
+    /// Somebody else's version of the file gets a second name first, so that it is not lost. The
+    /// file itself is there at every moment.
     fn put(&self, name: &str, staged: Staged, expected: Stamp) -> Result<(), Error> {
         let path = self.path(name);
         let found = stamp(&path);
         if found.is_some() && found != expected {
-            let seconds = found.map_or(0, |(_, _, seconds, _)| seconds);
-            let aside = self.path(&format!("{name}.changed-by-somebody-else-{seconds}"));
-            fs::rename(&path, &aside).map_err(|e| Error::io("move aside", &path, e))?;
+            let aside = self.keep_aside(name).map_err(|e| Error::io("keep a copy of", &path, e))?;
             log::warn!(
-                "{} was changed while the bridge runs; moved to {}. Use the nodes commands instead",
+                "{} was changed while the bridge runs; that version is now {}. Use the nodes \
+                 commands instead",
                 path.display(),
                 aside.display()
             );
         }
         staged.commit().map_err(|e| Error::io("replace", &path, e))
+    }
+
+    fn keep_aside(&self, name: &str) -> io::Result<PathBuf> {
+        for number in 1..=MOST_ASIDE {
+            let aside = self.path(&format!("{name}.changed-by-somebody-else-{number}"));
+            match fs::hard_link(self.path(name), &aside) {
+                Ok(()) => return Ok(aside),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other(format!("there are {MOST_ASIDE} of them already; look at them")))
     }
 }
 
@@ -207,7 +245,7 @@ fn read_paired(path: &Path) -> Result<(Paired, bool), Error> {
     let mut had_clear_tokens = false;
     for_entries(path, |key, text| {
         let id = NodeId::new(key)?;
-        let (node, was_clear) = entry::read_paired(text).map_err(|_| "not an object")?;
+        let (node, was_clear) = entry::read_paired(text)?;
         had_clear_tokens |= was_clear;
         paired.insert(id, Arc::new(node));
         Ok(())
@@ -304,7 +342,8 @@ mod tests {
 
     #[test]
     fn a_damaged_file_stops_the_start_and_is_left_alone() {
-        for damaged in ["", "{\"n1\": {", "[]", "null", "{\"n1\": 5}", "{\"\": {}}"] {
+        let short_hash = "{\"n1\": {\"tokenSha256\": \"abc\"}}";
+        for damaged in ["", "{\"n1\": {", "[]", "null", "{\"n1\": 5}", "{\"\": {}}", short_hash] {
             let dir = with_files(damaged, "{}");
             let error = PairingStore::open(dir.path(), NOW).unwrap_err();
             assert!(matches!(error, Error::Damaged { .. }), "{damaged}: {error}");
@@ -365,6 +404,22 @@ mod tests {
         assert_eq!(again, before);
         store.save(&after).unwrap();
         assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1, after);
+    }
+
+    #[test]
+    fn a_revoked_node_does_not_come_back_when_only_one_file_was_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
+        let before = empty
+            .with_pairing(&request("n1", NOW.0 - 9), &Token::from_bits(1), NOW)
+            .with_request(RequestId("r".into()), request("n1", NOW.0 + 1))
+            .with_approval(&RequestId("r".into()), NOW);
+        store.save(&before).unwrap();
+        // The second of the two files cannot be replaced: as good as a power cut.
+        fs::remove_file(dir.path().join("nodes/paired.json")).unwrap();
+        fs::create_dir(dir.path().join("nodes/paired.json")).unwrap();
+        assert!(store.save(&before.without_node(&NodeId::new("n1").unwrap())).is_err());
+        assert_eq!(text(&dir, "pending.json"), "{}");
     }
 
     #[test]

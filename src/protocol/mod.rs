@@ -27,6 +27,7 @@ pub mod method;
 pub mod node;
 pub mod operator;
 pub mod session;
+pub mod text;
 pub mod token;
 pub mod wire;
 

@@ -1,7 +1,7 @@
 //! Who a node is, and what it says about itself.
 
 use crate::protocol::json::Fields;
-use crate::protocol::limits;
+use crate::protocol::{limits, text};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,14 +18,14 @@ impl NodeId {
     /// # Errors
     /// The sentence for the node or the person who wrote it.
     pub fn new(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() {
+        let id = text.trim();
+        if id.is_empty() {
             return Err("nodeId required");
         }
-        if text.chars().count() > limits::NODE_ID_CHARS || text.chars().any(char::is_control) {
+        if id.chars().count() > limits::NODE_ID_CHARS || id.chars().any(text::is_tricky) {
             return Err("nodeId must be 1 to 128 printable characters");
         }
-        Ok(Self(text.into()))
+        Ok(Self(id.into()))
     }
 
     /// The id as text.
@@ -217,6 +217,7 @@ mod tests {
         assert_eq!(NodeId::new("__proto__").unwrap().as_str(), "__proto__");
         assert!(NodeId::new("  ").is_err());
         assert!(NodeId::new("a\u{1b}[31m").is_err());
+        assert!(NodeId::new("\u{200b}").is_err() && NodeId::new("\u{202e}abc").is_err());
         assert!(NodeId::new(&"x".repeat(129)).is_err());
     }
 

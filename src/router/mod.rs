@@ -71,6 +71,8 @@ pub struct Router {
     cool_downs: CoolDowns,
     /// When each request or kept approval is forgotten.
     pairing_ends: BTreeMap<RequestId, Mono>,
+    /// How often the connection that waits for a request gave way to another one.
+    replaced: BTreeMap<RequestId, u32>,
     calls: Calls,
     invokes: Invokes,
     subscriptions: Subscriptions,
@@ -103,6 +105,7 @@ impl Router {
             absent: BTreeMap::new(),
             cool_downs: CoolDowns::default(),
             pairing_ends: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             calls: Calls::default(),
             invokes: Invokes::default(),
             subscriptions: Subscriptions::default(),

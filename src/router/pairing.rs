@@ -10,11 +10,11 @@ use crate::protocol::operator::{Answer, OperatorEvent, PairResolved};
 use crate::protocol::{limits, GatewayFrame, NodeId, PairRequest, Token, WireError};
 use crate::router::deadlines::Reminder;
 use crate::router::{
-    Asker, Closing, ConnId, Notice, Output, PairedNode, PairingBook, PairingRequest, RequestId,
-    Router,
+    Asker, Closing, ConnId, Mono, Notice, Output, PairedNode, PairingBook, PairingRequest,
+    RequestId, Router,
 };
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,10 +53,7 @@ impl Router {
             return self.wait_for(conn, id, node);
         }
         if let Some(ends) = self.cool_downs.ends(self.now.mono, &node, peer) {
-            connection.held = Some(request);
-            connection.waiting = None;
-            self.out.push(Output::Wait { conn, node });
-            return self.remind_connection(ends, conn, Reminder::Held(conn));
+            return self.hold(conn, &node, request, ends);
         }
         if let Err(error) = self.room_for_request(&node, peer) {
             return self.refuse_for_good(conn, error);
@@ -77,6 +74,38 @@ impl Router {
         self.save(book, AfterSave::Requested { conn, id });
     }
 
+    /// A request in a cool-down waits where nobody sees it: one of each node and address, and not
+    /// more of them than could be shown. The connection stays a stranger like any other.
+    fn hold(&mut self, conn: ConnId, node: &NodeId, request: PairRequest, ends: Mono) {
+        let Some(peer) = self.connections.get(&conn).map(|connection| connection.peer) else {
+            return;
+        };
+        let held = self.connections.iter().filter(|(other, c)| **other != conn && c.held.is_some());
+        let held: Vec<(ConnId, bool)> = held
+            .map(|(other, c)| {
+                let same = |held: &PairRequest| held.node.as_ref() == Ok(node) && c.peer == peer;
+                (*other, c.held.as_ref().is_some_and(same))
+            })
+            .collect();
+        if let Some((older, _)) = held.iter().find(|(_, same)| *same) {
+            self.give_way(*older);
+        } else if held.len() >= self.policy.pending_pairings {
+            return self.refuse_for_good(conn, too_many());
+        }
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.held = Some(request);
+            connection.waiting = None;
+        }
+        self.remind_connection(ends, conn, Reminder::Held(conn));
+    }
+
+    /// A newer connection of the same node waits in this one's place.
+    fn give_way(&mut self, older: ConnId) {
+        let error = WireError::unavailable("a newer connection of this node waits instead");
+        self.send(older, GatewayFrame::Error(error));
+        self.close(older, Closing::TakenOver);
+    }
+
     /// The cool-down of a held request is over.
     pub(super) fn check_held(&mut self, conn: ConnId) {
         let held = self.connections.get_mut(&conn).and_then(|connection| connection.held.take());
@@ -92,14 +121,17 @@ impl Router {
         let mut of_same_origin = 0;
         for request in self.book.pending.values() {
             pending += 1;
-            let same =
-                if peer.is_loopback() { request.node == *node } else { request.remote_ip == peer };
+            let same = if peer.is_loopback() {
+                request.node == *node
+            } else {
+                network(request.remote_ip) == network(peer)
+            };
             of_same_origin += usize::from(same);
         }
         if pending >= self.policy.pending_pairings
             || of_same_origin >= self.policy.pending_pairings_per_address
         {
-            return Err(WireError::unavailable("too many pairing requests are waiting; try later"));
+            return Err(too_many());
         }
         Ok(())
     }
@@ -107,9 +139,13 @@ impl Router {
     /// The connection waits for the operator's answer to this request, and no other does.
     fn wait_for(&mut self, conn: ConnId, id: RequestId, node: NodeId) {
         if let Some(older) = self.waiter(&id).filter(|older| *older != conn) {
-            let error = WireError::unavailable("a newer connection of this node waits instead");
-            self.send(older, GatewayFrame::Error(error));
-            self.close(older, Closing::TakenOver);
+            if self.connections.get(&older).is_some_and(|older| older.node.is_some()) {
+                // It has proven who it is; a stranger that says the same has not.
+                let error = WireError::unavailable("the node itself waits for this already");
+                return self.refuse_for_good(conn, error);
+            }
+            self.give_way(older);
+            *self.replaced.entry(id.clone()).or_default() += 1;
         }
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.waiting = Some(id);
@@ -326,6 +362,7 @@ impl Router {
             self.deadlines.cancel(before, Reminder::Pairing(id.clone()));
         }
         self.pairing_ends.retain(|id, _| self.book.pending.contains_key(id));
+        self.replaced.retain(|id, _| self.book.pending.contains_key(id));
         self.deadlines.remind(at, Reminder::Pairing(id.clone()));
     }
 
@@ -354,5 +391,17 @@ impl Router {
             decision,
             ts: self.now.wall.0,
         }));
+    }
+}
+
+fn too_many() -> WireError {
+    WireError::unavailable("too many pairing requests are waiting; try later")
+}
+
+/// What counts as one address: with IPv6, one machine has a whole /64 to choose from.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
     }
 }

@@ -52,6 +52,7 @@ impl Router {
             silent: request.silent,
             is_repair: request.is_repair,
             conflict: request.conflict,
+            replaced: self.replaced.get(id).copied().unwrap_or_default(),
             waiting: self.waiter(id).is_some(),
             ts: request.ts.0,
             approved_at_ms: request.approved_at.map(|at| at.0),

@@ -102,10 +102,13 @@ impl Session {
             match wire::decode(&line) {
                 None => {}
                 Some(Err(bad)) => return Ok(Some(bad)),
-                Some(Ok(frame)) => match self.post(lines.get_mut(), frame) {
-                    Ok(()) => {}
-                    Err(Closed) => return Ok(None),
-                },
+                Some(Ok(frame)) => {
+                    lines.get_mut().make_room()?;
+                    match self.post(lines.get_mut(), frame) {
+                        Ok(()) => {}
+                        Err(Closed) => return Ok(None),
+                    }
+                }
             }
             line.clear();
             line.shrink_to(limits::LINE_BUFFER_KEPT);

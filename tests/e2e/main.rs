@@ -1,1 +1,24 @@
-//! x
+//! End to end: the real program, real sockets, real files. One module for each chapter of what a
+//! bridge does; `support` has the daemon, the phones and the operators they are made of.
+//!
+//! Every wait has a deadline, and nothing sleeps to let something else happen: a test waits for
+//! what it wants to see. Tokens that phones are given are looked for in everything that is
+//! logged or printed, whatever the test is about (`support::secrets`).
+
+// In tests, a wrong assumption shall end the test, and a failed one tells what it knows.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod support;
+
+mod ch01_hello;
+mod ch02_kill;
+mod ch02_pairing;
+mod ch03_rpc;
+mod ch04_invoke;
+mod ch05_lenient;
+mod ch06_limits;
+mod ch07_takeover;
+mod ch09_restart;
+mod ch09_stop;
+mod ch11_promptness;
+mod ch12_cli;

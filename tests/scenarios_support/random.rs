@@ -297,7 +297,13 @@ impl Storm {
 
     fn pairings(&mut self) -> Answer {
         match self.ask(INSPECTOR, "node.pair.list", "{}").remove(0).output {
-            Output::Reply { result: Ok(pairings), .. } => pairings,
+            Output::Reply { result: Ok(mut pairings), .. } => {
+                // How often a connection gave way is not worth a write.
+                if let Answer::Pairings { pending, .. } = &mut pairings {
+                    pending.iter_mut().for_each(|request| request.replaced = 0);
+                }
+                pairings
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -27,7 +27,7 @@ const CHUNK: usize = 64 * 1024;
 const LOOK: Duration = Duration::from_millis(1);
 const LOOK_MAX: Duration = Duration::from_millis(50);
 
-/// Runs `program` for `command`: its name is the first argument and `OPENCLAW_COMMAND`, the
+/// Runs `program` for `command`: without arguments, the name in `OPENCLAW_COMMAND`, the
 /// parameters (or `null`) are the standard input. After `time_limit`, or when `cancel` is
 /// requested, it is killed with everything it started.
 pub(super) fn run(
@@ -38,7 +38,6 @@ pub(super) fn run(
     cancel: &Stop,
 ) -> Result<Option<Payload>, WireError> {
     let started = Command::new(program)
-        .arg(command)
         .env("OPENCLAW_COMMAND", command)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -119,7 +119,7 @@ fn programs_answer_invokes() {
     let alice = Alice::new(gateway.port)
         .handle(
             "say.json",
-            r#"printf '{"command":"%s","params":%s}' "$1$OPENCLAW_COMMAND" "$(cat)""#,
+            r#"printf '{"command":"%s","params":%s}' "$#$OPENCLAW_COMMAND" "$(cat)""#,
         )
         .handle("say.text", "echo on")
         .handle("say.nothing", "exec cat >&2")
@@ -129,13 +129,8 @@ fn programs_answer_invokes() {
     let (mut visit, hello) = visits.recv_timeout(DEADLINE).unwrap();
     assert_eq!((&hello["caps"], &hello["commands"][1]), (&json!([]), &json!("say.text")));
     for (command, params, payload, error) in [
-        (
-            "say.json",
-            Some("[1]"),
-            json!(r#"{"command":"say.jsonsay.json","params":[1]}"#),
-            json!(null),
-        ),
-        ("say.json", None, json!(r#"{"command":"say.jsonsay.json","params":null}"#), json!(null)),
+        ("say.json", Some("[1]"), json!(r#"{"command":"0say.json","params":[1]}"#), json!(null)),
+        ("say.json", None, json!(r#"{"command":"0say.json","params":null}"#), json!(null)),
         ("say.text", Some("{}"), json!(r#"{"output":"on"}"#), json!(null)),
         ("say.nothing", None, json!(null), json!(null)),
         ("fail.loudly", None, json!(null), refusal("UNAVAILABLE", "NO_LAMP: gone")),

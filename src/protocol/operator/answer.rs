@@ -179,6 +179,11 @@ pub struct PendingView {
     /// Another request under the same node id looks different. One of them may be an impostor.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub conflict: bool,
+    /// How often the connection that waits gave way to another one from the same address that
+    /// says the same. A node that was restarted, or somebody who copies it: whoever waits when
+    /// the request is approved gets the token.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replaced: u32,
     /// Whether the node is connected and waiting for the answer.
     pub waiting: bool,
     /// When it asked, in milliseconds since 1970.
@@ -186,6 +191,10 @@ pub struct PendingView {
     /// When it was approved without being there to take its token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_at_ms: Option<u64>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The answer to `status`.

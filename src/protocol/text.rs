@@ -1,0 +1,17 @@
+//! Characters that do something instead of showing something.
+
+/// Whether a terminal, or a person, could be fooled by the character: control characters, and
+/// those that are invisible or change the direction of writing.
+pub fn is_tricky(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}

@@ -1,0 +1,160 @@
+//! Starting again: on what an earlier daemon left, on damaged files, next to another daemon.
+
+use crate::support::{Daemon, Phone, Setup, DEADLINE};
+use rustix::process::Signal;
+use serde_json::{json, Value};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
+#[test]
+fn a_damaged_pairing_file_stops_the_start_and_is_left_alone() {
+    for name in ["nodes/paired.json", "nodes/pending.json"] {
+        for text in
+            ["", "{", "[]", "null", "{\"a\":5}", "{\"alice\":{\"token\":\"x\"}} x", "\0\0\0"]
+        {
+            // An entry without sense in pending.json costs one request, which comes again.
+            if (name, text) == ("nodes/pending.json", "{\"a\":5}") {
+                continue;
+            }
+            let setup = Setup::new().file(name, text);
+            let said = setup.fail_to_start().error(1);
+            let path = setup.state(name);
+            assert!(said.contains(path.to_str().unwrap()), "{text:?}: {said}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            assert!(!setup.state("control.sock").exists());
+        }
+    }
+}
+
+#[test]
+fn a_second_daemon_on_the_same_directory_is_refused_and_told_who_is_there() {
+    let setup = Setup::new();
+    let daemon = setup.start();
+    let said = setup.fail_to_start().error(1);
+    assert!(said.contains(&format!("pid {}", daemon.pid())), "{said}");
+    assert!(said.contains(setup.path("state").to_str().unwrap()), "{said}");
+    // The first one has not noticed anything.
+    Phone::paired(&daemon, "alice");
+}
+
+#[test]
+fn the_socket_of_a_killed_daemon_is_replaced() {
+    let daemon = Daemon::start();
+    let socket = daemon.setup().state("control.sock");
+    let mut daemon = daemon.kill_and_restart();
+    daemon.run(["status"]).ok();
+    daemon.signal(Signal::KILL);
+    daemon.wait(DEADLINE);
+    assert!(socket.exists(), "nobody was there to remove it");
+    let said = daemon.run(["status"]).error(69);
+    assert!(said.contains("openclaw-bridge serve"), "{said}");
+}
+
+#[test]
+fn a_control_socket_on_which_somebody_else_answers_is_not_taken_away() {
+    let setup = Setup::new();
+    std::fs::create_dir(setup.path("state")).unwrap();
+    let socket = setup.state("control.sock");
+    let _other = UnixListener::bind(&socket).unwrap();
+    let said = setup.fail_to_start().error(1);
+    assert!(said.contains(socket.to_str().unwrap()), "{said}");
+    assert!(socket.exists());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let daemon = Daemon::start();
+    let port = daemon.address().port().to_string();
+    let said = Setup::new().arg("--port").arg(&port).fail_to_start().error(1);
+    assert!(said.contains(&format!("127.0.0.1:{port}")) && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn a_token_from_the_old_gateway_works_and_is_replaced_by_its_hash() {
+    let token = "3160a8b430614b5998133be6a1284cbf";
+    crate::support::secrets::remember(token);
+    let entry = json!({ "ipad": {
+        "nodeId": "ipad", "token": token, "displayName": "Ada's iPad", "platform": null,
+        "version": 7, "caps": ["canvas"], "bins": ["git"], "permissions": { "x": "yes" },
+        "createdAtMs": 1_768_800_000_000_u64, "approvedAtMs": 1_768_800_000_001_u64,
+    } });
+    let setup = Setup::new().file("nodes/paired.json", &entry.to_string());
+    let daemon = setup.start();
+    let text = std::fs::read_to_string(setup.state("nodes/paired.json")).unwrap();
+    assert!(!text.contains(token), "{text}");
+    let stored: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(stored["ipad"]["tokenSha256"].as_str().map(str::len), Some(64));
+    assert_eq!(stored["ipad"]["bins"], json!(["git"]), "what we do not know is kept");
+    Phone::log_in(&daemon, "ipad", token);
+    let daemon = daemon.restart();
+    Phone::log_in(&daemon, "ipad", token);
+    let node = daemon.ask("node.describe", &json!({ "nodeId": "ipad" }));
+    assert_eq!(node["displayName"], "Ada's iPad");
+}
+
+#[test]
+fn a_login_that_brings_nothing_new_writes_nothing() {
+    use std::os::unix::fs::MetadataExt;
+    let daemon = Daemon::start();
+    let token = Phone::paired(&daemon, "alice").token;
+    let path = daemon.setup().state("nodes/paired.json");
+    let inode = || std::fs::metadata(&path).unwrap().ino();
+    let before = inode();
+    Phone::log_in(&daemon, "alice", &token);
+    daemon.status();
+    assert_eq!(inode(), before);
+}
+
+#[test]
+fn systemd_is_told_when_nodes_can_connect() {
+    let setup = Setup::new();
+    let path = setup.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let daemon = setup.env("NOTIFY_SOCKET", &path).start();
+    let mut message = [0; 256];
+    let length = socket.recv(&mut message).unwrap();
+    let message = std::str::from_utf8(&message[..length]).unwrap();
+    assert!(message.lines().any(|line| line == "READY=1"), "{message}");
+    Phone::connect(&daemon);
+}
+
+#[test]
+fn what_cannot_be_saved_is_refused_and_works_again_later() {
+    let daemon = Daemon::start();
+    let token = Phone::paired(&daemon, "alice").token;
+    let mut bob = Phone::asking(&daemon, "bob");
+    let before = std::fs::read_to_string(daemon.setup().state("nodes/paired.json")).unwrap();
+    // In the way of the temporary files, so that nothing can be written.
+    let in_the_way = ["nodes/paired.json.tmp", "nodes/pending.json.tmp"];
+    for name in in_the_way {
+        std::fs::create_dir(daemon.setup().state(name)).unwrap();
+    }
+    let said = daemon.run(["nodes", "approve", "bob"]).error(1);
+    assert!(said.contains("could not save"), "{said}");
+    daemon.run(["nodes", "reject", "bob"]).error(1);
+    daemon.run(["nodes", "revoke", "alice"]).error(1);
+    daemon.run(["nodes", "rename", "alice", "--name", "x"]).error(1);
+    // A newcomer is told, and not shown.
+    let mut carol = Phone::connect(&daemon);
+    carol.send(&json!({ "type": "pair-request", "nodeId": "carol" }));
+    assert_eq!(carol.expect("error")["code"], "UNAVAILABLE");
+    carol.expect_close();
+    let pairings = daemon.ask("node.pair.list", &json!({}));
+    assert_eq!(pairings["pending"].as_array().unwrap().len(), 1);
+    assert_eq!(pairings["paired"][0]["nodeId"], "alice");
+    assert_eq!(std::fs::read_to_string(daemon.setup().state("nodes/paired.json")).unwrap(), before);
+    // Who is paired is served, also when something new about it cannot be kept.
+    let mut alice = Phone::connect(&daemon);
+    alice.send(&json!({ "type": "hello", "nodeId": "alice", "token": token, "version": "9" }));
+    alice.expect("hello-ok");
+    alice.expect_event("voicewake.changed");
+    alice.ping();
+    for name in in_the_way {
+        std::fs::remove_dir(daemon.setup().state(name)).unwrap();
+    }
+    daemon.run(["nodes", "approve", "bob"]).ok();
+    let bobs = bob.expect_token();
+    let daemon = daemon.kill_and_restart();
+    Phone::log_in(&daemon, "bob", &bobs);
+    Phone::log_in(&daemon, "alice", &token);
+}

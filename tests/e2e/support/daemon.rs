@@ -1,0 +1,236 @@
+//! A running `openclaw-bridge serve` with a directory of its own.
+
+use super::{eventually, secrets, Control, Operator, Run, DEADLINE};
+use rustix::process::{kill_process, Pid, Signal};
+use serde_json::Value;
+use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How to start a daemon, again and again with the same files.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    dir: Arc<TempDir>,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        // In memory if possible: what is tested here is not how long a disk takes to sync.
+        let memory = Path::new("/dev/shm");
+        let dir = match tempfile::tempdir_in(memory) {
+            Ok(dir) => dir,
+            Err(_) => tempfile::tempdir().unwrap(),
+        };
+        let dir = Arc::new(dir);
+        let setup = Self { dir, args: Vec::new(), env: Vec::new() };
+        fs::create_dir(setup.path("home")).unwrap();
+        setup.config("{}")
+    }
+
+    /// A file or directory of this daemon.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A file in the state directory.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.path("state").join(name)
+    }
+
+    pub(crate) fn config(self, text: &str) -> Self {
+        self.write_config(text);
+        self
+    }
+
+    /// Writes the configuration file, for the next start or for a reload.
+    pub(crate) fn write_config(&self, text: &str) {
+        fs::write(self.path("bridge.json5"), text).unwrap();
+    }
+
+    /// Writes a file of the state directory before the daemon has made it.
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+        let path = self.state(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        self.env.push((name.to_owned(), value.as_ref().to_str().unwrap().to_owned()));
+        self
+    }
+
+    /// The program, alone with the files of this setup.
+    pub(crate) fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-bridge"));
+        command.env_clear().env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin");
+        command.env("OPENCLAW_BRIDGE_STATE_DIR", self.path("state"));
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = self.program();
+        command.args(["serve", "--port", "0", "--log", "trace", "--config"]);
+        command.arg(self.path("bridge.json5")).args(&self.args);
+        command.envs(self.env.iter().cloned());
+        command
+    }
+
+    /// Starts the daemon; it accepts connections when this returns.
+    pub(crate) fn start(&self) -> Daemon {
+        let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        let child = self.serve().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let mut daemon = Daemon { setup: self.clone(), child, addresses: Vec::new() };
+        let status = eventually("the daemon answers", || {
+            if let Some(status) = daemon.child.try_wait().unwrap() {
+                panic!("the daemon ended with {status}");
+            }
+            let mut control = Control::try_open(&self.state("control.sock"))?;
+            let mut reply = control.try_ask("status", &serde_json::json!({}))?;
+            let status = reply["payload"].take();
+            (status["pid"] == daemon.child.id()).then_some(status)
+        });
+        let listeners = status["listeners"].as_array().unwrap();
+        let addresses = listeners.iter().map(|l| l["address"].as_str().unwrap().parse().unwrap());
+        daemon.addresses = addresses.collect();
+        daemon
+    }
+
+    /// Starts a daemon that is expected to refuse.
+    pub(crate) fn fail_to_start(&self) -> Run {
+        Operator::spawn(self.serve()).finish()
+    }
+}
+
+/// A running daemon. Killed when dropped; its log is shown if the test has failed.
+pub(crate) struct Daemon {
+    setup: Setup,
+    child: Child,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Daemon {
+    pub(crate) fn start() -> Self {
+        Setup::new().start()
+    }
+
+    pub(crate) fn with_config(text: &str) -> Self {
+        Setup::new().config(text).start()
+    }
+
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A connection to the control socket.
+    pub(crate) fn control(&self) -> Control {
+        Control::try_open(&self.setup.state("control.sock")).unwrap()
+    }
+
+    /// One question on the control socket.
+    #[track_caller]
+    pub(crate) fn ask(&self, method: &str, params: &Value) -> Value {
+        self.control().ask(method, params).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        self.ask("status", &serde_json::json!({}))
+    }
+
+    /// Runs the command line.
+    pub(crate) fn run<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Run {
+        self.operator(args).finish()
+    }
+
+    /// Starts the command line.
+    pub(crate) fn operator<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Operator {
+        let mut command = self.setup.program();
+        command.args(args);
+        Operator::spawn(command)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until the daemon has ended.
+    pub(crate) fn wait(&mut self, deadline: Duration) -> ExitStatus {
+        super::within(deadline, "the daemon ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Kills the daemon at whatever it is doing, and starts it again.
+    pub(crate) fn kill_and_restart(mut self) -> Self {
+        self.signal(Signal::KILL);
+        self.wait(DEADLINE);
+        self.setup.start()
+    }
+
+    /// Stops the daemon and starts it again.
+    pub(crate) fn restart(mut self) -> Self {
+        self.signal(Signal::TERM);
+        assert!(self.wait(DEADLINE).success());
+        self.setup.start()
+    }
+
+    /// Everything logged so far, also by daemons before this one with the same setup.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.setup.path("log")).unwrap()).into_owned()
+    }
+
+    /// The names of the daemon's threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm"));
+        // One that ends meanwhile has no name any more.
+        tasks.filter_map(|task| name(task.unwrap()).ok()).collect()
+    }
+
+    /// A line of `/proc/<pid>/status`, as a number.
+    pub(crate) fn proc(&self, key: &str) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        line.unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = self.log();
+        if std::thread::panicking() {
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+            eprintln!("--- the end of the daemon's log\n{tail}\n---");
+        } else {
+            secrets::none_in(&log, "the log");
+            assert!(!log.contains("panicked at"), "the daemon panicked:\n{log}");
+        }
+    }
+}
