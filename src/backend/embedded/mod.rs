@@ -1,6 +1,7 @@
 //! The gateway in a box: everything in local files, nothing else running.
 
 pub(crate) mod params;
+pub(crate) mod sessions;
 mod voicewake;
 
 use crate::backend::{Backend, Outlet};
