@@ -4,8 +4,7 @@
 //! spellings of one key. It is not forgiving about a file that makes no sense: that is an error,
 //! and never an empty store.
 
-use super::json5;
-use super::Entry;
+use super::{lenient, Entry};
 use crate::protocol::session;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -44,7 +43,7 @@ impl Book {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let value = match serde_json::from_str(text) {
             Ok(value) => value,
-            Err(error) => json5::parse(text).map_err(|_| error.to_string())?,
+            Err(error) => lenient::parse(text).map_err(|_| error.to_string())?,
         };
         let Value::Object(all) = value else { return Err("not an object".into()) };
         let mut book = Self::default();

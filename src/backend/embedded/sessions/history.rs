@@ -22,15 +22,10 @@ pub(crate) struct History {
     pub(crate) thinking_level: String,
 }
 
-impl History {
-    pub(super) fn empty() -> Self {
-        Self { session_id: None, messages: Vec::new(), thinking_level: THINKING.to_owned() }
-    }
-}
-
 /// The session's own thinking level, or the usual one.
-pub(super) fn thinking_level(entry: &Entry) -> String {
-    let own = entry.get("thinkingLevel").and_then(Value::as_str).map(str::trim);
+pub(super) fn thinking_level(entry: Option<&Entry>) -> String {
+    let own =
+        entry.and_then(|entry| entry.get("thinkingLevel")).and_then(Value::as_str).map(str::trim);
     own.filter(|level| !level.is_empty()).unwrap_or(THINKING).to_owned()
 }
 

@@ -67,8 +67,7 @@ impl<'f> LinesFromEnd<'f> {
     /// Whatever the file system says.
     pub(super) fn previous(&mut self) -> io::Result<Option<Line<'_>>> {
         while !self.done {
-            let found = self.buffer[..self.unsearched].iter().rposition(|byte| *byte == b'\n');
-            if let Some(line_break) = found {
+            if let Some(line_break) = last_line_break(&self.buffer[..self.unsearched]) {
                 return Ok(Some(self.give(line_break + 1, line_break)));
             }
             if self.start == 0 {
@@ -110,6 +109,21 @@ impl<'f> LinesFromEnd<'f> {
         self.bytes_read += size;
         Ok(())
     }
+}
+
+/// Where the last line break is. In pieces, because the standard library finds a byte quickly but
+/// only from the front.
+fn last_line_break(bytes: &[u8]) -> Option<usize> {
+    const PIECE: usize = 128;
+    let mut end = bytes.len();
+    for piece in bytes.rchunks(PIECE) {
+        if piece.contains(&b'\n') {
+            let at = piece.iter().rposition(|byte| *byte == b'\n')?;
+            return Some(end - piece.len() + at);
+        }
+        end -= piece.len();
+    }
+    None
 }
 
 #[cfg(test)]

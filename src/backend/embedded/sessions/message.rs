@@ -8,10 +8,21 @@ use super::names;
 use crate::protocol::json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
-type Object<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+/// The fields of an object, still as text. Of a repeated one the last counts.
+type Object<'a> = BTreeMap<Key<'a>, &'a RawValue>;
+
+/// A name that is not copied unless it is written with escapes.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Key<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Counts of tokens that the apps read as integers.
 const TOKEN_COUNTS: [&str; 6] =
@@ -19,8 +30,8 @@ const TOKEN_COUNTS: [&str; 6] =
 
 #[derive(Deserialize)]
 struct TranscriptLine<'a> {
-    #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Object<'a>,
     #[serde(borrow, default)]
     timestamp: Option<&'a RawValue>,
 }
@@ -30,22 +41,50 @@ struct TranscriptLine<'a> {
 pub(super) fn in_line(line: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(line);
     let text = json::mend_surrogates(&text);
-    let line: TranscriptLine<'_> = serde_json::from_str(&text).ok()?;
-    let mut message: Object<'_> = serde_json::from_str(line.message?.get()).ok()?;
+    let TranscriptLine { mut message, timestamp } = serde_json::from_str(&text).ok()?;
     let stamp = message.remove("timestamp").and_then(|raw| milliseconds(raw.get()));
-    let stamp = stamp.or_else(|| milliseconds(line.timestamp?.get()));
+    let stamp = stamp.or_else(|| milliseconds(timestamp?.get()));
     let content = parts(message.remove("content").map_or("null", RawValue::get));
     let usage = message.remove("usage").map(|raw| usage(raw.get()));
-    let mut fields: Vec<String> =
-        message.iter().map(|(name, raw)| field(name, &compact(raw.get()))).collect();
-    fields.push(field("content", &content));
-    fields.extend(usage.map(|usage| field("usage", &usage)));
-    fields.extend(stamp.map(|ms| field("timestamp", &ms.to_string())));
-    Some(format!("{{{}}}", fields.join(",")))
+    let mut fields = Fields::with_room_for(text.len());
+    for (name, raw) in &message {
+        fields.add(&name.0, &compact(raw.get()));
+    }
+    fields.add("content", &content);
+    if let Some(usage) = usage {
+        fields.add("usage", &usage);
+    }
+    if let Some(ms) = stamp {
+        fields.add("timestamp", &ms.to_string());
+    }
+    Some(fields.end())
 }
 
-fn field(name: &str, value: &str) -> String {
-    format!("{}:{value}", serde_json::Value::from(name))
+/// An object on its way to being written.
+struct Fields(String);
+
+impl Fields {
+    fn with_room_for(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
+        text.push('{');
+        Self(text)
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            self.0.extend(["\"", name, "\":", value]);
+        } else {
+            self.0.extend([&*serde_json::Value::from(name).to_string(), ":", value]);
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
 }
 
 /// The content as a list of objects.
@@ -87,34 +126,43 @@ fn usage(raw: &str) -> String {
     let Ok(counts) = serde_json::from_str::<Object<'_>>(raw) else {
         return compact(raw).into_owned();
     };
-    let fields = counts.iter().filter_map(|(name, raw)| {
-        if !TOKEN_COUNTS.contains(&&**name) {
-            return Some(field(name, &compact(raw.get())));
+    let mut fields = Fields::with_room_for(raw.len());
+    for (name, raw) in &counts {
+        if !TOKEN_COUNTS.contains(&&*name.0) {
+            fields.add(&name.0, &compact(raw.get()));
+        } else if let Some(count) = integer(raw.get()) {
+            fields.add(&name.0, &count.to_string());
         }
         // A count that is no number would cost the whole message.
-        integer(raw.get()).map(|count| field(name, &count.to_string()))
-    });
-    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    }
+    fields.end()
 }
 
 /// Valid JSON without white space between its parts; not copied if there is none.
 fn compact(raw: &str) -> Cow<'_, str> {
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in raw.bytes() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-        } else if byte == b'"' {
-            in_string = true;
-        } else if byte.is_ascii_whitespace() {
-            return Cow::Owned(json::compact(raw));
-        }
+    let bytes = raw.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += match byte {
+            b'"' => string_length(&bytes[at..]),
+            byte if byte.is_ascii_whitespace() => return Cow::Owned(json::compact(raw)),
+            _ => 1,
+        };
     }
     Cow::Borrowed(raw)
+}
+
+/// How long the string at the beginning of these bytes is, quotes included.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
+        }
+        at = (at + 1).min(bytes.len());
+    }
+    bytes.len()
 }
 
 #[cfg(test)]
@@ -164,8 +212,18 @@ mod tests {
         }
         let message = read(r#"{"usage":{"input":1.5,"output":"x","cost":{"total":0.25}}}"#);
         assert_eq!(message["usage"], json!({"input": 1, "cost": {"total": 0.25}}));
+        assert_eq!(read(r#"{"usage":{"input":"x"}}"#)["usage"], json!({}));
+        assert_eq!(read(r#"{"usage":null}"#)["usage"], json!(null));
         let text = in_line(br#"{"message":{"role":"user"}}"#).unwrap();
         assert_eq!(text, r#"{"role":"user","content":[]}"#);
+    }
+
+    #[test]
+    fn white_space_and_odd_names_are_written_well() {
+        let message =
+            read(r#"{ "a\"b" : [ 1 , "x \" \\" , {} ] , "role" : "user" , "a" : 1, "a" : 2 }"#);
+        assert_eq!(message["a\"b"], json!([1, "x \" \\", {}]));
+        assert_eq!((&message["role"], &message["a"]), (&json!("user"), &json!(2)));
     }
 
     #[test]

@@ -13,7 +13,7 @@
 mod book;
 mod error;
 mod history;
-mod json5;
+mod lenient;
 mod lines;
 mod list;
 mod message;
@@ -48,16 +48,13 @@ use transcript::IfMissing;
 /// somebody put there.
 pub(crate) type Entry = Map<String, Value>;
 
-/// Transcripts that can be written at the same time.
-const WRITERS: usize = 16;
-
 /// The store and the transcripts.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     dir: PathBuf,
     store: Mutex<Store>,
     /// By the hash of the transcript's name: one writer per transcript.
-    writers: [Mutex<()>; WRITERS],
+    writers: [Mutex<()>; limits::TRANSCRIPT_WRITERS],
 }
 
 /// One session as it was when it was looked up.
@@ -148,11 +145,16 @@ impl Sessions {
     /// # Errors
     /// The store or the transcript cannot be read.
     pub(crate) fn history(&self, key: &str, limit: usize) -> Result<History, StoreError> {
-        let Some(session) = self.find(key)? else { return Ok(History::empty()) };
-        let (messages, bytes) = history::read(&session.transcript, limit)?;
+        let entry = self.store().entry(&session::canonical(key))?;
+        // From here on without the lock: others may write while this reads.
+        let entry = entry.as_deref();
+        let thinking_level = history::thinking_level(entry);
+        let Some((id, entry)) = entry.and_then(|entry| Some((session_id(entry)?, entry))) else {
+            return Ok(History { session_id: None, messages: Vec::new(), thinking_level });
+        };
+        let (messages, bytes) = history::read(&self.transcript(id, entry), limit)?;
         log::trace!("backend: history read messages={} bytes={bytes}", messages.len());
-        let thinking_level = history::thinking_level(&session.entry);
-        Ok(History { session_id: Some(session.session_id), messages, thinking_level })
+        Ok(History { session_id: Some(id.to_owned()), messages, thinking_level })
     }
 
     /// Puts a message of the assistant into an existing transcript: the files' part of
@@ -201,7 +203,7 @@ impl Sessions {
     fn writer(&self, transcript: &Path) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         transcript.hash(&mut hasher);
-        let writer = &self.writers[hasher.finish() as usize % WRITERS];
+        let writer = &self.writers[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS];
         writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,11 +235,12 @@ impl Sessions {
 
 /// The canonical form of a key under which a session may be created.
 fn usable(key: &str) -> Result<String, StoreError> {
-    let key = key.trim();
-    if key.is_empty() || key.chars().count() > limits::SESSION_KEY_CHARS {
+    let canonical = session::canonical(key);
+    // The canonical form counts: it is the one that lists show and later calls bring.
+    if key.trim().is_empty() || canonical.chars().count() > limits::SESSION_KEY_CHARS {
         return Err(StoreError::BadKey);
     }
-    Ok(session::canonical(key))
+    Ok(canonical)
 }
 
 /// The entry's session id, if it can name a file.
@@ -246,10 +249,8 @@ fn session_id(entry: &Entry) -> Option<&str> {
 }
 
 fn is_file_name(name: &str) -> bool {
-    /// Room is left for what is put behind it when a transcript is put aside.
-    const LONGEST: usize = 200;
     !name.is_empty()
-        && name.len() <= LONGEST
+        && name.len() <= limits::TRANSCRIPT_NAME
         && !name.starts_with('.')
         && !name.contains(|c: char| c == '/' || c.is_control())
 }
