@@ -21,6 +21,8 @@ pub(super) struct LinesFromEnd<'f> {
     too_long: bool,
     done: bool,
     bytes_read: usize,
+    /// [`limits::TRANSCRIPT_LINE`], except in a test that is in a hurry.
+    longest: usize,
 }
 
 /// One line.
@@ -53,6 +55,7 @@ impl<'f> LinesFromEnd<'f> {
             too_long: false,
             done: false,
             bytes_read: 0,
+            longest: limits::TRANSCRIPT_LINE,
         }
     }
 
@@ -83,7 +86,7 @@ impl<'f> LinesFromEnd<'f> {
     fn give(&mut self, begin: usize, left: usize) -> Line<'_> {
         let end = std::mem::replace(&mut self.end, left);
         self.unsearched = left;
-        let too_long = std::mem::take(&mut self.too_long) || end - begin > limits::TRANSCRIPT_LINE;
+        let too_long = std::mem::take(&mut self.too_long) || end - begin > self.longest;
         let bytes = if too_long { &[] } else { &self.buffer[begin..end] };
         Line { bytes, start: self.start + begin as u64, too_long }
     }
@@ -91,7 +94,7 @@ impl<'f> LinesFromEnd<'f> {
     /// Puts the bytes before the buffer in front of it. Blocks grow with the line they belong to,
     /// so that a long line is not moved again and again.
     fn read_block(&mut self) -> io::Result<()> {
-        if self.end > limits::TRANSCRIPT_LINE {
+        if self.end > self.longest {
             self.too_long = true;
             self.end = 0;
         }
@@ -175,10 +178,12 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_passed_over_and_not_kept_in_memory() {
-        let long = vec![b'x'; limits::TRANSCRIPT_LINE * 3];
+        let longest = 2 * limits::TRANSCRIPT_BLOCK;
+        let long = vec![b'x'; longest * 9];
         let content = [b"first\n".to_vec(), long, b"\nlast\n".to_vec()].concat();
         let file = file(&content);
         let mut lines = LinesFromEnd::new(&file, content.len() as u64);
+        lines.longest = longest;
         let mut found = Vec::new();
         while let Some(line) = lines.previous().unwrap() {
             found.push((line.bytes.to_vec(), line.start, line.too_long));
@@ -191,7 +196,7 @@ mod tests {
             (b"first".to_vec(), 0, false),
         ];
         assert_eq!(found, expected);
-        assert!(lines.buffer.capacity() <= 3 * limits::TRANSCRIPT_LINE);
+        assert!(lines.buffer.capacity() <= 3 * longest);
     }
 
     #[test]
