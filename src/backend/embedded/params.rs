@@ -256,7 +256,10 @@ mod tests {
             ),
         ] {
             let error = history(text).unwrap_err();
-            assert_eq!(error, WireError::invalid(format!("invalid chat.history params: {mistakes}")));
+            assert_eq!(
+                error,
+                WireError::invalid(format!("invalid chat.history params: {mistakes}"))
+            );
         }
     }
 

@@ -1,0 +1,161 @@
+//! `sessions.json` (protocol section 9.1): read once, believed from memory, written whole.
+//!
+//! The old gateway shared this file between programs and guarded it with `sessions.json.lock`.
+//! Here the directory is our own and only one daemon can hold it, so there is no such lock; an
+//! edit by a person is noticed before the next write, which starts from what that person wrote.
+//! A file that makes no sense is never overwritten: calls are refused until it is repaired.
+
+use super::book::Book;
+use super::{Entry, StoreError};
+use crate::files;
+use crate::protocol::limits;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+/// The store's file and what is known to be in it.
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    state: State,
+    stamp: Stamp,
+}
+
+#[derive(Debug)]
+enum State {
+    Unread,
+    Read(Book),
+    Damaged(String),
+}
+
+/// Tells whether the file is still the one that was last read or written. `None`: there was none.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+impl Store {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, state: State::Unread, stamp: None }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is in the store.
+    pub(super) fn book(&mut self) -> Result<&Book, StoreError> {
+        let must_read = match &self.state {
+            State::Unread => true,
+            State::Read(_) => false,
+            // Somebody may have repaired it.
+            State::Damaged(_) => stamp(&self.path) != self.stamp,
+        };
+        if must_read {
+            self.read()?;
+        }
+        match &self.state {
+            State::Read(book) => Ok(book),
+            State::Damaged(what) => {
+                Err(StoreError::Damaged { path: self.path.clone(), what: what.clone() })
+            }
+            State::Unread => Err(StoreError::Damaged {
+                path: self.path.clone(),
+                what: "it could not be read".into(),
+            }),
+        }
+    }
+
+    /// The entry of a session.
+    pub(super) fn entry(&mut self, canonical: &str) -> Result<Option<Arc<Entry>>, StoreError> {
+        Ok(self.book()?.entries.get(canonical).cloned())
+    }
+
+    /// Carries out a change; it is on disk when this returns, or nothing has changed. A change
+    /// that refuses leaves everything as it was, too.
+    pub(super) fn change<T, E: From<StoreError>>(
+        &mut self,
+        change: impl FnOnce(&mut Book) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if matches!(self.state, State::Read(_)) && stamp(&self.path) != self.stamp {
+            log::warn!("backend: sessions changed by somebody else path={}", self.path.display());
+            self.read()?;
+        }
+        let before = self.book()?;
+        let mut book = before.clone();
+        let result = change(&mut book)?;
+        if book.entries.len() > before.entries.len().max(limits::SESSIONS) {
+            return Err(StoreError::Full.into());
+        }
+        self.write(book)?;
+        Ok(result)
+    }
+
+    fn read(&mut self) -> Result<(), StoreError> {
+        self.state = State::Unread;
+        // Taken before reading: an edit in between is noticed before the next write.
+        self.stamp = stamp(&self.path);
+        let bytes = if self.stamp.is_some_and(|(_, size, ..)| size > limits::SESSIONS_BYTES as u64)
+        {
+            Err(io::Error::from(io::ErrorKind::FileTooLarge))
+        } else {
+            files::read_if_exists(&self.path)
+        };
+        let bytes = bytes.map_err(|error| StoreError::io("read", &self.path, error))?;
+        self.state = match bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes)) {
+            Ok(book) => State::Read(book),
+            Err(what) => {
+                let path = self.path.clone();
+                log::error!("backend: {}", StoreError::Damaged { path, what: what.clone() });
+                State::Damaged(what)
+            }
+        };
+        Ok(())
+    }
+
+    fn write(&mut self, book: Book) -> Result<(), StoreError> {
+        let bytes = book.to_json().map_err(|error| {
+            StoreError::io("write", &self.path, io::Error::other(error.to_string()))
+        })?;
+        if bytes.len() > limits::SESSIONS_BYTES {
+            return Err(StoreError::Full);
+        }
+        if let Some(dir) = self.path.parent() {
+            make_dir(dir)?;
+        }
+        let written = files::write_atomically(&self.path, &bytes);
+        let now = stamp(&self.path);
+        match written {
+            Ok(()) => {
+                self.state = State::Read(book);
+                self.stamp = now;
+                Ok(())
+            }
+            Err(error) => {
+                if now != self.stamp {
+                    // In place but perhaps not for long: what is on disk counts.
+                    self.state = State::Unread;
+                }
+                Err(StoreError::io("write", &self.path, error))
+            }
+        }
+    }
+}
+
+/// Makes the directory of the sessions, durably.
+pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.is_dir()).collect();
+    files::create_private_dir(dir).map_err(|error| StoreError::io("create", dir, error))?;
+    for made in missing {
+        if let Some(above) = made.parent().filter(|above| !above.as_os_str().is_empty()) {
+            files::sync_dir(above).map_err(|error| StoreError::io("sync", above, error))?;
+        }
+    }
+    Ok(())
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}

@@ -1,0 +1,269 @@
+//! Writing transcripts: one JSON object per line (protocol section 9.4).
+//!
+//! A message is one write and one sync. What a power cut or a full disk leaves of a line never
+//! sticks to the next one.
+
+use super::lines::LinesFromEnd;
+use super::{names, store, StoreError};
+use crate::files;
+use crate::protocol::limits;
+use serde::{Deserialize, Serialize};
+use serde_json::{json, Value};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The version of the format in which entries name the one they follow.
+const VERSION: u32 = 2;
+
+/// A message line, in the order in which the old gateway wrote it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageLine<'a> {
+    r#type: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<&'a str>,
+    timestamp: &'a str,
+    message: &'a Value,
+}
+
+/// What is wanted of a line that is already there.
+#[derive(Deserialize)]
+struct Mark {
+    #[serde(default)]
+    r#type: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// What to do if there is no transcript yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    /// Begin one.
+    Begin,
+    /// Nothing; it is an error.
+    Fail,
+}
+
+/// Appends a message and returns its id.
+pub(super) fn append(
+    path: &Path,
+    session_id: &str,
+    if_missing: IfMissing,
+    message: &Value,
+    now_ms: u64,
+) -> Result<String, StoreError> {
+    let id = names::message_id()?;
+    let failed = |doing| move |error| StoreError::io(doing, path, error);
+    let mut file = open(path, if_missing)?;
+    let len = file.metadata().map_err(failed("read"))?.len();
+    let mut text = Vec::new();
+    let mut parent = None;
+    if len == 0 {
+        text.extend(header(session_id, now_ms));
+    } else {
+        parent = last_id(&file, len).map_err(failed("read"))?;
+        if !ends_with_line_break(&file, len).map_err(failed("read"))? {
+            text.push(b'\n');
+        }
+    }
+    let timestamp = names::iso(now_ms);
+    let parent_id = parent.as_deref();
+    let line =
+        MessageLine { r#type: "message", id: &id, parent_id, timestamp: &timestamp, message };
+    let before = text.len();
+    serde_json::to_writer(&mut text, &line).map_err(|e| failed("write")(e.into()))?;
+    if text.len() - before > limits::TRANSCRIPT_LINE {
+        return Err(StoreError::TooLong);
+    }
+    text.push(b'\n');
+    write_durably(&mut file, len, &text).map_err(failed("write"))?;
+    if len == 0 {
+        sync_dir_of(path)?;
+    }
+    Ok(id)
+}
+
+fn open(path: &Path, if_missing: IfMissing) -> Result<File, StoreError> {
+    let begin = if_missing == IfMissing::Begin;
+    if let Some(dir) = path.parent().filter(|_| begin) {
+        store::make_dir(dir)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(begin).mode(0o600);
+    options.open(path).map_err(|source| match source.kind() {
+        // Nothing for the log: whoever asked says what it means.
+        io::ErrorKind::NotFound => StoreError::Io { doing: "open", path: path.to_owned(), source },
+        _ => StoreError::io("open", path, source),
+    })
+}
+
+/// Writes at the end; a failure leaves the file as long as it was.
+fn write_durably(file: &mut File, len: u64, text: &[u8]) -> io::Result<()> {
+    let written = file.write_all(text).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // If this fails too, half a line stays; the next writer ends it first.
+        let _ = file.set_len(len);
+    }
+    written
+}
+
+fn header(session_id: &str, now_ms: u64) -> Vec<u8> {
+    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let header = json!({
+        "type": "session",
+        "version": VERSION,
+        "id": session_id,
+        "timestamp": names::iso(now_ms),
+        "cwd": cwd.to_string_lossy(),
+    });
+    format!("{header}\n").into_bytes()
+}
+
+fn ends_with_line_break(file: &File, len: u64) -> io::Result<bool> {
+    let mut last = [0];
+    file.read_exact_at(&mut last, len.saturating_sub(1))?;
+    Ok(last == *b"\n")
+}
+
+/// The id of the last line that has one and is not the header: what a new message follows.
+fn last_id(file: &File, len: u64) -> io::Result<Option<String>> {
+    let mut lines = LinesFromEnd::new(file, len);
+    for _ in 0..limits::TRANSCRIPT_PARENT_LINES {
+        let Some(line) = lines.previous()? else { break };
+        let Ok(mark) = serde_json::from_slice::<Mark>(line.bytes) else { continue };
+        if mark.r#type.as_deref() != Some("session") {
+            if let Some(id) = mark.id {
+                return Ok(Some(id));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What became of a transcript that was to be shortened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Compacted {
+    /// There is none.
+    Missing,
+    /// It has only so many lines.
+    ShortEnough(u64),
+    /// It was replaced; the whole one is kept here.
+    Done(PathBuf),
+}
+
+/// Keeps the header and the last `keep` other lines that are not empty, without reading more of
+/// the file into memory than one line.
+pub(super) fn compact(path: &Path, keep: u64, now_ms: u64) -> Result<Compacted, StoreError> {
+    let failed = |doing| move |error| StoreError::io(doing, path, error);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Compacted::Missing),
+        Err(error) => return Err(failed("open")(error)),
+    };
+    let (header_end, cut) = match find_cut(&file, keep).map_err(failed("read"))? {
+        Cut::At { header_end, start } => (header_end, start),
+        Cut::None(lines) => return Ok(Compacted::ShortEnough(lines)),
+    };
+    let temp = path.with_extension("jsonl.tmp");
+    let replaced = write_tail(&file, &temp, header_end, cut).and_then(|()| {
+        let aside = names::aside(path, "bak", now_ms);
+        put_aside_and_replace(path, &aside, &temp).map(|()| aside)
+    });
+    let aside = replaced.map_err(|error| {
+        // Best effort: the next one replaces it.
+        let _ = fs::remove_file(&temp);
+        failed("compact")(error)
+    })?;
+    sync_dir_of(path)?;
+    Ok(Compacted::Done(aside))
+}
+
+enum Cut {
+    /// Everything between these two places goes.
+    At { header_end: u64, start: u64 },
+    /// There are only so many lines.
+    None(u64),
+}
+
+fn find_cut(file: &File, keep: u64) -> io::Result<Cut> {
+    let len = file.metadata()?.len();
+    let header_end = header_end(file)?;
+    let mut lines = LinesFromEnd::new(file, len);
+    let mut kept = 0;
+    let mut start = len;
+    while let Some(line) = lines.previous()? {
+        if line.start < header_end {
+            break;
+        }
+        if line.is_blank() {
+            continue;
+        }
+        if kept == keep {
+            return Ok(Cut::At { header_end, start });
+        }
+        kept += 1;
+        start = line.start;
+    }
+    Ok(Cut::None(kept))
+}
+
+/// How long the header is, with its line break; 0 if the first line is none.
+fn header_end(file: &File) -> io::Result<u64> {
+    let mut first = vec![0; limits::TRANSCRIPT_BLOCK];
+    let mut length = 0;
+    while length < first.len() {
+        match file.read_at(&mut first[length..], length as u64)? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    let Some(end) = first[..length].iter().position(|byte| *byte == b'\n') else { return Ok(0) };
+    let is_header = serde_json::from_slice::<Mark>(&first[..end])
+        .is_ok_and(|mark| mark.r#type.as_deref() == Some("session"));
+    Ok(if is_header { end as u64 + 1 } else { 0 })
+}
+
+fn write_tail(file: &File, temp: &Path, header_end: u64, start: u64) -> io::Result<()> {
+    match fs::remove_file(temp) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temp)?;
+    let mut old = file;
+    old.rewind()?;
+    io::copy(&mut old.take(header_end), &mut new)?;
+    old.seek(SeekFrom::Start(start))?;
+    io::copy(&mut old, &mut new)?;
+    if !ends_with_line_break(file, file.metadata()?.len())? {
+        new.write_all(b"\n")?;
+    }
+    new.sync_all()
+}
+
+/// The old file keeps a second name, so that there is one under the first at every moment. On a
+/// file system without such names there is none for an instant.
+fn put_aside_and_replace(path: &Path, aside: &Path, temp: &Path) -> io::Result<()> {
+    if fs::hard_link(path, aside).is_ok() {
+        return fs::rename(temp, path).inspect_err(|_| drop(fs::remove_file(aside)));
+    }
+    fs::rename(path, aside)?;
+    fs::rename(temp, path).inspect_err(|_| drop(fs::rename(aside, path)))
+}
+
+/// Renames a transcript that is not needed any more; `None` if there is none.
+pub(super) fn archive(path: &Path, now_ms: u64) -> Result<Option<PathBuf>, StoreError> {
+    let aside = names::aside(path, "deleted", now_ms);
+    match fs::rename(path, &aside) {
+        Ok(()) => sync_dir_of(path).map(|()| Some(aside)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("archive", path, error)),
+    }
+}
+
+fn sync_dir_of(path: &Path) -> Result<(), StoreError> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    files::sync_dir(dir).map_err(|error| StoreError::io("sync", dir, error))
+}
