@@ -13,11 +13,12 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 0: words, and small things that need nothing.
     ("protocol", &[]),
     ("suggest", &[]),
+    ("duration", &[]),
     ("files", &[]),
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
-    ("config", &["protocol", "suggest"]),
+    ("config", &["protocol", "suggest", "duration"]),
     ("link", &["protocol", "router", "log_limit"]),
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
@@ -42,7 +43,10 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // Floor 4: the hands.
-    ("cli", &["protocol", "config", "suggest", "client", "control", "backend", "daemon"]),
+    (
+        "cli",
+        &["protocol", "config", "suggest", "duration", "client", "control", "backend", "daemon"],
+    ),
     ("lib", &[]),
     ("main", &[]),
 ];

@@ -91,7 +91,7 @@ pub enum Kind {
     Directory,
     /// A TCP port.
     Port,
-    /// A duration, see [`super::args::parse_duration`].
+    /// A duration, see [`crate::duration::parse`].
     Duration,
     /// JSON, `@` and a file, or `-` for standard input.
     Json,
