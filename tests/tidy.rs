@@ -14,6 +14,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("suggest", &[]),
     ("duration", &[]),
+    ("wait", &[]),
+    ("process", &["wait"]),
     ("files", &[]),
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
@@ -23,9 +25,9 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
     ("transport", &["protocol", "router", "link", "config", "log_limit"]),
-    ("backend", &["protocol", "router", "link", "files"]),
+    ("backend", &["protocol", "router", "link", "files", "config", "process"]),
     ("control", &["protocol", "router", "link", "files", "log_limit"]),
-    ("client", &["protocol", "files"]),
+    ("client", &["protocol", "files", "wait"]),
     // Floor 3: the whole.
     (
         "daemon",
@@ -45,7 +47,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 4: the hands.
     (
         "cli",
-        &["protocol", "config", "suggest", "duration", "client", "control", "backend", "daemon"],
+        &[
+            "protocol", "config", "suggest", "duration", "wait", "process", "client", "control",
+            "backend", "daemon",
+        ],
     ),
     ("lib", &[]),
     ("main", &[]),

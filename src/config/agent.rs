@@ -158,7 +158,7 @@ impl Setting for Vec<String> {
         let Some(items) = value.as_array() else {
             return walk.mismatch(at, kind, value);
         };
-        let mut words = Vec::new();
+        let mut words = Self::new();
         for (i, value) in items.iter().enumerate() {
             let at = format!("{at}[{i}]");
             match value.as_str() {
