@@ -1,5 +1,6 @@
 //! The gateway in a box: everything in local files, nothing else running.
 
+pub(crate) mod agent;
 mod voicewake;
 
 use crate::backend::{Backend, Outlet};
