@@ -222,7 +222,9 @@ impl Shared {
         let me = thread::current().id();
         let all_gone =
             self.wait_while(kill_at + 2 * limits::AGENT_REAP, |state| state.others_work(me));
-        for thread in std::mem::take(&mut self.state().threads) {
+        // Apart from the loop, which would hold the lock that the threads need to come home.
+        let threads = std::mem::take(&mut self.state().threads);
+        for thread in threads {
             let name = thread.thread().name().unwrap_or_default().to_owned();
             if thread.thread().id() == me {
                 continue;
