@@ -12,7 +12,7 @@
 //!
 //! | floor | parts |
 //! |---|---|
-//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`log_limit`] |
+//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
 //! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread |
 //! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
 //! | 3 | [`daemon`]: the whole |
@@ -28,12 +28,15 @@ pub mod client;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod duration;
 pub mod files;
 pub mod link;
 pub mod log_limit;
 pub mod pairing_store;
+mod process;
 pub mod protocol;
 pub mod random;
 pub mod router;
 pub mod suggest;
 pub mod transport;
+mod wait;

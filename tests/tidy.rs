@@ -13,19 +13,22 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 0: words, and small things that need nothing.
     ("protocol", &[]),
     ("suggest", &[]),
+    ("duration", &[]),
+    ("wait", &[]),
+    ("process", &["wait"]),
     ("files", &[]),
     ("random", &[]),
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
-    ("config", &["protocol", "suggest"]),
+    ("config", &["protocol", "suggest", "duration"]),
     ("link", &["protocol", "router", "log_limit"]),
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
     ("transport", &["protocol", "router", "link", "config", "log_limit"]),
-    ("backend", &["protocol", "router", "config", "link", "files", "random"]),
+    ("backend", &["protocol", "router", "config", "link", "files", "random", "process"]),
     ("control", &["protocol", "router", "link", "files", "log_limit"]),
-    ("client", &["protocol", "files", "random"]),
+    ("client", &["protocol", "files", "random", "wait"]),
     // Floor 3: the whole.
     (
         "daemon",
@@ -44,7 +47,9 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // Floor 4: the hands.
-    ("cli", &["protocol", "random", "config", "suggest", "client", "control", "backend", "daemon"]),
+    ("backend", &["protocol", "router", "config", "link", "files", "random", "process"]),
+    ("control", &["protocol", "router", "link", "files", "log_limit"]),
+    ("client", &["protocol", "files", "random", "wait"]),
     ("lib", &[]),
     ("main", &[]),
 ];

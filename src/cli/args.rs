@@ -2,6 +2,7 @@
 
 use super::help;
 use super::table::{self, Flag, Kind, Positional, Verb, VerbId, PROGRAM};
+use crate::duration;
 use crate::suggest::closest;
 use lexopt::Arg;
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ impl CommandLine {
 
     /// The value of a flag that is a duration.
     pub fn duration(&self, name: &str) -> Option<Duration> {
-        self.value(name).and_then(parse_duration)
+        self.value(name).and_then(duration::parse)
     }
 
     /// The value of a flag that is a port.
@@ -292,7 +293,7 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
             wrong("a whole number above 0")
         }
         Kind::Port if value.parse::<u16>().is_err() => wrong("a port from 0 to 65535"),
-        Kind::Duration if parse_duration(value).is_none() => {
+        Kind::Duration if duration::parse(value).is_none() => {
             wrong("a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")
         }
         Kind::Pair
@@ -307,20 +308,6 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-/// `15s`, `500ms`, `2m`, `1h`, or bare milliseconds.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit = match &text[digits..] {
-        "" | "ms" => 1,
-        "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        _ => return None,
-    };
-    number.checked_mul(unit).map(Duration::from_millis)
 }
 
 #[cfg(test)]

@@ -70,11 +70,7 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
 }
 
 /// A bad file changes nothing; what is wrong with it is told.
-fn reload(
-    sources: &Sources,
-    running: &Config,
-    backend: &Embedded,
-) -> Result<Reloaded, String> {
+fn reload(sources: &Sources, running: &Config, backend: &Embedded) -> Result<Reloaded, String> {
     let loaded = config::load(sources, &process_env).map_err(|error| error.to_string())?;
     log::set_max_level(loaded.config.bridge.log);
     backend.reconfigure(&loaded.config);

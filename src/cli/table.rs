@@ -93,7 +93,7 @@ pub enum Kind {
     Port,
     /// A positive whole number.
     Number,
-    /// A duration, see [`super::args::parse_duration`].
+    /// A duration, see [`crate::duration::parse`].
     Duration,
     /// JSON, `@` and a file, or `-` for standard input.
     Json,

@@ -1,7 +1,7 @@
 //! A gateway for tests that does what a script says, on its own thread and port. Every wait has a
 //! deadline.
 
-use crate::client::stop::poll_until;
+use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};

@@ -46,5 +46,3 @@ pub use frame::{IncomingFrame, OutgoingFrame, Refusal};
 pub use identity::{random_bits, IdentityFile};
 pub use session::{join, Admission, Keepalive, Progress, Session};
 pub use stop::Stop;
-
-pub(crate) use stop::poll_until;

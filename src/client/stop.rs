@@ -3,8 +3,8 @@
 //! A byte in it means stop, and it is never taken out, so nobody can miss it. That makes a signal
 //! handler's only job writing one byte, and needs no waiting in small steps.
 
-use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -87,19 +87,6 @@ impl Stop {
     /// What a wait of several descriptors includes in order to notice the request.
     pub(crate) fn watched(&self) -> PollFd<'_> {
         PollFd::from_borrowed_fd(self.0.watched.as_fd(), PollFlags::IN)
-    }
-}
-
-/// `poll(2)` that outlives signals; tells whether anything is ready before the deadline.
-pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(fds, left.as_ref()) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

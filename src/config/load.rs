@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::schema::{self, Kind, KEYS};
 use super::walk::Walk;
-use super::{document, paths, Config};
+use super::{document, paths, AgentKind, Config};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -133,7 +133,13 @@ impl Loaded {
                     continue;
                 }
             }
-            redact(key.path, &mut value);
+            match (key.kind, &mut value) {
+                // Whatever is in there, its names are enough to know.
+                (Kind::Environment, Value::Object(entries)) => {
+                    entries.values_mut().for_each(|value| *value = Value::from("…"));
+                }
+                (_, value) => redact(key.path, value),
+            }
             let origin = self.origins.get(key.path).cloned().unwrap_or(Origin::Default);
             shown.push(Shown { path: key.path, value, origin });
         }
@@ -193,7 +199,7 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
             origins.insert(rule.key, Origin::Flag(rule.flag));
         }
     }
-    contradictions(&config, &mut walk);
+    contradictions(&config, &origins, &mut walk);
     let path = file.map(|(path, _)| path);
     if !walk.problems.is_empty() {
         return Err(Error::Invalid { path, problems: walk.problems });
@@ -210,7 +216,7 @@ fn apply(rule: &Override, place: &str, text: &str, walk: &mut Walk, config: &mut
 }
 
 /// Values that are fine alone but not together, or not with this version.
-fn contradictions(config: &Config, walk: &mut Walk) {
+fn contradictions(config: &Config, origins: &BTreeMap<&str, Origin>, walk: &mut Walk) {
     let tls = &config.bridge.tls;
     if tls.enabled {
         let reason = "this version has no TLS and will not serve plain text instead; set it to \
@@ -227,6 +233,22 @@ fn contradictions(config: &Config, walk: &mut Walk) {
         let reason = format!("is more than bridge.limits.connections, {}", limits.connections);
         walk.problem("bridge.limits.strangers", reason, None);
     }
+    let agent = &config.agent;
+    let wrong = |place: &str| walk_knows(walk, place);
+    if agent.kind == AgentKind::Command && agent.command.is_empty() && !wrong("agent.command") {
+        let reason = "is missing: a program is to answer (agent.kind is \"command\"), but which?";
+        walk.problem("agent.command", reason, None);
+    }
+    if !agent.command.is_empty() && !origins.contains_key("agent.kind") {
+        let reason =
+            "must be \"command\" for agent.command to be run, or \"echo\" to keep it unused";
+        walk.problem("agent.kind", reason, None);
+    }
+}
+
+/// Whether something is already known to be wrong at or below `place`.
+fn walk_knows(walk: &Walk, place: &str) -> bool {
+    walk.problems.iter().any(|problem| problem.place.starts_with(place))
 }
 
 /// A file with its text. One that was named must be there; one that was only looked for need not.

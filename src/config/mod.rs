@@ -1,9 +1,10 @@
 //! The configuration: what may be set, where it comes from, and what is wrong with it.
 //!
-//! Floor 1: the words of the protocol and the suggestions. [`load()`] is the way in; it reads one
+//! Floor 1: the words of the protocol, durations and suggestions. [`load()`] is the way in; it reads one
 //! JSON5 file, lets environment variables and then flags override it, and either returns every
 //! value or every problem. [`schema`] is the one table all of it is made from.
 
+mod agent;
 mod bind;
 mod document;
 mod error;
@@ -16,6 +17,7 @@ mod tests;
 mod walk;
 
 pub use crate::protocol::{Allow, CommandPattern, NodeAllow};
+pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
 pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};
@@ -43,7 +45,7 @@ pub struct Config {
     /// `ui`
     pub ui: Section,
     /// `agent`
-    pub agent: Section,
+    pub agent: AgentConfig,
     /// `models`
     pub models: Section,
     /// `skills`

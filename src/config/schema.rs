@@ -2,8 +2,11 @@
 //! setting, add a field to [`Config`], a row here, and a line to the example file.
 
 use super::setting::Setting;
-use super::{Bind, Config};
+use super::{AgentInput, AgentKind, AgentOutput, Bind, Config};
+use crate::duration;
+use crate::protocol::limits;
 use serde_json::Value;
+use std::time::Duration;
 
 /// One key that may be written in the file.
 pub struct Key {
@@ -45,6 +48,8 @@ pub enum Kind {
     Path,
     /// A whole number between two, both included.
     Integer(u64, u64),
+    /// A duration between two, both included: `10m`, or milliseconds.
+    Duration(Duration, Duration),
     /// One of these words.
     Choice(&'static [&'static str]),
     /// See [`Bind`].
@@ -55,6 +60,10 @@ pub enum Kind {
     Texts,
     /// An object whose values are texts.
     TextMap,
+    /// A program and its arguments.
+    Program,
+    /// Environment variables.
+    Environment,
     /// A list of methods of the protocol.
     Methods,
     /// A list of commands and families of commands.
@@ -77,11 +86,16 @@ impl Kind {
             Self::Integer(least, most) => {
                 return format!("a whole number from {least} to {most}");
             }
+            Self::Duration(least, most) => {
+                let (least, most) = (duration::show(least), duration::show(most));
+                return format!("a duration from {least} to {most}, such as \"90s\" or \"10m\"");
+            }
             Self::Choice(words) => return format!("one of {}", words.join(", ")),
             Self::Bind => "loopback, lan, tailnet, auto or an IP address",
             Self::Color => "a colour of six hexadecimal digits such as \"#FF4500\"",
             Self::Texts => "a list of texts",
-            Self::TextMap => "an object whose values are texts",
+            Self::TextMap | Self::Environment => "an object whose values are texts",
+            Self::Program => "a list: the program, then its arguments",
             Self::Methods => "a list of method names",
             Self::Commands => "a list of commands such as \"camera.snap\" or \"camera.*\"",
             Self::Nodes | Self::Open => "an object",
@@ -98,8 +112,8 @@ impl Kind {
         }
     }
 
-    /// Whether `value` has this form. Lists of methods and commands and nodes are looked through
-    /// by whoever keeps them.
+    /// Whether `value` has this form. What lists and objects of the stricter kinds contain is
+    /// looked through by whoever keeps it.
     pub(super) fn accepts(self, value: &Value) -> bool {
         let text = value.as_str();
         match self {
@@ -107,6 +121,7 @@ impl Kind {
             Self::Text | Self::Path => text.is_some_and(|text| !text.trim().is_empty()),
             Self::Url => text.is_some_and(is_url),
             Self::Integer(..) => self.integer(value).is_some(),
+            Self::Duration(..) => self.duration(value).is_some(),
             Self::Choice(words) => text.is_some_and(|text| words.contains(&text)),
             Self::Bind => text.is_some_and(|text| text.parse::<Bind>().is_ok()),
             Self::Color => text.is_some_and(is_color),
@@ -114,9 +129,17 @@ impl Kind {
             Self::TextMap => {
                 value.as_object().is_some_and(|map| map.values().all(Value::is_string))
             }
-            Self::Methods | Self::Commands => value.is_array(),
-            Self::Nodes | Self::Open => value.is_object(),
+            Self::Methods | Self::Commands | Self::Program => value.is_array(),
+            Self::Nodes | Self::Open | Self::Environment => value.is_object(),
         }
+    }
+
+    /// The duration in `value`, if it is in range.
+    pub(super) fn duration(self, value: &Value) -> Option<Duration> {
+        let Self::Duration(least, most) = self else { return None };
+        let milliseconds = || value.as_u64().map(Duration::from_millis);
+        let duration = value.as_str().map_or_else(milliseconds, duration::parse)?;
+        (least..=most).contains(&duration).then_some(duration)
     }
 
     /// The whole number in `value`, if it is in range. `1e3` is one; `1.5` is not.
@@ -186,8 +209,13 @@ macro_rules! keys {
     };
 }
 
-use Kind::{Bool, Choice, Color, Commands, Integer, Mdns, Methods, Nodes, Open, Path, Text};
-use Kind::{TextMap, Texts, Url};
+use Kind::{Bool, Choice, Color, Commands, Environment, Integer, Mdns, Methods, Nodes, Open, Path};
+use Kind::{Program, Text, TextMap, Texts, Url};
+
+const TIMEOUTS: Kind = Kind::Duration(Duration::from_secs(1), limits::AGENT_TIMEOUT_MAX);
+const RUNS: Kind = Integer(1, limits::AGENT_RUNS_MAX as u64);
+const QUEUES: Kind = Integer(1, limits::AGENT_QUEUE_MAX as u64);
+const OUTPUTS: Kind = Integer(1024, limits::AGENT_OUTPUT_MAX as u64);
 
 keys! {
     "bridge.enabled" Bool, Restart, bridge.enabled, "Whether nodes are served at all.";
@@ -244,7 +272,24 @@ keys! {
     "session" Open, Unused, session, "Chat sessions.";
     "talk" Open, Unused, talk, "Voice settings, served to nodes.";
     "ui" Open, Unused, ui, "Appearance, served to nodes.";
-    "agent" Open, Unused, agent, "Who answers chat messages.";
+    "agent.kind" Choice(AgentKind::WORDS), Restart, agent.kind,
+        "Who answers chat messages: the built-in echo, or a program.";
+    "agent.command" Program, Restart, agent.command,
+        "The program that answers, and its arguments; no shell is involved.";
+    "agent.input" Choice(AgentInput::WORDS), Restart, agent.input,
+        "What the program is given: the message, or a JSON object with everything.";
+    "agent.output" Choice(AgentOutput::WORDS), Restart, agent.output,
+        "What the program writes: the answer, or a JSON object per line.";
+    "agent.cwd" Path, Restart, agent.cwd, "The directory in which the program runs.";
+    "agent.env" Environment, Restart, agent.env, "Environment variables for the program.";
+    "agent.timeout" TIMEOUTS, Restart, agent.timeout, "How long an answer may take.";
+    "agent.maxConcurrent" RUNS, Restart, agent.max_concurrent,
+        "Answers that are worked on at once.";
+    "agent.queue" QUEUES, Restart, agent.queue, "Messages that may wait for an answer.";
+    "agent.outputLimit" OUTPUTS, Restart, agent.output_limit,
+        "Bytes that the program may write for one answer.";
+    "agent.wakeOnSystemEvent" Bool, Restart, agent.wake_on_system_event,
+        "Whether a system event starts an answer instead of waiting for the next message.";
     "models" Open, Unused, models, "Language models, served to nodes.";
     "skills" Open, Unused, skills, "Skills.";
     entries:

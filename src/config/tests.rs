@@ -148,12 +148,63 @@ fn what_cannot_be_done_is_refused_and_not_ignored() {
 #[test]
 fn shown_values_contain_no_secret() {
     let text = "{ talk: { apiKey: 'sk-1' }, models: { p: { apiKey: 'sk-2', name: 'm' } }, \
-                 agent: { env: { API_TOKEN: 'sk-3' } } }";
+                 agent: { env: { ANYTHING: 'sk-3' } } }";
     let shown = Home::new(text).load(&Sources::default()).unwrap().show();
     let text = format!("{shown:?}");
     assert!(!text.contains("sk-"), "{text}");
     let models = shown.iter().find(|shown| shown.path == "models").unwrap();
     assert_eq!(models.value, json!({ "p": { "apiKey": "…", "name": "m" } }));
+}
+
+#[test]
+fn an_agent_is_a_program_with_its_surroundings() {
+    let home = Home::new(
+        "{ agent: { kind: 'command', command: ['~/bin/llm.sh', '~', ''], input: 'json', \
+         output: 'jsonl', cwd: 'work', env: { MODEL: 'small' }, timeout: '90s', \
+         maxConcurrent: 1, queue: 2, outputLimit: 1024, wakeOnSystemEvent: true } }",
+    );
+    let agent = home.with("HOME", "/home/a").load(&Sources::default()).unwrap().config.agent;
+    assert_eq!(agent.kind, AgentKind::Command);
+    assert_eq!(agent.command, ["/home/a/bin/llm.sh", "~", ""]);
+    assert_eq!((agent.input, agent.output), (AgentInput::Json, AgentOutput::Jsonl));
+    assert!(agent.cwd.is_some_and(|cwd| cwd.ends_with("openclaw-bridge/work")));
+    assert_eq!(agent.env["MODEL"], "small");
+    assert_eq!(agent.timeout, std::time::Duration::from_secs(90));
+    let named = Home::new("{ agent: { kind: 'command', command: ['llm'], timeout: 5000 } }");
+    let agent = named.load(&Sources::default()).unwrap().config.agent;
+    assert_eq!((&*agent.command[0], agent.timeout.as_secs()), ("llm", 5));
+    let beside = Home::new("{ agent: { kind: 'command', command: ['./llm.sh'] } }");
+    let agent = beside.load(&Sources::default()).unwrap().config.agent;
+    assert_eq!(
+        PathBuf::from(&agent.command[0]),
+        beside.dir.path().join("openclaw-bridge/./llm.sh")
+    );
+}
+
+#[test]
+fn what_is_wrong_with_an_agent_is_told_with_its_path() {
+    for (agent, told) in [
+        ("{ comand: [] }", "agent.comand: unknown key (did you mean agent.command?)"),
+        ("{ model: 'x' }", "agent.model: unknown key"),
+        (
+            "{ kind: 'comand' }",
+            "agent.kind: must be one of echo, command, not \"comand\" (did you mean command?)",
+        ),
+        ("{ command: 'llm -m x' }", "agent.command: must be a list: the program, then its arguments, not \"llm -m x\""),
+        ("{ kind: 'command', command: [''] }", "agent.command[0]: must be a text that is not empty, not \"\""),
+        ("{ kind: 'command', command: ['x', 1] }", "agent.command[1]: must be a text that is not empty, not 1"),
+        ("{ kind: 'command', command: ['~bob/x'] }", "agent.command[0]: only ~ and ~/… are understood, not the home of another user"),
+        ("{ kind: 'command' }", "agent.command: is missing: a program is to answer (agent.kind is \"command\"), but which?"),
+        ("{ command: ['x'] }", "agent.kind: must be \"command\" for agent.command to be run, or \"echo\" to keep it unused"),
+        ("{ env: { KEY: 1 } }", "agent.env.KEY: must be a text"),
+        ("{ env: { 'A=B': '' } }", "agent.env.A=B: is no name for an environment variable"),
+        ("{ timeout: '10 minutes' }", "agent.timeout: must be a duration from 1s to 24h, such as \"90s\" or \"10m\", not \"10 minutes\""),
+        ("{ timeout: 10 }", "agent.timeout: must be a duration from 1s to 24h, such as \"90s\" or \"10m\", not 10"),
+        ("{ maxConcurrent: 65 }", "agent.maxConcurrent: must be a whole number from 1 to 64, not 65"),
+        ("'echo'", "agent: must be an object, not \"echo\""),
+    ] {
+        assert_eq!(Home::new(&format!("{{ agent: {agent} }}")).error(), format!("`FILE`: {told}"));
+    }
 }
 
 #[test]
@@ -217,6 +268,7 @@ fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
     new.bridge.state_dir = Some("/srv/bridge".into());
     new.bridge.tls.auto_generate = false;
     new.bridge.limits.strangers = 1;
+    new.agent.env.insert("MODEL".to_owned(), "small".to_owned());
     assert_eq!(
         old.changes_needing_restart(&new),
         [
@@ -224,7 +276,8 @@ fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
             "bridge.bind",
             "bridge.stateDir",
             "bridge.tls.autoGenerate",
-            "bridge.limits.strangers"
+            "bridge.limits.strangers",
+            "agent.env"
         ]
     );
 }
@@ -233,6 +286,8 @@ fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
 fn debug_output_hides_what_sections_contain() {
     let mut config = Config::default();
     config.talk.0.insert("apiKey".to_owned(), json!("sk-1234"));
+    config.agent.command = vec!["llm".to_owned(), "sk-1234".to_owned()];
+    config.agent.env.insert("KEY".to_owned(), "sk-1234".to_owned());
     let text = format!("{config:?}");
     assert!(text.contains("apiKey") && !text.contains("sk-1234"), "{text}");
 }

@@ -237,17 +237,15 @@ mod tests {
     fn open_sections_are_kept_as_written_and_checked_where_they_are_known() {
         let config = read(json!({
             "talk": { "voiceAliases": { "Ada": "v1" }, "provider": { "x": 1 } },
-            "agent": { "kind": "echo" },
             "ui": { "seamColor": "#FF4500" },
         }));
         assert_eq!(config.talk.0["provider"], json!({ "x": 1 }));
-        assert_eq!(config.agent.text("kind"), Some("echo"));
         let told = problems(json!({
             "talk": { "apiKey": 12345678, "voiceAliases": { "Ada": 1 } },
             "ui": { "seamColor": "red" },
             "session": { "scope": "everybody" },
             "skills": { "bins": [1] },
-            "agent": "echo",
+            "models": "echo",
         }));
         assert_eq!(told.len(), 6, "{told:?}");
         assert!(told.iter().all(|problem| !problem.contains("12345678")), "{told:?}");

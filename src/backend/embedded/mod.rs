@@ -93,7 +93,8 @@ impl Embedded {
         params: Option<&str>,
     ) -> Result<Payload, WireError> {
         if *caller != Caller::Operator && !self.may_nodes_write.load(Ordering::Relaxed) {
-            let text = "nodes may not change settings here; bridge.allow.configWrite would permit it";
+            let text =
+                "nodes may not change settings here; bridge.allow.configWrite would permit it";
             let details = json!({ "method": method.as_str() });
             return Err(WireError::new(ErrorCode::Forbidden, text).with_details(&details));
         }
@@ -135,6 +136,7 @@ impl Backend for Embedded {
             self.system_events.clone(),
             outlet.clone(),
             beats.clone(),
+            self.agent.timeout,
         ));
         let pulse = Pulse::start(chat.clone(), outlet.clone(), heard);
         let pulse = pulse.map_err(|error| log::error!("backend: no pulse: {error}")).ok();

@@ -37,7 +37,7 @@ pub(super) fn saying(node: &NodeId, event: &str, payload: &str) -> Option<Saying
     }
     let seconds = fields.json("timeoutSeconds").and_then(|raw| raw.parse::<f64>().ok());
     let timeout = seconds.filter(|s| s.is_finite() && *s > 0.0).map(|seconds| {
-        let longest = limits::RUN_TIMEOUT_MAX.as_secs_f64();
+        let longest = limits::AGENT_TIMEOUT_MAX.as_secs_f64();
         Duration::from_secs_f64(seconds.clamp(1.0, longest))
     });
     Some(Saying {
@@ -61,7 +61,9 @@ impl Rates {
     /// Whether the node may begin one more run now.
     pub(super) fn admit(&self, node: &NodeId, now: Instant) -> bool {
         let mut by_node = self.lock();
-        by_node.retain(|_, (since, _)| now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW);
+        by_node.retain(|_, (since, _)| {
+            now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW
+        });
         let (_, count) = by_node.entry(node.clone()).or_insert((now, 0));
         *count += 1;
         *count <= limits::NODE_RUNS
@@ -99,7 +101,11 @@ mod tests {
         Some((saying.session_key, saying.message, saying.thinking))
     }
 
-    fn said(key: &str, message: &str, thinking: Option<&str>) -> Option<(String, String, Option<String>)> {
+    fn said(
+        key: &str,
+        message: &str,
+        thinking: Option<&str>,
+    ) -> Option<(String, String, Option<String>)> {
         Some((key.into(), message.into(), thinking.map(str::to_owned)))
     }
 
@@ -111,7 +117,10 @@ mod tests {
             said("work", "hi", Some("low"))
         );
         assert_eq!(
-            read("agent.request", r#"{"message":"go","thinking":"high","key":"a","sessionKey":null}"#),
+            read(
+                "agent.request",
+                r#"{"message":"go","thinking":"high","key":"a","sessionKey":null}"#
+            ),
             said("node-phone", "go", Some("high"))
         );
     }

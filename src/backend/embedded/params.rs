@@ -4,8 +4,6 @@
 //! mistakes at once, in the words of the old gateway's validator. Until then a mistake yields a
 //! value that must not be used.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "not every method that needs it is there yet"))]
-
 use crate::protocol::json::mend_surrogates;
 use crate::protocol::{Method, WireError};
 use serde_json::{Map, Value};

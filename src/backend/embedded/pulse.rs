@@ -54,7 +54,8 @@ impl Pulse {
             ticks: 0,
             next_flush: None,
         };
-        let thread = Builder::new().name("pulse".into()).spawn(move || heart.run(&beats, &stopped))?;
+        let thread =
+            Builder::new().name("pulse".into()).spawn(move || heart.run(&beats, &stopped))?;
         Ok(Self { stop: Some(stop), thread: Mutex::new(Some(thread)) })
     }
 }

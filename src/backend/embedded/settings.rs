@@ -116,7 +116,11 @@ impl Settings {
     }
 
     /// Replaces the document (`config.set`) or merges into it (`config.patch`).
-    pub(super) fn change(&self, method: Method, params: Option<&str>) -> Result<Payload, WireError> {
+    pub(super) fn change(
+        &self,
+        method: Method,
+        params: Option<&str>,
+    ) -> Result<Payload, WireError> {
         let mut params = Params::read(method, params)?;
         let raw = params.required_text("raw", 1..=LONGEST);
         let base_hash = params.text("baseHash", 1..=256);
@@ -170,7 +174,8 @@ impl Settings {
     }
 
     fn read(&self) -> Result<Option<String>, WireError> {
-        let bytes = files::read_if_exists(&self.path).map_err(|error| self.failed("read", &error))?;
+        let bytes =
+            files::read_if_exists(&self.path).map_err(|error| self.failed("read", &error))?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -299,7 +304,9 @@ impl Kind {
         match self {
             Self::Text => json!({ "type": "string" }),
             Self::Flag => json!({ "type": "boolean" }),
-            Self::Names => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+            Self::Names => {
+                json!({ "type": "object", "additionalProperties": { "type": "string" } })
+            }
             Self::Colour => json!({ "type": "string", "pattern": "^#?[0-9a-fA-F]{6}$" }),
         }
     }
@@ -350,7 +357,8 @@ mod tests {
         assert_eq!(answer["config"]["ui"]["seamColor"], "ff8800");
         let error = set(&settings, Method::ConfigSet, &first).unwrap_err();
         assert_eq!(error.message, "config base hash required; re-run config.get and retry");
-        let mut patch = json!({ "raw": "{\"talk\":{\"voiceId\":null,\"modelId\":\"m\"}}", "baseHash": "x" });
+        let mut patch =
+            json!({ "raw": "{\"talk\":{\"voiceId\":null,\"modelId\":\"m\"}}", "baseHash": "x" });
         let error = set(&settings, Method::ConfigPatch, &patch).unwrap_err();
         assert_eq!(error.message, "config changed since last load; re-run config.get and retry");
         patch["baseHash"] = get(&settings)["hash"].clone();

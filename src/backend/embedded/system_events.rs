@@ -71,7 +71,9 @@ impl SystemEvents {
     /// Keeps a sentence; one that says what the last one said is not kept. Whether it was.
     pub(super) fn push(&self, event: &SystemEvent) -> bool {
         let mut waiting = self.lock();
-        if waiting.len() >= limits::SYSTEM_EVENT_SESSIONS && !waiting.contains_key(&event.session_key) {
+        if waiting.len() >= limits::SYSTEM_EVENT_SESSIONS
+            && !waiting.contains_key(&event.session_key)
+        {
             return false;
         }
         let texts = waiting.entry(event.session_key.clone()).or_default();
@@ -106,7 +108,11 @@ mod tests {
     #[test]
     fn exec_events_become_the_sentences_of_the_old_gateway() {
         for (event, payload, sentence) in [
-            ("exec.started", r#"{"runId":"r","command":" ls "}"#, "Exec started (node=n1 id=r): ls"),
+            (
+                "exec.started",
+                r#"{"runId":"r","command":" ls "}"#,
+                "Exec started (node=n1 id=r): ls",
+            ),
             ("exec.started", "{}", "Exec started (node=n1)"),
             (
                 "exec.finished",
@@ -114,7 +120,11 @@ mod tests {
                 "Exec finished (node=n1 id=r, code 0)\na\nb",
             ),
             ("exec.finished", r#"{"exitCode":"x"}"#, "Exec finished (node=n1, code ?)"),
-            ("exec.finished", r#"{"exitCode":1,"timedOut":true}"#, "Exec finished (node=n1, timeout)"),
+            (
+                "exec.finished",
+                r#"{"exitCode":1,"timedOut":true}"#,
+                "Exec finished (node=n1, timeout)",
+            ),
             (
                 "exec.denied",
                 r#"{"runId":"r","reason":"user-denied","command":"rm"}"#,
@@ -131,7 +141,8 @@ mod tests {
         assert_eq!(text("exec.exploded", "{}"), None);
         assert_eq!(text("voice.transcript", "{}"), None);
         assert_eq!(text("exec.started", "[]"), None);
-        let event = read(&NodeId::new("n1").unwrap(), "exec.started", r#"{"sessionKey":5}"#).unwrap();
+        let event =
+            read(&NodeId::new("n1").unwrap(), "exec.started", r#"{"sessionKey":5}"#).unwrap();
         assert_eq!((&*event.session_key, &*event.context_key), ("agent:main:node-n1", "exec"));
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::fake_gateway::{FakeGateway, Visit, DEADLINE};
-use crate::client::poll_until;
+use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{json, Value};
 use std::os::fd::AsFd;

@@ -17,7 +17,8 @@ pub(super) fn read(entries: &[Value]) -> Result<Vec<Attachment>, WireError> {
         })?;
         if bytes.len() > limits::ATTACHMENT_BYTES {
             let (size, limit) = (bytes.len(), limits::ATTACHMENT_BYTES);
-            let text = format!("Error: attachment {label}: exceeds size limit ({size} > {limit} bytes)");
+            let text =
+                format!("Error: attachment {label}: exceeds size limit ({size} > {limit} bytes)");
             return Err(WireError::invalid(text));
         }
         let Some(mime_type) = image_type(&bytes) else {
@@ -32,7 +33,8 @@ pub(super) fn read(entries: &[Value]) -> Result<Vec<Attachment>, WireError> {
 
 /// How an error calls the attachment.
 fn label(entry: &Value, index: usize) -> String {
-    let named = ["fileName", "type"].iter().find_map(|key| entry[key].as_str().and_then(json::short));
+    let named =
+        ["fileName", "type"].iter().find_map(|key| entry[key].as_str().and_then(json::short));
     named.unwrap_or_else(|| format!("attachment-{}", index + 1))
 }
 

@@ -152,11 +152,6 @@ impl RunNews {
         true
     }
 
-    /// Whether the end has been told.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.lock().ended
-    }
-
     fn tell_delta(&self, state: &mut State, full: &str, now: Instant, now_ms: u64) {
         state.last_delta = Some(now);
         state.waiting = None;
@@ -264,10 +259,15 @@ mod tests {
         assert_eq!(run.flush(at(400), 1), None);
         run.text("abcd", at(160), 1);
         assert!(run.end(&End::Final("abcd!".into()), at(170), 1));
-        let texts: Vec<_> = heard.chat().into_iter().map(|(_, state, text)| (state, text)).collect();
+        let texts: Vec<_> =
+            heard.chat().into_iter().map(|(_, state, text)| (state, text)).collect();
         let told = |state: &str, text: &str| (state.to_owned(), text.to_owned());
-        let expected =
-            [told("delta", "a"), told("delta", "abc"), told("delta", "abcd"), told("final", "abcd!")];
+        let expected = [
+            told("delta", "a"),
+            told("delta", "abc"),
+            told("delta", "abcd"),
+            told("final", "abcd!"),
+        ];
         assert_eq!(texts, expected);
         let seqs: Vec<u64> = heard.chat().into_iter().map(|(seq, ..)| seq).collect();
         assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "{seqs:?}");

@@ -11,7 +11,7 @@ mod telling;
 
 use super::params::Params;
 use super::pulse::Beat;
-use super::sessions::{ActiveRuns, Session, Sessions, StoreError};
+use super::sessions::{ActiveRuns, Session, Sessions};
 use super::system_events::SystemEvents;
 use crate::backend::embedded::agent::{Agents, Attachment, Run};
 use crate::backend::Outlet;
@@ -29,7 +29,7 @@ use telling::Telling;
 /// Messages that mean "stop" (protocol section 5.4).
 const STOP_WORDS: [&str; 7] = ["/stop", "stop", "esc", "abort", "wait", "exit", "interrupt"];
 
-/// How long the deletion of a session waits for its run to end.
+/// Characters in a message; a longer one would not fit into a line.
 const LONGEST_TEXT: usize = limits::LINE_NODE;
 
 /// The conversations.
@@ -41,6 +41,8 @@ pub(crate) struct Chat {
     outlet: Arc<dyn Outlet>,
     /// Tells the pulse that a delta waits.
     nudge: Sender<Beat>,
+    /// How long a run may take if nobody says.
+    usual_timeout: Duration,
 }
 
 /// Something that is said to the agent.
@@ -63,8 +65,10 @@ impl Chat {
         system_events: Arc<SystemEvents>,
         outlet: Arc<dyn Outlet>,
         nudge: Sender<Beat>,
+        usual_timeout: Duration,
     ) -> Self {
-        Self { sessions, agents, runs: Arc::default(), system_events, outlet, nudge }
+        let runs = Arc::default();
+        Self { sessions, agents, runs, system_events, outlet, nudge, usual_timeout }
     }
 
     /// `chat.send`
@@ -89,7 +93,7 @@ impl Chat {
         }
         let timeout = timeout_ms.filter(|ms| *ms > 0).map(|ms| {
             let wanted = Duration::from_millis(ms).saturating_add(limits::RUN_MARGIN);
-            wanted.clamp(limits::RUN_TIMEOUT_MIN, limits::RUN_TIMEOUT_MAX)
+            wanted.clamp(limits::RUN_TIMEOUT_MIN, limits::AGENT_TIMEOUT_MAX)
         });
         match self.runs.begin(&run_id, &session::canonical(&session_key), Instant::now()) {
             Begin::New => {}
@@ -99,8 +103,7 @@ impl Chat {
         }
         let answer = status(&run_id, "started");
         let node = node.cloned();
-        let saying =
-            Saying { run_id, session_key, message, thinking, node, attachments, timeout };
+        let saying = Saying { run_id, session_key, message, thinking, node, attachments, timeout };
         self.begin(saying, now_ms)?;
         Ok(answer)
     }
@@ -133,9 +136,6 @@ impl Chat {
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
             return Err(WireError::invalid("send blocked by session policy"));
         }
-        if !self.agents.has_room() {
-            return Err(busy());
-        }
         let said = user_message(&saying.message, &saying.attachments, now_ms);
         self.sessions.append(&session, &said, now_ms)?;
         let news = self.news(&saying.run_id, &session);
@@ -147,18 +147,20 @@ impl Chat {
             runs: self.runs.clone(),
             system_events: self.system_events.clone(),
             nudge: self.nudge.clone(),
+            said_at: now_ms,
         };
         let run = Run {
             run_id: saying.run_id,
             session_key: session.key,
-            session_id: session.session_id,
             node_id: node,
             message: saying.message,
             thinking: saying.thinking,
             attachments: saying.attachments,
-            timeout: saying.timeout,
+            timeout: saying.timeout.unwrap_or(self.usual_timeout),
         };
-        self.agents.start(run, Box::new(telling)).map_err(|_| busy())
+        self.agents
+            .start(run, Box::new(telling))
+            .map_err(|busy| WireError::unavailable(busy.to_string()))
     }
 
     fn news(&self, run_id: &str, session: &Session) -> Arc<RunNews> {
@@ -204,7 +206,11 @@ impl Chat {
                 Some(news) if news.session_key != session_key => {
                     return Err(WireError::invalid("runId does not match sessionKey"));
                 }
-                Some(news) => self.abort_run(&news, "rpc", now_ms).into_iter().collect(),
+                Some(news) => {
+                    let ended = end_now(&news, "rpc", now_ms);
+                    self.agents.abort(&news.run_id, "rpc");
+                    ended.then_some(run_id).into_iter().collect()
+                }
                 None => Vec::new(),
             },
         };
@@ -214,14 +220,10 @@ impl Chat {
 
     fn abort_all(&self, session_key: &str, reason: &'static str, now_ms: u64) -> Vec<String> {
         let runs = self.runs.of_session(session_key);
-        runs.iter().filter_map(|news| self.abort_run(news, reason, now_ms)).collect()
-    }
-
-    /// Tells the end at once; the program behind the run may take some seconds to go.
-    fn abort_run(&self, news: &RunNews, reason: &'static str, now_ms: u64) -> Option<String> {
-        let was_first = news.end(&End::Aborted(reason), Instant::now(), now_ms);
-        self.agents.abort(&news.run_id, reason);
-        was_first.then(|| news.run_id.clone())
+        let ended = runs.iter().filter(|news| end_now(news, reason, now_ms));
+        let ended = ended.map(|news| news.run_id.clone()).collect();
+        self.agents.abort_session(session_key, reason);
+        ended
     }
 
     /// `chat.history`
@@ -278,13 +280,18 @@ impl Chat {
 
 impl ActiveRuns for Chat {
     fn is_active(&self, canonical_key: &str) -> bool {
-        self.runs.is_active(canonical_key)
+        self.runs.is_active(canonical_key) || self.agents.is_active(canonical_key)
     }
 
     fn abort_and_wait(&self, canonical_key: &str, patience: Duration) -> bool {
         self.abort_all(canonical_key, "rpc", super::now_ms());
         self.agents.wait_idle(canonical_key, patience)
     }
+}
+
+/// Tells the end at once; the program behind the run may take some seconds to go.
+fn end_now(news: &RunNews, reason: &'static str, now_ms: u64) -> bool {
+    news.end(&End::Aborted(reason), Instant::now(), now_ms)
 }
 
 /// A new run id.
@@ -296,10 +303,6 @@ pub(crate) fn new_run_id(prefix: &str) -> Result<String, WireError> {
 
 fn status(run_id: &str, status: &str) -> Payload {
     json!({ "runId": run_id, "status": status }).to_string().into()
-}
-
-fn busy() -> WireError {
-    WireError::unavailable("too many messages are waiting for the agent; try again later")
 }
 
 /// What somebody said, as it is kept. Of an attachment the transcript tells only what it was: the

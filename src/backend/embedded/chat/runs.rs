@@ -128,7 +128,10 @@ mod tests {
         runs.forget("a");
         assert_eq!(runs.begin("a", "s", now), Begin::New);
         runs.done("a", Err("no".into()), now);
-        assert_eq!(runs.begin("a", "s", now + Duration::from_secs(299)), Begin::Done(Err("no".into())));
+        assert_eq!(
+            runs.begin("a", "s", now + Duration::from_secs(299)),
+            Begin::Done(Err("no".into()))
+        );
         assert_eq!(runs.begin("a", "s", now + limits::RUN_REMEMBERED), Begin::New);
     }
 

@@ -2,7 +2,7 @@
 
 use super::events::{message, End, RunNews};
 use super::runs::Runs;
-use crate::backend::embedded::agent::{Outcome, Preparation, RunSink};
+use crate::backend::embedded::agent::{Context, Outcome, RunSink};
 use crate::backend::embedded::now_ms;
 use crate::backend::embedded::pulse::Beat;
 use crate::backend::embedded::sessions::{Session, Sessions};
@@ -21,6 +21,8 @@ pub(super) struct Telling {
     pub(super) runs: Arc<Runs>,
     pub(super) system_events: Arc<SystemEvents>,
     pub(super) nudge: Sender<Beat>,
+    /// The timestamp of the message that began the run.
+    pub(super) said_at: u64,
 }
 
 impl Telling {
@@ -36,7 +38,10 @@ impl Telling {
         }
         let kept = self.sessions.append(&self.session, &said, now_ms);
         kept.map(drop).map_err(|error| {
-            log::error!("chat: could not keep an answer session={:?} error={error}", self.session.key);
+            log::error!(
+                "chat: could not keep an answer session={:?} error={error}",
+                self.session.key
+            );
             "the gateway could not save the answer".to_owned()
         })
     }
@@ -45,13 +50,16 @@ impl Telling {
 impl RunSink for Telling {
     /// The past of the conversation and the system events that wait for it, as they are now: a
     /// run may have waited for another one.
-    fn prepare(&mut self) -> Result<Preparation, String> {
+    fn prepare(&mut self) -> Result<Context, String> {
         let history = self.sessions.history(&self.session.key, limits::HISTORY_FOR_AGENT + 1);
-        let history = history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
+        let history =
+            history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
         let messages = history.messages.iter().filter_map(|text| serde_json::from_str(text).ok());
-        let history: Vec<Value> = messages.collect();
+        let mut history: Vec<Value> = messages.collect();
+        // The message itself is handed over by itself.
+        history.retain(|message| message["timestamp"] != self.said_at || message["role"] != "user");
         let system_events = self.system_events.take(&self.session.key);
-        Ok(Preparation { history, system_events })
+        Ok(Context { session_id: self.session.session_id.clone(), history, system_events })
     }
 
     fn started(&mut self) {

@@ -5,11 +5,6 @@
 //! is written; others guard the writing of transcripts. None is held while a transcript is read
 //! for its history. What is acknowledged is on disk.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the chat methods that use it come next")
-)]
-
 mod book;
 mod error;
 mod history;

@@ -1,0 +1,215 @@
+//! What an agent writes, made into an answer: plain text, or a JSON object per line.
+//!
+//! Pure: bytes in, text and tools out. Memory is bounded by the limit on what an agent may write.
+
+use super::line::{one_line, Lines};
+use crate::config::AgentOutput;
+use crate::protocol::limits;
+use serde_json::Value;
+
+/// An answer as far as it has come.
+pub(super) struct Answer {
+    format: Format,
+    text: String,
+    error: Option<String>,
+    left: usize,
+}
+
+enum Format {
+    /// The bytes of a character that is not complete yet.
+    Text(Vec<u8>),
+    Jsonl {
+        lines: Lines,
+        tools: usize,
+    },
+}
+
+/// Something an agent has said that is not text.
+#[derive(Debug, PartialEq)]
+pub(super) enum Said {
+    /// It uses a tool.
+    Tool(Value),
+    /// A line that cannot be understood, or one too many; for the log.
+    Odd(String),
+}
+
+impl Answer {
+    /// An answer of at most `limit` bytes.
+    pub(super) fn new(output: AgentOutput, limit: usize) -> Self {
+        let format = match output {
+            AgentOutput::Text => Format::Text(Vec::new()),
+            AgentOutput::Jsonl => Format::Jsonl { lines: Lines::new(limit), tools: 0 },
+        };
+        Self { format, text: String::new(), error: None, left: limit }
+    }
+
+    /// Takes what was written. `said` is called with the text so far, which is what had been
+    /// written when the agent said it. False if it was too much.
+    pub(super) fn take(&mut self, bytes: &[u8], mut said: impl FnMut(&str, Said)) -> bool {
+        let fits = bytes.len() <= self.left;
+        let bytes = &bytes[..bytes.len().min(self.left)];
+        self.left -= bytes.len();
+        let Self { format, text, error, .. } = self;
+        match format {
+            Format::Text(partial) => decode(partial, bytes, text),
+            Format::Jsonl { lines, tools } => {
+                lines.take(bytes, |line, _| read_line(line, text, error, tools, &mut said));
+            }
+        }
+        fits
+    }
+
+    /// Nothing more will be written.
+    pub(super) fn finish(&mut self, mut said: impl FnMut(&str, Said)) {
+        let Self { format, text, error, .. } = self;
+        match format {
+            Format::Text(partial) => {
+                text.push_str(&String::from_utf8_lossy(partial));
+                partial.clear();
+            }
+            Format::Jsonl { lines, tools } => {
+                lines.finish(|line, _| read_line(line, text, error, tools, &mut said));
+            }
+        }
+    }
+
+    /// The text so far. Programs end their output with a newline; an answer does not.
+    pub(super) fn text(&self) -> &str {
+        match self.format {
+            Format::Text(_) => self.text.trim(),
+            Format::Jsonl { .. } => &self.text,
+        }
+    }
+
+    /// What the agent itself says went wrong.
+    pub(super) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+}
+
+/// Adds bytes to a text; a character that is cut in two waits for its rest in `partial`.
+fn decode(partial: &mut Vec<u8>, bytes: &[u8], text: &mut String) {
+    partial.extend_from_slice(bytes);
+    let mut rest = partial.as_slice();
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(valid) => {
+                text.push_str(valid);
+                rest = &[];
+                break;
+            }
+            Err(error) => {
+                let (valid, after) = rest.split_at(error.valid_up_to());
+                text.push_str(&String::from_utf8_lossy(valid));
+                rest = after;
+                let Some(wrong) = error.error_len() else { break };
+                text.push(char::REPLACEMENT_CHARACTER);
+                rest = &rest[wrong..];
+            }
+        }
+    }
+    let done = partial.len() - rest.len();
+    partial.drain(..done);
+}
+
+fn read_line(
+    line: &[u8],
+    text: &mut String,
+    error: &mut Option<String>,
+    tools: &mut usize,
+    said: &mut impl FnMut(&str, Said),
+) {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return;
+    }
+    let Ok(Value::Object(mut entries)) = serde_json::from_slice(line) else {
+        let shown = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
+        return said(text, Said::Odd(format!("not a JSON object, skipped: {shown}")));
+    };
+    match entries.remove("text") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(more)) => text.push_str(&more),
+        Some(_) => said(text, Said::Odd("\"text\" is not a string, skipped".to_owned())),
+    }
+    match entries.remove("tool") {
+        None | Some(Value::Null) => {}
+        Some(tool @ Value::Object(_)) if *tools < limits::AGENT_TOOL_EVENTS => {
+            *tools += 1;
+            said(text, Said::Tool(tool));
+        }
+        Some(Value::Object(_)) => {
+            said(text, Said::Odd("too many tool events, skipped".to_owned()));
+        }
+        Some(_) => said(text, Said::Odd("\"tool\" is not an object, skipped".to_owned())),
+    }
+    match entries.remove("error") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(message)) => *error = Some(message),
+        Some(other) => *error = Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(output: AgentOutput, pieces: &[&[u8]]) -> (Answer, Vec<(String, Said)>) {
+        let mut answer = Answer::new(output, 4096);
+        let mut all = Vec::new();
+        for piece in pieces {
+            assert!(answer.take(piece, |text, said| all.push((text.to_owned(), said))));
+        }
+        answer.finish(|text, said| all.push((text.to_owned(), said)));
+        (answer, all)
+    }
+
+    #[test]
+    fn text_survives_every_cut_and_every_wrong_byte() {
+        let bytes = "a😀é".as_bytes();
+        for cut in 0..=bytes.len() {
+            let (answer, _) = read(AgentOutput::Text, &[&bytes[..cut], &bytes[cut..], b"\n"]);
+            assert_eq!(answer.text(), "a😀é");
+        }
+        for (bytes, text) in [
+            (&b"a\xffb"[..], "a\u{fffd}b"),
+            (b"\xf0\x9f\x98", "\u{fffd}"),
+            (b"\xc3(\xe2\x82", "\u{fffd}(\u{fffd}"),
+        ] {
+            let one_by_one: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(read(AgentOutput::Text, &one_by_one).0.text(), text);
+            assert_eq!(read(AgentOutput::Text, &[bytes]).0.text(), text);
+        }
+    }
+
+    #[test]
+    fn lines_of_json_become_text_tools_and_an_error() {
+        let lines = b"{\"text\":\"one \"}\n\n{\"tool\":{\"name\":\"ls\"},\"x\":1}\nnonsense\n[1]\n\
+                      {\"text\":5}\n{\"tool\":1}\r\n{\"text\":\"two\"}\n{\"error\":\"no\"}";
+        let (answer, said) = read(AgentOutput::Jsonl, &[&lines[..30], &lines[30..]]);
+        assert_eq!((answer.text(), answer.error()), ("one two", Some("no")));
+        assert_eq!(said[0], ("one ".to_owned(), Said::Tool(json!({ "name": "ls" }))));
+        assert_eq!(said.len(), 5, "{said:?}");
+        assert!(matches!(&said[1].1, Said::Odd(line) if line.ends_with("skipped: nonsense")));
+    }
+
+    #[test]
+    fn more_than_the_limit_is_not_kept() {
+        let mut answer = Answer::new(AgentOutput::Text, 4);
+        assert!(answer.take(b"abcd", |_, _| ()));
+        assert!(!answer.take(b"e", |_, _| ()));
+        assert_eq!(answer.text(), "abcd");
+    }
+
+    #[test]
+    fn tools_without_end_are_left_out() {
+        let mut answer = Answer::new(AgentOutput::Jsonl, 1 << 20);
+        let mut tools = 0;
+        for _ in 0..limits::AGENT_TOOL_EVENTS + 5 {
+            answer.take(b"{\"tool\":{}}\n", |_, said| {
+                tools += usize::from(matches!(said, Said::Tool(_)))
+            });
+        }
+        assert_eq!(tools, limits::AGENT_TOOL_EVENTS);
+    }
+}

@@ -1,0 +1,150 @@
+//! The files of a message, where the agent can read them: a private directory that lives as long
+//! as the run.
+
+use super::Attachment;
+use crate::files;
+use std::collections::hash_map::RandomState;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Characters of a node's name for a file that are used.
+const NAME_CHARS: usize = 64;
+
+/// How often to try for a name that nobody has taken.
+const TRIES: usize = 16;
+
+/// A directory with the files in it; removed when dropped.
+pub(super) struct Files {
+    dir: PathBuf,
+    /// One for each attachment, in their order.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Writes the files; nothing if there are none.
+    pub(super) fn write(attachments: &[Attachment]) -> io::Result<Option<Self>> {
+        if attachments.is_empty() {
+            return Ok(None);
+        }
+        let mut files = Self { dir: private_dir(&std::env::temp_dir())?, paths: Vec::new() };
+        for (i, attachment) in attachments.iter().enumerate() {
+            let path = files.dir.join(file_name(i + 1, attachment));
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+            file.write_all(&attachment.bytes)?;
+            files.paths.push(path);
+        }
+        Ok(Some(files))
+    }
+
+    /// The directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.dir) {
+            log::warn!("agent: could not remove `{}`: {error}", self.dir.display());
+        }
+    }
+}
+
+/// Makes a directory that nobody else can have prepared: a name that is taken, be it by a link, is
+/// not used.
+fn private_dir(parent: &Path) -> io::Result<PathBuf> {
+    // systemd may give a unit a TMPDIR that does not exist yet.
+    files::create_private_dir(parent)?;
+    let mut result = Err(io::ErrorKind::AlreadyExists.into());
+    for _ in 0..TRIES {
+        let random = RandomState::new().build_hasher().finish();
+        let dir = parent.join(format!("openclaw-bridge-run-{random:016x}"));
+        result = DirBuilder::new().mode(0o700).create(&dir).map(|()| dir);
+        match &result {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            _ => break,
+        }
+    }
+    result
+}
+
+/// A name like the node's that is harmless in a path and in a shell. The number in front makes it
+/// unique, and keeps it from looking like a flag or a hidden file.
+fn file_name(number: usize, attachment: &Attachment) -> String {
+    let said = attachment.file_name.as_deref().unwrap_or_default();
+    let said = said.rsplit(['/', '\\']).next().unwrap_or_default();
+    let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let clean = |c: char| if harmless(c) { c } else { '_' };
+    let said: String = said.chars().map(clean).collect();
+    // The end of a long name says what kind of file it is.
+    let said = &said[said.len().saturating_sub(NAME_CHARS)..];
+    let extension = if said.contains('.') { "" } else { extension(&attachment.mime_type) };
+    let separator = if said.is_empty() { "" } else { "-" };
+    format!("{number}{separator}{said}{extension}")
+}
+
+fn extension(mime_type: &str) -> &'static str {
+    match mime_type {
+        "image/jpeg" => ".jpg",
+        "image/png" => ".png",
+        "image/gif" => ".gif",
+        "image/webp" => ".webp",
+        "image/heic" => ".heic",
+        "application/pdf" => ".pdf",
+        "text/plain" => ".txt",
+        "audio/mpeg" => ".mp3",
+        "audio/mp4" => ".m4a",
+        "video/mp4" => ".mp4",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn attachment(file_name: Option<&str>, mime_type: &str) -> Attachment {
+        Attachment {
+            file_name: file_name.map(str::to_owned),
+            mime_type: mime_type.to_owned(),
+            bytes: b"bytes".to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for (said, name) in [
+            (Some("photo.jpg"), "1-photo.jpg"),
+            (Some("../../etc/passwd"), "1-passwd.png"),
+            (Some("C:\\x\\y.png"), "1-y.png"),
+            (Some(".."), "1-.."),
+            (Some("-rf $(x)\n\0.é"), "1--rf___x___._"),
+            (Some(""), "1.png"),
+            (None, "1.png"),
+        ] {
+            assert_eq!(file_name(1, &attachment(said, "image/png")), name);
+        }
+        let long = file_name(12, &attachment(Some(&format!("{}.jpg", "x".repeat(500))), ""));
+        assert!(long.len() < 80 && long.starts_with("12-x") && long.ends_with(".jpg"), "{long}");
+    }
+
+    #[test]
+    fn files_are_private_and_gone_afterwards() {
+        assert!(Files::write(&[]).unwrap().is_none());
+        let both = [attachment(Some("a.png"), "image/png"), attachment(Some("a.png"), "image/png")];
+        let files = Files::write(&both).unwrap().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((files.paths.len(), mode(files.dir())), (2, 0o700));
+        for path in &files.paths {
+            assert_eq!((fs::read(path).unwrap(), mode(path)), (b"bytes".to_vec(), 0o600));
+        }
+        let dir = files.dir().to_owned();
+        drop(files);
+        assert!(!dir.exists());
+    }
+}

@@ -1,0 +1,111 @@
+//! What an agent writes to its standard error: lines for the log, and the last one for the reason
+//! of a failure.
+
+use super::line::{one_line, Lines};
+use crate::protocol::limits;
+use std::time::Instant;
+
+/// The complaints of one run.
+pub(super) struct Complaints {
+    lines: Lines,
+    log: RunLog,
+    last: Option<String>,
+}
+
+impl Complaints {
+    /// None yet; they go to this log.
+    pub(super) fn new(log: RunLog) -> Self {
+        // A character has up to four bytes; one more tells that the line goes on.
+        Self { lines: Lines::new(4 * (limits::AGENT_LOG_CHARS + 1)), log, last: None }
+    }
+
+    /// Takes what was written.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        let Self { lines, log, last } = self;
+        lines.take(bytes, |line, _| keep(line, log, last));
+    }
+
+    /// A line of our own about what the agent does.
+    pub(super) fn note(&mut self, text: &str) {
+        self.log.write(text);
+    }
+
+    /// Nothing more will be written; the last line that says something.
+    pub(super) fn finish(&mut self) -> Option<&str> {
+        let Self { lines, log, last } = self;
+        lines.finish(|line, _| keep(line, log, last));
+        log.finish();
+        last.as_deref()
+    }
+}
+
+fn keep(line: &[u8], log: &mut RunLog, last: &mut Option<String>) {
+    let line = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
+    if !line.trim().is_empty() {
+        log.write(&line);
+        *last = Some(line);
+    }
+}
+
+/// Lines about one run, and not too many of them.
+pub(super) struct RunLog {
+    run: String,
+    since: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl RunLog {
+    /// The log of this run. Its name comes from a node.
+    pub(super) fn new(run_id: &str) -> Self {
+        Self { run: one_line(run_id, 64), since: Instant::now(), lines: 0, left_out: 0 }
+    }
+
+    fn write(&mut self, line: &str) {
+        let now = Instant::now();
+        if now.duration_since(self.since) >= limits::LOG_WINDOW {
+            self.finish();
+            (self.since, self.lines) = (now, 0);
+        }
+        if self.lines >= limits::AGENT_LOG_LINES {
+            self.left_out += 1;
+            return;
+        }
+        self.lines += 1;
+        log::info!("agent: run={:?} {line}", self.run);
+    }
+
+    fn finish(&mut self) {
+        if self.left_out > 0 {
+            log::info!("agent: run={:?} ({} more lines were left out)", self.run, self.left_out);
+            self.left_out = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_that_says_something_is_kept() {
+        let mut complaints = Complaints::new(RunLog::new("r"));
+        complaints.take(b"first\nsec");
+        complaints.take(b"ond\n \n");
+        assert_eq!(complaints.finish(), Some("second"));
+        complaints.take(b"no \x07 end");
+        assert_eq!(complaints.finish(), Some("no   end"));
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_its_lines_are_cut() {
+        let mut complaints = Complaints::new(RunLog::new("r"));
+        for _ in 0..200 {
+            complaints.take("ä".repeat(10_000).as_bytes());
+            complaints.take(b"\n");
+        }
+        assert_eq!(complaints.log.left_out, 200 - u64::from(limits::AGENT_LOG_LINES));
+        let last = complaints.finish().unwrap();
+        assert_eq!(last.chars().count(), limits::AGENT_LOG_CHARS + 3);
+    }
+}
