@@ -49,7 +49,9 @@ install: ## Install what `make build` built: program, unit, example configuratio
 	install -D -m 755 $(target)/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
-	install -d $(DESTDIR)$(unitdir)
+	install -d $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
+	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
+	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
 	sed 's|/usr/local/bin|$(bindir)|' etc/openclaw-bridge.service > $(DESTDIR)$(unitdir)/openclaw-bridge.service
 
 uninstall: ## Remove what install installed

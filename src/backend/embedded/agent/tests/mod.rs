@@ -2,6 +2,7 @@
 
 mod answers;
 mod ends;
+mod examples;
 
 use super::*;
 use crate::config::{AgentInput, AgentKind, AgentOutput};

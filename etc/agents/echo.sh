@@ -1,0 +1,10 @@
+#!/bin/sh
+# The smallest agent: answers with what was said.
+#
+#   agent: { kind: "command", command: ["/path/to/etc/agents/echo.sh"] }
+#
+# By hand: echo hello | ./echo.sh
+set -eu
+
+printf 'You said: '
+exec cat
