@@ -3,6 +3,7 @@
 use crate::config;
 use crate::control::{ClientError, Refusal};
 use crate::{cli::text::safe, daemon};
+use serde_json::Value;
 use std::error::Error;
 use std::io;
 
@@ -52,8 +53,24 @@ impl Failure {
 
     /// The daemon refused; what it says may come from a node.
     pub(super) fn refused(refusal: &Refusal) -> Self {
-        Self::new(FAILED, format!("{}: {}", safe(&refusal.code), safe(&refusal.message)))
+        let issues = refusal.details.as_deref().map(issues).unwrap_or_default();
+        Self::new(FAILED, format!("{}: {}{issues}", safe(&refusal.code), safe(&refusal.message)))
     }
+}
+
+/// What is wrong with settings, if the details say so.
+fn issues(details: &str) -> String {
+    let details: Value = serde_json::from_str(details).unwrap_or_default();
+    let issues = details["issues"].as_array().into_iter().flatten();
+    let issues = issues.map(|issue| {
+        let text = |key| safe(issue[key].as_str().unwrap_or_default());
+        format!("{} {}", text("path"), text("message")).trim().to_owned()
+    });
+    let issues: Vec<String> = issues.collect();
+    if issues.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", issues.join("; "))
 }
 
 /// An error and its causes as one sentence.

@@ -38,6 +38,8 @@ pub struct Refusal {
     pub code: String,
     /// The sentence for a person.
     pub message: String,
+    /// More about it, as JSON text.
+    pub details: Option<String>,
 }
 
 /// Why the daemon could not be asked.
@@ -204,9 +206,12 @@ impl Client {
             return Ok(Message::Reply(Ok(fields.json("payload").unwrap_or("null").to_owned())));
         }
         let error = fields.json("error").ok_or(Error::Nonsense)?;
-        let error = Fields::read(error, &["code", "message"]).map_err(|_| Error::Nonsense)?;
+        let error = Fields::read(error, &["code", "message", "details"]);
+        let error = error.map_err(|_| Error::Nonsense)?;
         let text = |name| error.text(name).unwrap_or_default().into_owned();
-        Ok(Message::Reply(Err(Refusal { code: text("code"), message: text("message") })))
+        let details = error.json("details").map(str::to_owned);
+        let refusal = Refusal { code: text("code"), message: text("message"), details };
+        Ok(Message::Reply(Err(refusal)))
     }
 }
 

@@ -338,12 +338,13 @@ pub const OPERATORS: usize = 32;
 /// Requests of one operator that may be under way.
 pub const OPERATOR_REQUESTS: usize = 16;
 
-/// How long a stop may take before the process leaves anyway.
-pub const STOP_DEADLINE: Duration = Duration::from_millis(2500);
+/// How long connections may take to end when the program does: [`CLOSE_FLUSH`], [`LINGER`], and a
+/// little more.
+pub const STOP_DEADLINE: Duration = Duration::from_millis(1800);
 
 /// How long the backend's runs may take to end when the program does; then they are killed. With
 /// what the connections may take, a stop stays below three seconds.
-pub const STOP_BACKEND: Duration = Duration::from_millis(400);
+pub const STOP_BACKEND: Duration = Duration::from_millis(100);
 
 /// Log lines of one kind that strangers may cause in one [`LOG_WINDOW`].
 pub const LOG_BURST: u32 = 10;

@@ -76,7 +76,11 @@ fn variable_text(text: &str) -> String {
 
 fn input(config: &AgentConfig, run: &Run, context: &Context, files: Option<&Files>) -> Vec<u8> {
     if config.input == AgentInput::Text {
-        return run.message.clone().into_bytes();
+        // As the old gateway put them into the prompt.
+        let events = context.system_events.iter().map(|event| format!("System: {event}\n"));
+        let events: String = events.collect();
+        let gap = if events.is_empty() { "" } else { "\n" };
+        return format!("{events}{gap}{}", run.message).into_bytes();
     }
     let paths = files.into_iter().flat_map(|files| &files.paths);
     let attachments = run.attachments.iter().zip(paths).map(|(attachment, path)| {
