@@ -1,7 +1,7 @@
 //! `hello`: who are you, and can you prove it? (protocol section 2.2)
 
 use crate::protocol::{ErrorCode, GatewayFrame, Hello, NodeId, NodeProfile, WireError};
-use crate::router::pairing::AfterSave;
+use crate::router::saved::AfterSave;
 use crate::router::{Closing, ConnId, Notice, Output, PairedNode, Router};
 use std::sync::Arc;
 

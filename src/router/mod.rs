@@ -28,6 +28,7 @@ mod output;
 mod pairing;
 mod policy;
 mod rpc;
+mod saved;
 mod subscriptions;
 mod views;
 
@@ -43,8 +44,8 @@ use cooldown::CoolDowns;
 use deadlines::{Deadlines, Reminder};
 use invoke::Invokes;
 use operators::Watchers;
-use pairing::AfterSave;
 use rpc::Calls;
+use saved::AfterSave;
 use std::collections::BTreeMap;
 use subscriptions::Subscriptions;
 

@@ -6,36 +6,17 @@
 //! waiting is kept, and the token is made when the node comes for it; whoever was rejected cools
 //! down.
 
-use crate::protocol::operator::{Answer, OperatorEvent, PairResolved};
-use crate::protocol::{limits, GatewayFrame, NodeId, PairRequest, Token, WireError};
+use crate::protocol::operator::{OperatorEvent, PairResolved};
+use crate::protocol::{limits, GatewayFrame, NodeId, PairRequest, WireError};
 use crate::router::deadlines::Reminder;
+use crate::router::saved::AfterSave;
 use crate::router::{
-    Asker, Closing, ConnId, Mono, Notice, Output, PairedNode, PairingBook, PairingRequest,
-    RequestId, Router,
+    Asker, Closing, ConnId, Mono, Output, PairedNode, PairingRequest, RequestId, Router,
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What happens when the book is on disk.
-#[derive(Debug)]
-pub(super) enum AfterSave {
-    /// Nothing that anybody waits for.
-    Nothing,
-    /// The request is shown to operators.
-    Requested { conn: ConnId, id: RequestId },
-    /// The node gets its token.
-    Paired { conn: ConnId, id: RequestId, node: NodeId, token: Token, asker: Option<Asker> },
-    /// The approval waits for the node.
-    Approved { id: RequestId, node: NodeId, asker: Asker },
-    /// The node is told.
-    Rejected { id: RequestId, node: NodeId, peer: IpAddr, asker: Asker },
-    /// The operator is told.
-    Renamed { node: NodeId, name: String, asker: Asker },
-    /// The connection is cut.
-    Revoked { node: NodeId, asker: Asker },
-}
 
 impl Router {
     pub(super) fn pair_request(&mut self, conn: ConnId, request: PairRequest) {
@@ -137,7 +118,7 @@ impl Router {
     }
 
     /// The connection waits for the operator's answer to this request, and no other does.
-    fn wait_for(&mut self, conn: ConnId, id: RequestId, node: NodeId) {
+    pub(super) fn wait_for(&mut self, conn: ConnId, id: RequestId, node: NodeId) {
         if let Some(older) = self.waiter(&id).filter(|older| *older != conn) {
             if self.connections.get(&older).is_some_and(|older| older.node.is_some()) {
                 // It has proven who it is; a stranger that says the same has not.
@@ -226,116 +207,14 @@ impl Router {
         self.save(book, AfterSave::Revoked { node, asker });
     }
 
-    /// The book is on disk: now it is true, and may be told.
-    pub(super) fn saved(&mut self) {
-        let Some((book, after)) = self.unsaved.take() else { return };
-        let before = std::mem::replace(&mut self.book, book);
-        match after {
-            AfterSave::Nothing => {}
-            AfterSave::Requested { conn, id } => self.after_request(conn, id),
-            AfterSave::Paired { conn, id, node, token, asker } => {
-                self.after_pairing(conn, &id, &node, token, asker, &before);
-            }
-            AfterSave::Approved { id, node, asker } => {
-                self.cool_downs.clear(&node);
-                self.remind_of(&id, limits::APPROVAL_KEPT);
-                let answer = self.approved_answer(&id, &node, false);
-                self.reply(asker, answer);
-                self.resolved(&id, &node, "approved");
-            }
-            AfterSave::Rejected { id, node, peer, asker } => {
-                self.turn_away(&id, node.clone(), peer, "pairing rejected");
-                self.counters.rejected += 1;
-                let answer = Answer::Rejected { request_id: id.0.clone(), node_id: node.clone() };
-                self.reply(asker, Ok(answer));
-                self.resolved(&id, &node, "rejected");
-            }
-            AfterSave::Renamed { node, name, asker } => {
-                if let Some(conn) = self.online.get(&node) {
-                    if let Some(connection) = self.connections.get_mut(conn) {
-                        connection.profile.display_name = Some(name.clone());
-                    }
-                }
-                self.reply(asker, Ok(Answer::Renamed { node_id: node, display_name: name }));
-            }
-            AfterSave::Revoked { node, asker } => {
-                let conn = self.online.get(&node).copied();
-                if let Some(conn) = conn {
-                    self.close(conn, Closing::Revoked);
-                }
-                if let Some(was) = before.paired.get(&node) {
-                    self.left_for_good(&node, was);
-                }
-                let was_connected = conn.is_some();
-                self.reply(asker, Ok(Answer::Revoked { node_id: node, was_connected }));
-            }
-        }
-    }
-
-    /// The files hold what they held: so does the router, and whoever waited is told.
-    pub(super) fn save_failed(&mut self, reason: &str) {
-        self.counters.save_failures += 1;
-        let Some((_, after)) = self.unsaved.take() else { return };
-        let error = WireError::unavailable(format!("could not save the pairings: {reason}"));
-        match after {
-            AfterSave::Nothing => {}
-            AfterSave::Requested { conn, .. } | AfterSave::Paired { conn, asker: None, .. } => {
-                // The reason is the operator's business, not a stranger's.
-                let text = "the gateway could not save the pairing; try later";
-                self.refuse_for_good(conn, WireError::unavailable(text));
-            }
-            AfterSave::Paired { asker: Some(asker), .. }
-            | AfterSave::Approved { asker, .. }
-            | AfterSave::Rejected { asker, .. }
-            | AfterSave::Renamed { asker, .. }
-            | AfterSave::Revoked { asker, .. } => self.reply(asker, Err(error)),
-        }
-    }
-
-    fn after_request(&mut self, conn: ConnId, id: RequestId) {
-        self.counters.pairing_requests += 1;
-        self.remind_of(&id, limits::PAIRING_TTL);
-        let Some(request) = self.book.pending.get(&id) else { return };
-        self.wait_for(conn, id.clone(), request.node.clone());
-        if let Some(view) = self.pending_view(&id) {
-            self.tell(OperatorEvent::PairRequested(Box::new(view)));
-        }
-    }
-
-    fn after_pairing(
-        &mut self,
-        conn: ConnId,
-        id: &RequestId,
-        node: &NodeId,
-        token: Token,
-        asker: Option<Asker>,
-        before: &PairingBook,
-    ) {
-        self.cool_downs.clear(node);
-        self.send(conn, GatewayFrame::PairOk(token));
-        let paired = self.book.paired.get(node).map(|paired| paired.profile.clone());
-        self.admit(conn, node, paired.unwrap_or_default());
-        self.greet(conn);
-        self.out.push(Output::Notice(Notice::Online(node.clone())));
-        self.counters.approved += 1;
-        if let Some(asker) = asker {
-            let answer = self.approved_answer(id, node, true);
-            self.reply(asker, answer);
-            self.resolved(id, node, "approved");
-        }
-        let others = before.requests_of(node).filter(|(other, _)| *other != id);
-        for (other, request) in others {
-            self.turn_away(other, node.clone(), request.remote_ip, "pairing rejected");
-            self.resolved(other, node, "rejected");
-        }
-        // A rival at the same address must not make the approved node wait.
-        if let Some(request) = before.pending.get(id) {
-            self.cool_downs.forgive(node, request.remote_ip);
-        }
-    }
-
     /// Tells the connection that waits for a request that it waits in vain.
-    fn turn_away(&mut self, id: &RequestId, node: NodeId, peer: IpAddr, text: &'static str) {
+    pub(super) fn turn_away(
+        &mut self,
+        id: &RequestId,
+        node: NodeId,
+        peer: IpAddr,
+        text: &'static str,
+    ) {
         if let Some(conn) = self.waiter(id) {
             self.send(conn, GatewayFrame::Error(WireError::unauthorized(text)));
             self.close(conn, Closing::NotApproved);
@@ -356,7 +235,7 @@ impl Router {
     }
 
     /// A request is forgotten after `span`, counted from now. An approval moves the reminder.
-    fn remind_of(&mut self, id: &RequestId, span: Duration) {
+    pub(super) fn remind_of(&mut self, id: &RequestId, span: Duration) {
         let at = self.now.mono + span;
         if let Some(before) = self.pairing_ends.insert(id.clone(), at) {
             self.deadlines.cancel(before, Reminder::Pairing(id.clone()));
@@ -384,7 +263,7 @@ impl Router {
         }
     }
 
-    fn resolved(&mut self, id: &RequestId, node: &NodeId, decision: &'static str) {
+    pub(super) fn resolved(&mut self, id: &RequestId, node: &NodeId, decision: &'static str) {
         self.tell(OperatorEvent::PairResolved(PairResolved {
             request_id: id.0.clone(),
             node_id: node.clone(),

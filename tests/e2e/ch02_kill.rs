@@ -1,10 +1,10 @@
 //! Killed at any moment, the bridge loses nothing it has acknowledged.
 
-use crate::support::{Phone, Setup, DEADLINE};
+use crate::support::{Daemon, Phone, Setup, DEADLINE};
 use rustix::process::Signal;
 use serde_json::{json, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{channel, Sender};
+use std::sync::mpsc::{channel, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -65,31 +65,38 @@ fn twelve_kills_in_the_middle_of_pairing_lose_no_acknowledged_pairing() {
             }
         }
         daemon = setup.start();
-        let mut tokens = std::collections::BTreeMap::new();
-        let mut approved = Vec::new();
-        for message in heard {
-            match message {
-                Told::Token { node, token } => drop(tokens.insert(node, token)),
-                Told::Approved { node } => approved.push(node),
-            }
-        }
-        for (node, token) in &tokens {
-            acknowledged += 1;
-            Phone::log_in(&daemon, node, token);
-        }
-        for node in approved.iter().filter(|node| !tokens.contains_key(*node)) {
-            acknowledged += 1;
-            let nodes = daemon.ask("node.list", &json!({}))["nodes"].take();
-            let paired = nodes.as_array().unwrap().iter().any(|n| n["nodeId"] == **node);
-            if !paired {
-                // Approved without a phone to take the token: it gets it when it asks again.
-                let mut phone = Phone::connect(&daemon);
-                phone.send(&json!({ "type": "pair-request", "nodeId": node }));
-                phone.expect_token();
-            }
-        }
+        acknowledged += count_kept(&daemon, heard);
     }
     assert!(acknowledged > 0, "no round came far enough to mean anything");
+}
+
+/// Every pairing that somebody was told of is kept; how many that were.
+fn count_kept(daemon: &Daemon, heard: Receiver<Told>) -> usize {
+    let mut acknowledged = 0;
+    let mut tokens = std::collections::BTreeMap::new();
+    let mut approved = Vec::new();
+    for message in heard {
+        match message {
+            Told::Token { node, token } => drop(tokens.insert(node, token)),
+            Told::Approved { node } => approved.push(node),
+        }
+    }
+    for (node, token) in &tokens {
+        acknowledged += 1;
+        Phone::log_in(daemon, node, token);
+    }
+    for node in approved.iter().filter(|node| !tokens.contains_key(*node)) {
+        acknowledged += 1;
+        let nodes = daemon.ask("node.list", &json!({}))["nodes"].take();
+        let paired = nodes.as_array().unwrap().iter().any(|n| n["nodeId"] == **node);
+        if !paired {
+            // Approved without a phone to take the token: it gets it when it asks again.
+            let mut phone = Phone::connect(daemon);
+            phone.send(&json!({ "type": "pair-request", "nodeId": node }));
+            phone.expect_token();
+        }
+    }
+    acknowledged
 }
 
 /// Approves whatever is pending; the nodes whose approval was acknowledged.
