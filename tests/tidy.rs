@@ -47,9 +47,13 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     // Floor 4: the hands.
-    ("backend", &["protocol", "router", "config", "link", "files", "random", "process"]),
-    ("control", &["protocol", "router", "link", "files", "log_limit"]),
-    ("client", &["protocol", "files", "random", "wait"]),
+    (
+        "cli",
+        &[
+            "protocol", "random", "config", "suggest", "duration", "wait", "process", "client",
+            "control", "backend", "daemon",
+        ],
+    ),
     ("lib", &[]),
     ("main", &[]),
 ];

@@ -88,7 +88,8 @@ fn every_method_is_answered_and_no_other_is_allowed() {
             if answer["ok"] == true {
                 payload(&answer);
             } else {
-                assert_ne!(error_code(&answer), "FORBIDDEN", "{method}");
+                // Nodes may not change settings by default, but that is not for lack of a method.
+                assert_ne!(answer["error"]["message"], "Method not allowed", "{method}");
             }
         }
     }
