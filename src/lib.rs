@@ -19,8 +19,8 @@
 //! | 4 | [`cli`]: the program's command line |
 //!
 //! A part imports only from lower floors. A program embeds the bridge with
-//! [`daemon::Daemon::start`] and a [`backend::Backend`]; nothing here is global, so there can be
-//! two in one process. Only [`cli`] installs signal handlers or a logger.
+//! [`daemon::Daemon::start`] and a [`backend::Backend`]; nothing but the log level is global, so there
+//! can be two in one process. Only [`cli`] installs signal handlers or a logger.
 
 pub mod backend;
 pub mod cli;
@@ -30,6 +30,7 @@ pub mod control;
 pub mod daemon;
 pub mod duration;
 pub mod files;
+pub mod json5_text;
 pub mod link;
 pub mod log_limit;
 pub mod pairing_store;

@@ -13,6 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 0: words, and small things that need nothing.
     ("protocol", &[]),
     ("suggest", &[]),
+    ("json5_text", &[]),
     ("duration", &[]),
     ("wait", &[]),
     ("process", &["wait"]),
@@ -21,12 +22,15 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
-    ("config", &["protocol", "suggest", "duration"]),
+    ("config", &["protocol", "suggest", "duration", "json5_text"]),
     ("link", &["protocol", "router", "log_limit"]),
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
     ("transport", &["protocol", "router", "link", "config", "log_limit"]),
-    ("backend", &["protocol", "router", "config", "link", "files", "random", "process"]),
+    (
+        "backend",
+        &["protocol", "router", "config", "link", "files", "random", "process", "json5_text"],
+    ),
     ("control", &["protocol", "router", "link", "files", "log_limit"]),
     ("client", &["protocol", "files", "random", "wait"]),
     // Floor 3: the whole.

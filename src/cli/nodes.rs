@@ -2,7 +2,7 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::operator::{ask_text, connect, params, patience, value};
+use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::print;
 use crate::cli::render::{ago, device, field, name, now_ms, span, table, versions};
 use crate::cli::text::{safe, safe_json};
@@ -191,18 +191,6 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let fields = crate::protocol::json::Fields::read(&answer, &["payload"]);
     let payload = fields.ok().and_then(|fields| fields.json("payload")).unwrap_or("null");
     print(&(safe_json(payload) + "\n"))
-}
-
-/// Prints an answer: as it is with `--json`, else as a sentence.
-fn show(
-    line: &CommandLine,
-    answer: &str,
-    sentence: impl FnOnce(&Value) -> String,
-) -> Result<(), Failure> {
-    if line.is_set("json") {
-        return print(&(safe_json(answer) + "\n"));
-    }
-    print(&sentence(&value(answer)?))
 }
 
 fn named(node: &Value) -> String {

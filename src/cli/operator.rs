@@ -2,6 +2,8 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
+use crate::cli::print;
+use crate::cli::text::safe_json;
 use crate::config::{paths, process_env};
 use crate::control::Client;
 use serde_json::Value;
@@ -37,6 +39,18 @@ pub(super) fn ask_text(
 /// An answer as a JSON value. The commands run on a stack that bears its depth.
 pub(super) fn value(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|e| Failure::failed(format!("strange answer: {e}")))
+}
+
+/// Prints an answer: as it is with `--json`, else as a sentence.
+pub(super) fn show(
+    line: &CommandLine,
+    answer: &str,
+    sentence: impl FnOnce(&Value) -> String,
+) -> Result<(), Failure> {
+    if line.is_set("json") {
+        return print(&(safe_json(answer) + "\n"));
+    }
+    print(&sentence(&value(answer)?))
 }
 
 /// Parameters given as JSON, as `@FILE`, or as `-` for standard input; checked to be JSON.

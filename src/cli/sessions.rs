@@ -2,7 +2,7 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::operator::{ask_text, value};
+use crate::cli::operator::{ask_text, show, value};
 use crate::cli::print;
 use crate::cli::render::{ago, field, now_ms, table};
 use crate::cli::text::safe_json;
@@ -77,15 +77,4 @@ pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
 
 fn key(line: &CommandLine) -> &str {
     line.positionals.first().map_or("", String::as_str)
-}
-
-fn show(
-    line: &CommandLine,
-    answer: &str,
-    sentence: impl FnOnce(&Value) -> String,
-) -> Result<(), Failure> {
-    if line.is_set("json") {
-        return print(&(safe_json(answer) + "\n"));
-    }
-    print(&sentence(&value(answer)?))
 }

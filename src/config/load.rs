@@ -3,7 +3,8 @@
 use super::error::Error;
 use super::schema::{self, Kind, KEYS};
 use super::walk::Walk;
-use super::{document, paths, AgentKind, Config};
+use super::{paths, AgentKind, Config};
+use crate::json5_text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -178,7 +179,8 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     let mut origins = BTreeMap::new();
     let mut walk = Walk { home: paths::home(env), ..Walk::default() };
     if let Some((path, text)) = &file {
-        let document = document::parse(text).map_err(|source| syntax(path, text, source))?;
+        let document =
+            json5_text::parse_strictly(text).map_err(|source| syntax(path, text, source))?;
         walk.base = path.parent().map(Path::to_owned);
         walk.document(&document, &mut config);
         for key in walk.written.drain(..) {

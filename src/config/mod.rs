@@ -6,7 +6,6 @@
 
 mod agent;
 mod bind;
-mod document;
 mod error;
 mod load;
 pub mod paths;

@@ -7,6 +7,7 @@
 
 use crate::backend::embedded::params::Params;
 use crate::files;
+use crate::json5_text;
 use crate::protocol::{session, Method, Payload, WireError};
 use ring::digest;
 use serde_json::{json, Map, Value};
@@ -137,7 +138,8 @@ impl Settings {
                 Some(_) => {}
             }
         }
-        let given: Value = json5::from_str(&raw).map_err(|e| WireError::invalid(e.to_string()))?;
+        let given = json5_text::parse_strictly(&raw);
+        let given = given.map_err(|error| WireError::invalid(error.to_string()))?;
         let document = if method == Method::ConfigPatch {
             if !given.is_object() {
                 return Err(WireError::invalid("config.patch raw must be an object"));
@@ -202,7 +204,7 @@ fn retry(what: &str) -> WireError {
 }
 
 fn parse(text: &str) -> Result<Value, String> {
-    let document: Value = json5::from_str(text).map_err(|error| error.to_string())?;
+    let document = json5_text::parse_strictly(text).map_err(|error| error.to_string())?;
     match issues(&document).into_iter().next() {
         None => Ok(document),
         Some(issue) => Err(format!("{}: {}", issue["path"], issue["message"])),
@@ -381,6 +383,8 @@ mod tests {
             let details: Value = serde_json::from_str(&error.details.unwrap()).unwrap();
             assert_eq!(details["issues"][0]["path"], path);
         }
+        let deep = json!({ "raw": "[".repeat(200_000) });
+        assert!(set(&settings, Method::ConfigSet, &deep).is_err());
         let error = set(&settings, Method::ConfigPatch, &json!({ "raw": "[]" })).unwrap_err();
         assert_eq!(error.message, "config.patch raw must be an object");
         assert!(!dir.path().join("settings/nodes.json").exists());

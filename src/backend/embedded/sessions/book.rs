@@ -4,7 +4,8 @@
 //! spellings of one key. It is not forgiving about a file that makes no sense: that is an error,
 //! and never an empty store.
 
-use super::{lenient, Entry};
+use super::Entry;
+use crate::json5_text;
 use crate::protocol::session;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -43,7 +44,7 @@ impl Book {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let value = match serde_json::from_str(text) {
             Ok(value) => value,
-            Err(error) => lenient::parse(text).map_err(|_| error.to_string())?,
+            Err(error) => json5_text::parse_leniently(text).map_err(|_| error.to_string())?,
         };
         let Value::Object(all) = value else { return Err("not an object".into()) };
         let mut book = Self::default();

@@ -8,7 +8,6 @@
 mod book;
 mod error;
 mod history;
-mod lenient;
 mod lines;
 mod list;
 mod message;

@@ -1,27 +1,51 @@
-//! The text of a configuration file, made into a tree.
-//!
-//! serde would keep the last of two equal keys and follow any depth; a configuration in which a
-//! key is written twice has an author who is wrong about one of them, so here that is an error.
+//! JSON5 made into a tree, with a bound on its depth: whoever wrote the text, it must not cost the
+//! stack.
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
 /// Deeper than any configuration, shallow enough for every stack.
-const DEPTH: usize = 32;
+const STRICT_DEPTH: usize = 32;
 
-/// Reads JSON5.
-pub(super) fn parse(text: &str) -> Result<Value, json5::Error> {
+/// As deep as serde_json follows plain JSON, so that both read the same files.
+const LENIENT_DEPTH: usize = 127;
+
+/// Reads what a person configures. A key that is written twice has an author who is wrong about
+/// one of them, so that is an error.
+///
+/// # Errors
+/// Where the text makes no sense, and why.
+pub fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
     // Editors on Windows still write a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    json5::from_str::<Document>(text).map(|document| document.0)
+    json5::from_str::<Strict>(text).map(|document| document.0)
 }
 
-struct Document(Value);
+/// Reads what a program wrote and a person may have changed. Of a key that is written twice, the
+/// last one counts.
+///
+/// # Errors
+/// Where the text makes no sense, and why.
+pub fn parse_leniently(text: &str) -> Result<Value, json5::Error> {
+    json5::from_str::<Lenient>(text).map(|document| document.0)
+}
 
-impl<'de> Deserialize<'de> for Document {
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Node { left: DEPTH }.deserialize(deserializer).map(Self)
+        let top = Node { left: STRICT_DEPTH, takes_repeated_keys: false };
+        top.deserialize(deserializer).map(Self)
+    }
+}
+
+struct Lenient(Value);
+
+impl<'de> Deserialize<'de> for Lenient {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let top = Node { left: LENIENT_DEPTH, takes_repeated_keys: true };
+        top.deserialize(deserializer).map(Self)
     }
 }
 
@@ -29,13 +53,14 @@ impl<'de> Deserialize<'de> for Document {
 #[derive(Clone, Copy)]
 struct Node {
     left: usize,
+    takes_repeated_keys: bool,
 }
 
 impl Node {
     fn below<E: Error>(self) -> Result<Self, E> {
         match self.left.checked_sub(1) {
-            Some(left) => Ok(Self { left }),
-            None => Err(E::custom(format_args!("nested deeper than {DEPTH} levels"))),
+            Some(left) => Ok(Self { left, ..self }),
+            None => Err(E::custom("nested too deep")),
         }
     }
 }
@@ -93,7 +118,7 @@ impl<'de> Visitor<'de> for Node {
         let below = self.below()?;
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if map.contains_key(&key) {
+            if !self.takes_repeated_keys && map.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("the key `{key}` is written twice")));
             }
             let value = entries.next_value_seed(below)?;
@@ -113,32 +138,39 @@ mod tests {
         let text =
             "\u{feff}// a comment\n{ a: 1, 'b': [true, null,], \"c\": { d: -2.5, e: 0x10 }, }";
         assert_eq!(
-            parse(text).unwrap(),
+            parse_strictly(text).unwrap(),
             json!({"a": 1, "b": [true, null], "c": {"d": -2.5, "e": 16}})
         );
     }
 
     #[test]
     fn a_key_that_is_written_twice_is_an_error() {
-        let error = parse("{ a: 1,\n b: { c: 1, c: 2 } }").unwrap_err();
+        let error = parse_strictly("{ a: 1,\n b: { c: 1, c: 2 } }").unwrap_err();
         assert!(error.to_string().contains("`c` is written twice"), "{error}");
-        assert!(parse("{ a: { x: 1 }, b: { x: 1 } }").is_ok());
+        assert!(parse_strictly("{ a: { x: 1 }, b: { x: 1 } }").is_ok());
     }
 
     #[test]
     fn endless_nesting_is_an_error_and_not_a_crash() {
-        let error = parse(&"[".repeat(100_000)).unwrap_err();
-        assert!(error.to_string().contains("nested deeper"), "{error}");
-        let error = parse(&"{a:".repeat(100_000)).unwrap_err();
-        assert!(error.to_string().contains("nested deeper"), "{error}");
+        let error = parse_strictly(&"[".repeat(100_000)).unwrap_err();
+        assert!(error.to_string().contains("nested too deep"), "{error}");
+        let error = parse_strictly(&"{a:".repeat(100_000)).unwrap_err();
+        assert!(error.to_string().contains("nested too deep"), "{error}");
+    }
+
+    #[test]
+    fn files_of_programs_are_read_as_deep_as_plain_json() {
+        assert!(parse_leniently(&"[".repeat(100_000)).is_err());
+        assert!(parse_leniently(&format!("{}1{}", "[".repeat(126), "]".repeat(126))).is_ok());
+        assert_eq!(parse_leniently("{ a: 1, a: 2 }").unwrap(), json!({ "a": 2 }));
     }
 
     #[test]
     fn text_after_the_document_is_an_error() {
-        let error = parse("{}\n  }").unwrap_err();
+        let error = parse_strictly("{}\n  }").unwrap_err();
         let position = error.position().unwrap();
         assert_eq!((position.line, position.column), (1, 2));
-        assert!(parse("").is_err());
-        assert!(parse("{ a: Infinity }").is_err());
+        assert!(parse_strictly("").is_err());
+        assert!(parse_strictly("{ a: Infinity }").is_err());
     }
 }
