@@ -104,7 +104,7 @@ impl Embedded {
     /// A node said something that is not a call.
     fn heard(&self, node: &NodeId, event: &str, payload: &str) {
         let Some(running) = self.running.get() else { return };
-        if let Some(report) = node_events::report(node, event, payload) {
+        if let Some(report) = system_events::read(node, event, payload) {
             let told = json!({
                 "sessionKey": report.session_key,
                 "text": report.text,

@@ -2,7 +2,6 @@
 //! programs (protocol section 6). Nothing is answered; what makes no sense is ignored.
 
 use super::chat::{new_run_id, Chat, Saying};
-use super::system_events;
 use crate::protocol::json::{mend_surrogates, Fields};
 use crate::protocol::{limits, session, NodeId};
 use std::collections::BTreeMap;
@@ -81,15 +80,6 @@ pub(super) fn say(chat: &Chat, node: &NodeId, saying: Saying, now_ms: u64) {
         let (node, session) = (node.as_str(), session_key);
         log::warn!("backend: dropped what a node said node={node:?} session={session:?}: {error}");
     }
-}
-
-/// Reads a report of a program.
-pub(super) fn report(
-    node: &NodeId,
-    event: &str,
-    payload: &str,
-) -> Option<system_events::SystemEvent> {
-    system_events::read(node, event, payload)
 }
 
 #[cfg(test)]

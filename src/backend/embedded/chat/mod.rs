@@ -129,10 +129,8 @@ impl Chat {
 
     fn try_begin(&self, saying: Saying, now_ms: u64) -> Result<(), WireError> {
         let node = saying.node.as_ref().map(|node| node.as_str().to_owned());
-        let session = self.sessions.touch(&saying.session_key, now_ms, |entry| {
-            let channel = node.as_ref().map(|node| format!("node({node})"));
-            entry.insert("lastChannel".into(), channel.unwrap_or_else(|| "operator".into()).into());
-        })?;
+        // Nothing of an entry is overwritten: it may hold what other channels need.
+        let session = self.sessions.touch(&saying.session_key, now_ms, |_| ())?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
             return Err(WireError::invalid("send blocked by session policy"));
         }

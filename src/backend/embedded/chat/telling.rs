@@ -56,8 +56,13 @@ impl RunSink for Telling {
             history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
         let messages = history.messages.iter().filter_map(|text| serde_json::from_str(text).ok());
         let mut history: Vec<Value> = messages.collect();
-        // The message itself is handed over by itself.
-        history.retain(|message| message["timestamp"] != self.said_at || message["role"] != "user");
+        // The message itself is handed over by itself, and those that wait behind it are none of
+        // its past.
+        let is_past = |message: &Value| {
+            message["role"] != "user"
+                || message["timestamp"].as_u64().is_none_or(|at| at < self.said_at)
+        };
+        history.retain(is_past);
         let system_events = self.system_events.take(&self.session.key);
         Ok(Context { session_id: self.session.session_id.clone(), history, system_events })
     }
