@@ -91,11 +91,13 @@ impl RunSink for Telling {
             Err(sentence) => End::Error(sentence),
             Ok(()) => end,
         };
-        self.news.end(&end, Instant::now(), now_ms());
-        let result = match end {
-            End::Error(text) => Err(text),
+        let result = match &end {
+            End::Error(text) => Err(text.clone()),
             End::Final(_) | End::Aborted(_) => Ok(()),
         };
+        // Before the end is told: whoever hears of it and asks again must not be told that the run
+        // goes on, because no other end would come.
         self.runs.done(&self.news.run_id, result, Instant::now());
+        self.news.end(&end, Instant::now(), now_ms());
     }
 }
