@@ -25,3 +25,5 @@ mod ch12_cli;
 mod ch13_agents;
 mod ch13_chat;
 mod ch14_sessions;
+mod ch15_settings;
+mod ch16_events;
