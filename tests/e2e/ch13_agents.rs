@@ -216,6 +216,48 @@ fn a_program_is_given_the_past_and_the_message_once() {
 }
 
 #[test]
+fn a_program_is_not_given_what_was_said_behind_the_message() {
+    let tells = "cat > input.new; mv input.new \"$OPENCLAW_BRIDGE_RUN_ID\"; mkfifo gate 2>/dev/null
+        if [ \"$OPENCLAW_BRIDGE_RUN_ID\" = first ]; then read go < gate; fi; echo answer";
+    let daemon = script(tells, &json!({ "input": "json" })).start();
+    let mut app = app(&daemon);
+    app.send("main", "first", "first");
+    let open = gate(&daemon.setup().path("gate"));
+    // In one packet, so that some of them are said in the same millisecond.
+    let runs: Vec<String> = (0..8).map(|i| format!("run-{i}")).collect();
+    let calls: Vec<u64> = runs
+        .iter()
+        .map(|run| app.ask("chat.send", &crate::support::apps::send("main", run, run)))
+        .collect();
+    drop(open);
+    let mut answered = calls.len();
+    let mut ended = Vec::new();
+    while answered > 0 || ended.len() < 9 {
+        let frame = app.phone.receive();
+        answered -= usize::from(frame["type"] == "res" && frame["ok"] == true);
+        let Some(payload) = frame["payloadJSON"].as_str().filter(|_| frame["event"] == "chat")
+        else {
+            continue;
+        };
+        let payload: Value = serde_json::from_str(payload).unwrap();
+        if payload["state"] == "final" {
+            ended.push(payload["runId"].as_str().unwrap().to_owned());
+        }
+    }
+    for (before, run) in ended.iter().enumerate() {
+        let input = fs::read_to_string(daemon.setup().path(run)).unwrap();
+        let input: Value = serde_json::from_str(&input).unwrap();
+        let history = input["history"].as_array().unwrap();
+        let texts = |role: &str| -> Vec<&str> {
+            let of_role = history.iter().filter(|message| message["role"] == role);
+            of_role.map(|message| message["content"][0]["text"].as_str().unwrap()).collect()
+        };
+        assert_eq!(texts("user"), ended[..before], "{run}: {history:?}");
+        assert_eq!(texts("assistant").len(), before, "{run}: {history:?}");
+    }
+}
+
+#[test]
 fn a_program_that_reads_nothing_is_not_waited_for() {
     let daemon = script("echo done", &json!({})).start();
     let mut app = app(&daemon);
