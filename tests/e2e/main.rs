@@ -22,3 +22,8 @@ mod ch09_restart;
 mod ch09_stop;
 mod ch11_promptness;
 mod ch12_cli;
+mod ch13_agents;
+mod ch13_chat;
+mod ch14_sessions;
+mod ch15_settings;
+mod ch16_events;

@@ -1,5 +1,6 @@
 //! What the tests are made of: [`Daemon`], [`Phone`], [`Operator`] and [`Control`].
 
+pub(crate) mod apps;
 mod control;
 mod daemon;
 mod operator;

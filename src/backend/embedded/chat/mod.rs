@@ -22,7 +22,8 @@ use crossbeam_channel::Sender;
 pub(crate) use events::{End, RunNews};
 use runs::{Begin, Runs};
 use serde_json::{json, Value};
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use telling::Telling;
 
@@ -43,6 +44,8 @@ pub(crate) struct Chat {
     nudge: Sender<Beat>,
     /// How long a run may take if nobody says.
     usual_timeout: Duration,
+    /// By the hash of the session's key: messages are answered in the order in which they are kept.
+    turns: [Mutex<()>; limits::TRANSCRIPT_WRITERS],
 }
 
 /// Something that is said to the agent.
@@ -67,8 +70,8 @@ impl Chat {
         nudge: Sender<Beat>,
         usual_timeout: Duration,
     ) -> Self {
-        let runs = Arc::default();
-        Self { sessions, agents, runs, system_events, outlet, nudge, usual_timeout }
+        let (runs, turns) = Default::default();
+        Self { sessions, agents, runs, system_events, outlet, nudge, usual_timeout, turns }
     }
 
     /// `chat.send`
@@ -135,6 +138,7 @@ impl Chat {
             return Err(WireError::invalid("send blocked by session policy"));
         }
         let said = user_message(&saying.message, &saying.attachments, now_ms);
+        let _turn = self.turn(&session.key);
         self.sessions.append(&session, &said, now_ms)?;
         let news = self.news(&saying.run_id, &session);
         self.runs.live(news.clone());
@@ -145,7 +149,7 @@ impl Chat {
             runs: self.runs.clone(),
             system_events: self.system_events.clone(),
             nudge: self.nudge.clone(),
-            said_at: now_ms,
+            said,
         };
         let run = Run {
             run_id: saying.run_id,
@@ -159,6 +163,14 @@ impl Chat {
         self.agents
             .start(run, Box::new(telling))
             .map_err(|busy| WireError::unavailable(busy.to_string()))
+    }
+
+    /// Whoever holds this is the only one to begin a run in the session.
+    fn turn(&self, session_key: &str) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        session_key.hash(&mut hasher);
+        let turn = &self.turns[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS];
+        turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn news(&self, run_id: &str, session: &Session) -> Arc<RunNews> {

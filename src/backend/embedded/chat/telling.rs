@@ -21,8 +21,8 @@ pub(super) struct Telling {
     pub(super) runs: Arc<Runs>,
     pub(super) system_events: Arc<SystemEvents>,
     pub(super) nudge: Sender<Beat>,
-    /// The timestamp of the message that began the run.
-    pub(super) said_at: u64,
+    /// The message that began the run.
+    pub(super) said: Value,
 }
 
 impl Telling {
@@ -45,6 +45,20 @@ impl Telling {
             "the gateway could not save the answer".to_owned()
         })
     }
+
+    /// Takes out of a history the message itself, which is handed over by itself, and those that
+    /// wait behind it. Answers behind it are to messages before it: runs of a session are in order.
+    fn leave_the_past(&self, history: &mut Vec<Value>) {
+        let own = history.iter().rposition(|message| {
+            message["role"] == "user"
+                && message["timestamp"] == self.said["timestamp"]
+                && message["content"][0]["text"] == self.said["content"][0]["text"]
+        });
+        if let Some(own) = own {
+            let behind = history.split_off(own).into_iter().skip(1);
+            history.extend(behind.filter(|message| message["role"] != "user"));
+        }
+    }
 }
 
 impl RunSink for Telling {
@@ -56,13 +70,7 @@ impl RunSink for Telling {
             history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
         let messages = history.messages.iter().filter_map(|text| serde_json::from_str(text).ok());
         let mut history: Vec<Value> = messages.collect();
-        // The message itself is handed over by itself, and those that wait behind it are none of
-        // its past.
-        let is_past = |message: &Value| {
-            message["role"] != "user"
-                || message["timestamp"].as_u64().is_none_or(|at| at < self.said_at)
-        };
-        history.retain(is_past);
+        self.leave_the_past(&mut history);
         let system_events = self.system_events.take(&self.session.key);
         Ok(Context { session_id: self.session.session_id.clone(), history, system_events })
     }
@@ -96,11 +104,13 @@ impl RunSink for Telling {
             Err(sentence) => End::Error(sentence),
             Ok(()) => end,
         };
-        self.news.end(&end, Instant::now(), now_ms());
-        let result = match end {
-            End::Error(text) => Err(text),
+        let result = match &end {
+            End::Error(text) => Err(text.clone()),
             End::Final(_) | End::Aborted(_) => Ok(()),
         };
+        // Before the end is told: whoever hears of it and asks again must not be told that the run
+        // goes on, because no other end would come.
         self.runs.done(&self.news.run_id, result, Instant::now());
+        self.news.end(&end, Instant::now(), now_ms());
     }
 }
