@@ -42,7 +42,7 @@ pub(crate) struct Chat {
     outlet: Arc<dyn Outlet>,
     /// Tells the pulse that a delta waits.
     nudge: Sender<Beat>,
-    /// How long a run may take if nobody says.
+    /// How long a run may take, if nobody asks for less.
     usual_timeout: Duration,
     /// By the hash of the session's key: messages are answered in the order in which they are kept.
     turns: [Mutex<()>; limits::TRANSCRIPT_WRITERS],
@@ -57,7 +57,7 @@ pub(crate) struct Saying {
     pub(crate) thinking: Option<String>,
     pub(crate) node: Option<NodeId>,
     pub(crate) attachments: Vec<Attachment>,
-    /// `None`: as long as the agent usually may.
+    /// If it shall be shorter than what an agent usually may take.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -95,8 +95,12 @@ impl Chat {
             return Ok(self.stop_word(&session_key, run_id, now_ms));
         }
         let timeout = timeout_ms.filter(|ms| *ms > 0).map(|ms| {
-            let wanted = Duration::from_millis(ms).saturating_add(limits::RUN_MARGIN);
-            wanted.clamp(limits::RUN_TIMEOUT_MIN, limits::AGENT_TIMEOUT_MAX)
+            let wanted = Duration::from_millis(ms);
+            match node {
+                // The apps say 30 s and wait for two minutes (protocol section 5.4).
+                Some(_) => wanted.saturating_add(limits::RUN_MARGIN).max(limits::RUN_TIMEOUT_MIN),
+                None => wanted,
+            }
         });
         match self.runs.begin(&run_id, &session::canonical(&session_key), Instant::now()) {
             Begin::New => {}
@@ -151,6 +155,7 @@ impl Chat {
             nudge: self.nudge.clone(),
             said,
         };
+        let usual = self.usual_timeout;
         let run = Run {
             run_id: saying.run_id,
             session_key: session.key,
@@ -158,7 +163,7 @@ impl Chat {
             message: saying.message,
             thinking: saying.thinking,
             attachments: saying.attachments,
-            timeout: saying.timeout.unwrap_or(self.usual_timeout),
+            timeout: saying.timeout.map_or(usual, |wanted| wanted.min(usual)),
         };
         self.agents
             .start(run, Box::new(telling))
