@@ -46,10 +46,15 @@ const FLOORS: &[(&str, &[&str])] = &[
             "control",
         ],
     ),
+    ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
     // Floor 4: the hands.
-    ("backend", &["protocol", "router", "config", "link", "files", "random", "process"]),
-    ("control", &["protocol", "router", "link", "files", "log_limit"]),
-    ("client", &["protocol", "files", "random", "wait"]),
+    (
+        "cli",
+        &[
+            "protocol", "router", "config", "suggest", "duration", "random", "wait", "process",
+            "client", "control", "backend", "daemon", "import",
+        ],
+    ),
     ("lib", &[]),
     ("main", &[]),
 ];

@@ -4,6 +4,8 @@
 //! the start: it is never taken for an empty one, and never overwritten.
 
 mod entry;
+#[cfg(test)]
+mod tests;
 
 use crate::files::{self, Staged};
 use crate::protocol::{limits, NodeId};
@@ -109,6 +111,17 @@ impl PairingStore {
             store.save(&book)?;
         }
         Ok((store, book))
+    }
+
+    /// Who is paired according to the files of a state directory, which need not exist. Nothing is
+    /// made or changed.
+    ///
+    /// # Errors
+    /// An unreadable or damaged file.
+    pub(crate) fn peek(state_dir: &Path) -> Result<BTreeMap<NodeId, Arc<PairedNode>>, Error> {
+        let (paired, _) = read_paired(&state_dir.join("nodes").join(PAIRED))?;
+        read_pending(&state_dir.join("nodes").join(PENDING))?;
+        Ok(paired)
     }
 
     /// Writes what has changed since the last time; it is on disk when this returns.
@@ -237,6 +250,43 @@ fn is_current(
     }
 }
 
+/// An entry of another gateway's pairing file: its key, and the node or what is wrong with it.
+pub(crate) type Foreign = (String, Result<(NodeId, PairedNode), Unusable>);
+
+/// Why an entry of another gateway's pairing file is no pairing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// Nobody could log in with it.
+    NoToken,
+    /// The node id is none.
+    BadId(&'static str),
+    /// It makes no sense.
+    Damaged(&'static str),
+}
+
+/// Reads a pairing file of another gateway, entry by entry. Tokens in the clear are hashed at
+/// once; the key of an entry is the node's id, whatever the entry itself says.
+///
+/// # Errors
+/// What is wrong with the whole file.
+pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<Foreign>, String> {
+    let read = |key: &str, text: &str| {
+        let id = NodeId::new(key).map_err(Unusable::BadId)?;
+        let (node, _) = entry::read_paired(text).map_err(Unusable::Damaged)?;
+        match node.token {
+            Some(_) => Ok((id, node)),
+            None => Err(Unusable::NoToken),
+        }
+    };
+    let all = entries(bytes)?.into_iter();
+    Ok(all
+        .map(|(key, raw)| {
+            let node = read(&key, raw.get());
+            (key, node)
+        })
+        .collect())
+}
+
 type Paired = BTreeMap<NodeId, Arc<PairedNode>>;
 type Pending = BTreeMap<RequestId, Arc<PairingRequest>>;
 
@@ -274,13 +324,15 @@ fn for_entries(
     let bytes = files::read_if_exists(path).map_err(|e| Error::io("read", path, e))?;
     let Some(bytes) = bytes else { return Ok(()) };
     let damaged = |what: String| Error::Damaged { path: path.to_owned(), what };
-    let text = std::str::from_utf8(&bytes).map_err(|_| damaged("not UTF-8".into()))?;
-    let entries: BTreeMap<String, &RawValue> =
-        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    for (key, raw) in entries {
+    for (key, raw) in entries(&bytes).map_err(damaged)? {
         entry(&key, raw.get()).map_err(|what| damaged(format!("entry {key:?}: {what}")))?;
     }
     Ok(())
+}
+
+fn entries(bytes: &[u8]) -> Result<BTreeMap<String, &RawValue>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// The keys of `text` that are not in `known`.
@@ -289,151 +341,4 @@ fn unknown_keys(text: &str, known: &[&str]) -> Map<String, Value> {
     all.into_iter()
         .filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null())
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::Token;
-    use std::os::unix::fs::PermissionsExt;
-
-    const NOW: Wall = Wall(1_768_800_000_000);
-
-    fn with_files(paired: &str, pending: &str) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("nodes")).unwrap();
-        fs::write(dir.path().join("nodes/paired.json"), paired).unwrap();
-        fs::write(dir.path().join("nodes/pending.json"), pending).unwrap();
-        dir
-    }
-
-    fn text(dir: &tempfile::TempDir, name: &str) -> String {
-        fs::read_to_string(dir.path().join("nodes").join(name)).unwrap()
-    }
-
-    fn request(node: &str, ts: u64) -> PairingRequest {
-        PairingRequest {
-            node: NodeId::new(node).unwrap(),
-            profile: Default::default(),
-            remote_ip: [192, 168, 1, 20].into(),
-            silent: false,
-            is_repair: false,
-            conflict: false,
-            ts: Wall(ts),
-            approved_at: None,
-        }
-    }
-
-    #[test]
-    fn a_clear_token_is_accepted_and_replaced_by_its_hash_at_once() {
-        let paired = r#"{"n1":{"nodeId":"n1","token":"3160a8b430614b5998133be6a1284cbf",
-            "displayName":"Kitchen","bins":["git"],"caps":null,"permissions":{"x":1},
-            "createdAtMs":5,"approvedAtMs":6}}"#;
-        let dir = with_files(paired, "{}");
-        let (_, book) = PairingStore::open(dir.path(), NOW).unwrap();
-        let node = &book.paired[&NodeId::new("n1").unwrap()];
-        assert!(node.accepts(&Token::presented("3160a8b430614b5998133be6a1284cbf").unwrap()));
-        let stored = text(&dir, "paired.json");
-        assert!(!stored.contains("3160a8b430614b5998133be6a1284cbf"), "{stored}");
-        assert!(stored.contains("tokenSha256") && stored.contains("\"bins\""), "{stored}");
-        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
-        assert_eq!(again, book);
-    }
-
-    #[test]
-    fn a_damaged_file_stops_the_start_and_is_left_alone() {
-        let short_hash = "{\"n1\": {\"tokenSha256\": \"abc\"}}";
-        for damaged in ["", "{\"n1\": {", "[]", "null", "{\"n1\": 5}", "{\"\": {}}", short_hash] {
-            let dir = with_files(damaged, "{}");
-            let error = PairingStore::open(dir.path(), NOW).unwrap_err();
-            assert!(matches!(error, Error::Damaged { .. }), "{damaged}: {error}");
-            assert!(error.to_string().contains("paired.json"));
-            assert_eq!(text(&dir, "paired.json"), damaged);
-        }
-        let dir = with_files("{}", "{\"r\":");
-        assert!(PairingStore::open(dir.path(), NOW).is_err());
-    }
-
-    #[test]
-    fn books_come_back_as_they_were_saved() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
-        let token = Token::from_bits(7);
-        let book = empty
-            .with_pairing(&request("n1", NOW.0 - 9), &token, NOW)
-            .with_request(RequestId("r2".into()), request("n2", NOW.0))
-            .with_request(RequestId("r3".into()), request("n3", NOW.0))
-            .with_approval(&RequestId("r3".into()), NOW);
-        store.save(&book).unwrap();
-        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
-        assert_eq!(again, book);
-        for name in ["paired.json", "pending.json"] {
-            let mode = fs::metadata(dir.path().join("nodes").join(name)).unwrap().permissions();
-            assert_eq!(mode.mode() & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn requests_that_expired_or_became_pairings_are_not_read_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
-        let old = NOW.0 - limits::PAIRING_TTL.as_millis() as u64 - 1;
-        let paired = empty.with_pairing(&request("n1", NOW.0 - 9), &Token::from_bits(7), NOW);
-        let book = paired
-            .with_request(RequestId("cut".into()), request("n1", NOW.0 - 9))
-            .with_request(RequestId("old".into()), request("n2", old))
-            .with_request(RequestId("new".into()), request("n3", NOW.0 - 9));
-        store.save(&book).unwrap();
-        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
-        let left: Vec<&str> = again.pending.keys().map(|id| &*id.0).collect();
-        assert_eq!(left, ["new"]);
-    }
-
-    #[test]
-    fn a_failed_save_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
-        let before = empty.with_request(RequestId("r1".into()), request("n1", NOW.0));
-        store.save(&before).unwrap();
-        // A directory where the temporary file has to be: as good as a full disk.
-        fs::create_dir(dir.path().join("nodes/pending.json.tmp")).unwrap();
-        let after = before.with_pairing(&request("n1", NOW.0), &Token::from_bits(1), NOW);
-        assert!(store.save(&after).is_err());
-        fs::remove_dir(dir.path().join("nodes/pending.json.tmp")).unwrap();
-        let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
-        assert_eq!(again, before);
-        store.save(&after).unwrap();
-        assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1, after);
-    }
-
-    #[test]
-    fn a_revoked_node_does_not_come_back_when_only_one_file_was_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
-        let before = empty
-            .with_pairing(&request("n1", NOW.0 - 9), &Token::from_bits(1), NOW)
-            .with_request(RequestId("r".into()), request("n1", NOW.0 + 1))
-            .with_approval(&RequestId("r".into()), NOW);
-        store.save(&before).unwrap();
-        // The second of the two files cannot be replaced: as good as a power cut.
-        fs::remove_file(dir.path().join("nodes/paired.json")).unwrap();
-        fs::create_dir(dir.path().join("nodes/paired.json")).unwrap();
-        assert!(store.save(&before.without_node(&NodeId::new("n1").unwrap())).is_err());
-        assert_eq!(text(&dir, "pending.json"), "{}");
-    }
-
-    #[test]
-    fn a_file_that_somebody_else_changed_is_moved_aside() {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
-        let one = empty.with_request(RequestId("r1".into()), request("n1", NOW.0));
-        store.save(&one).unwrap();
-        fs::write(dir.path().join("nodes/pending.json"), "by hand").unwrap();
-        store.save(&one.with_request(RequestId("r2".into()), request("n2", NOW.0))).unwrap();
-        let names = fs::read_dir(dir.path().join("nodes")).unwrap().map(|e| e.unwrap().file_name());
-        let aside = names.map(|name| name.into_string().unwrap());
-        let aside = aside.filter(|name| name.starts_with("pending.json.changed-by-somebody-else-"));
-        assert_eq!(text(&dir, &aside.collect::<String>()), "by hand");
-        assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1.pending.len(), 2);
-    }
 }

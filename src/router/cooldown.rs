@@ -4,7 +4,7 @@
 use crate::protocol::{limits, NodeId};
 use crate::router::Mono;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// Cool-downs by node id and address.
@@ -52,6 +52,14 @@ impl CoolDowns {
         if let Some(key) = first {
             self.by_node.remove(&key);
         }
+    }
+}
+
+/// What counts as one address: with IPv6, one machine has a whole /64 to choose from.
+pub(super) fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
     }
 }
 

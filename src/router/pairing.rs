@@ -8,13 +8,14 @@
 
 use crate::protocol::operator::{Answer, OperatorEvent, PairResolved};
 use crate::protocol::{limits, GatewayFrame, NodeId, PairRequest, Token, WireError};
+use crate::router::cooldown::network;
 use crate::router::deadlines::Reminder;
 use crate::router::{
     Asker, Closing, ConnId, Mono, Notice, Output, PairedNode, PairingBook, PairingRequest,
     RequestId, Router,
 };
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -396,12 +397,4 @@ impl Router {
 
 fn too_many() -> WireError {
     WireError::unavailable("too many pairing requests are waiting; try later")
-}
-
-/// What counts as one address: with IPv6, one machine has a whole /64 to choose from.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-    }
 }

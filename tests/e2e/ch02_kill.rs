@@ -30,8 +30,7 @@ fn ask(address: std::net::SocketAddr, node: String, told: &Sender<Told>) {
 
 #[test]
 fn twelve_kills_in_the_middle_of_pairing_lose_no_acknowledged_pairing() {
-    let limits = r#"{ bridge: { limits: { pendingPairings: 1024 } } }"#;
-    let setup = Setup::new().config(limits);
+    let setup = Setup::new().config("{ bridge: { limits: { pendingPairings: 1024 } } }");
     let mut daemon = setup.start();
     let mut acknowledged = 0;
     for round in 0..12 {

@@ -1,0 +1,1 @@
+//! What is taken, what is not, and what stays as it was.
