@@ -151,7 +151,7 @@ impl Plan {
                 Err(why) => refused = refused.or(Some((path, why))),
             }
         }
-        match (refused, candidates.last()) {
+        match (refused, candidates.first()) {
             (Some((path, why)), _) => Transcript::Refused(legacy.name(path), why),
             (None, Some(path)) => Transcript::Missing(legacy.name(path)),
             (None, None) => Transcript::None,

@@ -22,3 +22,4 @@ mod ch09_restart;
 mod ch09_stop;
 mod ch11_promptness;
 mod ch12_cli;
+mod ch17_import;
