@@ -21,6 +21,17 @@ impl Staged {
     /// # Errors
     /// Whatever the file system says; nothing has changed then.
     pub fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
+        Self::fill(target, |file| file.write_all(bytes)).map(|(staged, ())| staged)
+    }
+
+    /// As [`Staged::write`], for a content that is written piece by piece.
+    ///
+    /// # Errors
+    /// Whatever the file system or `fill` says; nothing has changed then.
+    pub fn fill<T>(
+        target: &Path,
+        fill: impl FnOnce(&mut File) -> io::Result<T>,
+    ) -> io::Result<(Self, T)> {
         let temp = temp_name(target);
         match fs::remove_file(&temp) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -28,9 +39,9 @@ impl Staged {
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
         let staged = Self { temp, target: target.to_owned(), committed: false };
-        file.write_all(bytes)?;
+        let filled = fill(&mut file)?;
         file.sync_all()?;
-        Ok(staged)
+        Ok((staged, filled))
     }
 
     /// Puts the new content in place of the old. Durable once the directory is synced.

@@ -15,7 +15,7 @@
 //! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
 //! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread |
 //! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
-//! | 3 | [`daemon`]: the whole |
+//! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left |
 //! | 4 | [`cli`]: the program's command line |
 //!
 //! A part imports only from lower floors. A program embeds the bridge with
@@ -30,6 +30,7 @@ pub mod control;
 pub mod daemon;
 pub mod duration;
 pub mod files;
+pub mod import;
 pub mod json5_text;
 pub mod link;
 pub mod log_limit;

@@ -50,12 +50,13 @@ const FLOORS: &[(&str, &[&str])] = &[
             "control",
         ],
     ),
+    ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
     // Floor 4: the hands.
     (
         "cli",
         &[
-            "protocol", "random", "config", "suggest", "duration", "wait", "process", "client",
-            "control", "backend", "daemon",
+            "protocol", "router", "config", "suggest", "duration", "random", "wait", "process",
+            "client", "control", "backend", "daemon", "import",
         ],
     ),
     ("lib", &[]),

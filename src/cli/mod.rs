@@ -8,6 +8,7 @@ mod daemon;
 mod events;
 mod failure;
 pub mod help;
+mod import;
 mod logging;
 pub mod node;
 mod node_verb;
@@ -80,6 +81,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
+        VerbId::Import => import::run(line),
         VerbId::Node => node_verb::run(line),
         VerbId::Completions => {
             let shell = line.positionals.first().map_or("", String::as_str);

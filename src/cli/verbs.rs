@@ -38,7 +38,10 @@ pub(super) const TOPICS: &[Topic] = &[
         title: "Its nodes and conversations",
         words: &["nodes", "events", "chat", "sessions", "settings", "voicewake"],
     },
-    Topic { title: "Setting up and trying out", words: &["config", "node", "completions", "help"] },
+    Topic {
+        title: "Setting up and trying out",
+        words: &["config", "import", "node", "completions", "help"],
+    },
 ];
 
 /// Words that begin several commands.
@@ -289,6 +292,20 @@ verbs! {
     ConfigShow: "config show" "Show every setting in force, and where it was made" {
         flags: &[&[CONFIG, JSON]],
         examples: &["config show"],
+    }
+    Import: "import" "Take over the pairings and conversations of an old gateway" {
+        about: &["Without --apply it only tells what it would do. Nothing that the bridge has is \
+                  replaced, and the old directory is not changed. With --apply, the bridge must not \
+                  be running. Exits with 1 if something is damaged; the rest is taken."],
+        positionals: &[Positional::required("DIR", Directory,
+            "The state directory of the old gateway, usually ~/.clawdbot.")],
+        flags: &[&[
+            Flag::switch("apply", "Do it."),
+            Flag::new("state-dir", "DIR", Directory,
+                "Where to; without it, the directory that `serve` would use."),
+            JSON,
+        ]],
+        examples: &["import ~/.clawdbot", "import ~/.clawdbot --apply"],
     }
     Node: "node" "Be a node: connect, pair, answer commands" {
         about: &["A node for machines without an app, and the tool to try a bridge by hand. It \

@@ -10,13 +10,13 @@ use std::path::Path;
 
 /// Held as long as the bridge runs. The kernel gives it back, however the process ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Makes the state directory and takes its lock.
-    pub(super) fn take(state_dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn take(state_dir: &Path) -> Result<Self, Error> {
         let fail = |source| Error::StateDir { dir: state_dir.to_owned(), source };
         files::create_private_dir(state_dir).map_err(fail)?;
         let mut options = OpenOptions::new();

@@ -14,6 +14,7 @@ mod router_thread;
 mod settings;
 
 pub use error::Error;
+pub(crate) use lock::Lock;
 pub use settings::{policy, Settings};
 
 use crate::backend::{Backend, Outlet, Workers};
@@ -27,7 +28,6 @@ use crate::router::{Asker, Input, News, Policy, Router};
 use crate::transport::{Listener, Reception};
 use clock::Clock;
 use crossbeam_channel::{unbounded, Receiver, Sender};
-use lock::Lock;
 use router_thread::{Facts, RouterThread, World};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

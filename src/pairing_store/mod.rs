@@ -113,6 +113,17 @@ impl PairingStore {
         Ok((store, book))
     }
 
+    /// Who is paired according to the files of a state directory, which need not exist. Nothing is
+    /// made or changed.
+    ///
+    /// # Errors
+    /// An unreadable or damaged file.
+    pub(crate) fn peek(state_dir: &Path) -> Result<BTreeMap<NodeId, Arc<PairedNode>>, Error> {
+        let (paired, _) = read_paired(&state_dir.join("nodes").join(PAIRED))?;
+        read_pending(&state_dir.join("nodes").join(PENDING))?;
+        Ok(paired)
+    }
+
     /// Writes what has changed since the last time; it is on disk when this returns.
     ///
     /// # Errors
@@ -239,6 +250,43 @@ fn is_current(
     }
 }
 
+/// An entry of another gateway's pairing file: its key, and the node or what is wrong with it.
+pub(crate) type Foreign = (String, Result<(NodeId, PairedNode), Unusable>);
+
+/// Why an entry of another gateway's pairing file is no pairing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// Nobody could log in with it.
+    NoToken,
+    /// The node id is none.
+    BadId(&'static str),
+    /// It makes no sense.
+    Damaged(&'static str),
+}
+
+/// Reads a pairing file of another gateway, entry by entry. Tokens in the clear are hashed at
+/// once; the key of an entry is the node's id, whatever the entry itself says.
+///
+/// # Errors
+/// What is wrong with the whole file.
+pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<Foreign>, String> {
+    let read = |key: &str, text: &str| {
+        let id = NodeId::new(key).map_err(Unusable::BadId)?;
+        let (node, _) = entry::read_paired(text).map_err(Unusable::Damaged)?;
+        match node.token {
+            Some(_) => Ok((id, node)),
+            None => Err(Unusable::NoToken),
+        }
+    };
+    let all = entries(bytes)?.into_iter();
+    Ok(all
+        .map(|(key, raw)| {
+            let node = read(&key, raw.get());
+            (key, node)
+        })
+        .collect())
+}
+
 type Paired = BTreeMap<NodeId, Arc<PairedNode>>;
 type Pending = BTreeMap<RequestId, Arc<PairingRequest>>;
 
@@ -276,13 +324,15 @@ fn for_entries(
     let bytes = files::read_if_exists(path).map_err(|e| Error::io("read", path, e))?;
     let Some(bytes) = bytes else { return Ok(()) };
     let damaged = |what: String| Error::Damaged { path: path.to_owned(), what };
-    let text = std::str::from_utf8(&bytes).map_err(|_| damaged("not UTF-8".into()))?;
-    let entries: BTreeMap<String, &RawValue> =
-        serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    for (key, raw) in entries {
+    for (key, raw) in entries(&bytes).map_err(damaged)? {
         entry(&key, raw.get()).map_err(|what| damaged(format!("entry {key:?}: {what}")))?;
     }
     Ok(())
+}
+
+fn entries(bytes: &[u8]) -> Result<BTreeMap<String, &RawValue>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// The keys of `text` that are not in `known`.

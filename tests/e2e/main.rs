@@ -27,3 +27,4 @@ mod ch13_chat;
 mod ch14_sessions;
 mod ch15_settings;
 mod ch16_events;
+mod ch17_import;

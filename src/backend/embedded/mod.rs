@@ -9,7 +9,7 @@ mod pulse;
 pub(crate) mod sessions;
 mod settings;
 mod system_events;
-mod voicewake;
+pub(crate) mod voicewake;
 
 use crate::backend::{Backend, Outlet};
 use crate::config::Config;

@@ -26,7 +26,7 @@ impl Voicewake {
     /// Reads the file; without one, or with one that makes no sense, the defaults count. These
     /// words are no pairing: losing them costs a person one visit to a settings page.
     pub(super) fn new(state_dir: &Path) -> Self {
-        let path = state_dir.join("settings/voicewake.json");
+        let path = file(state_dir);
         let stored = files::read_if_exists(&path).unwrap_or_else(|error| {
             log::warn!("could not read `{}`, using the default words: {error}", path.display());
             None
@@ -74,11 +74,39 @@ fn payload(triggers: &[String]) -> Payload {
     json!({ "triggers": triggers }).to_string().into()
 }
 
-/// The strings of a list, trimmed and cut; the defaults if none is left.
-fn cleaned(value: &Value) -> Vec<String> {
+/// Where a state directory keeps the words.
+pub(crate) fn file(state_dir: &Path) -> PathBuf {
+    state_dir.join("settings/voicewake.json")
+}
+
+/// The words in another gateway's file; none if nobody chose any.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    Ok(words(&value["triggers"]))
+}
+
+/// Keeps words of another gateway in a state directory that no bridge uses.
+///
+/// # Errors
+/// Whatever the file system says.
+pub(crate) fn adopt(state_dir: &Path, words: &[String], now_ms: u64) -> std::io::Result<()> {
+    let voicewake = Voicewake { path: file(state_dir), triggers: Mutex::default() };
+    voicewake.store(&json!({ "triggers": words, "updatedAtMs": now_ms }))
+}
+
+/// The strings of a list, trimmed and cut.
+fn words(value: &Value) -> Vec<String> {
     let strings = value.as_array().into_iter().flatten().filter_map(Value::as_str);
     let words = strings.map(|text| cut(text.trim())).filter(|word| !word.is_empty());
-    let words: Vec<String> = words.take(MOST).collect();
+    words.take(MOST).collect()
+}
+
+/// As [`words`]; the defaults if none is left.
+fn cleaned(value: &Value) -> Vec<String> {
+    let words = words(value);
     if words.is_empty() {
         DEFAULTS.map(str::to_owned).to_vec()
     } else {

@@ -66,6 +66,21 @@ impl Book {
         serde_json::to_vec_pretty(self)
     }
 
+    /// Takes over what another book has; of two entries of one session, the newer one counts.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (key, entry) in other.entries {
+            self.add(&key, Arc::unwrap_or_clone(entry));
+        }
+        for (key, value) in other.strange {
+            self.strange.entry(key).or_insert(value);
+        }
+    }
+
+    /// The names of what is no entry.
+    pub(super) fn strange(&self) -> impl Iterator<Item = &str> {
+        self.strange.keys().map(String::as_str)
+    }
+
     fn add(&mut self, key: &str, entry: Entry) {
         let key = session::canonical(key);
         let entry = match self.entries.remove(&key) {

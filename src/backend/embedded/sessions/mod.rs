@@ -5,6 +5,7 @@
 //! is written; others guard the writing of transcripts. None is held while a transcript is read
 //! for its history. What is acknowledged is on disk.
 
+mod adopt;
 mod book;
 mod error;
 mod history;
@@ -24,6 +25,7 @@ mod storage_tests;
 #[cfg(test)]
 mod transcript_tests;
 
+pub(crate) use adopt::{session_id_of, transcript_name, ForeignStore};
 pub(crate) use error::StoreError;
 pub(crate) use history::History;
 pub(crate) use methods::ActiveRuns;

@@ -1,0 +1,73 @@
+//! Sessions that were kept by another gateway: reading its store, and taking its entries over.
+
+use super::book::{self, Book};
+use super::{is_file_name, session_id, usable, Entry, Sessions, StoreError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What another gateway's stores hold, read as forgivingly as our own.
+#[derive(Debug, Default)]
+pub(crate) struct ForeignStore(Book);
+
+impl ForeignStore {
+    /// Adds a store; of two entries of one session, the newer one counts.
+    ///
+    /// # Errors
+    /// What is wrong with the file; nothing of it is taken then.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.0.absorb(Book::parse(bytes)?);
+        Ok(())
+    }
+
+    /// The entries by their canonical keys, the one used last first.
+    pub(crate) fn entries(&self) -> Vec<(&str, &Entry)> {
+        let entries = self.0.entries.iter();
+        let mut entries: Vec<_> = entries.map(|(key, entry)| (&**key, &**entry)).collect();
+        entries.sort_by_key(|(_, entry)| std::cmp::Reverse(book::updated_at(entry)));
+        entries
+    }
+
+    /// The names of what is in the stores and is no session.
+    pub(crate) fn strange(&self) -> impl Iterator<Item = &str> {
+        self.0.strange()
+    }
+}
+
+impl Sessions {
+    /// The canonical keys of all sessions.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn keys(&self) -> Result<BTreeSet<String>, StoreError> {
+        Ok(self.store().book()?.entries.keys().cloned().collect())
+    }
+
+    /// Whether a session can have this key.
+    pub(crate) fn is_usable(key: &str) -> bool {
+        usable(key).is_ok()
+    }
+
+    /// Takes over entries under their canonical keys, as they are. A session that is there stays
+    /// as it is. On disk when this returns.
+    ///
+    /// # Errors
+    /// The store cannot be read or written, or is full; nothing has changed then.
+    pub(crate) fn adopt(&self, entries: Vec<(String, Entry)>) -> Result<(), StoreError> {
+        self.store().change(|book| {
+            for (key, entry) in entries {
+                book.entries.entry(key).or_insert_with(|| Arc::new(entry));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The id of an entry's transcript, if it can name a file.
+pub(crate) fn session_id_of(entry: &Entry) -> Option<&str> {
+    session_id(entry)
+}
+
+/// The name, if a transcript can have it.
+pub(crate) fn transcript_name(name: &str) -> Option<&str> {
+    (is_file_name(name) && name.ends_with(".jsonl")).then_some(name)
+}

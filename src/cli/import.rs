@@ -1,0 +1,75 @@
+//! `import`: taking over what an old gateway left.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::{chain, Failure};
+use crate::cli::print;
+use crate::cli::render::{now_ms, table};
+use crate::cli::text::{safe, safe_json};
+use crate::config::{self, paths, process_env, Sources};
+use crate::import::{self, Item, Outcome, Report};
+use crate::router::Wall;
+use std::path::Path;
+
+/// Reports and, with `--apply`, imports; exit code 1 if something is damaged.
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    let source = line.positionals.first().map_or("", String::as_str);
+    let state_dir = line.value("state-dir").map(str::to_owned);
+    let sources = Sources { state_dir, ..Sources::default() };
+    let state_dir = paths::state_dir(&config::load(&sources, &process_env)?.config, &process_env)?;
+    let report = import::run(Path::new(source), &state_dir, line.is_set("apply"), Wall(now_ms()));
+    let report = report.map_err(|error| Failure::failed(safe(&chain(&error))))?;
+    if line.is_set("json") {
+        print(&(safe_json(&report.to_json().to_string()) + "\n"))?;
+    } else {
+        print(&text(&report, source, &state_dir))?;
+    }
+    match report.damaged() {
+        0 => Ok(()),
+        damaged => Err(Failure::failed(format!(
+            "{damaged} of the old files or entries could not be taken, because they are damaged or \
+             cannot be read; the list says which. Repair them and import again: nothing is taken \
+             twice"
+        ))),
+    }
+}
+
+fn text(report: &Report, source: &str, state_dir: &Path) -> String {
+    let rows: Vec<Vec<String>> = report.items.iter().map(|item| row(item, report)).collect();
+    let mut text = if rows.is_empty() {
+        String::new()
+    } else {
+        table(&["WHAT", "NAME", "RESULT", "WHY"], &rows) + "\n"
+    };
+    let taken = report.count(Outcome::Taken);
+    let rest = format!(
+        "{} kept as they are there, {} skipped",
+        report.count(Outcome::Kept),
+        report.count(Outcome::Skipped)
+    );
+    let state_dir = safe(&state_dir.to_string_lossy());
+    text += &if report.applied {
+        format!("{taken} taken into {state_dir}, {rest}.\n")
+    } else {
+        format!(
+            "{taken} would be taken into {state_dir}, {rest}.\nNothing was changed. To import, stop \
+             the bridge and run: openclaw-bridge import {} --apply\n",
+            safe(source)
+        )
+    };
+    text
+}
+
+fn row(item: &Item, report: &Report) -> Vec<String> {
+    let name = match &item.label {
+        Some(label) => format!("{} ({})", item.name, label),
+        None => item.name.clone(),
+    };
+    let result = match item.outcome {
+        Outcome::Taken if report.applied => "taken",
+        Outcome::Taken => "would be taken",
+        Outcome::Kept => "kept",
+        Outcome::Skipped if item.is_damaged => "damaged",
+        Outcome::Skipped => "skipped",
+    };
+    vec![item.thing.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.why)]
+}

@@ -1,0 +1,58 @@
+//! Taking over what an old gateway left: pairings, conversations, wake words (protocol sections
+//! 4.1, 9 and 5.1).
+//!
+//! Everything is looked at before anything is written, and nothing that is in the state directory
+//! is ever replaced, so that an import can be repeated: the second one finds everything there. The
+//! old directory is only read, and only inside: no symbolic link is followed.
+
+mod error;
+mod legacy;
+mod ownership;
+mod pairings;
+mod report;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod transcripts;
+mod wake_words;
+
+pub use error::Error;
+pub use report::{Item, Outcome, Report, Thing};
+
+use crate::daemon::Lock;
+use crate::router::Wall;
+use legacy::Legacy;
+use std::path::Path;
+
+/// Imports from `source`, the state directory of an old gateway or one of its pairing files, into
+/// a state directory that no bridge uses. Without `apply` nothing is changed; the report tells
+/// what would happen.
+///
+/// # Errors
+/// What cannot be worked with as a whole: there is nothing to import, the state directory is in
+/// use or damaged, or it cannot be written. What is wrong with single files is in the report.
+pub fn run(source: &Path, state_dir: &Path, apply: bool, now: Wall) -> Result<Report, Error> {
+    let legacy = Legacy::open(source)?;
+    if state_dir.canonicalize().is_ok_and(|dir| dir == legacy.root()) {
+        return Err(Error::SameDirectory(state_dir.to_owned()));
+    }
+    if !legacy.has_anything() {
+        return Err(Error::NothingThere(source.to_owned()));
+    }
+    // Given back at the end. Without `apply` a running bridge is in nobody's way.
+    let _lock = apply.then(|| Lock::take(state_dir)).transpose()?;
+    let mut report = Report::new(apply);
+    let pairings = pairings::plan(&legacy, state_dir, &mut report)?;
+    let words = wake_words::plan(&legacy, state_dir, &mut report);
+    let sessions = sessions::plan(&legacy, state_dir, &mut report)?;
+    if apply {
+        pairings.write(state_dir, now)?;
+        words.write(state_dir, now)?;
+    }
+    sessions.carry_out(&legacy, apply, &mut report)?;
+    if apply {
+        ownership::give_to_owner(state_dir)
+            .map_err(|source| Error::Ownership { dir: state_dir.to_owned(), source })?;
+    }
+    Ok(report)
+}

@@ -1,0 +1,269 @@
+//! Conversations: entries of the store, and the transcripts they name.
+
+use super::legacy::{exists, Legacy};
+use super::transcripts::{self, Copied};
+use super::{Error, Report, Thing};
+use crate::backend::embedded::sessions::{
+    session_id_of, transcript_name, Entry, ForeignStore, Sessions,
+};
+use crate::files;
+use crate::protocol::{limits, session};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Where the old gateway kept conversations, the later place first.
+const PLACES: [&str; 2] = ["agents/main/sessions", "sessions"];
+
+/// What is to be taken.
+pub(super) struct Plan {
+    sessions: Sessions,
+    dir: PathBuf,
+    /// Where transcripts are, by the names they will have.
+    transcripts: BTreeMap<String, PathBuf>,
+    wanted: Vec<Wanted>,
+}
+
+struct Wanted {
+    key: String,
+    entry: Entry,
+    transcript: Transcript,
+}
+
+/// Where the messages of a session are.
+enum Transcript {
+    /// There are none, and nothing says that there were.
+    None,
+    /// Under this name in [`Plan::transcripts`].
+    Named(String),
+    /// Not where they should be.
+    Missing(String),
+    /// Not where they may be taken from.
+    Refused(String, String),
+}
+
+/// Looks at the stores and their transcripts, and tells what is there already or cannot be taken.
+/// What becomes of the rest turns out in [`Plan::carry_out`].
+pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Result<Plan, Error> {
+    let dir = state_dir.join("agents").join(session::DEFAULT_AGENT).join("sessions");
+    let sessions = Sessions::open(dir.clone());
+    let mut plan = Plan { sessions, dir, transcripts: BTreeMap::new(), wanted: Vec::new() };
+    let there = plan.sessions.keys()?;
+    let places: Vec<PathBuf> = PLACES.iter().filter_map(|name| legacy.path(name)).collect();
+    let store = read_stores(legacy, &places, report);
+    for (key, entry) in store.entries() {
+        let row = report.row(Thing::Session, key).label(label(entry));
+        if there.contains(key) {
+            row.kept("there is a conversation of this name already");
+        } else if !Sessions::is_usable(key) {
+            row.skipped(format!(
+                "its name is blank or longer than {} characters",
+                limits::SESSION_KEY_CHARS
+            ));
+        } else if there.len() + plan.wanted.len() >= limits::SESSIONS {
+            row.skipped(format!("there are {} sessions, which is the limit", limits::SESSIONS));
+        } else {
+            plan.want(legacy, &places, key, entry);
+        }
+    }
+    for name in store.strange() {
+        report.row(Thing::Session, name).skipped("it is no conversation");
+    }
+    plan.want_other_transcripts(legacy, &places, report);
+    report_other_agents(legacy, report);
+    Ok(plan)
+}
+
+fn read_stores(legacy: &Legacy, places: &[PathBuf], report: &mut Report) -> ForeignStore {
+    let mut store = ForeignStore::default();
+    for place in places {
+        let path = place.join("sessions.json");
+        let read = legacy.read(&path, limits::SESSIONS_BYTES);
+        let added = read.and_then(|bytes| bytes.map_or(Ok(()), |bytes| store.add(&bytes)));
+        if let Err(why) = added {
+            report.row(Thing::File, legacy.name(&path)).damaged(why);
+        }
+    }
+    store
+}
+
+/// The other agents of the old gateway are told, so that nobody takes them for imported.
+fn report_other_agents(legacy: &Legacy, report: &mut Report) {
+    let Some(agents) = legacy.path("agents") else { return };
+    match legacy.list(&agents) {
+        Ok(names) => {
+            for name in names.iter().filter(|name| *name != session::DEFAULT_AGENT) {
+                report.row(Thing::File, format!("agents/{name}")).skipped(
+                    "only the conversations of the agent `main` are taken; the bridge has no other",
+                );
+            }
+        }
+        Err(why) => report.row(Thing::File, "agents").damaged(why),
+    }
+}
+
+fn label(entry: &Entry) -> Option<&str> {
+    let texts = ["label", "displayName", "subject"].into_iter();
+    texts.filter_map(|name| entry.get(name)?.as_str()).find(|text| !text.is_empty())
+}
+
+impl Plan {
+    fn want(&mut self, legacy: &Legacy, places: &[PathBuf], key: &str, entry: &Entry) {
+        let transcript = self.find_transcript(legacy, places, entry);
+        let mut entry = entry.clone();
+        if entry.contains_key("sessionFile") {
+            // Where it was means nothing here.
+            entry.remove("sessionFile");
+            if let Transcript::Named(name) = &transcript {
+                entry.insert("sessionFile".into(), name.as_str().into());
+            }
+        }
+        self.wanted.push(Wanted { key: key.to_owned(), entry, transcript });
+    }
+
+    /// The file the entry names, else the one that is named like its id, as the old gateway looked
+    /// for it. A directory that was copied from another place has the named file in its own.
+    fn find_transcript(
+        &mut self,
+        legacy: &Legacy,
+        places: &[PathBuf],
+        entry: &Entry,
+    ) -> Transcript {
+        let mut candidates = Vec::new();
+        if let Some(file) = entry.get("sessionFile").and_then(|file| file.as_str()) {
+            let named = Path::new(file);
+            // An absolute path stays what it is.
+            candidates.extend(places.iter().map(|place| place.join(named)));
+            if let Some(name) = named.file_name() {
+                candidates.extend(places.iter().map(|place| place.join(name)));
+            }
+        }
+        if let Some(id) = session_id_of(entry) {
+            candidates.extend(places.iter().map(|place| place.join(format!("{id}.jsonl"))));
+        }
+        let mut refused = None;
+        for path in &candidates {
+            match legacy.open_file(path) {
+                Ok(None) => {}
+                Ok(Some(_)) => match self.name(path) {
+                    Ok(name) => return Transcript::Named(name),
+                    Err(why) => refused = Some((path, why.to_owned())),
+                },
+                Err(why) => refused = refused.or(Some((path, why))),
+            }
+        }
+        match (refused, candidates.first()) {
+            (Some((path, why)), _) => Transcript::Refused(legacy.name(path), why),
+            (None, Some(path)) => Transcript::Missing(legacy.name(path)),
+            (None, None) => Transcript::None,
+        }
+    }
+
+    /// Enters a transcript under the name it will have.
+    fn name(&mut self, path: &Path) -> Result<String, &'static str> {
+        let name = path.file_name().and_then(|name| transcript_name(name.to_str()?));
+        let name = name.ok_or("no transcript can have this name")?;
+        let known = self.transcripts.entry(name.to_owned()).or_insert_with(|| path.to_owned());
+        if known.canonicalize().ok() != path.canonicalize().ok() {
+            return Err("another transcript has the same name");
+        }
+        Ok(name.to_owned())
+    }
+
+    /// Transcripts that no session names any more: what was said before a reset.
+    fn want_other_transcripts(&mut self, legacy: &Legacy, places: &[PathBuf], report: &mut Report) {
+        for place in places {
+            let names = match legacy.list(place) {
+                Ok(names) => names,
+                Err(why) => {
+                    report.row(Thing::File, legacy.name(place)).damaged(why);
+                    continue;
+                }
+            };
+            for path in names.iter().filter(|name| name.ends_with(".jsonl")) {
+                let path = place.join(path);
+                if let Err(why) = self.name(&path) {
+                    report.row(Thing::Transcript, legacy.name(&path)).skipped(why);
+                }
+            }
+        }
+    }
+
+    /// Copies the transcripts, then takes the entries whose transcripts are there.
+    pub(super) fn carry_out(
+        self,
+        legacy: &Legacy,
+        apply: bool,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let Self { sessions, dir, transcripts, wanted } = self;
+        let is_new = apply && !transcripts.is_empty() && !exists(&dir);
+        if is_new {
+            files::create_private_dir(&dir).map_err(|source| Error::write(&dir, source))?;
+        }
+        let mut unusable = BTreeSet::new();
+        for (name, from) in &transcripts {
+            let row = report.row(Thing::Transcript, legacy.name(from));
+            match transcripts::copy(legacy, from, &dir.join(name), apply) {
+                Copied::Taken { bad_lines: 0 } => row.taken(""),
+                Copied::Taken { bad_lines } => row.taken(bad_lines_note(bad_lines)),
+                Copied::Same => row.kept("it is there already"),
+                Copied::NameTaken => {
+                    row.kept("there is another transcript of this name");
+                    unusable.insert(name.as_str());
+                }
+                Copied::Failed(why) => {
+                    row.damaged(why);
+                    unusable.insert(name.as_str());
+                }
+            }
+        }
+        if apply && !transcripts.is_empty() {
+            sync_up(&dir).map_err(|source| Error::write(&dir, source))?;
+        }
+        let mut entries = Vec::new();
+        for session in wanted {
+            if session.tell(&unusable, report) {
+                entries.push((session.key, session.entry));
+            }
+        }
+        if apply && !entries.is_empty() {
+            sessions.adopt(entries)?;
+        }
+        Ok(())
+    }
+}
+
+fn bad_lines_note(count: u64) -> String {
+    let lines = if count == 1 { "1 line makes" } else { "some lines make" };
+    format!("{lines} no sense ({count}); copied as they are, and passed over by readers")
+}
+
+/// The copies, and the directories that were made for them, are on disk when this returns.
+fn sync_up(dir: &Path) -> std::io::Result<()> {
+    // `<state>/agents/main/sessions`, and the three above it.
+    dir.ancestors().take(4).try_for_each(transcripts::sync)
+}
+
+impl Wanted {
+    /// Says what becomes of the session; whether it is taken.
+    fn tell(&self, unusable: &BTreeSet<&str>, report: &mut Report) -> bool {
+        match &self.transcript {
+            Transcript::Refused(path, why) => report.row(Thing::Transcript, path).skipped(why),
+            Transcript::Missing(path) => {
+                report.row(Thing::Transcript, path).skipped("it is missing");
+            }
+            _ => {}
+        }
+        let row = report.row(Thing::Session, &self.key).label(label(&self.entry));
+        match &self.transcript {
+            Transcript::Named(name) if unusable.contains(name.as_str()) => {
+                row.skipped("its transcript could not be taken");
+                return false;
+            }
+            Transcript::Named(_) => row.taken(""),
+            Transcript::None => row.taken("it has no transcript"),
+            _ => row.taken("without its transcript, which could not be found"),
+        }
+        true
+    }
+}
