@@ -21,7 +21,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("json") {
         print(&(safe_json(&report.to_json().to_string()) + "\n"))?;
     } else {
-        print(&text(&report, source, &state_dir))?;
+        print(&text(&report, &state_dir))?;
     }
     match report.damaged() {
         0 => Ok(()),
@@ -33,7 +33,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
 }
 
-fn text(report: &Report, source: &str, state_dir: &Path) -> String {
+fn text(report: &Report, state_dir: &Path) -> String {
     let rows: Vec<Vec<String>> = report.items.iter().map(|item| row(item, report)).collect();
     let mut text = if rows.is_empty() {
         String::new()
@@ -52,8 +52,7 @@ fn text(report: &Report, source: &str, state_dir: &Path) -> String {
     } else {
         format!(
             "{taken} would be taken into {state_dir}, {rest}.\nNothing was changed. To import, stop \
-             the bridge and run: openclaw-bridge import {} --apply\n",
-            safe(source)
+             the bridge and add --apply.\n"
         )
     };
     text

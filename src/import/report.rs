@@ -104,6 +104,10 @@ impl Report {
         })
     }
 
+    pub(super) fn tells(&self, thing: Thing, name: &str) -> bool {
+        self.items.iter().any(|item| item.thing == thing && item.name == name)
+    }
+
     pub(super) fn row(&mut self, thing: Thing, name: impl Into<String>) -> Row<'_> {
         Row { report: self, thing, name: name.into(), label: None }
     }

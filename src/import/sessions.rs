@@ -248,6 +248,8 @@ impl Wanted {
     /// Says what becomes of the session; whether it is taken.
     fn tell(&self, unusable: &BTreeSet<&str>, report: &mut Report) -> bool {
         match &self.transcript {
+            // One that lies among the others was told with them.
+            Transcript::Refused(path, _) if report.tells(Thing::Transcript, path) => {}
             Transcript::Refused(path, why) => report.row(Thing::Transcript, path).skipped(why),
             Transcript::Missing(path) => {
                 report.row(Thing::Transcript, path).skipped("it is missing");

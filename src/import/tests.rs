@@ -255,6 +255,9 @@ fn links_are_not_followed_and_the_older_places_are_known() {
     ] {
         assert_eq!(outcome(&report, thing, name), (Outcome::Taken, false), "{name}");
     }
+    // Told once, although a session names it, too.
+    let link = outcome(&report, Thing::Transcript, "agents/main/sessions/gone.jsonl");
+    assert_eq!(link, (Outcome::Skipped, true));
     for (path, bytes) in tree(&home.path("state")) {
         assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{}", path.display());
     }
