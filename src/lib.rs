@@ -23,6 +23,7 @@
 //! can be two in one process. Only [`cli`] installs signal handlers or a logger.
 
 pub mod backend;
+pub mod calendar;
 pub mod cli;
 pub mod client;
 pub mod config;

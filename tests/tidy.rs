@@ -13,6 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 0: words, and small things that need nothing.
     ("protocol", &[]),
     ("suggest", &[]),
+    ("calendar", &[]),
     ("json5_text", &[]),
     ("duration", &[]),
     ("wait", &[]),
@@ -29,7 +30,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("transport", &["protocol", "router", "link", "config", "log_limit"]),
     (
         "backend",
-        &["protocol", "router", "config", "link", "files", "random", "process", "json5_text"],
+        &[
+            "protocol",
+            "router",
+            "config",
+            "link",
+            "files",
+            "calendar",
+            "random",
+            "process",
+            "json5_text",
+        ],
     ),
     ("control", &["protocol", "router", "link", "files", "log_limit"]),
     ("client", &["protocol", "files", "random", "wait"]),
@@ -42,6 +53,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "config",
             "link",
             "files",
+            "calendar",
             "random",
             "log_limit",
             "pairing_store",
@@ -55,8 +67,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "protocol", "router", "config", "suggest", "duration", "random", "wait", "process",
-            "client", "control", "backend", "daemon", "import",
+            "protocol", "router", "config", "suggest", "duration", "calendar", "random", "wait",
+            "process", "client", "control", "backend", "daemon", "import",
         ],
     ),
     ("lib", &[]),

@@ -1,9 +1,10 @@
 //! `import`: taking over what an old gateway left.
 
+use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::print;
-use crate::cli::render::{now_ms, table};
+use crate::cli::render::table;
 use crate::cli::text::{safe, safe_json};
 use crate::config::{self, paths, process_env, Sources};
 use crate::import::{self, Item, Outcome, Report};

@@ -1,10 +1,11 @@
 //! `nodes …`: who is paired, who wants to be, and what they can be asked to do.
 
+use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::print;
-use crate::cli::render::{ago, device, field, name, now_ms, span, table, versions};
+use crate::cli::render::{ago, device, field, name, span, table, versions};
 use crate::cli::text::{safe, safe_json};
 use serde_json::{json, Value};
 use std::fmt::Write;

@@ -3,7 +3,6 @@
 use crate::cli::text::safe;
 use serde_json::Value;
 use std::io::{self, IsTerminal};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A text field, made safe; empty if it is not there.
 pub(super) fn field(value: &Value, name: &str) -> String {
@@ -67,12 +66,6 @@ pub(super) fn ago(now_ms: u64, then_ms: u64) -> String {
         0..=999 => "just now".into(),
         ms => format!("{} ago", span(ms)),
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Rows under headings, in columns as wide as their widest entry.

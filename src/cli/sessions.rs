@@ -1,10 +1,11 @@
 //! `sessions …`: the conversations themselves.
 
+use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, show, value};
 use crate::cli::print;
-use crate::cli::render::{ago, field, now_ms, table};
+use crate::cli::render::{ago, field, table};
 use crate::cli::text::safe_json;
 use serde_json::{json, Map, Value};
 

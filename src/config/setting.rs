@@ -34,31 +34,24 @@ impl Setting for bool {
     }
 }
 
-impl Setting for u16 {
-    fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {
-        match kind.integer(value).and_then(|number| Self::try_from(number).ok()) {
-            Some(number) => *self = number,
-            None => walk.mismatch(at, kind, value),
-        }
-    }
+macro_rules! integers {
+    ($($integer:ty),*) => {$(
+        impl Setting for $integer {
+            fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {
+                match kind.integer(value).and_then(|number| Self::try_from(number).ok()) {
+                    Some(number) => *self = number,
+                    None => walk.mismatch(at, kind, value),
+                }
+            }
 
-    fn show(&self) -> Value {
-        json!(self)
-    }
+            fn show(&self) -> Value {
+                json!(self)
+            }
+        }
+    )*};
 }
 
-impl Setting for usize {
-    fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {
-        match kind.integer(value).and_then(|number| Self::try_from(number).ok()) {
-            Some(number) => *self = number,
-            None => walk.mismatch(at, kind, value),
-        }
-    }
-
-    fn show(&self) -> Value {
-        json!(self)
-    }
-}
+integers!(u16, usize);
 
 impl Setting for Bind {
     fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {

@@ -1,7 +1,8 @@
 //! The only clock of the router.
 
+use crate::calendar;
 use crate::router::{Mono, Now, Wall};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Time since the start, and the calendar.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,6 @@ impl Clock {
     }
 
     pub(super) fn now(self) -> Now {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-        Now { mono: Mono(self.start.elapsed()), wall: Wall(wall) }
+        Now { mono: Mono(self.start.elapsed()), wall: Wall(calendar::now_ms()) }
     }
 }

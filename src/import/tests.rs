@@ -49,7 +49,7 @@ impl Home {
         home.write("old/agents/main/sessions/new.jsonl", TALK);
         home.write("old/agents/main/sessions/old.jsonl", "{\"type\":\"session\"}\n");
         home.write("old/agents/main/sessions/own.jsonl", "{\"type\":\"session\"}\n");
-        home.write("old/agents/work/sessions/sessions.json", "{}");
+        home.write("old/agents/office/sessions/sessions.json", "{}");
         home.write("old/settings/voicewake.json", r#"{"triggers":[" hey ",5,"computer"]}"#);
         home
     }
@@ -129,7 +129,7 @@ fn everything_usable_is_taken_and_the_rest_is_told() {
         (Thing::Pairing, "bad\u{7}id", (Skipped, false)),
         (Thing::Pairing, "broken", (Skipped, true)),
         (Thing::File, "nodes/pending.json", (Skipped, false)),
-        (Thing::File, "agents/work", (Skipped, false)),
+        (Thing::File, "agents/office", (Skipped, false)),
         (Thing::WakeWords, "settings/voicewake.json", (Taken, false)),
         (Thing::Session, "agent:main:main", (Taken, false)),
         (Thing::Session, "agent:main:lost", (Taken, false)),

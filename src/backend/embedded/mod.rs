@@ -8,10 +8,12 @@ pub(crate) mod params;
 mod pulse;
 pub(crate) mod sessions;
 mod settings;
+mod stripes;
 mod system_events;
 pub(crate) mod voicewake;
 
 use crate::backend::{Backend, Outlet};
+use crate::calendar::now_ms;
 use crate::config::Config;
 use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 use crate::router::{Audience, Caller, News, Notice};
@@ -27,7 +29,7 @@ use settings::Settings;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use system_events::SystemEvents;
 use voicewake::Voicewake;
 
@@ -211,11 +213,6 @@ impl Backend for Embedded {
 /// The apps read `ok` and nothing else (protocol section 5.1).
 fn health(now_ms: u64) -> Value {
     json!({ "ok": true, "ts": now_ms })
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

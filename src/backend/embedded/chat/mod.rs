@@ -12,6 +12,7 @@ mod telling;
 use super::params::Params;
 use super::pulse::Beat;
 use super::sessions::{ActiveRuns, Session, Sessions};
+use super::stripes::Stripes;
 use super::system_events::SystemEvents;
 use crate::backend::embedded::agent::{Agents, Attachment, Run};
 use crate::backend::Outlet;
@@ -22,8 +23,7 @@ use crossbeam_channel::Sender;
 pub(crate) use events::{End, RunNews};
 use runs::{Begin, Runs};
 use serde_json::{json, Value};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use telling::Telling;
 
@@ -44,8 +44,8 @@ pub(crate) struct Chat {
     nudge: Sender<Beat>,
     /// How long a run may take, if nobody asks for less.
     usual_timeout: Duration,
-    /// By the hash of the session's key: messages are answered in the order in which they are kept.
-    turns: [Mutex<()>; limits::TRANSCRIPT_WRITERS],
+    /// By session key: messages are answered in the order in which they are kept.
+    turns: Stripes,
 }
 
 /// Something that is said to the agent.
@@ -142,7 +142,7 @@ impl Chat {
             return Err(WireError::invalid("send blocked by session policy"));
         }
         let said = user_message(&saying.message, &saying.attachments, now_ms);
-        let _turn = self.turn(&session.key);
+        let _turn = self.turns.lock(&session.key);
         self.sessions.append(&session, &said, now_ms)?;
         let news = self.news(&saying.run_id, &session);
         self.runs.live(news.clone());
@@ -168,14 +168,6 @@ impl Chat {
         self.agents
             .start(run, Box::new(telling))
             .map_err(|busy| WireError::unavailable(busy.to_string()))
-    }
-
-    /// Whoever holds this is the only one to begin a run in the session.
-    fn turn(&self, session_key: &str) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        session_key.hash(&mut hasher);
-        let turn = &self.turns[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS];
-        turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn news(&self, run_id: &str, session: &Session) -> Arc<RunNews> {

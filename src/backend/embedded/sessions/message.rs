@@ -4,7 +4,7 @@
 //! drops a message with a time in words or with half a token. Everything else of a message passes
 //! as it is, whatever its depth.
 
-use super::names;
+use crate::calendar;
 use crate::protocol::json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -112,7 +112,7 @@ fn text_part(raw: &str) -> String {
 /// A time in milliseconds: a number, or an ISO time.
 fn milliseconds(raw: &str) -> Option<i64> {
     match raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(text) => names::parse_iso(text).and_then(|ms| i64::try_from(ms).ok()),
+        Some(text) => calendar::parse_iso(text).and_then(|ms| i64::try_from(ms).ok()),
         None => integer(raw),
     }
 }

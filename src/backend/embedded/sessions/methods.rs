@@ -225,7 +225,7 @@ impl Sessions {
         let usual = session_id(entry).map(|id| self.dir.join(format!("{id}.jsonl")));
         let own = self.own_file(entry).filter(|own| Some(own) != usual.as_ref());
         let aside = own.into_iter().chain(usual).filter_map(|path| {
-            let _writer = self.writer(&path);
+            let _writer = self.writers.lock(&path);
             transcript::archive(&path, now_ms).ok().flatten()
         });
         aside.collect()
@@ -245,7 +245,7 @@ impl Sessions {
             return Ok(answer.into());
         };
         let compacted = {
-            let _writer = self.writer(&session.transcript);
+            let _writer = self.writers.lock(&session.transcript);
             transcript::compact(&session.transcript, keep, now_ms)?
         };
         match compacted {

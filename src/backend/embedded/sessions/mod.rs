@@ -30,12 +30,12 @@ pub(crate) use error::StoreError;
 pub(crate) use history::History;
 pub(crate) use methods::ActiveRuns;
 
+use crate::backend::embedded::stripes::Stripes;
 use crate::protocol::{limits, session, WireError};
 use book::Book;
 use serde_json::{json, Map, Value};
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Store;
 use transcript::IfMissing;
@@ -49,8 +49,8 @@ pub(crate) type Entry = Map<String, Value>;
 pub(crate) struct Sessions {
     dir: PathBuf,
     store: Mutex<Store>,
-    /// By the hash of the transcript's name: one writer per transcript.
-    writers: [Mutex<()>; limits::TRANSCRIPT_WRITERS],
+    /// By the name of the transcript, which has one writer at a time.
+    writers: Stripes,
 }
 
 /// One session as it was when it was looked up.
@@ -130,7 +130,7 @@ impl Sessions {
         message: &Value,
         now_ms: u64,
     ) -> Result<String, StoreError> {
-        let _writer = self.writer(&session.transcript);
+        let _writer = self.writers.lock(&session.transcript);
         let (path, id) = (&session.transcript, &*session.session_id);
         transcript::append(path, id, IfMissing::Begin, message, now_ms)
     }
@@ -177,7 +177,7 @@ impl Sessions {
             "stopReason": "injected",
             "usage": { "input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 0 },
         });
-        let _writer = self.writer(&session.transcript);
+        let _writer = self.writers.lock(&session.transcript);
         let (path, id) = (&session.transcript, &*session.session_id);
         let appended = transcript::append(path, id, IfMissing::Fail, &message, now_ms);
         let message_id = appended.map_err(|error| {
@@ -193,14 +193,6 @@ impl Sessions {
     /// panicked has done no harm.
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whoever holds this is the only writer of the transcript.
-    fn writer(&self, transcript: &Path) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        transcript.hash(&mut hasher);
-        let writer = &self.writers[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS];
-        writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn session(&self, key: String, session_id: String, entry: &Entry) -> Session {

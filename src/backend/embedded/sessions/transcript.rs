@@ -5,6 +5,7 @@
 
 use super::lines::LinesFromEnd;
 use super::{names, store, StoreError};
+use crate::calendar;
 use crate::files;
 use crate::protocol::limits;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ pub(super) fn append(
             text.push(b'\n');
         }
     }
-    let timestamp = names::iso(now_ms);
+    let timestamp = calendar::iso(now_ms);
     let parent_id = parent.as_deref();
     let line =
         MessageLine { r#type: "message", id: &id, parent_id, timestamp: &timestamp, message };
@@ -116,7 +117,7 @@ fn header(session_id: &str, now_ms: u64) -> Vec<u8> {
         "type": "session",
         "version": VERSION,
         "id": session_id,
-        "timestamp": names::iso(now_ms),
+        "timestamp": calendar::iso(now_ms),
         "cwd": cwd.to_string_lossy(),
     });
     format!("{header}\n").into_bytes()

@@ -1,0 +1,19 @@
+//! One lock per name, of a few for all names: two names may share one, no name has two.
+
+use crate::protocol::limits;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The locks. They guard an order, not data, so one that was poisoned is as good as new.
+#[derive(Debug, Default)]
+pub(super) struct Stripes([Mutex<()>; limits::TRANSCRIPT_WRITERS]);
+
+impl Stripes {
+    /// Waits for the lock of this name.
+    pub(super) fn lock(&self, name: &(impl Hash + ?Sized)) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let stripe = &self.0[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS];
+        stripe.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
