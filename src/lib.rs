@@ -13,8 +13,8 @@
 //! | floor | parts |
 //! |---|---|
 //! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
-//! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread |
-//! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
+//! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread. [`tls`]: certificates and fingerprints |
+//! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`discovery`]: how nodes find the bridge. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
 //! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left |
 //! | 4 | [`cli`]: the program's command line |
 //!
@@ -29,6 +29,7 @@ pub mod client;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod discovery;
 pub mod duration;
 pub mod files;
 pub mod import;
@@ -41,5 +42,6 @@ pub mod protocol;
 pub mod random;
 pub mod router;
 pub mod suggest;
+pub mod tls;
 pub mod transport;
 mod wait;

@@ -269,7 +269,7 @@ fn fish_quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::table::VERBS;
+    use crate::cli::table::verbs;
     use std::process::Command;
 
     /// Runs a shell on a script; `None` if there is no such shell here.
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn every_command_and_flag_is_in_every_script() {
         for script in [bash(), zsh(), fish()] {
-            for verb in VERBS {
+            for verb in verbs() {
                 assert!(verb.paths().all(|path| script.contains(&format!("'{path}'"))));
                 assert!(verb.flags().all(|flag| script.contains(flag.name)));
             }

@@ -1,7 +1,7 @@
 //! The shape of the command table. Parsing, help and completions are made from it; the rows are
-//! in `verbs.rs`, and a new command is one more row there.
+//! in `verbs/`, and a new command is one more row there.
 
-pub use super::verbs::{VerbId, GROUPS, VERBS};
+pub use super::verbs::{verbs, VerbId, GROUPS};
 
 /// The name of the program, as it is typed.
 pub const PROGRAM: &str = "openclaw-bridge";
@@ -213,13 +213,13 @@ impl Verb {
 
 /// The command that is called by these words.
 pub fn find(path: &str) -> Option<&'static Verb> {
-    VERBS.iter().find(|verb| verb.paths().any(|own| own == path))
+    verbs().find(|verb| verb.paths().any(|own| own == path))
 }
 
 /// The words that may follow `path` (empty for the first word), in the order of the table.
 pub fn words_after(path: &str) -> Vec<&'static str> {
     let mut words = Vec::new();
-    for own in VERBS.iter().flat_map(Verb::paths) {
+    for own in verbs().flat_map(Verb::paths) {
         let rest = match path {
             "" => Some(own),
             _ => own.strip_prefix(path).and_then(|rest| rest.strip_prefix(' ')),
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_path_means_one_command() {
-        let paths: Vec<_> = VERBS.iter().flat_map(Verb::paths).collect();
+        let paths: Vec<_> = verbs().flat_map(Verb::paths).collect();
         for path in &paths {
             assert_eq!(paths.iter().filter(|other| *other == path).count(), 1, "{path}");
         }
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn no_command_has_two_flags_of_one_name() {
-        for verb in VERBS {
+        for verb in verbs() {
             let names: Vec<_> = verb.flags().map(|flag| flag.name).collect();
             for name in &names {
                 assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name}");
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_table_explains_itself() {
-        for verb in VERBS {
+        for verb in verbs() {
             assert!(!verb.examples.is_empty(), "{} has no example", verb.path);
             assert!(!verb.summary.ends_with('.') && verb.summary.len() <= 60, "{}", verb.path);
             for flag in verb.flags() {

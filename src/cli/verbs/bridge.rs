@@ -1,0 +1,42 @@
+//! The rows of commands that run and operate the bridge.
+
+use super::*;
+
+rows! {
+    Serve: "serve" "Run the bridge in the foreground" {
+        about: &["Without a configuration it listens on this machine only. Flags override the \
+                  environment (OPENCLAW_BRIDGE_STATE_DIR, _BIND, _PORT, _LOG), which overrides the \
+                  configuration file."],
+        flags: &[&[
+            CONFIG,
+            Flag::new("state-dir", "DIR", Directory, "Where pairings and state are kept."),
+            Flag::new("bind", "WHERE", Words(BINDS),
+                "Where to listen: loopback, lan, tailnet, auto, or an IP address."),
+            Flag::new("port", "N", Port, "The TCP port; 0 takes a free one."),
+            Flag::switch("no-discovery",
+                "Announce nothing. This version announces nothing anyway; the flag is accepted so \
+                 that units written today keep working."),
+            Flag::new("log", "LEVEL", Choice(LEVELS), "How much is logged."),
+        ]],
+        examples: &["serve", "serve --bind lan --log debug"],
+    }
+    Status: "status" "Tell how the running bridge is" {
+        flags: &[OPERATOR],
+        examples: &["status", "status --json"],
+    }
+    Reload: "reload" "Have the bridge read its configuration again" {
+        about: &["A configuration with a mistake in it changes nothing; the mistake is told."],
+        flags: &[OPERATOR],
+        examples: &["reload"],
+    }
+    Stop: "stop" "Stop the running bridge" {
+        flags: &[OPERATOR],
+        examples: &["stop"],
+    }
+    Log: "log" "Change how much the running bridge logs" {
+        about: &["Until the next reload or start; bridge.log in the configuration is for good."],
+        positionals: &[Positional::required("LEVEL", Choice(LEVELS), "How much.")],
+        flags: &[OPERATOR],
+        examples: &["log debug", "log info"],
+    }
+}

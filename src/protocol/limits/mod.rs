@@ -1,0 +1,12 @@
+//! Every number in the program, each with its reason. Nothing elsewhere may be unbounded.
+//!
+//! Those an operator may want to change are the defaults of `bridge.limits.*` in the
+//! configuration; the others follow from the protocol or from what the old clients can bear.
+
+mod agent;
+mod sessions;
+mod wire;
+
+pub use agent::*;
+pub use sessions::*;
+pub use wire::*;
