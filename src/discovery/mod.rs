@@ -2,3 +2,7 @@
 //! (protocol section 10).
 //!
 //! Floor 2.
+
+pub mod service;
+
+pub use service::Service;
