@@ -73,7 +73,11 @@ impl RouterThread {
 
     pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
         Builder::new().name("router".into()).spawn(move || {
-            if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            let end = catch_unwind(AssertUnwindSafe(|| self.run()));
+            // Nobody shall wait for what cannot come any more.
+            self.nodes.values().for_each(|door| door.outbox.finish());
+            self.operators.values().for_each(|outbox| outbox.finish());
+            if end.is_err() {
                 log::error!("router: panicked; the last inputs were: {}", self.journal);
                 // Nobody to tell means that we are ending anyway.
                 let _ = self.world.tasks.send(Task::RouterGone);
@@ -91,7 +95,6 @@ impl RouterThread {
                 self.register(&posted.input, door);
             }
             if posted.input == Input::Stop && std::mem::replace(&mut stopping, true) {
-                self.operators.values().for_each(|outbox| outbox.finish());
                 return;
             }
             self.step(posted.input);
@@ -256,18 +259,16 @@ impl RouterThread {
                 let status = self.completed(*status);
                 self.reply(asker, Ok(Answer::Status(Box::new(status))));
             }
-            DaemonTask::Log(level) => {
-                let result = match level.parse::<log::LevelFilter>() {
-                    Ok(filter) => {
-                        log::set_max_level(filter);
-                        Ok(Answer::Level { level: filter.as_str().to_lowercase() })
-                    }
-                    Err(_) => Err(WireError::invalid(format!(
+            DaemonTask::Log(level) => match level.parse() {
+                // The answer comes back through the inbox.
+                Ok(filter) => drop(self.world.tasks.send(Task::Log(asker, filter))),
+                Err(_) => {
+                    let error = format!(
                         "unknown log level {level:?} (known: off, error, warn, info, debug, trace)"
-                    ))),
-                };
-                self.reply(asker, result);
-            }
+                    );
+                    self.reply(asker, Err(WireError::invalid(error)));
+                }
+            },
             DaemonTask::Reload => {
                 // The answer comes back through the inbox.
                 let _ = self.world.tasks.send(Task::Reload(Some(asker)));

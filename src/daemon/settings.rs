@@ -5,7 +5,7 @@ use crate::daemon::Error;
 use crate::link::connections_for;
 use crate::router::Policy;
 use crate::transport::bind::{self, Endpoint};
-use rustix::process::{getrlimit, setrlimit, Resource};
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use std::path::PathBuf;
 
 /// A bridge that could serve fewer would look alive and refuse everybody.
@@ -41,7 +41,7 @@ impl Settings {
         let endpoints =
             bind::endpoints(config.bridge.bind, config.bridge.port).map_err(Error::NoAddress)?;
         let limits = &config.bridge.limits;
-        let open_files = raise_open_files();
+        let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let connections = limits.connections.min(connections_for(open_files));
         if connections < FEWEST_CONNECTIONS.min(limits.connections) {
             return Err(Error::TooFewFiles { open_files });
@@ -87,16 +87,15 @@ fn host_name() -> String {
     if name.is_empty() { "openclaw-bridge" } else { name }.to_owned()
 }
 
-/// Each connection takes two descriptors, and the usual soft limit is for programs that use
-/// `select`. Returns the limit now in force.
-fn raise_open_files() -> u64 {
-    let mut limit = getrlimit(Resource::Nofile);
+/// Raises this process's soft limit on open files to its hard one: each connection takes two
+/// descriptors, and the usual soft limit is for programs that use `select`. For the main function
+/// of a program that is a bridge; one that only embeds a bridge decides by itself.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        let before = limit.current;
-        limit.current = limit.maximum;
-        if setrlimit(Resource::Nofile, limit).is_err() {
-            return before.unwrap_or(u64::MAX);
+        let raised = Rlimit { current: limit.maximum, ..limit };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::debug!("daemon: the limit on open files stays as it is: {error}");
         }
     }
-    limit.current.unwrap_or(u64::MAX)
 }

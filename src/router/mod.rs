@@ -80,6 +80,8 @@ pub struct Router {
     watchers: Watchers,
     deadlines: Deadlines,
     counters: Counters,
+    /// The program is ending; whoever still comes has to go again.
+    stopping: bool,
     /// What the last save is for, until it is known to have worked.
     unsaved: Option<(PairingBook, AfterSave)>,
     /// Gathered during one `handle`.
@@ -113,6 +115,7 @@ impl Router {
             watchers: Watchers::default(),
             deadlines: Deadlines::default(),
             counters: Counters::default(),
+            stopping: false,
             unsaved: None,
             out: Vec::new(),
         };
@@ -186,6 +189,7 @@ impl Router {
     }
 
     fn stop(&mut self) {
+        self.stopping = true;
         let open: Vec<ConnId> = self.connections.keys().copied().collect();
         for conn in open {
             self.close(conn, Closing::Stopping);
