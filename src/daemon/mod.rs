@@ -134,10 +134,7 @@ impl Daemon {
             log_limit: log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),
         };
-        let mut accepting = Vec::new();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            accepting.push(listener.start(number + 1, reception.clone()).map_err(Error::System)?);
-        }
+        let mut accepting = accept_nodes(listeners, &reception).map_err(Error::System)?;
         let operators = Arc::new(AtomicU64::new(0));
         let control = control.start(inbox.clone(), operators.clone(), stop.clone(), log_limit);
         accepting.push(control.map_err(Error::System)?);
@@ -215,6 +212,15 @@ impl Drop for Daemon {
         // Whoever wants to know uses `stop` or `wait`.
         let _ = self.join();
     }
+}
+
+fn accept_nodes(
+    listeners: Vec<Listener>,
+    reception: &Reception,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let start =
+        |(number, listener): (usize, Listener)| listener.start(number + 1, reception.clone());
+    listeners.into_iter().enumerate().map(start).collect()
 }
 
 fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {
