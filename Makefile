@@ -7,6 +7,7 @@ prefix ?= /usr/local
 bindir = $(prefix)/bin
 unitdir = $(prefix)/lib/systemd/system
 docdir = $(prefix)/share/doc/openclaw-bridge
+mandir = $(prefix)/share/man
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check demo bench doc fmt install uninstall clean
@@ -44,9 +45,11 @@ doc: ## Build the library's documentation
 fmt: ## Format the code
 	$(CARGO) fmt
 
-install: ## Install what `make build` built: program, unit, example configuration; enables nothing
+install: ## Install what `make build` built: program, unit, manual pages, example configuration; enables nothing
 	@test -x $(target)/release/openclaw-bridge || { echo "run 'make build' first" >&2; exit 1; }
 	install -D -m 755 $(target)/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
+	install -D -m 644 etc/man/openclaw-bridge.1 $(DESTDIR)$(mandir)/man1/openclaw-bridge.1
+	install -D -m 644 etc/man/openclaw-bridge.json5.5 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -d $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
@@ -56,6 +59,7 @@ install: ## Install what `make build` built: program, unit, example configuratio
 
 uninstall: ## Remove what install installed
 	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(DESTDIR)$(unitdir)/openclaw-bridge.service
+	rm -f $(DESTDIR)$(mandir)/man1/openclaw-bridge.1 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
 	rm -rf $(DESTDIR)$(docdir)
 
 clean: ## Remove what was built

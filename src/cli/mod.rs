@@ -10,6 +10,7 @@ mod failure;
 pub mod help;
 mod import;
 mod logging;
+pub mod manual;
 pub mod node;
 mod node_verb;
 mod nodes;

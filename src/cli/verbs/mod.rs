@@ -144,7 +144,8 @@ const STATE_DIR: Flag = Flag::new(
 );
 const TIMEOUT: Flag =
     Flag::new("timeout", "DURATION", Duration, "How long to wait for the daemon.").default("10s");
-const OPERATOR: &[Flag] = &[JSON, STATE_DIR, TIMEOUT];
+/// The flags of every command that asks the running daemon.
+pub(super) const OPERATOR: &[Flag] = &[JSON, STATE_DIR, TIMEOUT];
 
 const CONFIG: Flag = Flag::new("config", "FILE", File, "Read this configuration file.");
 const NODE: Flag =

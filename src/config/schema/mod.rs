@@ -169,7 +169,7 @@ fn is_color(text: &str) -> bool {
 
 impl Key {
     /// The value of this key in `config`.
-    pub(super) fn show(&self, config: &mut Config) -> Value {
+    pub fn show(&self, config: &mut Config) -> Value {
         match self.slot {
             Some(slot) => slot(config).show(),
             None => {
