@@ -29,3 +29,4 @@ mod ch15_settings;
 mod ch16_events;
 mod ch17_import;
 mod ch20_library;
+mod ch21_readme;
