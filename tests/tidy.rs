@@ -260,6 +260,31 @@ fn names_of_tests_are_sentences_and_nothing_is_left_for_later() {
 }
 
 #[test]
+fn every_section_of_the_protocol_that_is_named_exists() {
+    let text = fs::read_to_string(root().join("src/protocol/PROTOCOL.md")).unwrap();
+    let known = |number: &str| {
+        let heading = |line: &str| {
+            let number = number.trim_end_matches('.');
+            let rest = line.trim_start_matches('#').trim_start().strip_prefix(number);
+            line.starts_with('#') && rest.is_some_and(|rest| rest.starts_with([' ', '.']))
+        };
+        text.lines().any(heading)
+    };
+    let mut missing = Vec::new();
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        for (at, phrase) in source.text.match_indices("protocol section") {
+            let rest = source.text[at + phrase.len()..].trim_start_matches('s').trim_start();
+            let number = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next();
+            let number = number.unwrap_or_default();
+            if !number.is_empty() && !known(number) {
+                missing.push(format!("{}: section {number}", source.place(at)));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not in PROTOCOL.md:\n{}", missing.join("\n"));
+}
+
+#[test]
 fn the_changelog_knows_this_version() {
     let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
     let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
