@@ -3,8 +3,9 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::node::{self, NodeOptions};
+use crate::cli::text::safe;
 use crate::cli::{logging, operator};
-use crate::client::Stop;
+use crate::client::{Fingerprint, Stop, Trust};
 use std::io;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
@@ -34,6 +35,7 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
     Ok(NodeOptions {
         host: text("host").unwrap_or_default(),
         port: line.port("port").unwrap_or_default(),
+        tls: tls(line)?,
         node_id: text("node-id"),
         display_name: text("display-name"),
         token_file: token_file.ok_or_else(|| Failure::usage(no_home))?,
@@ -44,4 +46,15 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
         once: line.is_set("once"),
         trace: line.is_set("trace"),
     })
+}
+
+/// A fingerprint means TLS, whether or not that was said too.
+fn tls(line: &CommandLine) -> Result<Option<Trust>, Failure> {
+    let Some(text) = line.value("tls-fingerprint") else {
+        return Ok(line.is_set("tls").then_some(Trust::FirstUse));
+    };
+    let fingerprint: Fingerprint = text.parse().map_err(|problem| {
+        Failure::usage(format!("--tls-fingerprint: `{}` {problem}", safe(text)))
+    })?;
+    Ok(Some(Trust::Pinned(fingerprint)))
 }

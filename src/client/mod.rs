@@ -26,23 +26,27 @@
 //! ```
 
 mod backoff;
+mod channel;
 mod connection;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake_gateway;
 mod frame;
+mod handshake;
 mod identity;
+mod lines;
 mod session;
 mod stop;
 #[cfg(test)]
 mod tests;
 
 pub use backoff::Backoff;
-pub use connection::{
-    connect, ConnectOptions, Connection, Direction, LineReader, Received, Trace, Writer,
-};
+pub use connection::{connect, ConnectOptions, Connection};
 pub use error::Error;
 pub use frame::{IncomingFrame, OutgoingFrame, Refusal};
 pub use identity::{random_bits, IdentityFile};
+pub use lines::{Direction, LineReader, Received, Trace, Writer};
 pub use session::{join, Admission, Keepalive, Progress, Session};
 pub use stop::Stop;
+
+pub use crate::tls::{Fingerprint, NotAFingerprint, Trust};

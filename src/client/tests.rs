@@ -27,7 +27,7 @@ impl Node {
     }
 
     fn paired(mut self, token: u128) -> Self {
-        self.identity.store_token(Token::from_bits(token), ("127.0.0.1", 1)).unwrap();
+        self.identity.store_token(Token::from_bits(token), ("127.0.0.1", 1), None).unwrap();
         self
     }
 

@@ -47,6 +47,7 @@ impl Alice {
         let options = NodeOptions {
             host: "127.0.0.1".into(),
             port,
+            tls: None,
             node_id: Some("alice".into()),
             display_name: None,
             token_file: dir.path().join("node.json"),
