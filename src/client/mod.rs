@@ -39,6 +39,8 @@ mod session;
 mod stop;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 pub use backoff::Backoff;
 pub use connection::{connect, ConnectOptions, Connection};
