@@ -58,3 +58,31 @@ fn tls(line: &CommandLine) -> Result<Option<Trust>, Failure> {
     })?;
     Ok(Some(Trust::Pinned(fingerprint)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{parse, Parsed};
+
+    fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
+        let words = ["node"].iter().chain(flags).map(Into::into);
+        let Ok(Parsed::Run(line)) = parse(words) else { panic!("{flags:?} cannot be read") };
+        tls(&line)
+    }
+
+    #[test]
+    fn a_fingerprint_in_any_spelling_means_tls_and_a_wrong_one_is_a_mistake() {
+        let pin = Fingerprint::of(b"certificate");
+        assert_eq!(asked(&[]).unwrap(), None);
+        assert_eq!(asked(&["--tls"]).unwrap(), Some(Trust::FirstUse));
+        for text in [pin.to_string(), pin.with_colons(), format!("sha256:{pin}").to_uppercase()] {
+            for flags in [&["--tls-fingerprint", &text][..], &["--tls", "--tls-fingerprint", &text]]
+            {
+                assert_eq!(asked(flags).unwrap(), Some(Trust::Pinned(pin)), "{flags:?}");
+            }
+        }
+        let failure = asked(&["--tls-fingerprint", "ba78\u{1b}"]).unwrap_err();
+        assert_eq!(failure.code, 2);
+        assert!(failure.message.contains("`ba78\\u001b` is not"), "{}", failure.message);
+    }
+}

@@ -109,7 +109,7 @@ impl fmt::Display for Error {
             }
             Self::PinMismatch { expected, presented } => write!(
                 f,
-                "the gateway does not have the certificate that is trusted; it was told nothing \
+                "the gateway does not have the certificate that is trusted, and was told nothing \
                  (expected {expected}, presented {presented})"
             ),
             Self::TlsRequired => f.write_str(

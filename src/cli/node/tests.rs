@@ -1,5 +1,7 @@
 //! The command against a scripted gateway, with real programs.
 
+mod tls;
+
 use super::*;
 use crate::client::fake_gateway::{FakeGateway, Visit, DEADLINE};
 use crate::wait::poll_until;
