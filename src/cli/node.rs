@@ -1,6 +1,7 @@
 //! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes with
 //! programs, makes requests; also the way to try a bridge by hand.
 
+mod advice;
 mod program;
 mod programs;
 mod screen;
@@ -9,8 +10,9 @@ mod tests;
 
 use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile, IncomingFrame, OutgoingFrame};
-use crate::client::{Progress, Refusal, Session, Stop};
+use crate::client::{Progress, Refusal, Session, Stop, Trust};
 use crate::protocol::{json, NodeProfile};
+use advice::advice;
 use programs::Programs;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -40,6 +42,9 @@ pub struct NodeOptions {
     pub host: String,
     /// The gateway's port.
     pub port: u16,
+    /// Encryption, and which certificate is accepted. Without it, TLS is spoken all the same to a
+    /// gateway whose certificate is in the identity file.
+    pub tls: Option<Trust>,
     /// The id for a new identity; an existing one must match.
     pub node_id: Option<String>,
     /// The name operators see; else the one in the identity file, else the host's name.
@@ -123,7 +128,7 @@ impl fmt::Display for NodeError {
                 f,
                 "nothing listens at {address}; start the bridge there with `openclaw-bridge serve`"
             ),
-            Self::Node(error) => f.write_str(&safe(&error.to_string())),
+            Self::Node(error) => write!(f, "{}{}", safe(&error.to_string()), advice(error)),
             Self::Refused(refusal) => f.write_str(&safe(&refusal.to_string())),
             Self::Unanswered(method) => {
                 write!(f, "no answer to {method} came; whether it was carried out is not known")
@@ -229,8 +234,9 @@ impl Node {
     /// One connection, from its beginning to its end.
     fn connect_and_serve(&mut self, stop: &Stop) -> Result<(), NodeError> {
         let trace = self.options.trace.then(|| self.screen.trace());
-        let connect_options = ConnectOptions { trace, ..ConnectOptions::default() };
         let (host, port) = (&self.options.host, self.options.port);
+        let tls = self.identity.trust_for((host, port), self.options.tls);
+        let connect_options = ConnectOptions { tls, trace, ..ConnectOptions::default() };
         let connection = client::connect(host, port, connect_options, stop)?;
         let file = self.options.token_file.display();
         let Self { identity, profile, screen, .. } = self;
@@ -239,6 +245,11 @@ impl Node {
                 Progress::AskedForPairing(node_id) => screen.say(format_args!(
                     "waiting to be approved; on the gateway's machine run \
                  `openclaw-bridge nodes approve {node_id}`"
+                )),
+                Progress::Trusted(fingerprint) => screen.say(format_args!(
+                    "trusting this gateway's certificate from now on, and no other: {fingerprint}; \
+                     compare it with what `openclaw-bridge fingerprint` prints on the gateway's \
+                     machine"
                 )),
                 Progress::Paired => screen.say(format_args!("approved; the token is in {file}")),
             })?;

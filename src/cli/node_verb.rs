@@ -3,8 +3,9 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::node::{self, NodeOptions};
+use crate::cli::text::safe;
 use crate::cli::{logging, operator};
-use crate::client::Stop;
+use crate::client::{Fingerprint, Stop, Trust};
 use std::io;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
@@ -34,6 +35,7 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
     Ok(NodeOptions {
         host: text("host").unwrap_or_default(),
         port: line.port("port").unwrap_or_default(),
+        tls: tls(line)?,
         node_id: text("node-id"),
         display_name: text("display-name"),
         token_file: token_file.ok_or_else(|| Failure::usage(no_home))?,
@@ -44,4 +46,43 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
         once: line.is_set("once"),
         trace: line.is_set("trace"),
     })
+}
+
+/// A fingerprint means TLS, whether or not that was said too.
+fn tls(line: &CommandLine) -> Result<Option<Trust>, Failure> {
+    let Some(text) = line.value("tls-fingerprint") else {
+        return Ok(line.is_set("tls").then_some(Trust::FirstUse));
+    };
+    let fingerprint: Fingerprint = text.parse().map_err(|problem| {
+        Failure::usage(format!("--tls-fingerprint: `{}` {problem}", safe(text)))
+    })?;
+    Ok(Some(Trust::Pinned(fingerprint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{parse, Parsed};
+
+    fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
+        let words = ["node"].iter().chain(flags).map(Into::into);
+        let Ok(Parsed::Run(line)) = parse(words) else { panic!("{flags:?} cannot be read") };
+        tls(&line)
+    }
+
+    #[test]
+    fn a_fingerprint_in_any_spelling_means_tls_and_a_wrong_one_is_a_mistake() {
+        let pin = Fingerprint::of(b"certificate");
+        assert_eq!(asked(&[]).unwrap(), None);
+        assert_eq!(asked(&["--tls"]).unwrap(), Some(Trust::FirstUse));
+        for text in [pin.to_string(), pin.with_colons(), format!("sha256:{pin}").to_uppercase()] {
+            for flags in [&["--tls-fingerprint", &text][..], &["--tls", "--tls-fingerprint", &text]]
+            {
+                assert_eq!(asked(flags).unwrap(), Some(Trust::Pinned(pin)), "{flags:?}");
+            }
+        }
+        let failure = asked(&["--tls-fingerprint", "ba78\u{1b}"]).unwrap_err();
+        assert_eq!(failure.code, 2);
+        assert!(failure.message.contains("`ba78\\u001b` is not"), "{}", failure.message);
+    }
 }

@@ -1,5 +1,7 @@
 //! The command against a scripted gateway, with real programs.
 
+mod tls;
+
 use super::*;
 use crate::client::fake_gateway::{FakeGateway, Visit, DEADLINE};
 use crate::wait::poll_until;
@@ -47,6 +49,7 @@ impl Alice {
         let options = NodeOptions {
             host: "127.0.0.1".into(),
             port,
+            tls: None,
             node_id: Some("alice".into()),
             display_name: None,
             token_file: dir.path().join("node.json"),

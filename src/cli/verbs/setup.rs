@@ -31,10 +31,16 @@ rows! {
     }
     Node: "node" "Be a node: connect, pair, answer commands" {
         about: &["A node for machines without an app, and the tool to try a bridge by hand. It \
-                  asks for pairing at its first start and keeps the token it is given."],
+                  asks for pairing at its first start and keeps the token it is given.",
+            "With --tls, the certificate that the bridge shows at first is kept beside the token, \
+                  and from then on the token is sent to no other, with --tls or without. \
+                  --tls-fingerprint says which one it has to be."],
         flags: &[&[
             Flag::new("host", "H", Text, "The bridge's host.").default("127.0.0.1"),
             Flag::new("port", "N", Port, "The bridge's port.").default("18790"),
+            Flag::switch("tls", "Encrypt, and trust the certificate that was met first."),
+            Flag::new("tls-fingerprint", "HEX", Text,
+                "Encrypt, and trust the certificate with this SHA-256 only; see `fingerprint`."),
             Flag::new("node-id", "ID", Text, "The id of this node."),
             Flag::new("display-name", "NAME", Text, "The name of this node."),
             Flag::new("token-file", "FILE", File, "Where the token is kept."),
@@ -52,6 +58,7 @@ rows! {
         examples: &[
             "node --display-name attic --handle system.notify=./notify.sh",
             "node --once --request health --trace",
+            "node --host studio.local --tls",
         ],
     }
     Completions: "completions" "Print a completion script for a shell" {
