@@ -22,6 +22,7 @@
 //! [`daemon::Daemon::start`] and a [`backend::Backend`]; nothing but the log level is global, so there
 //! can be two in one process. Only [`cli`] installs signal handlers or a logger.
 
+pub mod addresses;
 pub mod backend;
 pub mod calendar;
 pub mod cli;

@@ -28,6 +28,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = loaded.config.clone();
     logging::start(config.bridge.log);
     say_where_from(&loaded);
+    warn(&config);
     if !config.bridge.enabled {
         log::info!("daemon: bridge.enabled is false, nothing to do");
         return Ok(());
@@ -56,6 +57,12 @@ fn say_where_from(loaded: &Loaded) {
     }
 }
 
+fn warn(config: &Config) {
+    for warning in config.warnings() {
+        log::warn!("daemon: {warning}");
+    }
+}
+
 fn say_where_to(daemon: &Daemon, config: &Config) {
     for address in daemon.addresses() {
         log::info!("daemon: listening on {address}");
@@ -74,9 +81,11 @@ fn reload(sources: &Sources, running: &Config, backend: &Embedded) -> Result<Rel
     let loaded = config::load(sources, &process_env).map_err(|error| error.to_string())?;
     log::set_max_level(loaded.config.bridge.log);
     backend.reconfigure(&loaded.config);
+    warn(&loaded.config);
     let changes = running.changes_needing_restart(&loaded.config);
     Ok(Reloaded {
         policy: daemon::policy(&loaded.config),
+        facts: daemon::facts(&loaded.config),
         path: loaded.path,
         restart_needed: changes.into_iter().map(str::to_owned).collect(),
     })

@@ -12,20 +12,22 @@ mod lock;
 pub mod notify;
 mod router_thread;
 mod settings;
+mod watch;
 
 pub use error::Error;
 pub(crate) use lock::Lock;
-pub use settings::{policy, Settings};
+pub use settings::{facts, policy, Settings};
 
 use crate::backend::{Backend, Outlet, Workers};
 use crate::control::Server;
+use crate::discovery;
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::protocol::operator::{Answer, ListenerView};
 use crate::protocol::{limits, WireError};
 use crate::router::{Asker, Input, News, Policy, Router};
-use crate::transport::{Listener, Reception};
+use crate::transport::{Bound, Listening, Reception};
 use clock::Clock;
 use crossbeam_channel::{unbounded, Receiver, Sender};
 use router_thread::{Facts, RouterThread, World};
@@ -35,6 +37,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
+use watch::{Changed, Watch};
 
 /// A running bridge.
 pub struct Daemon {
@@ -46,7 +49,8 @@ pub struct Daemon {
     backend: Arc<dyn Backend>,
     accepting: Vec<JoinHandle<()>>,
     router: JoinHandle<()>,
-    addresses: Vec<SocketAddr>,
+    listening: Listening,
+    changed: Arc<Changed>,
     control_socket: PathBuf,
     _lock: Lock,
 }
@@ -84,6 +88,8 @@ impl Handle {
 pub struct Reloaded {
     /// The rules from now on.
     pub policy: Policy,
+    /// What is announced from now on.
+    pub facts: discovery::Facts,
     /// The file, if there is one.
     pub path: Option<PathBuf>,
     /// Keys that differ, but need a new start.
@@ -99,9 +105,8 @@ impl Daemon {
         let clock = Clock::start();
         let lock = Lock::take(&settings.state_dir)?;
         let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
-        let listeners = Listener::bind_all(&settings.endpoints)
-            .map_err(|(address, source)| Error::Bind { address, source })?;
-        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
+        let bound = Bound::open(&settings.listen).map_err(Error::Bind)?;
+        let listening = bound.listening().clone();
         let control = Server::bind(&settings.control_socket)?;
         let control_socket = control.path().to_owned();
 
@@ -114,7 +119,8 @@ impl Daemon {
         backend.start(Arc::new(BackendOutlet(inbox.clone())));
         let policy = settings.policy.clone();
         let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-        let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
+        let state_dir = settings.state_dir.clone();
+        let facts = Facts { listening: listening.clone(), state_dir, clock };
         let world = World {
             store,
             workers,
@@ -131,12 +137,19 @@ impl Daemon {
             log_limit: log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),
         };
-        let mut accepting = Vec::new();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            accepting.push(listener.start(number + 1, reception.clone()).map_err(Error::System)?);
-        }
+        let changed = Changed::new().map_err(Error::System)?;
+        let watch = Watch {
+            listeners: bound.start(reception).map_err(Error::System)?,
+            facts: settings.facts,
+            state_dir: settings.state_dir,
+            changed: changed.clone(),
+            stop: stop.clone(),
+            name: watch::Name::default(),
+            said: watch::Said::default(),
+        };
+        let watch = watch.start().map_err(Error::System)?;
         let control = control.start(inbox.clone(), stop.clone(), log_limit);
-        accepting.push(control.map_err(Error::System)?);
+        let accepting = vec![watch, control.map_err(Error::System)?];
         let handle = Handle { tasks: task_sender };
         Ok(Self {
             inbox,
@@ -147,15 +160,16 @@ impl Daemon {
             backend: backend.clone(),
             accepting,
             router,
-            addresses,
+            listening,
+            changed,
             control_socket,
             _lock: lock,
         })
     }
 
-    /// Where nodes can connect.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// Where nodes can connect at this moment.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.now().addresses
     }
 
     /// Where operators can connect.
@@ -188,8 +202,10 @@ impl Daemon {
                 }
                 Ok(Task::Reload(asker)) => {
                     let (inbox, reload) = (self.inbox.clone(), reload.clone());
+                    let changed = self.changed.clone();
                     let thread = Builder::new().name("reload".into());
-                    let thread = thread.spawn(move || read_again(&inbox, asker, &*reload));
+                    let thread =
+                        thread.spawn(move || read_again(&inbox, &changed, asker, &*reload));
                     reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
                 }
                 Ok(Task::Stop) => {
@@ -226,7 +242,7 @@ impl Daemon {
 
 type Reload = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
 
-fn read_again(inbox: &Inbox, asker: Option<Asker>, reload: &Reload) {
+fn read_again(inbox: &Inbox, changed: &Changed, asker: Option<Asker>, reload: &Reload) {
     match reload() {
         Ok(reloaded) => {
             let path = reloaded.path.map(|path| path.display().to_string());
@@ -235,6 +251,7 @@ fn read_again(inbox: &Inbox, asker: Option<Asker>, reload: &Reload) {
             for key in &reloaded.restart_needed {
                 log::warn!("daemon: {key} was changed; it takes effect at the next start");
             }
+            changed.tell(reloaded.facts);
             let answer = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
             answer_reload(inbox, asker, Some(reloaded.policy), Ok(answer));
         }
