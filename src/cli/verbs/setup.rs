@@ -15,7 +15,7 @@ rows! {
         flags: &[&[CONFIG, JSON]],
         examples: &["config show"],
     }
-    Zone: "zone" "Print the DNS zone by which nodes find the bridge from elsewhere" {
+    Zone: "zone" "Print the DNS zone that shows nodes the way from elsewhere" {
         about: &["For a DNS server in your tailnet or another VPN; etc/coredns has an example. The \
                   port and the certificate are those of the running bridge, else those of the \
                   configuration. With discovery.wideArea.enabled, the bridge keeps the file current \
