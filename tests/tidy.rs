@@ -313,6 +313,7 @@ fn the_readme_tells_the_limits_as_they_are() {
         ("System events that wait", limits::SYSTEM_EVENTS.to_string()),
         ("Invokes under way", limits::INVOKES.to_string()),
         ("under way for one node", limits::INVOKES_PER_NODE.to_string()),
+        ("addresses are looked at", format!("every {} s", limits::ADDRESSES_EVERY.as_secs())),
         ("Operators connected", limits::OPERATORS.to_string()),
     ];
     for (what, value) in rows {

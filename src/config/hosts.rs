@@ -46,6 +46,14 @@ impl Config {
     /// What is allowed, but hardly meant.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
+        if self.bridge.wait_for_tailnet
+            && !matches!(self.bridge.bind, Bind::Tailnet | Bind::Address(_))
+        {
+            warnings.push(format!(
+                "bridge.waitForTailnet: there is nothing to wait for, because bridge.bind is \"{}\"",
+                self.bridge.bind
+            ));
+        }
         let zone = &self.discovery.wide_area;
         let reaches = match self.bridge.bind {
             Bind::Lan | Bind::Auto => true,
@@ -96,6 +104,16 @@ mod tests {
         }
         assert_eq!(url_port("http://studio:70000"), None);
         assert_eq!(url_host("ftp://studio"), None);
+    }
+
+    #[test]
+    fn waiting_for_nothing_is_warned_of() {
+        let mut config = Config::default();
+        config.bridge.wait_for_tailnet = true;
+        for (bind, expected) in [("loopback", 1), ("auto", 1), ("tailnet", 0), ("10.8.0.1", 0)] {
+            config.bridge.bind = bind.parse().unwrap();
+            assert_eq!(config.warnings().len(), expected, "{bind}");
+        }
     }
 
     #[test]

@@ -137,17 +137,9 @@ impl Daemon {
             log_limit: log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),
         };
-        let changed = Changed::new().map_err(Error::System)?;
-        let watch = Watch {
-            listeners: bound.start(reception).map_err(Error::System)?,
-            facts: settings.facts,
-            state_dir: settings.state_dir,
-            changed: changed.clone(),
-            stop: stop.clone(),
-            name: watch::Name::default(),
-            said: watch::Said::default(),
-        };
-        let watch = watch.start().map_err(Error::System)?;
+        let listeners = bound.start(reception).map_err(Error::System)?;
+        let watch = Watch::start(listeners, settings.facts, settings.state_dir, &stop);
+        let (watch, changed) = watch.map_err(Error::System)?;
         let control = control.start(inbox.clone(), stop.clone(), log_limit);
         let accepting = vec![watch, control.map_err(Error::System)?];
         let handle = Handle { tasks: task_sender };

@@ -75,7 +75,8 @@ pub fn policy(config: &Config) -> Policy {
     let name = config.bridge.name.clone().unwrap_or_else(machine_name);
     Policy {
         server_name: name.into(),
-        canvas_host_url: config.canvas_host.url.as_deref().map(Into::into),
+        // The apps put a path behind it that begins with a slash.
+        canvas_host_url: config.canvas_host.url.as_deref().map(|u| u.trim_end_matches('/').into()),
         allow: config.bridge.allow.clone(),
         pending_pairings: limits.pending_pairings,
         pending_pairings_per_address: limits.pending_pairings_per_address,

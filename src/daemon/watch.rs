@@ -29,18 +29,18 @@ pub(super) struct Changed {
 
 /// What the thread knows and owns.
 pub(super) struct Watch {
-    pub(super) listeners: Listeners,
-    pub(super) facts: Facts,
-    pub(super) state_dir: PathBuf,
-    pub(super) changed: Arc<Changed>,
-    pub(super) stop: Arc<Waker>,
-    pub(super) name: Name,
-    pub(super) said: Said,
+    listeners: Listeners,
+    facts: Facts,
+    state_dir: PathBuf,
+    changed: Arc<Changed>,
+    stop: Arc<Waker>,
+    name: Name,
+    said: Said,
 }
 
 /// This machine's name in the tailnet, as far as it is known.
 #[derive(Default)]
-pub(super) struct Name {
+struct Name {
     found: Option<String>,
     /// The addresses for which it was asked, and when to ask again.
     asked: Option<(Tailnet, Instant)>,
@@ -48,17 +48,13 @@ pub(super) struct Name {
 
 /// What the log said of each subject, so that it does not say it every few seconds.
 #[derive(Default)]
-pub(super) struct Said {
+struct Said {
     addresses: Option<String>,
     name: Option<String>,
     zone: Option<String>,
 }
 
 impl Changed {
-    pub(super) fn new() -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { facts: Mutex::default(), waker: Waker::new()? }))
-    }
-
     pub(super) fn tell(&self, facts: Facts) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
         self.waker.alarm();
@@ -72,13 +68,29 @@ impl Changed {
 impl Watch {
     /// Looks once, so that what is missing is known when nodes can connect, and starts the
     /// thread. It ends, and closes the listeners, at the alarm of `stop`.
-    pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
-        if self.listeners.moves() {
-            if let Some(own) = self.own() {
-                self.listeners.follow(&own);
+    pub(super) fn start(
+        listeners: Listeners,
+        facts: Facts,
+        state_dir: PathBuf,
+        stop: &Arc<Waker>,
+    ) -> io::Result<(JoinHandle<()>, Arc<Changed>)> {
+        let changed = Arc::new(Changed { facts: Mutex::default(), waker: Waker::new()? });
+        let mut watch = Self {
+            listeners,
+            facts,
+            state_dir,
+            changed: changed.clone(),
+            stop: stop.clone(),
+            name: Name::default(),
+            said: Said::default(),
+        };
+        if watch.listeners.moves() {
+            if let Some(own) = watch.own() {
+                watch.listeners.follow(&own);
             }
         }
-        Builder::new().name("watch".into()).spawn(move || self.run())
+        let thread = Builder::new().name("watch".into()).spawn(move || watch.run())?;
+        Ok((thread, changed))
     }
 
     fn run(mut self) {
@@ -204,17 +216,16 @@ impl Watch {
                 aside.display()
             );
         }
-        let edited = if kept.is_foreign {
-            " (edited by somebody; it stays until something changes)"
-        } else {
-            ""
+        let (level, edited) = match kept.is_foreign {
+            true => (log::Level::Warn, " (edited by somebody; it stays until something changes)"),
+            false => (log::Level::Info, ""),
         };
         let text = format!("watch: the zone is current file={path} serial={}{edited}", kept.serial);
         if kept.is_new {
             log::info!("watch: the zone is written file={path} serial={}", kept.serial);
             self.said.zone = Some(text);
         } else {
-            say(&mut self.said.zone, log::Level::Info, text);
+            say(&mut self.said.zone, level, text);
         }
     }
 }

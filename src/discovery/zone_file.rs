@@ -139,7 +139,7 @@ impl ZoneFile {
     }
 
     fn dir(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("."))
+        self.path.parent().unwrap_or_else(|| Path::new("."))
     }
 
     /// Makes the directory and holds it for one writer.

@@ -117,7 +117,7 @@ fn the_running_bridge_keeps_the_file_current() {
     // Lost, it is made again; edited, it is kept when something changes.
     fs::remove_file(setup.state(FILE)).unwrap();
     eventually("the zone is back", || zone_text(&setup));
-    let edited = second.clone() + "printer IN A 10.8.0.9\n";
+    let edited = second + "printer IN A 10.8.0.9\n";
     fs::write(setup.state(FILE), &edited).unwrap();
     setup.write_config(&enabled("three"));
     daemon.run(["reload"]).ok();
