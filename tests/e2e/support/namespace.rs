@@ -7,10 +7,11 @@ use std::process::{Child, Command, Output, Stdio};
 /// Where the programs are that are not for everybody.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Makes an interface: of no hardware, or one end of a wire whose other end nobody has.
+/// Makes an interface of what the kernel has: one without hardware, one end of a wire, a tunnel.
 const INTERFACE: &str = r#"
-    ip link add "$1" type dummy 2>/dev/null || {
-        ip link add "$1" type veth peer name "$1-end" && ip link set "$1-end" up
+    { ip link add "$1" type dummy 2>/dev/null ||
+        ip link add "$1" type veth peer name "$1-end" 2>/dev/null ||
+        ip tuntap add "$1" mode tun
     } && ip link set "$1" up
 "#;
 
