@@ -85,7 +85,7 @@ fn reload(sources: &Sources, running: &Config, backend: &Embedded) -> Result<Rel
     let changes = running.changes_needing_restart(&loaded.config);
     Ok(Reloaded {
         policy: daemon::policy(&loaded.config),
-        facts: daemon::facts(&loaded.config),
+        profile: daemon::profile(&loaded.config),
         path: loaded.path,
         restart_needed: changes.into_iter().map(str::to_owned).collect(),
     })

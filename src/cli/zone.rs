@@ -10,7 +10,7 @@ use crate::cli::text::safe;
 use crate::config::{self, paths, process_env, Config, Sources};
 use crate::control::{Client, ClientError};
 use crate::daemon;
-use crate::discovery::facts::ZonePlace;
+use crate::discovery::profile::ZonePlace;
 use crate::discovery::tailscale;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::ZoneFile;
@@ -31,15 +31,15 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let place = ZonePlace::new(&config);
     let tailnet = tailnet()?;
     let (v4, v6) = addresses(line, &place, tailnet)?;
-    let mut facts = daemon::facts(&config);
+    let mut profile = daemon::profile(&config);
     if let Some(running) = &running {
-        facts.name.clone_from(&running.name);
-        facts.fingerprint = running.fingerprint;
+        profile.name.clone_from(&running.name);
+        profile.fingerprint = running.fingerprint;
     }
     let port = port(&config, running.as_ref())?;
-    let is_known = facts.tailnet_dns.is_some() || tailnet == Tailnet::default();
+    let is_known = profile.tailnet_dns.is_some() || tailnet == Tailnet::default();
     let name = if is_known { None } else { tailnet_name() };
-    let zone = Zone::new(&place.domain, &facts.service(port, name.as_deref()), v4, v6);
+    let zone = Zone::new(&place.domain, &profile.service(port, name.as_deref()), v4, v6);
     let state_dir = match running {
         Some(running) => running.state_dir,
         None => paths::state_dir(&config, &process_env)?,

@@ -16,7 +16,7 @@ mod watch;
 
 pub use error::Error;
 pub(crate) use lock::Lock;
-pub use settings::{facts, policy, Settings};
+pub use settings::{policy, profile, Settings};
 
 use crate::backend::{Backend, Outlet, Workers};
 use crate::control::Server;
@@ -89,7 +89,7 @@ pub struct Reloaded {
     /// The rules from now on.
     pub policy: Policy,
     /// What is announced from now on.
-    pub facts: discovery::Facts,
+    pub profile: discovery::Profile,
     /// The file, if there is one.
     pub path: Option<PathBuf>,
     /// Keys that differ, but need a new start.
@@ -138,7 +138,7 @@ impl Daemon {
             last: Arc::new(AtomicU64::new(0)),
         };
         let listeners = bound.start(reception).map_err(Error::System)?;
-        let watch = Watch::start(listeners, settings.facts, settings.state_dir, &stop);
+        let watch = Watch::start(listeners, settings.profile, settings.state_dir, &stop);
         let (watch, changed) = watch.map_err(Error::System)?;
         let control = control.start(inbox.clone(), stop.clone(), log_limit);
         let accepting = vec![watch, control.map_err(Error::System)?];
@@ -243,7 +243,7 @@ fn read_again(inbox: &Inbox, changed: &Changed, asker: Option<Asker>, reload: &R
             for key in &reloaded.restart_needed {
                 log::warn!("daemon: {key} was changed; it takes effect at the next start");
             }
-            changed.tell(reloaded.facts);
+            changed.tell(reloaded.profile);
             let answer = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
             answer_reload(inbox, asker, Some(reloaded.policy), Ok(answer));
         }

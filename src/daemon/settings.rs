@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::daemon::Error;
-use crate::discovery::facts::{machine_name, Facts};
+use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
 use crate::router::Policy;
 use crate::transport::bind::Plan;
@@ -28,7 +28,7 @@ pub struct Settings {
     /// The rules, which a reload may change.
     pub policy: Policy,
     /// What is told about the bridge before anybody connects, which a reload may change.
-    pub facts: Facts,
+    pub profile: Profile,
 }
 
 impl Settings {
@@ -64,7 +64,7 @@ impl Settings {
             connections,
             strangers,
             policy: policy(config),
-            facts: facts(config),
+            profile: profile(config),
         })
     }
 }
@@ -85,8 +85,8 @@ pub fn policy(config: &Config) -> Policy {
 }
 
 /// What a configuration says about announcements.
-pub fn facts(config: &Config) -> Facts {
-    Facts::new(config, &machine_name())
+pub fn profile(config: &Config) -> Profile {
+    Profile::new(config, &machine_name())
 }
 
 /// Each connection takes two descriptors, and the usual soft limit is for programs that use

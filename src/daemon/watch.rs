@@ -4,10 +4,10 @@
 
 use crate::addresses::{self, Own, Tailnet};
 use crate::calendar::now_ms;
-use crate::discovery::facts::ZonePlace;
+use crate::discovery::profile::ZonePlace;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::{self, Kept, ZoneFile};
-use crate::discovery::{tailscale, Facts};
+use crate::discovery::{tailscale, Profile};
 use crate::link::Waker;
 use crate::protocol::limits;
 use crate::transport::Listeners;
@@ -20,17 +20,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-/// A place for facts that a reload has changed.
+/// A place for the profile that a reload has changed.
 #[derive(Debug)]
 pub(super) struct Changed {
-    facts: Mutex<Option<Facts>>,
+    profile: Mutex<Option<Profile>>,
     waker: Waker,
 }
 
 /// What the thread knows and owns.
 pub(super) struct Watch {
     listeners: Listeners,
-    facts: Facts,
+    profile: Profile,
     state_dir: PathBuf,
     changed: Arc<Changed>,
     stop: Arc<Waker>,
@@ -55,13 +55,13 @@ struct Said {
 }
 
 impl Changed {
-    pub(super) fn tell(&self, facts: Facts) {
-        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
+    pub(super) fn tell(&self, profile: Profile) {
+        *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = Some(profile);
         self.waker.alarm();
     }
 
-    fn take(&self) -> Option<Facts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take(&self) -> Option<Profile> {
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -70,14 +70,14 @@ impl Watch {
     /// thread. It ends, and closes the listeners, at the alarm of `stop`.
     pub(super) fn start(
         listeners: Listeners,
-        facts: Facts,
+        profile: Profile,
         state_dir: PathBuf,
         stop: &Arc<Waker>,
     ) -> io::Result<(JoinHandle<()>, Arc<Changed>)> {
-        let changed = Arc::new(Changed { facts: Mutex::default(), waker: Waker::new()? });
+        let changed = Arc::new(Changed { profile: Mutex::default(), waker: Waker::new()? });
         let mut watch = Self {
             listeners,
-            facts,
+            profile,
             state_dir,
             changed: changed.clone(),
             stop: stop.clone(),
@@ -99,8 +99,8 @@ impl Watch {
             if !self.sleep() {
                 return self.listeners.close();
             }
-            if let Some(facts) = self.changed.take() {
-                self.facts = facts;
+            if let Some(profile) = self.changed.take() {
+                self.profile = profile;
                 self.name.asked = None;
                 self.said = Said::default();
             }
@@ -108,7 +108,7 @@ impl Watch {
     }
 
     fn has_work(&self) -> bool {
-        self.listeners.moves() || self.facts.zone.is_some()
+        self.listeners.moves() || self.profile.zone.is_some()
     }
 
     /// Waits for the next look; false if there shall be none.
@@ -133,10 +133,10 @@ impl Watch {
             self.listeners.follow(&own);
         }
         let tailnet = Tailnet::of(&own);
-        if self.facts.zone.is_some() || self.listeners.follow_tailnet() {
+        if self.profile.zone.is_some() || self.listeners.follow_tailnet() {
             self.ask_for_name(tailnet);
         }
-        if let Some(place) = self.facts.zone.clone() {
+        if let Some(place) = self.profile.zone.clone() {
             self.keep_zone(&place, tailnet);
         }
     }
@@ -159,7 +159,7 @@ impl Watch {
     /// or the answer is old.
     fn ask_for_name(&mut self, tailnet: Tailnet) {
         let is_in_tailnet = tailnet.addresses().next().is_some();
-        if self.facts.tailnet_dns.is_some() || !is_in_tailnet {
+        if self.profile.tailnet_dns.is_some() || !is_in_tailnet {
             self.name = Name::default();
             return;
         }
@@ -194,7 +194,7 @@ impl Watch {
                         it has one (or set discovery.wideArea.address)";
             return say(&mut self.said.zone, log::Level::Warn, text.to_owned());
         };
-        let service = self.facts.service(self.listeners.port(), self.name.found.as_deref());
+        let service = self.profile.service(self.listeners.port(), self.name.found.as_deref());
         let zone = Zone::new(&place.domain, &service, v4, v6);
         match file.keep(&zone, now_ms()) {
             Ok(kept) => self.tell_kept(&file, &kept),

@@ -209,13 +209,13 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::discovery::facts::Facts;
+    use crate::discovery::profile::Profile;
     use std::net::Ipv4Addr;
 
     const NOW: u64 = 1_768_800_000_000;
 
     fn zone(name: &str) -> Zone {
-        let service = Facts::new(&Config::default(), name).service(18790, None);
+        let service = Profile::new(&Config::default(), name).service(18790, None);
         Zone::new("clawdbot.internal", &service, Ipv4Addr::new(100, 64, 1, 2), None)
     }
 

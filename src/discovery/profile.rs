@@ -12,9 +12,9 @@ pub const DOMAIN: &str = "clawdbot.internal";
 /// The gateway's port where the bridge's own says nothing about it.
 const GATEWAY_PORT: u16 = 18789;
 
-/// Everything but what only a running bridge knows.
+/// What a bridge says about itself, but for what only a running one knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct Profile {
     /// The name a person gave the bridge or its machine.
     pub name: String,
     /// The machine's name as a DNS label.
@@ -48,8 +48,8 @@ pub fn machine_name() -> String {
     if name.is_empty() { "openclaw-bridge" } else { name }.to_owned()
 }
 
-impl Facts {
-    /// The facts about a bridge with this configuration on the machine of this name.
+impl Profile {
+    /// The profile of a bridge with this configuration on the machine of this name.
     pub fn new(config: &Config, machine: &str) -> Self {
         let (bridge, discovery) = (&config.bridge, &config.discovery);
         let tailnet_dns = discovery.tailnet_dns.as_deref().and_then(domain_name);
@@ -116,25 +116,25 @@ fn canvas_port(config: &Config, host: &str, tailnet_dns: Option<&str>) -> Option
 mod tests {
     use super::*;
 
-    fn facts(change: impl FnOnce(&mut Config)) -> Facts {
+    fn profile(change: impl FnOnce(&mut Config)) -> Profile {
         let mut config = Config::default();
         change(&mut config);
-        Facts::new(&config, "Studio.local")
+        Profile::new(&config, "Studio.local")
     }
 
     #[test]
     fn without_configuration_only_what_apps_need_is_told() {
-        let service = facts(|_| {}).service(18790, None);
+        let service = profile(|_| {}).service(18790, None);
         assert_eq!((&*service.name, &*service.host), ("Studio.local", "studio"));
         assert_eq!((service.port, service.gateway_port), (18790, 18789));
         assert_eq!((service.canvas_port, service.ssh_port), (None, None));
         assert_eq!((service.cli_path, service.tailnet_dns), (None, None));
-        assert_eq!(facts(|_| {}).zone, None);
+        assert_eq!(profile(|_| {}).zone, None);
     }
 
     #[test]
     fn what_is_configured_is_told() {
-        let facts = facts(|config| {
+        let profile = profile(|config| {
             config.bridge.name = Some("Attic".to_owned());
             config.bridge.port = 9000;
             config.discovery.ssh_port = Some(2222);
@@ -142,7 +142,7 @@ mod tests {
             config.discovery.wide_area.enabled = true;
             config.discovery.wide_area.domain = Some("Home.Arpa.".to_owned());
         });
-        let service = facts.service(9000, Some("pi.tail1.ts.net"));
+        let service = profile.service(9000, Some("pi.tail1.ts.net"));
         assert_eq!((&*service.name, service.gateway_port), ("Attic", 8999));
         assert_eq!(service.tailnet_dns.as_deref(), Some("pi.tail1.ts.net"));
         assert_eq!(
@@ -150,13 +150,14 @@ mod tests {
             (Some(2222), Some("/opt/bridge"))
         );
         let place = ZonePlace { domain: "home.arpa".to_owned(), address: None };
-        assert_eq!(facts.zone, Some(place));
+        assert_eq!(profile.zone, Some(place));
     }
 
     #[test]
     fn what_a_person_says_of_the_tailnet_counts_more_than_what_is_found() {
-        let facts = facts(|config| config.discovery.tailnet_dns = Some("Pi.example.".to_owned()));
-        assert_eq!(facts.service(1, Some("other")).tailnet_dns.as_deref(), Some("pi.example"));
+        let profile =
+            profile(|config| config.discovery.tailnet_dns = Some("Pi.example.".to_owned()));
+        assert_eq!(profile.service(1, Some("other")).tailnet_dns.as_deref(), Some("pi.example"));
     }
 
     #[test]
@@ -170,11 +171,11 @@ mod tests {
             ("http://elsewhere:18793", None),
             ("http://10.0.0.9:18793", None),
         ] {
-            let facts = facts(|config| {
+            let profile = profile(|config| {
                 config.canvas_host.url = Some(url.to_owned());
                 config.discovery.tailnet_dns = Some("pi.tail1.ts.net".to_owned());
             });
-            assert_eq!(facts.service(1, None).canvas_port, port, "{url}");
+            assert_eq!(profile.service(1, None).canvas_port, port, "{url}");
         }
     }
 }
