@@ -159,7 +159,7 @@ impl Listeners {
             }
             match self.open_at(SocketAddr::new(*ip, self.port)) {
                 Ok(address) => log::info!("listening on {address}"),
-                Err(error) if *required => waiting_for = Some(format!("{ip} ({error})")),
+                Err(error) if *required => waiting_for = Some(absence(*ip, &error)),
                 Err(_) => {}
             }
         }
@@ -219,6 +219,14 @@ impl Listeners {
     }
 }
 
+/// What is missing where it cannot be listened.
+fn absence(ip: IpAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => format!("{ip}, which this machine does not have yet"),
+        _ => format!("{ip} ({error})"),
+    }
+}
+
 impl Open {
     fn close(self) {
         self.stop.alarm();
@@ -263,7 +271,7 @@ mod tests {
         listeners.follow(&[]);
         let state = listeners.listening.now();
         assert!(state.addresses.iter().all(|address| address.ip().is_loopback()));
-        assert!(state.waiting_for.is_some_and(|what| what.starts_with("192.0.2.77 (")));
+        assert!(state.waiting_for.is_some_and(|what| what.starts_with("192.0.2.77, which")));
         assert!(TcpStream::connect(state.addresses[0]).is_ok());
         listeners.close();
         assert!(TcpStream::connect(state.addresses[0]).is_err());

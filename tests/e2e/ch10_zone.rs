@@ -91,8 +91,11 @@ fn a_zone_is_printed_and_written_without_a_bridge() {
 
 #[test]
 fn the_running_bridge_keeps_the_file_current() {
-    let setup = Setup::new().config(&enabled("one"));
+    let setup = Setup::new();
     let daemon = setup.start();
+    // Nothing but a reload is needed for it.
+    setup.write_config(&enabled("one"));
+    daemon.run(["reload"]).ok();
     let first = eventually("the zone is written", || zone_text(&setup));
     let port = daemon.address().port();
     assert!(record(&first, "SRV").starts_with(&format!("0 0 {port} ")), "{first}");
