@@ -54,6 +54,7 @@ install: ## Install what `make build` built: program, unit, manual pages, exampl
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -d $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
+	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
 	sed 's|/usr/local/bin|$(bindir)|' etc/openclaw-bridge.service > $(DESTDIR)$(unitdir)/openclaw-bridge.service
 

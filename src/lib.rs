@@ -79,7 +79,7 @@
 //!
 //! | floor | parts |
 //! |---|---|
-//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
+//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`addresses`], [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
 //! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread. [`tls`]: certificates and fingerprints |
 //! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`discovery`]: how nodes find the bridge. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
 //! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left |
@@ -87,6 +87,7 @@
 //!
 //! A part imports only from lower floors; `tests/tidy.rs` holds the table.
 
+pub mod addresses;
 pub mod backend;
 pub mod calendar;
 pub mod cli;

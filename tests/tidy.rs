@@ -20,16 +20,21 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("process", &["wait"]),
     ("files", &[]),
     ("random", &[]),
+    ("addresses", &[]),
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
-    ("config", &["protocol", "suggest", "duration", "json5_text"]),
+    ("config", &["protocol", "suggest", "duration", "json5_text", "addresses"]),
     ("link", &["protocol", "router", "log_limit"]),
     ("tls", &["protocol", "files", "calendar"]),
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
-    ("transport", &["protocol", "router", "link", "tls", "config", "log_limit"]),
-    ("discovery", &["protocol", "config", "link", "tls", "files", "calendar", "log_limit"]),
+    ("transport", &["protocol", "router", "link", "tls", "config", "log_limit", "addresses"]),
+    (
+        "discovery",
+        // A program, `tailscale`, knows the machine's name in the tailnet.
+        &["protocol", "config", "link", "tls", "files", "calendar", "log_limit", "process"],
+    ),
     (
         "backend",
         &[
@@ -64,6 +69,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "discovery",
             "backend",
             "control",
+            "addresses",
+            "wait",
         ],
     ),
     ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
@@ -80,6 +87,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "random",
             "wait",
             "process",
+            "link",
             "client",
             "control",
             "backend",
@@ -88,6 +96,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "tls",
             "discovery",
             "files",
+            "addresses",
         ],
     ),
     ("lib", &[]),
@@ -329,6 +338,7 @@ fn the_readme_tells_the_limits_as_they_are() {
         ("System events that wait", limits::SYSTEM_EVENTS.to_string()),
         ("Invokes under way", limits::INVOKES.to_string()),
         ("under way for one node", limits::INVOKES_PER_NODE.to_string()),
+        ("addresses are looked at", format!("every {} s", limits::ADDRESSES_EVERY.as_secs())),
         ("Operators connected", limits::OPERATORS.to_string()),
     ];
     for (what, value) in rows {

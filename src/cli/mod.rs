@@ -22,6 +22,7 @@ mod settings;
 pub mod table;
 mod text;
 mod verbs;
+mod zone;
 
 use args::{CommandLine, Parsed};
 use failure::Failure;
@@ -82,6 +83,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
+        VerbId::Zone => zone::run(line),
         VerbId::Import => import::run(line),
         VerbId::Node => node_verb::run(line),
         VerbId::Completions => {

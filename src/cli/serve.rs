@@ -28,6 +28,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = loaded.config.clone();
     logging::start(config.bridge.log);
     say_where_from(&loaded);
+    warn(&config);
     if !config.bridge.enabled {
         log::info!("daemon: bridge.enabled is false, nothing to do");
         return Ok(());
@@ -58,6 +59,12 @@ fn say_where_from(loaded: &Loaded) {
     }
 }
 
+fn warn(config: &Config) {
+    for warning in config.warnings() {
+        log::warn!("daemon: {warning}");
+    }
+}
+
 fn say_where_to(daemon: &Daemon, config: &Config) {
     for address in daemon.addresses() {
         log::info!("daemon: listening on {address}");
@@ -85,9 +92,11 @@ impl Host for ReadAgain {
             config::load(&self.sources, &process_env).map_err(|error| error.to_string())?;
         log::set_max_level(loaded.config.bridge.log);
         self.embedded.reconfigure(&loaded.config);
+        warn(&loaded.config);
         let changes = self.running.changes_needing_restart(&loaded.config);
         Ok(Reloaded {
             policy: daemon::policy(&loaded.config),
+            profile: daemon::profile(&loaded.config),
             path: loaded.path,
             restart_needed: changes.into_iter().map(str::to_owned).collect(),
         })

@@ -1,5 +1,6 @@
 //! The program around a bridge: what only it can do.
 
+use crate::discovery::Profile;
 use crate::router::Policy;
 use log::LevelFilter;
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ impl Host for () {}
 pub struct Reloaded {
     /// The rules from now on.
     pub policy: Policy,
+    /// What is announced from now on.
+    pub profile: Profile,
     /// The file, if there is one.
     pub path: Option<PathBuf>,
     /// Keys that differ, but need a new start.

@@ -2,6 +2,7 @@
 //! everything down in the end.
 
 use crate::backend::Backend;
+use crate::daemon::watch::Changed;
 use crate::daemon::{Error, Host, Lock, Task};
 use crate::link::{Gate, Inbox, Waker};
 use crate::protocol::operator::Answer;
@@ -24,6 +25,7 @@ pub(super) struct Keeper {
     pub(super) host: Arc<dyn Host>,
     pub(super) accepting: Vec<JoinHandle<()>>,
     pub(super) router: JoinHandle<()>,
+    pub(super) changed: Arc<Changed>,
     pub(super) _lock: Lock,
 }
 
@@ -43,8 +45,9 @@ impl Keeper {
                 }
                 Ok(Task::Reload(asker)) => {
                     let (inbox, host) = (self.inbox.clone(), self.host.clone());
+                    let changed = self.changed.clone();
                     let thread = Builder::new().name("reload".into());
-                    let thread = thread.spawn(move || read_again(&inbox, asker, &*host));
+                    let thread = thread.spawn(move || read_again(&inbox, &changed, asker, &*host));
                     reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
                 }
                 Ok(Task::Log(asker, level)) => {
@@ -87,7 +90,7 @@ impl Keeper {
     }
 }
 
-fn read_again(inbox: &Inbox, asker: Option<Asker>, host: &dyn Host) {
+fn read_again(inbox: &Inbox, changed: &Changed, asker: Option<Asker>, host: &dyn Host) {
     match host.reload() {
         Ok(reloaded) => {
             let path = reloaded.path.map(|path| path.display().to_string());
@@ -96,6 +99,7 @@ fn read_again(inbox: &Inbox, asker: Option<Asker>, host: &dyn Host) {
             for key in &reloaded.restart_needed {
                 log::warn!("daemon: {key} was changed; it takes effect at the next start");
             }
+            changed.tell(reloaded.profile);
             let done = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
             answer(inbox, asker, Some(reloaded.policy), Ok(done));
         }

@@ -15,26 +15,22 @@ pub mod notify;
 mod operator;
 mod router_thread;
 mod settings;
+mod start;
+mod watch;
 
 pub use error::Error;
 pub use host::{Host, Reloaded};
 pub(crate) use lock::Lock;
 pub use operator::Operator;
-pub use settings::{policy, raise_open_files, Settings};
+pub use settings::{policy, profile, raise_open_files, Settings};
 
-use crate::backend::{Backend, Outlet, Workers};
-use crate::control::Server;
-use crate::link::{Gate, Inbox, Waker};
-use crate::log_limit::LogLimit;
-use crate::pairing_store::PairingStore;
+use crate::backend::{Backend, Outlet};
+use crate::link::Inbox;
 use crate::protocol::operator::ListenerView;
-use crate::router::{Asker, Input, News, OperatorId, Router};
-use crate::transport::{Listener, Reception};
-use clock::Clock;
-use crossbeam_channel::{unbounded, Sender};
-use keeper::Keeper;
+use crate::router::{Asker, Input, News, OperatorId};
+use crate::transport::Listening;
+use crossbeam_channel::Sender;
 use log::LevelFilter;
-use router_thread::{Facts, RouterThread, World};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,7 +43,7 @@ pub struct Daemon {
     inbox: Inbox,
     handle: Handle,
     operators: Arc<AtomicU64>,
-    addresses: Vec<SocketAddr>,
+    listening: Listening,
     control_socket: PathBuf,
     keeper: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -99,64 +95,12 @@ impl Daemon {
         backend: Arc<dyn Backend>,
         host: Arc<dyn Host>,
     ) -> Result<Self, Error> {
-        let clock = Clock::start();
-        let lock = Lock::take(&settings.state_dir)?;
-        let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
-        let listeners = Listener::bind_all(&settings.endpoints)
-            .map_err(|(address, source)| Error::Bind { address, source })?;
-        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
-        let control = Server::bind(&settings.control_socket)?;
-        let control_socket = control.path().to_owned();
-
-        let (inbox, inputs) = Inbox::new();
-        let gate = Gate::new(settings.connections, settings.strangers);
-        let stop = Arc::new(Waker::new().map_err(Error::System)?);
-        let log_limit = Arc::new(LogLimit::default());
-        let (task_sender, tasks) = unbounded();
-        let workers = Workers::start(&backend, &inbox).map_err(Error::System)?;
-        backend.start(Arc::new(BackendOutlet(inbox.clone())));
-        let policy = settings.policy.clone();
-        let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-        let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
-        let world = World {
-            store,
-            workers,
-            tasks: task_sender.clone(),
-            log_limit: log_limit.clone(),
-            facts,
-        };
-        let router = RouterThread::new(router, inputs, world).start().map_err(Error::System)?;
-
-        let reception = Reception {
-            inbox: inbox.clone(),
-            gate: gate.clone(),
-            stop: stop.clone(),
-            log_limit: log_limit.clone(),
-            last: Arc::new(AtomicU64::new(0)),
-        };
-        let mut accepting = accept_nodes(listeners, &reception).map_err(Error::System)?;
-        let operators = Arc::new(AtomicU64::new(0));
-        let control = control.start(inbox.clone(), operators.clone(), stop.clone(), log_limit);
-        accepting.push(control.map_err(Error::System)?);
-        let handle = Handle { tasks: task_sender };
-        let keeper = Keeper {
-            inbox: inbox.clone(),
-            gate,
-            stop,
-            tasks,
-            backend,
-            host,
-            accepting,
-            router,
-            _lock: lock,
-        };
-        let keeper = Some(keeper.start().map_err(Error::System)?);
-        Ok(Self { inbox, handle, operators, addresses, control_socket, keeper })
+        start::start(settings, backend, host)
     }
 
-    /// Where nodes can connect.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// Where nodes can connect at this moment.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.now().addresses
     }
 
     /// Where operators can connect.
@@ -212,15 +156,6 @@ impl Drop for Daemon {
         // Whoever wants to know uses `stop` or `wait`.
         let _ = self.join();
     }
-}
-
-fn accept_nodes(
-    listeners: Vec<Listener>,
-    reception: &Reception,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let start =
-        |(number, listener): (usize, Listener)| listener.start(number + 1, reception.clone());
-    listeners.into_iter().enumerate().map(start).collect()
 }
 
 fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {

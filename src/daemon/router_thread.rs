@@ -6,15 +6,16 @@
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
-use crate::daemon::Task;
+use crate::daemon::{views, Task};
 use crate::link::{Door, Gate, Inputs, Outbox};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, ListenerView, OperatorFrame, Status};
+use crate::protocol::operator::{Answer, OperatorFrame, Status};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
 };
+use crate::transport::Listening;
 use crossbeam_channel::Sender;
 use log::Level;
 use std::collections::{BTreeMap, VecDeque};
@@ -46,7 +47,7 @@ pub(super) struct World {
 
 /// What `status` tells that the router does not know.
 pub(super) struct Facts {
-    pub(super) listeners: Vec<ListenerView>,
+    pub(super) listening: Listening,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
 }
@@ -283,12 +284,14 @@ impl RouterThread {
 
     fn completed(&self, status: Status) -> Status {
         let uptime = self.world.facts.clock.now().mono.0;
+        let listening = self.world.facts.listening.now();
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             state_dir: self.world.facts.state_dir.display().to_string(),
-            listeners: self.world.facts.listeners.clone(),
+            listeners: views(&listening.addresses),
+            waiting_for: listening.waiting_for,
             ..status
         }
     }

@@ -15,6 +15,25 @@ rows! {
         flags: &[&[CONFIG, JSON]],
         examples: &["config show"],
     }
+    Zone: "zone" "Print the DNS zone that shows nodes the way from elsewhere" {
+        about: &["For a DNS server in your tailnet or another VPN; etc/coredns has an example. The \
+                  port and the certificate are those of the running bridge, else those of the \
+                  configuration. With discovery.wideArea.enabled, the bridge keeps the file current \
+                  by itself.",
+                 "With --write, a file that is current is left alone, and one that somebody has \
+                  edited is kept under a second name."],
+        flags: &[
+            &[
+                CONFIG,
+                Flag::switch("write", "Write it to dns/DOMAIN.db in the state directory."),
+                Flag::new("address", "IP", Text,
+                    "The IPv4 address under which nodes reach the bridge, if it is not the \
+                     tailnet's."),
+            ],
+            OPERATOR,
+        ],
+        examples: &["zone", "zone --write", "zone --address 10.8.0.1"],
+    }
     Import: "import" "Take over the pairings and conversations of an old gateway" {
         about: &["Without --apply it only tells what it would do. Nothing that the bridge has is \
                   replaced, and the old directory is not changed. With --apply, the bridge must not \

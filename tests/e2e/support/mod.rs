@@ -3,12 +3,14 @@
 pub(crate) mod apps;
 mod control;
 mod daemon;
+mod namespace;
 mod operator;
 mod phone;
 pub(crate) mod secrets;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
+pub(crate) use namespace::Namespace;
 pub(crate) use operator::{Operator, Run};
 pub(crate) use phone::Phone;
 
