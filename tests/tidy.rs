@@ -66,6 +66,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "control",
         ],
     ),
+    ("node_host", &["protocol", "files", "calendar", "random", "process", "log_limit", "client"]),
     ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
     // Floor 4: the hands.
     (
@@ -81,6 +82,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "wait",
             "process",
             "client",
+            "node_host",
             "control",
             "backend",
             "daemon",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::client::fake_gateway::{FakeGateway, Visit, DEADLINE};
+use crate::node_host::Owner;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{json, Value};
@@ -50,9 +51,15 @@ impl Alice {
             node_id: Some("alice".into()),
             display_name: None,
             token_file: dir.path().join("node.json"),
-            handles: Vec::new(),
-            invoke_time_limit: DEADLINE,
+            work: HostOptions {
+                handles: Vec::new(),
+                handle_time: DEADLINE,
+                owner: Owner::default(),
+                approvals: dir.path().join("exec-approvals.json"),
+                remote_approvals: false,
+            },
             request: None,
+            events: Vec::new(),
             subscribe: Vec::new(),
             once: false,
             trace: false,
@@ -69,7 +76,7 @@ impl Alice {
             &program,
             &format!("cat > \"$1\" <<'END'\n#!/bin/sh\n{script}\nEND\nchmod 755 \"$1\""),
         );
-        self.options.handles.push((command.into(), program.into()));
+        self.options.work.handles.push((command.into(), program.into()));
         self
     }
 
@@ -127,7 +134,7 @@ fn programs_answer_invokes() {
         .handle("fail.silently", "exit 3")
         .start();
     let (mut visit, hello) = visits.recv_timeout(DEADLINE).unwrap();
-    assert_eq!((&hello["caps"], &hello["commands"][1]), (&json!([]), &json!("say.text")));
+    assert_eq!((&hello["caps"], &hello["commands"][1]), (&json!(["system"]), &json!("say.text")));
     for (command, params, payload, error) in [
         ("say.json", Some("[1]"), json!(r#"{"command":"0say.json","params":[1]}"#), json!(null)),
         ("say.json", None, json!(r#"{"command":"0say.json","params":null}"#), json!(null)),
@@ -197,7 +204,7 @@ fn a_program_over_its_time_is_killed_with_its_children() {
     let dir = tempfile::tempdir().unwrap();
     let (script, alive) = family(dir.path());
     let mut alice = Alice::new(gateway.port).handle("hang", &script);
-    alice.options.invoke_time_limit = Duration::from_secs(1);
+    alice.options.work.handle_time = Duration::from_secs(1);
     let alice = alice.start();
     let (mut visit, _) = visits.recv_timeout(DEADLINE).unwrap();
     visit.invoke("i", "hang", None);
