@@ -28,3 +28,4 @@ mod ch14_sessions;
 mod ch15_settings;
 mod ch16_events;
 mod ch17_import;
+mod ch19_node_host;

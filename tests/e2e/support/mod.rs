@@ -1,10 +1,11 @@
-//! What the tests are made of: [`Daemon`], [`Phone`], [`Operator`] and [`Control`].
+//! What the tests are made of: [`Daemon`], [`Phone`], [`pi::Pi`], [`Operator`] and [`Control`].
 
 pub(crate) mod apps;
 mod control;
 mod daemon;
 mod operator;
 mod phone;
+pub(crate) mod pi;
 pub(crate) mod secrets;
 
 pub(crate) use control::Control;
