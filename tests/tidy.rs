@@ -307,6 +307,10 @@ fn the_readme_tells_the_limits_as_they_are() {
         ("Invokes under way", limits::INVOKES.to_string()),
         ("under way for one node", limits::INVOKES_PER_NODE.to_string()),
         ("Operators connected", limits::OPERATORS.to_string()),
+        ("`node` carries out at once", limits::HOST_INVOKES.to_string()),
+        ("Output of a program of `system.run`", "200,000 bytes".to_owned()),
+        ("Time for such a program", format!("{} min", limits::RUN_TIME.as_secs() / 60)),
+        ("Exec-approvals file", format!("{} KiB", limits::APPROVALS_BYTES / 1024)),
     ];
     for (what, value) in rows {
         let row = readme.lines().find(|line| line.starts_with('|') && line.contains(what));

@@ -1,6 +1,7 @@
 //! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes within what
 //! its owner allows, makes requests; also the way to try a bridge by hand.
 
+mod leave;
 mod policy;
 mod screen;
 #[cfg(test)]
@@ -243,7 +244,8 @@ impl Node {
             })?;
         let admitted = Instant::now();
         self.host.connected(session.writer());
-        let end = self.serve(session);
+        let writer = session.writer().clone();
+        let end = leave::in_time(stop, &writer, || self.serve(session));
         self.host.disconnected();
         self.backoff.admitted_for(admitted.elapsed());
         end

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn the_worst_report_is_one_that_the_gateway_takes() {
         let nasty = "\u{1}".repeat(400_000);
-        let line = command_line(&[nasty.clone()]);
+        let line = command_line(std::slice::from_ref(&nasty));
         let subject = Subject::new(Some(&nasty), &nasty, &line);
         let finished = subject.finished(Some(i32::MIN), (true, false), &nasty);
         assert!(finished.len() <= limits::EVENT_BYTES_EXEC_FINISHED, "{}", finished.len());
@@ -204,7 +204,7 @@ mod tests {
         let value = |text: String| serde_json::from_str::<Value>(&text).unwrap();
         let base = json!({ "sessionKey": "node", "runId": "r1", "host": "node", "command": "ls" });
         assert_eq!(value(subject.started()), base);
-        let mut denied = base.clone();
+        let mut denied = base;
         denied["reason"] = "security=deny".into();
         assert_eq!(value(subject.denied("security=deny")), denied);
         let finished = value(subject.finished(None, (true, false), &"x".repeat(20_001)));

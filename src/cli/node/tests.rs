@@ -182,6 +182,34 @@ fn pings_are_answered_while_programs_run() {
     gateway.finish();
 }
 
+#[test]
+fn a_flood_of_invokes_costs_nothing_but_the_refusals() {
+    let (gateway, visits) = gateway();
+    let mut alice = Alice::new(gateway.port);
+    alice.options.work.owner.security = Some(Security::Full);
+    let go = alice.dir.path().join("go");
+    let alice = alice.start();
+    let (mut visit, _) = visits.recv_timeout(DEADLINE).unwrap();
+    let script = format!("until [ -e '{}' ]; do sleep 0.02; done", go.display());
+    let params = json!({ "command": ["/bin/sh", "-c", script] }).to_string();
+    for id in 0..1000 {
+        visit.invoke(&id.to_string(), "system.run", Some(&params));
+    }
+    visit.send(r#"{"type":"ping","id":"p"}"#);
+    let mut kinds = std::collections::BTreeMap::new();
+    while !kinds.contains_key("pong") {
+        let frame = visit.any();
+        assert_ne!(frame["ok"], true);
+        *kinds.entry(frame["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(kinds["invoke-res"], 992, "{kinds:?}");
+    std::fs::write(&go, "").unwrap();
+    let mut ends = std::iter::repeat_with(|| visit.any()).filter(|frame| frame["ok"] == true);
+    assert_eq!(ends.by_ref().take(8).count(), 8);
+    alice.stop();
+    gateway.finish();
+}
+
 /// A program with a child of its own, and a pipe that stays open as long as either lives.
 fn family(dir: &Path) -> (String, std::fs::File) {
     let alive = dir.join("alive");
