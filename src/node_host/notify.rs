@@ -101,6 +101,25 @@ mod tests {
     }
 
     #[test]
+    fn notify_send_shows_it_and_its_complaint_is_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        // Written by another process: a file that any thread of this one has open for writing
+        // cannot be executed.
+        let script = "cat > \"$1/notify-send\" <<'END'\n#!/bin/sh\n\
+            for last; do :; done; [ \"$last\" = no ] && { echo 'No bus' >&2; exit 1; }\n\
+            printf '%s|' \"$@\" > \"$(dirname \"$0\")/shown\"\nEND\nchmod 755 \"$1/notify-send\"";
+        let made = Command::new("/bin/sh").args(["-c", script, "sh"]).arg(dir.path()).status();
+        assert!(made.unwrap().success());
+        let search = SearchPath::new(dir.path().as_os_str());
+        let show = |params| answer(&search, params, &Stop::new().unwrap());
+        assert_eq!(show(r#"{"title":"Tea","body":"is ready"}"#), Ok(None));
+        let shown = std::fs::read_to_string(dir.path().join("shown")).unwrap();
+        assert_eq!(shown, "--app-name=openclaw-bridge|--urgency=normal|--|Tea|is ready|");
+        let refused = show(r#"{"title":"no","body":""}"#).unwrap_err();
+        assert_eq!(refused.message, "NOTIFICATIONS_UNAVAILABLE: No bus");
+    }
+
+    #[test]
     fn a_machine_without_a_desktop_says_so() {
         let search = SearchPath::new("/nowhere".as_ref());
         assert!(!is_possible(&search));

@@ -3,6 +3,7 @@
 
 use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{Ask, Owner, Rules, Security};
+use crate::protocol::limits;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -44,7 +45,12 @@ impl Document {
         if let Some(defaults) = object(&content, "defaults", "defaults")? {
             check_rules(defaults, "defaults")?;
         }
-        for (name, agent) in object(&content, "agents", "agents")?.into_iter().flatten() {
+        let agents = object(&content, "agents", "agents")?;
+        if agents.is_some_and(|agents| agents.len() > limits::APPROVALS_AGENTS) {
+            return Err(format!("has more than {} agents", limits::APPROVALS_AGENTS));
+        }
+        let mut patterns = 0;
+        for (name, agent) in agents.into_iter().flatten() {
             let path = format!("agents.{name}");
             let agent = agent.as_object().ok_or_else(|| format!("{path} must be an object"))?;
             check_rules(agent, &path)?;
@@ -52,7 +58,11 @@ impl Document {
                 if entry.get("pattern").and_then(Value::as_str).is_none() {
                     return Err(format!("{path}.allowlist has an entry without a pattern"));
                 }
+                patterns += 1;
             }
+        }
+        if patterns > limits::APPROVALS_PATTERNS {
+            return Err(format!("has more than {} patterns", limits::APPROVALS_PATTERNS));
         }
         Ok(Self(content))
     }

@@ -9,6 +9,7 @@ mod wider;
 
 use crate::calendar::now_ms;
 use crate::files;
+use crate::log_limit::LogLimit;
 use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{Owner, Rules, Security};
 use crate::node_host::which::Found;
@@ -32,6 +33,7 @@ pub(super) struct Approvals {
     home: Option<PathBuf>,
     /// Whether the gateway may give itself more rights.
     may_widen: bool,
+    log_limit: LogLimit,
     /// One change at a time; when a use was last written.
     turn: Mutex<Option<Instant>>,
 }
@@ -46,7 +48,8 @@ struct Snapshot {
 impl Approvals {
     pub(super) fn new(path: PathBuf, owner: Owner, may_widen: bool) -> Self {
         let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        Self { path, owner, home, may_widen, turn: Mutex::new(None) }
+        let log_limit = LogLimit::default();
+        Self { path, owner, home, may_widen, log_limit, turn: Mutex::new(None) }
     }
 
     /// What counts for an agent.
@@ -110,9 +113,15 @@ impl Approvals {
             _ => {}
         }
         let new = Document::new(file).map_err(|why| WireError::invalid(format!("file: {why}")))?;
+        let not_saved = |error: io::Error| {
+            WireError::unavailable(format!("exec approvals could not be saved: {error}"))
+        };
+        encoded(&new).map_err(not_saved)?;
         if !self.may_widen {
             if let Some(what) = wider::beyond(&old.document, &new) {
-                log::warn!("node: the gateway wants to be allowed {what}; refused");
+                if let Some(more) = self.log_limit.admit("wider") {
+                    log::warn!("node: the gateway wants to be allowed {what}; refused{more}");
+                }
                 let why = format!(
                     "this would allow {what}, which only the owner of the node may: in {}, or \
                      with `openclaw-bridge node --remote-approvals`",
@@ -122,9 +131,7 @@ impl Approvals {
             }
         }
         let new = new.with_socket_of(&old.document, !self.may_widen);
-        self.write(&new).map_err(|error| {
-            WireError::unavailable(format!("exec approvals could not be saved: {error}"))
-        })?;
+        self.write(&new).map_err(not_saved)?;
         *turn = None;
         log::info!("node: exec approvals changed by the gateway path={:?}", self.path);
         self.shown()
@@ -179,16 +186,22 @@ impl Approvals {
     }
 
     fn write(&self, document: &Document) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(&document.value())?;
-        bytes.push(b'\n');
-        if bytes.len() > limits::APPROVALS_BYTES {
-            return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
-        }
+        let bytes = encoded(document)?;
         if let Some(directory) = self.path.parent() {
             files::create_private_dir(directory)?;
         }
         files::write_atomically(&self.path, &bytes)
     }
+}
+
+/// The bytes of a file with this content, if they are not too many.
+fn encoded(document: &Document) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(&document.value())?;
+    bytes.push(b'\n');
+    if bytes.len() > limits::APPROVALS_BYTES {
+        return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
+    }
+    Ok(bytes)
 }
 
 /// The file's bytes; `None` if there is none. It has to be a file of this user, or of root, that

@@ -163,9 +163,30 @@ fn a_content_that_is_wrong_or_too_large_is_refused() {
         let error = approvals.replace(wrong, None).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRequest);
     }
+    let list: Vec<Value> = (0..2000).map(|i| json!({ "pattern": format!("/{i}") })).collect();
+    let many = json!({ "version": 1, "agents": { "*": { "allowlist": list } } });
+    assert_eq!(approvals.replace(many, None).unwrap_err().code, ErrorCode::InvalidRequest);
+    let agents: Value = (0..100).map(|i| (i.to_string(), json!({}))).collect();
+    let crowd = json!({ "version": 1, "agents": agents });
+    assert_eq!(approvals.replace(crowd, None).unwrap_err().code, ErrorCode::InvalidRequest);
     let large = json!({ "version": 1, "x": "y".repeat(limits::APPROVALS_BYTES) });
     assert_eq!(approvals.replace(large, None).unwrap_err().code, ErrorCode::Unavailable);
     assert_eq!(approvals.shown().unwrap()["exists"], false);
+}
+
+#[test]
+fn the_worst_change_is_judged_in_a_moment() {
+    let (_dir, approvals) = file("", false);
+    let long = "a".repeat(limits::APPROVALS_BYTES / limits::APPROVALS_PATTERNS - 60);
+    let list = (0..limits::APPROVALS_PATTERNS).map(|i| json!({ "pattern": format!("/{i}{long}") }));
+    let list: Vec<Value> = list.collect();
+    let mut agents: serde_json::Map<String, Value> =
+        (1..limits::APPROVALS_AGENTS).map(|i| (i.to_string(), json!({}))).collect();
+    agents.insert("*".into(), json!({ "allowlist": list, "security": "deny" }));
+    let began = Instant::now();
+    let deny = json!({ "version": 1, "agents": agents, "defaults": { "security": "deny" } });
+    approvals.replace(deny, None).unwrap();
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
 
 #[test]

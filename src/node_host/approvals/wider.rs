@@ -4,7 +4,9 @@
 //! permit, so what cannot be shown to be no wider counts as wider.
 
 use super::document::Document;
+use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{Owner, Rules, Security};
+use crate::protocol::limits;
 use std::collections::BTreeSet;
 
 /// What the new content allows beyond the old one, if anything.
@@ -17,6 +19,7 @@ pub(super) fn beyond(old: &Document, new: &Document) -> Option<String> {
         agents.into_iter().find_map(|agent| {
             let rules = |document: &Document| document.rules(Some(agent), &owner, None);
             let what = more(&rules(old), &rules(new))?;
+            let agent: String = agent.chars().take(limits::SHORT_TEXT_CHARS).collect();
             Some(format!("{what} for the agent {agent:?}"))
         })
     })
@@ -40,8 +43,10 @@ fn more(old: &Rules, new: &Rules) -> Option<String> {
     if new.auto_allow_skills && !old.auto_allow_skills {
         return Some("the programs of skills".to_owned());
     }
-    let added = new.allowlist.iter().find(|pattern| !old.allowlist.contains(pattern));
-    added.map(|pattern| format!("the pattern {:?}", pattern.as_str()))
+    let known: BTreeSet<&str> = old.allowlist.iter().map(Pattern::as_str).collect();
+    let added = new.allowlist.iter().map(Pattern::as_str).find(|text| !known.contains(text))?;
+    let shown: String = added.chars().take(limits::SHORT_TEXT_CHARS).collect();
+    Some(format!("the pattern {shown:?}"))
 }
 
 #[cfg(test)]

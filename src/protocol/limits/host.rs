@@ -41,6 +41,13 @@ pub const WHICH_BINS: usize = 256;
 /// compared with the program.
 pub const APPROVALS_BYTES: usize = 256 * 1024;
 
+/// Agents with entries of their own in that file; a gateway has a handful.
+pub const APPROVALS_AGENTS: usize = 64;
+
+/// Patterns in that file. With [`APPROVALS_AGENTS`], what a change would allow is found out
+/// within a second, whatever the gateway sends.
+pub const APPROVALS_PATTERNS: usize = 1024;
+
 /// When and for what a pattern was used last is written this often, so that a busy gateway does
 /// not wear out the memory card of the node.
 pub const APPROVALS_USE_EVERY: Duration = Duration::from_secs(60);
