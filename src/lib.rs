@@ -82,7 +82,7 @@
 //! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`addresses`], [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
 //! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread. [`tls`]: certificates and fingerprints |
 //! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`discovery`]: how nodes find the bridge. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
-//! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left |
+//! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left. [`node_host`]: what a node without an app does for its gateway |
 //! | 4 | [`cli`]: the program's command line |
 //!
 //! A part imports only from lower floors; `tests/tidy.rs` holds the table.
@@ -102,6 +102,7 @@ pub mod import;
 pub mod json5_text;
 pub mod link;
 pub mod log_limit;
+pub mod node_host;
 pub mod pairing_store;
 mod process;
 pub mod protocol;

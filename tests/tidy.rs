@@ -73,6 +73,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "wait",
         ],
     ),
+    ("node_host", &["protocol", "files", "calendar", "random", "process", "log_limit", "client"]),
     ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
     // Floor 4: the hands.
     (
@@ -89,6 +90,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "process",
             "link",
             "client",
+            "node_host",
             "control",
             "backend",
             "daemon",
@@ -340,6 +342,10 @@ fn the_readme_tells_the_limits_as_they_are() {
         ("under way for one node", limits::INVOKES_PER_NODE.to_string()),
         ("addresses are looked at", format!("every {} s", limits::ADDRESSES_EVERY.as_secs())),
         ("Operators connected", limits::OPERATORS.to_string()),
+        ("`node` carries out at once", limits::HOST_INVOKES.to_string()),
+        ("Output of a program of `system.run`", "200,000 bytes".to_owned()),
+        ("Time for such a program", format!("{} min", limits::RUN_TIME.as_secs() / 60)),
+        ("Exec-approvals file", format!("{} KiB", limits::APPROVALS_BYTES / 1024)),
     ];
     for (what, value) in rows {
         let row = readme.lines().find(|line| line.starts_with('|') && line.contains(what));

@@ -8,7 +8,8 @@
 use crate::client::error::Error;
 use crate::client::stop::{Stop, Waited};
 use crate::protocol::limits;
-use rustix::event::PollFlags;
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
 use rustls::ClientConnection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -104,27 +105,40 @@ impl Channel {
     /// Writes all of `bytes`. Only one thread at a time may: pieces of lines would be mixed.
     ///
     /// The deadline is for all of it: a gateway that takes a byte now and then would never meet
-    /// one that starts again with every piece.
-    pub(super) fn write(&self, mut bytes: &[u8], deadline: Instant) -> Result<(), Error> {
+    /// one that starts again with every piece. After a request to stop there is little time left:
+    /// enough for last words, not for a gateway that takes nothing.
+    pub(super) fn write(&self, mut bytes: &[u8], mut deadline: Instant) -> Result<(), Error> {
+        let mut stopped = false;
         loop {
             let (taken, is_full) = self.push(bytes).map_err(Error::Broken)?;
             bytes = &bytes[taken..];
             if bytes.is_empty() && !is_full {
                 return Ok(());
             }
-            let waited = if is_full {
-                self.stop.wait_for(self.socket.as_fd(), PollFlags::OUT, deadline)
-            } else {
-                Ok(Waited::Ready)
+            let waited = match (is_full, stopped) {
+                (false, _) => Ok(Waited::Ready),
+                (true, false) => self.stop.wait_for(self.socket.as_fd(), PollFlags::OUT, deadline),
+                (true, true) => self.wait_to_leave(deadline),
             };
             match waited.map_err(Error::Broken)? {
                 Waited::Ready if Instant::now() < deadline => {}
                 Waited::Ready | Waited::TimedOut => {
-                    return Err(Error::Broken(ErrorKind::TimedOut.into()));
+                    let timed_out = Error::Broken(ErrorKind::TimedOut.into());
+                    return Err(if stopped { Error::Stopped } else { timed_out });
                 }
-                Waited::Stopped => return Err(Error::Stopped),
+                Waited::Stopped => {
+                    stopped = true;
+                    deadline = deadline.min(Instant::now() + limits::LAST_WORDS);
+                }
             }
         }
+    }
+
+    /// The request to stop is known already.
+    fn wait_to_leave(&self, deadline: Instant) -> io::Result<Waited> {
+        let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
+        let ready = poll_until(&mut fds, Some(deadline))?;
+        Ok(if ready { Waited::Ready } else { Waited::TimedOut })
     }
 
     /// Gives the socket what it takes at once: how many bytes that was, and whether it has to be

@@ -89,12 +89,17 @@ pub(crate) struct Visit(BufReader<Box<dyn Stream>>);
 impl Visit {
     /// The next frame, which has to be of this type.
     pub(crate) fn expect(&mut self, kind: &str) -> Value {
+        let frame = self.any();
+        assert_eq!(frame["type"], kind, "{frame}");
+        frame
+    }
+
+    /// The next frame.
+    pub(crate) fn any(&mut self) -> Value {
         let mut line = String::new();
         let read = self.0.read_line(&mut line).expect("a line in time");
-        assert!(read > 0, "closed instead of sending {kind}");
-        let frame: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(frame["type"], kind, "{line}");
-        frame
+        assert!(read > 0, "closed instead of sending a frame");
+        serde_json::from_str(&line).unwrap()
     }
 
     pub(crate) fn expect_closed(&mut self) {

@@ -207,6 +207,7 @@ fn redacted(line: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::client::{connect, ConnectOptions, Connection, Stop};
+    use std::io::Read;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
 
@@ -268,5 +269,27 @@ mod tests {
         ] {
             assert!(!redacted(line).contains("s3cret"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_node_that_leaves_says_its_last_words_unless_nobody_listens() {
+        let payload = format!("\"{}\"", "x".repeat(20_000_000));
+        let event = OutgoingFrame::Event { event: "big", payload: Some(&payload) };
+        let (mut gateway, node, stop) = pair();
+        stop.request();
+        let listening = std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            gateway.read_to_end(&mut heard).map(|_| heard.len())
+        });
+        node.writer.send(&event).unwrap();
+        node.writer.close();
+        assert!(listening.join().unwrap().unwrap() > payload.len());
+
+        let (_deaf, node, stop) = pair();
+        stop.request();
+        let began = Instant::now();
+        assert!(matches!(node.writer.send(&event), Err(Error::Stopped)));
+        let took = began.elapsed();
+        assert!(took >= limits::LAST_WORDS && took < limits::LAST_WORDS * 10, "{took:?}");
     }
 }

@@ -30,5 +30,6 @@ mod ch14_sessions;
 mod ch15_settings;
 mod ch16_events;
 mod ch17_import;
+mod ch19_node_host;
 mod ch20_library;
 mod ch21_readme;

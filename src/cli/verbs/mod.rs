@@ -134,6 +134,7 @@ pub const GROUPS: &[Group] = &[
 ];
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+const EXEC_LEVELS: &[&str] = &["deny", "allowlist", "full"];
 const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 const BINDS: &[&str] = &["loopback", "lan", "tailnet", "auto"];
 

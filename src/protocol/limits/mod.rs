@@ -5,10 +5,12 @@
 
 mod addresses;
 mod agent;
+mod host;
 mod sessions;
 mod wire;
 
 pub use addresses::*;
 pub use agent::*;
+pub use host::*;
 pub use sessions::*;
 pub use wire::*;

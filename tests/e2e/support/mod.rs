@@ -1,4 +1,4 @@
-//! What the tests are made of: [`Daemon`], [`Phone`], [`Operator`] and [`Control`].
+//! What the tests are made of: [`Daemon`], [`Phone`], [`pi::Pi`], [`Operator`] and [`Control`].
 
 pub(crate) mod apps;
 mod control;
@@ -6,6 +6,7 @@ mod daemon;
 mod namespace;
 mod operator;
 mod phone;
+pub(crate) mod pi;
 pub(crate) mod secrets;
 
 pub(crate) use control::Control;
