@@ -7,10 +7,12 @@ use crate::cli::failure::Failure;
 use crate::cli::logging;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
 use crate::daemon::{self, notify, Daemon, Handle, Reloaded, Settings};
+use crate::tls::{Acceptor, Fingerprint};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -23,6 +25,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         bind: text("bind"),
         port: text("port"),
         log: text("log"),
+        tls: line.is_set("tls"),
     };
     let loaded = config::load(&sources, &process_env)?;
     let config = loaded.config.clone();
@@ -42,7 +45,9 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
     say_where_to(&daemon, &config);
     notify::notify("READY=1");
-    Ok(daemon.run(move || reload(&sources, &config, &embedded))?)
+    let tls = daemon.tls().cloned();
+    let running = Running { sources, config, state_dir, backend: embedded, tls };
+    Ok(daemon.run(move || running.reload())?)
 }
 
 fn say_where_from(loaded: &Loaded) {
@@ -57,8 +62,18 @@ fn say_where_from(loaded: &Loaded) {
 }
 
 fn say_where_to(daemon: &Daemon, config: &Config) {
+    let tls = daemon.tls();
+    let mode = tls.map_or("off", |tls| tls.mode());
     for address in daemon.addresses() {
-        log::info!("daemon: listening on {address}");
+        log::info!("daemon: listening on {address} tls={mode}");
+    }
+    if let Some(tls) = tls {
+        let facts = tls.facts();
+        let (path, print) = (facts.path.display(), facts.fingerprint);
+        log::info!("daemon: TLS certificate sha256={print} file={path}");
+    }
+    if config.bridge.tls.ca_path.is_some() {
+        log::info!("daemon: bridge.tls.caPath has no effect, because nodes have no certificates");
     }
     log::info!("daemon: operators connect at {}", daemon.control_socket().display());
     if config.bridge.bind == Bind::Loopback {
@@ -66,20 +81,49 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
             "daemon: only this machine can connect; `--bind lan`, or bridge.bind in the \
              configuration, opens the bridge to the network"
         );
+    } else if tls.is_none() {
+        log::info!(
+            "daemon: connections are not encrypted; `--tls`, or bridge.tls.enabled in the \
+             configuration, changes that"
+        );
     }
 }
 
-/// A bad file changes nothing; what is wrong with it is told.
-fn reload(sources: &Sources, running: &Config, backend: &Embedded) -> Result<Reloaded, String> {
-    let loaded = config::load(sources, &process_env).map_err(|error| error.to_string())?;
-    log::set_max_level(loaded.config.bridge.log);
-    backend.reconfigure(&loaded.config);
-    let changes = running.changes_needing_restart(&loaded.config);
-    Ok(Reloaded {
-        policy: daemon::policy(&loaded.config),
-        path: loaded.path,
-        restart_needed: changes.into_iter().map(str::to_owned).collect(),
-    })
+/// What a reload starts from.
+struct Running {
+    sources: Sources,
+    config: Config,
+    state_dir: PathBuf,
+    backend: Arc<Embedded>,
+    tls: Option<Arc<Acceptor>>,
+}
+
+impl Running {
+    /// A bad file, or a bad certificate, changes nothing; what is wrong with it is told.
+    fn reload(&self) -> Result<Reloaded, String> {
+        let loaded =
+            config::load(&self.sources, &process_env).map_err(|error| error.to_string())?;
+        let new_fingerprint = self.reload_certificate(&loaded.config)?;
+        log::set_max_level(loaded.config.bridge.log);
+        self.backend.reconfigure(&loaded.config);
+        let changes = self.config.changes_needing_restart(&loaded.config);
+        Ok(Reloaded {
+            policy: daemon::policy(&loaded.config),
+            path: loaded.path,
+            restart_needed: changes.into_iter().map(str::to_owned).collect(),
+            new_fingerprint,
+        })
+    }
+
+    /// Whether there is TLS at all is settled at the start.
+    fn reload_certificate(&self, new: &Config) -> Result<Option<Fingerprint>, String> {
+        let Some(tls) = self.tls.as_ref().filter(|_| new.bridge.tls.enabled) else {
+            return Ok(None);
+        };
+        let files = daemon::tls_files(new, &self.state_dir);
+        let is_new = tls.reload(&files).map_err(|error| error.to_string())?;
+        Ok(is_new.then(|| tls.fingerprint()))
+    }
 }
 
 /// SIGTERM and SIGINT stop the bridge, a second one ends the process at once; SIGHUP reloads.

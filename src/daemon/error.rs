@@ -1,7 +1,7 @@
 //! Why the bridge does not run.
 
 use crate::transport::bind;
-use crate::{control, pairing_store};
+use crate::{control, pairing_store, tls};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{error, fmt, io};
@@ -25,6 +25,8 @@ pub enum Error {
     },
     /// The pairing files cannot be used.
     Pairings(pairing_store::Error),
+    /// There is no certificate to encrypt with, and plain text instead is out of the question.
+    Tls(tls::Error),
     /// An address cannot be listened on.
     Bind {
         /// The address.
@@ -64,6 +66,7 @@ impl fmt::Display for Error {
             }
             Self::Pairings(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::NoAddress(error) => error.fmt(f),
             Self::TooFewFiles { open_files } => write!(
                 f,
@@ -94,6 +97,8 @@ impl error::Error for Error {
             Self::Pairings(error) => error.source(),
             Self::Control(error) => error.source(),
             Self::NoAddress(error) => error.source(),
+            // Its text names the cause already.
+            Self::Tls(_) => None,
             Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
         }
     }
@@ -108,5 +113,11 @@ impl From<pairing_store::Error> for Error {
 impl From<control::Error> for Error {
     fn from(error: control::Error) -> Self {
         Self::Control(error)
+    }
+}
+
+impl From<tls::Error> for Error {
+    fn from(error: tls::Error) -> Self {
+        Self::Tls(error)
     }
 }

@@ -1,11 +1,12 @@
 //! The bridge as a running whole: the only place that knows every part.
 //!
-//! Born in this order: lock, pairing files, listeners, control socket, workers, router, accepting.
+//! Born in this order: lock, pairing files, certificate, listeners, control socket, workers, router, accepting.
 //! Dies in reverse: no more newcomers, every connection is told and closed, the router ends, the
 //! socket and the lock go.
 
 mod clock;
 mod error;
+mod expiry;
 mod ids;
 mod journal;
 mod lock;
@@ -15,19 +16,21 @@ mod settings;
 
 pub use error::Error;
 pub(crate) use lock::Lock;
-pub use settings::{policy, Settings};
+pub use settings::{policy, tls_files, Settings, Tls};
 
 use crate::backend::{Backend, Outlet, Workers};
 use crate::control::Server;
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, ListenerView};
+use crate::protocol::operator::Answer;
 use crate::protocol::{limits, WireError};
 use crate::router::{Asker, Input, News, Policy, Router};
+use crate::tls::{Acceptor, Fingerprint};
 use crate::transport::{Listener, Reception};
 use clock::Clock;
 use crossbeam_channel::{unbounded, Receiver, Sender};
+use expiry::Expiry;
 use router_thread::{Facts, RouterThread, World};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +50,7 @@ pub struct Daemon {
     accepting: Vec<JoinHandle<()>>,
     router: JoinHandle<()>,
     addresses: Vec<SocketAddr>,
+    tls: Option<Arc<Acceptor>>,
     control_socket: PathBuf,
     _lock: Lock,
 }
@@ -88,6 +92,8 @@ pub struct Reloaded {
     pub path: Option<PathBuf>,
     /// Keys that differ, but need a new start.
     pub restart_needed: Vec<String>,
+    /// What nodes have to pin from now on, if the certificate is another one than before.
+    pub new_fingerprint: Option<Fingerprint>,
 }
 
 impl Daemon {
@@ -99,6 +105,7 @@ impl Daemon {
         let clock = Clock::start();
         let lock = Lock::take(&settings.state_dir)?;
         let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
+        let tls = settings.tls.map(open_tls).transpose()?;
         let listeners = Listener::bind_all(&settings.endpoints)
             .map_err(|(address, source)| Error::Bind { address, source })?;
         let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
@@ -114,7 +121,12 @@ impl Daemon {
         backend.start(Arc::new(BackendOutlet(inbox.clone())));
         let policy = settings.policy.clone();
         let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-        let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
+        let facts = Facts {
+            addresses: addresses.clone(),
+            tls: tls.clone(),
+            state_dir: settings.state_dir,
+            clock,
+        };
         let world = World {
             store,
             workers,
@@ -128,6 +140,7 @@ impl Daemon {
             inbox: inbox.clone(),
             gate: gate.clone(),
             stop: stop.clone(),
+            tls: tls.clone(),
             log_limit: log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),
         };
@@ -148,6 +161,7 @@ impl Daemon {
             accepting,
             router,
             addresses,
+            tls,
             control_socket,
             _lock: lock,
         })
@@ -156,6 +170,12 @@ impl Daemon {
     /// Where nodes can connect.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What connections are encrypted with, if they are: the fingerprint that nodes have to pin,
+    /// always the current one, and the way to replace the certificate.
+    pub fn tls(&self) -> Option<&Arc<Acceptor>> {
+        self.tls.as_ref()
     }
 
     /// Where operators can connect.
@@ -180,16 +200,21 @@ impl Daemon {
     ) -> Result<(), Error> {
         let reload: Arc<Reload> = Arc::new(reload);
         let mut reloading: Option<JoinHandle<()>> = None;
+        let mut expiry = Expiry::new(self.tls.clone());
         loop {
-            match self.tasks.recv() {
+            match expiry.next_task(&self.tasks) {
                 Ok(Task::Reload(asker)) if reloading.as_ref().is_some_and(|r| !r.is_finished()) => {
                     let error = WireError::unavailable("the configuration is being read already");
                     answer_reload(&self.inbox, asker, None, Err(error));
                 }
                 Ok(Task::Reload(asker)) => {
                     let (inbox, reload) = (self.inbox.clone(), reload.clone());
+                    let tls = self.tls.clone();
                     let thread = Builder::new().name("reload".into());
-                    let thread = thread.spawn(move || read_again(&inbox, asker, &*reload));
+                    let thread = thread.spawn(move || {
+                        read_again(&inbox, asker, &*reload);
+                        tls.iter().for_each(|tls| expiry::warn(&tls.facts()));
+                    });
                     reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
                 }
                 Ok(Task::Stop) => {
@@ -235,7 +260,15 @@ fn read_again(inbox: &Inbox, asker: Option<Asker>, reload: &Reload) {
             for key in &reloaded.restart_needed {
                 log::warn!("daemon: {key} was changed; it takes effect at the next start");
             }
-            let answer = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
+            let fingerprint = reloaded.new_fingerprint.map(|fingerprint| fingerprint.to_string());
+            if let Some(fingerprint) = &fingerprint {
+                log::warn!("daemon: new TLS certificate sha256={fingerprint}; nodes must pin it");
+            }
+            let answer = Answer::Reloaded {
+                path,
+                restart_needed: reloaded.restart_needed,
+                new_fingerprint_sha256: fingerprint,
+            };
             answer_reload(inbox, asker, Some(reloaded.policy), Ok(answer));
         }
         Err(error) => {
@@ -257,9 +290,11 @@ fn answer_reload(
     let _ = inbox.post(Input::Configured { policy: policy.map(Box::new), reply });
 }
 
-fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {
-    let view = |address: &SocketAddr| ListenerView { address: address.to_string(), tls: "off" };
-    addresses.iter().map(view).collect()
+/// Reads the certificate, or makes one. The state directory is ours by now.
+fn open_tls(settings: Tls) -> Result<Arc<Acceptor>, Error> {
+    let acceptor = Acceptor::new(settings.files.load()?, settings.allows_plaintext)?;
+    expiry::warn(&acceptor.facts());
+    Ok(Arc::new(acceptor))
 }
 
 struct BackendOutlet(Inbox);

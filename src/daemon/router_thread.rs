@@ -15,11 +15,13 @@ use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
 };
+use crate::tls::Acceptor;
 use crossbeam_channel::Sender;
 use log::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,7 +48,8 @@ pub(super) struct World {
 
 /// What `status` tells that the router does not know.
 pub(super) struct Facts {
-    pub(super) listeners: Vec<ListenerView>,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
 }
@@ -281,13 +284,19 @@ impl RouterThread {
     }
 
     fn completed(&self, status: Status) -> Status {
-        let uptime = self.world.facts.clock.now().mono.0;
+        let facts = &self.world.facts;
+        let (uptime, now_ms) = (facts.clock.now().mono.0, facts.clock.now().wall.0);
+        let tls = facts.tls.as_deref();
+        let mode = tls.map_or("off", Acceptor::mode);
+        let view = |address: &SocketAddr| ListenerView { address: address.to_string(), tls: mode };
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
-            state_dir: self.world.facts.state_dir.display().to_string(),
-            listeners: self.world.facts.listeners.clone(),
+            state_dir: facts.state_dir.display().to_string(),
+            listeners: facts.addresses.iter().map(view).collect(),
+            fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
+            certificate: tls.map(|tls| tls.view(now_ms)),
             ..status
         }
     }

@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::daemon::Error;
 use crate::link::connections_for;
 use crate::router::Policy;
+use crate::tls::Files;
 use crate::transport::bind::{self, Endpoint};
 use rustix::process::{getrlimit, setrlimit, Resource};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A bridge that could serve fewer would look alive and refuse everybody.
 const FEWEST_CONNECTIONS: usize = 16;
@@ -20,12 +21,23 @@ pub struct Settings {
     pub control_socket: PathBuf,
     /// Where nodes connect.
     pub endpoints: Vec<Endpoint>,
+    /// How connections are encrypted; `None` if they are not.
+    pub tls: Option<Tls>,
     /// Connections in all.
     pub connections: usize,
     /// Connections that are not admitted.
     pub strangers: usize,
     /// The rules, which a reload may change.
     pub policy: Policy,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and its key.
+    pub files: Files,
+    /// Whether nodes without TLS are welcome at the same port.
+    pub allows_plaintext: bool,
 }
 
 impl Settings {
@@ -54,15 +66,28 @@ impl Settings {
             );
         }
         let strangers = limits.strangers.min(connections);
+        let tls = &config.bridge.tls;
+        let tls = tls.enabled.then(|| Tls {
+            files: tls_files(config, &state_dir),
+            allows_plaintext: tls.allow_plaintext,
+        });
         Ok(Self {
             state_dir,
             control_socket,
             endpoints,
+            tls,
             connections,
             strangers,
             policy: policy(config),
         })
     }
+}
+
+/// The certificate and the key that a bridge with this configuration serves with.
+pub fn tls_files(config: &Config, state_dir: &Path) -> Files {
+    let tls = &config.bridge.tls;
+    let (certificate, key) = (tls.cert_path.as_deref(), tls.key_path.as_deref());
+    Files::new(state_dir, certificate, key, tls.auto_generate)
 }
 
 /// The part of a configuration that a running bridge can change.

@@ -14,6 +14,7 @@ use crate::protocol::limits;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,20 @@ pub enum Ending {
     /// The other side took nothing for [`limits::WRITE_DEADLINE`].
     Stuck,
 }
+
+/// Bytes in both directions that never wait: a socket, or TLS over one.
+///
+/// `write` may keep what the socket did not take; then `flush` sends it on, and both report
+/// `WouldBlock` for as long as it is not gone. `read` reports `Interrupted` when it got somewhere
+/// without having anything to show for it, so that writing and deadlines get their turn.
+pub trait Stream: Read + Write + AsFd {
+    /// Whether something that was written, or that the stream says by itself, has not left yet.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+}
+
+impl Stream for UnixStream {}
 
 /// A socket that is not blocking, its outbox, and what is half written.
 #[derive(Debug)]
@@ -53,7 +68,7 @@ pub struct Duplex<S, T> {
     ending: Option<Ending>,
 }
 
-impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
+impl<S: Stream, T: Outgoing> Duplex<S, T> {
     /// Both directions of `stream`, which must not block. Reading pauses while the other side is
     /// owed `most_owed` answers.
     pub fn new(stream: S, outbox: Arc<Outbox<T>>, most_owed: usize) -> Self {
@@ -109,13 +124,14 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
         self.ending
     }
 
-    /// The socket.
-    pub fn stream(&self) -> &S {
-        &self.stream
+    /// The stream, for its last words.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
+    /// Whether something waits for the socket to take it.
     fn has_output(&self) -> bool {
-        self.written < self.out.len()
+        self.written < self.out.len() || self.stream.has_unsent()
     }
 
     /// Writes as much as the socket takes.
@@ -134,9 +150,14 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
             if !self.has_output() {
                 return Ok(());
             }
-            match self.stream.write(&self.out[self.written..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.wrote(written),
+            let result = match self.written < self.out.len() {
+                true => self.stream.write(&self.out[self.written..]).map(Some),
+                false => self.stream.flush().map(|()| None),
+            };
+            match result {
+                Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(Some(written)) => self.wrote(written),
+                Ok(None) => self.stuck_since = None,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.stuck_since.get_or_insert_with(Instant::now);
                     return Ok(());
@@ -233,7 +254,7 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
     }
 }
 
-impl<S: Read + Write + AsFd, T: Outgoing> Read for Duplex<S, T> {
+impl<S: Stream, T: Outgoing> Read for Duplex<S, T> {
     /// Returns 0 when the connection is over; [`Duplex::ending`] says why.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -251,7 +272,8 @@ impl<S: Read + Write + AsFd, T: Outgoing> Read for Duplex<S, T> {
                         return Ok(0);
                     }
                     Ok(bytes) => {
-                        // A short read has emptied the socket; poll tells when there is more.
+                        // A short read has emptied the stream, and what is left in the socket,
+                        // poll tells.
                         self.may_be_readable = bytes == buffer.len();
                         return Ok(bytes);
                     }

@@ -3,6 +3,18 @@
 //! Floor 1. The crypto provider is passed explicitly everywhere, so that nothing is installed for
 //! the whole process.
 
+mod certificate;
+mod error;
 mod fingerprint;
+mod generate;
+mod pem;
+mod server;
+#[cfg(test)]
+mod tests;
+mod validity;
 
+pub use certificate::{Certificate, Facts, Files};
+pub use error::Error;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
+pub use server::Acceptor;
+pub use validity::Validity;

@@ -5,5 +5,6 @@
 pub mod bind;
 mod listener;
 mod session;
+mod stream;
 
 pub use listener::{Listener, Reception};

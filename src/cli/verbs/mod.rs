@@ -80,6 +80,8 @@ pub enum VerbId {
     ConfigCheck,
     /// `config show`
     ConfigShow,
+    /// `fingerprint`
+    Fingerprint,
     /// `import`
     Import,
     /// `node`
@@ -117,7 +119,7 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         title: "Setting up and trying out",
-        words: &["config", "import", "node", "completions", "help"],
+        words: &["config", "fingerprint", "import", "node", "completions", "help"],
     },
 ];
 

@@ -15,6 +15,15 @@ rows! {
         flags: &[&[CONFIG, JSON]],
         examples: &["config show"],
     }
+    Fingerprint: "fingerprint" "Print the SHA-256 of the TLS certificate, for nodes to pin" {
+        about: &["Asks the running bridge; if there is none, or a configuration is named, reads the \
+                  certificate that `serve` would use. Compare it with what the app shows."],
+        flags: &[&[
+            Flag::switch("qr", "Draw it as a QR code, too."),
+            CONFIG,
+        ], OPERATOR],
+        examples: &["fingerprint", "fingerprint --qr"],
+    }
     Import: "import" "Take over the pairings and conversations of an old gateway" {
         about: &["Without --apply it only tells what it would do. Nothing that the bridge has is \
                   replaced, and the old directory is not changed. With --apply, the bridge must not \

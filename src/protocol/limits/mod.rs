@@ -5,8 +5,10 @@
 
 mod agent;
 mod sessions;
+mod tls;
 mod wire;
 
 pub use agent::*;
 pub use sessions::*;
+pub use tls::*;
 pub use wire::*;

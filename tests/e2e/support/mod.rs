@@ -6,6 +6,7 @@ mod daemon;
 mod operator;
 mod phone;
 pub(crate) mod secrets;
+pub(crate) mod tls;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
