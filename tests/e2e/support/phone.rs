@@ -153,14 +153,17 @@ impl Phone {
     /// The next frame, or what else happens first.
     pub(crate) fn next_within(&mut self, patience: Duration) -> Next {
         let end = Instant::now() + patience;
+        let mut searched = 0;
         loop {
-            if let Some(at) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let found = self.buffer[searched..].iter().position(|byte| *byte == b'\n');
+            if let Some(at) = found.map(|at| searched + at) {
                 let line: Vec<u8> = self.buffer.drain(..=at).collect();
                 let text = String::from_utf8(line).expect("the bridge sends UTF-8");
                 assert!(text.trim() != "", "the bridge sends no blank lines");
                 let frame = serde_json::from_str(&text).expect("the bridge sends JSON");
                 return Next::Frame(frame);
             }
+            searched = self.buffer.len();
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Next::Silence;

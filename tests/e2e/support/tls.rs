@@ -20,21 +20,21 @@ pub(crate) enum Wire {
 /// How a phone speaks TLS. Unless told otherwise it takes any certificate, as one that pins does
 /// before it compares.
 pub(crate) struct Client {
-    versions: &'static [&'static SupportedProtocolVersion],
+    versions: Vec<&'static SupportedProtocolVersion>,
     /// The only authority it trusts, and the name it looks for.
     trust: Option<(CertificateDer<'static>, ServerName<'static>)>,
 }
 
 impl Default for Client {
     fn default() -> Self {
-        Self { versions: &[&TLS13, &TLS12], trust: None }
+        Self { versions: vec![&TLS13, &TLS12], trust: None }
     }
 }
 
 impl Client {
     /// A phone that is too old for TLS 1.3.
     pub(crate) fn old() -> Self {
-        Self { versions: &[&TLS12], trust: None }
+        Self { versions: vec![&TLS12], trust: None }
     }
 
     /// A phone that trusts this certificate for this name or address, and nothing else.
@@ -47,7 +47,7 @@ impl Client {
     pub(crate) fn connection(&self) -> ClientConnection {
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(self.versions)
+            .with_protocol_versions(&self.versions)
             .unwrap();
         let (config, name) = match &self.trust {
             Some((certificate, name)) => {
