@@ -48,7 +48,11 @@ fn certificate(status: &Value) -> String {
     if certificate.is_null() {
         return String::new();
     }
-    let mut text = format!("Certificate: {}\n", field(certificate, "path"));
+    let mut text = format!("Certificate: {}", field(certificate, "path"));
+    if let Some(days) = certificate["expiresInDays"].as_i64().filter(|days| *days >= 0) {
+        text += &format!(" (ends in {days} days)");
+    }
+    text.push('\n');
     text += &format!("Fingerprint: {}\n", field(status, "fingerprintSha256"));
     if certificate["warning"].is_string() {
         text += &format!("Warning:     the certificate {}\n", field(certificate, "warning"));

@@ -124,11 +124,13 @@ fn where_there_is_no_fingerprint_it_is_said_how_to_get_one() {
     assert!(daemon.requires_tls());
 }
 
+type Spoil<'a> = &'a dyn Fn(&Setup);
+
 #[test]
 fn a_pair_that_cannot_be_served_stops_the_start_and_is_named() {
     let good = pair(2020, 2050);
     let other = pair(2020, 2050);
-    let bad: &[(&str, &dyn Fn(&Setup), &str)] = &[
+    let bad: [(&str, Spoil<'_>, &str); 5] = [
         ("no key", &|s| fs::remove_file(s.path("own.key")).unwrap(), "half a TLS certificate"),
         ("no certificate", &|s| fs::remove_file(s.path("own.pem")).unwrap(), "half a TLS"),
         ("mismatch", &|s| fs::write(s.path("own.key"), &other.1).unwrap(), "does not belong"),
