@@ -42,3 +42,27 @@ pub(super) fn warn(facts: &Facts) {
         log::warn!("daemon: the TLS certificate {warning} file={path}; pinned nodes still connect");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Files;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn a_look_at_the_certificate_is_followed_by_the_next_one_a_day_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = Files::new(dir.path(), None, None, true).load().unwrap();
+        let tls = Arc::new(Acceptor::new(certificate, false).unwrap());
+        let mut expiry = Expiry { tls: Some(tls), next: Instant::now() };
+        let (sender, tasks) = unbounded();
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            sender.send(Task::Stop).unwrap();
+        });
+        assert!(matches!(expiry.next_task(&tasks), Ok(Task::Stop)));
+        late.join().unwrap();
+        assert!(expiry.next > Instant::now() + limits::EXPIRY_CHECK / 2);
+        assert!(expiry.next_task(&tasks).is_err(), "nobody is left to ask for anything");
+    }
+}

@@ -32,6 +32,7 @@ use clock::Clock;
 use crossbeam_channel::{unbounded, Receiver, Sender};
 use expiry::Expiry;
 use router_thread::{Facts, RouterThread, World};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -141,15 +142,10 @@ impl Daemon {
             gate: gate.clone(),
             stop: stop.clone(),
             tls: tls.clone(),
-            log_limit: log_limit.clone(),
+            log_limit,
             last: Arc::new(AtomicU64::new(0)),
         };
-        let mut accepting = Vec::new();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            accepting.push(listener.start(number + 1, reception.clone()).map_err(Error::System)?);
-        }
-        let control = control.start(inbox.clone(), stop.clone(), log_limit);
-        accepting.push(control.map_err(Error::System)?);
+        let accepting = accept(listeners, control, &reception).map_err(Error::System)?;
         let handle = Handle { tasks: task_sender };
         Ok(Self {
             inbox,
@@ -288,6 +284,21 @@ fn answer_reload(
     let reply = asker.map(|asker| (asker, answer));
     // If the router is gone, the next task says so.
     let _ = inbox.post(Input::Configured { policy: policy.map(Box::new), reply });
+}
+
+/// Starts the threads that let in nodes and operators.
+fn accept(
+    listeners: Vec<Listener>,
+    control: Server,
+    reception: &Reception,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut accepting = Vec::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        accepting.push(listener.start(number + 1, reception.clone())?);
+    }
+    let Reception { inbox, stop, log_limit, .. } = reception.clone();
+    accepting.push(control.start(inbox, stop, log_limit)?);
+    Ok(accepting)
 }
 
 /// Reads the certificate, or makes one. The state directory is ours by now.

@@ -112,16 +112,25 @@ impl fmt::Display for Error {
                 quoted(certificate),
                 quoted(key)
             ),
-            Self::Unusable { certificate, key, source } => write!(
-                f,
-                "the TLS certificate {} with the key {} cannot be used: {source}",
-                quoted(certificate),
-                quoted(key)
-            ),
-            Self::Generate(reason) => write!(f, "could not make a TLS certificate: {reason}"),
-            Self::Write { path, source } => {
-                write!(f, "could not write the TLS file {}: {source}", quoted(path))
+            Self::Unusable { certificate, key, source } => {
+                let (certificate, key) = (quoted(certificate), quoted(key));
+                write!(f, "the TLS certificate {certificate} with the key {key} cannot be used: ")?;
+                match source {
+                    rustls::Error::InvalidCertificate(reason) => write!(
+                        f,
+                        "it is no X.509 certificate of version 3, such as `openssl req -x509` \
+                         makes ({reason:?})"
+                    ),
+                    source => source.fmt(f),
+                }
             }
+            Self::Generate(reason) => write!(f, "could not make a TLS certificate: {reason}"),
+            Self::Write { path, source } => write!(
+                f,
+                "there is no TLS certificate yet, and a new one could not be written to {}: \
+                 {source}",
+                quoted(path)
+            ),
         }
     }
 }
