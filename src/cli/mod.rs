@@ -7,6 +7,7 @@ mod config_file;
 mod daemon;
 mod events;
 mod failure;
+mod fingerprint;
 pub mod help;
 mod import;
 mod logging;
@@ -83,6 +84,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
+        VerbId::Fingerprint => fingerprint::run(line),
         VerbId::Zone => zone::run(line),
         VerbId::Import => import::run(line),
         VerbId::Node => node_verb::run(line),

@@ -89,10 +89,15 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Whether standard output is a terminal that wants colours.
+pub(super) fn is_coloured() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && io::stdout().is_terminal()
+}
+
 /// Bold on a terminal that wants colours, plain everywhere else.
 fn bold(text: &str) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain || !io::stdout().is_terminal() {
+    if !is_coloured() {
         return text.to_owned();
     }
     format!("\u{1b}[1m{text}\u{1b}[0m")

@@ -13,7 +13,7 @@ mod outbox;
 mod waker;
 
 pub use accept::accept_until;
-pub use duplex::{Duplex, Ending};
+pub use duplex::{Duplex, Ending, Stream};
 pub use gate::{connections_for, Gate, Ticket};
 pub use inbox::{Closed, Door, Inbox, Inputs, Posted};
 pub use lines::{read_line, Line};

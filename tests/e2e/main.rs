@@ -18,6 +18,8 @@ mod ch04_invoke;
 mod ch05_lenient;
 mod ch06_limits;
 mod ch07_takeover;
+mod ch08_certificate;
+mod ch08_tls;
 mod ch09_restart;
 mod ch09_stop;
 mod ch10_addresses;

@@ -8,6 +8,7 @@ mod operator;
 mod phone;
 pub(crate) mod pi;
 pub(crate) mod secrets;
+pub(crate) mod tls;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
