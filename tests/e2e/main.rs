@@ -19,6 +19,7 @@ mod ch05_lenient;
 mod ch06_limits;
 mod ch07_takeover;
 mod ch08_certificate;
+mod ch08_node;
 mod ch08_tls;
 mod ch09_restart;
 mod ch09_stop;
