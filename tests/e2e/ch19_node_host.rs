@@ -256,6 +256,45 @@ fn a_restart_of_the_bridge_costs_neither_pairing_nor_report() {
     assert_eq!(pi.daemon.ask("node.pair.list", &json!({}))["pending"], json!([]));
 }
 
+/// Everything at once, encrypted: a program runs, one is over its time, one is denied, and the
+/// bridge is killed in between without costing the pairing or the pin.
+#[test]
+fn over_tls_with_a_pin_a_node_runs_times_out_is_denied_and_survives_a_restart() {
+    let setup = Setup::new().config("{ bridge: { tls: { enabled: true } } }");
+    let mut pi = Pi::start_with(setup, &["--allow", "/bin/sh", "--trace"]);
+    let pin = pi.daemon.status()["fingerprintSha256"].as_str().unwrap().to_owned();
+    for round in ["before", "after"] {
+        let result = pi.invoke("system.run", &sh(&format!("echo {round}")));
+        assert_eq!(
+            (&result["stdout"], &result["success"]),
+            (&json!(format!("{round}\n")), &json!(true))
+        );
+        pi.report();
+        assert!(pi.report().ends_with(&format!("code 0)\n{round}")));
+        let mut slow = sh("sleep 1000");
+        slow["timeoutMs"] = json!(300);
+        assert_eq!(pi.invoke("system.run", &slow)["timedOut"], true);
+        pi.report();
+        assert!(pi.report().ends_with("timeout)"));
+        let denied = pi.refused("system.run", &json!({ "command": ["/bin/cat", "/etc/passwd"] }));
+        assert_eq!(denied.1, "SYSTEM_RUN_DENIED: allowlist miss");
+        assert!(pi.report().starts_with("Exec denied"));
+        if round == "before" {
+            let port = pi.daemon.address().port().to_string();
+            let setup = pi.daemon.setup().clone().arg("--port").arg(&port);
+            pi.daemon.signal(Signal::KILL);
+            pi.daemon.wait(DEADLINE);
+            pi.daemon = setup.start();
+            assert_eq!(pi.daemon.status()["fingerprintSha256"], *pin, "the certificate stays");
+            pi.listen();
+            pi.wait_until_connected();
+        }
+    }
+    assert_eq!(pi.daemon.ask("node.pair.list", &json!({}))["pending"], json!([]));
+    let kept = fs::read_to_string(pi.beside_the_token("node.json")).unwrap();
+    assert!(kept.contains(&pin), "the pin is kept beside the token");
+}
+
 #[test]
 fn a_node_that_stops_takes_its_programs_with_it() {
     let mut pi = Pi::start(&["--exec", "full"]);

@@ -17,9 +17,13 @@ pub(crate) struct Pi {
     pub(crate) args: Vec<String>,
 }
 
-/// How a node is told where the bridge is.
+/// How a node is told where the bridge is, and what to pin if it encrypts.
 pub(crate) fn way(daemon: &Daemon) -> Vec<String> {
-    vec!["--port".into(), daemon.address().port().to_string()]
+    let mut way = vec!["--port".into(), daemon.address().port().to_string()];
+    if let Some(fingerprint) = daemon.status()["fingerprintSha256"].as_str() {
+        way.extend(["--tls-fingerprint".into(), fingerprint.into()]);
+    }
+    way
 }
 
 impl Pi {
