@@ -29,7 +29,20 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
     ("transport", &["protocol", "router", "link", "tls", "config", "log_limit"]),
-    ("discovery", &["protocol", "config", "link", "tls", "files", "calendar", "log_limit"]),
+    (
+        "discovery",
+        &[
+            "protocol",
+            "config",
+            "link",
+            "tls",
+            "files",
+            "calendar",
+            "log_limit",
+            "random",
+            "wait",
+        ],
+    ),
     (
         "backend",
         &[

@@ -8,6 +8,7 @@ mod agent;
 mod bind;
 mod error;
 mod load;
+mod mdns;
 pub mod paths;
 pub mod schema;
 mod setting;
@@ -20,6 +21,7 @@ pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
 pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};
+pub use mdns::{Interfaces, Mdns, ServiceTypes};
 
 use crate::protocol::limits;
 use log::LevelFilter;
@@ -168,19 +170,17 @@ impl Default for CanvasHost {
     }
 }
 
-/// `discovery`: how nodes find the bridge; not used by this version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `discovery`: how nodes find the bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
-    /// Whether the bridge is announced in the local network.
-    pub mdns: bool,
+    /// Whether the bridge is announced in the local network, and how much is told.
+    pub mdns: Mdns,
+    /// What it is announced as.
+    pub service_types: ServiceTypes,
+    /// On which interfaces.
+    pub interfaces: Interfaces,
     /// `discovery.wideArea`
     pub wide_area: WideArea,
-}
-
-impl Default for Discovery {
-    fn default() -> Self {
-        Self { mdns: true, wide_area: WideArea::default() }
-    }
 }
 
 /// `discovery.wideArea`: DNS-SD beyond the local network.

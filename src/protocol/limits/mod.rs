@@ -4,9 +4,11 @@
 //! configuration; the others follow from the protocol or from what the old clients can bear.
 
 mod agent;
+mod discovery;
 mod sessions;
 mod wire;
 
 pub use agent::*;
+pub use discovery::*;
 pub use sessions::*;
 pub use wire::*;

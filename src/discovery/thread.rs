@@ -1,0 +1,268 @@
+//! Thread `mdns`: carries packets between the links and the responder, and follows the interfaces
+//! as they come, go and change. Whatever fails is logged and tried again; nothing ends it but
+//! [`super::Advertiser::stop`].
+
+use super::interfaces::{Interface, Machine, Wanted};
+use super::responder::{Budget, LinkId, Received, Responder, Transmit};
+use super::{sockets, Announced, Shared};
+use crate::log_limit::LogLimit;
+use crate::protocol::limits;
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Packets read from one socket before the others have their turn.
+const TURN: usize = 32;
+
+pub(super) struct Mdns {
+    shared: Arc<Shared>,
+    responder: Responder,
+    wanted: Wanted,
+    interfaces: Vec<Interface>,
+    paths: BTreeMap<LinkId, Path>,
+    own: Own,
+    log_limit: LogLimit,
+    buffer: Vec<u8>,
+}
+
+/// The way to one link.
+struct Path {
+    socket: UdpSocket,
+    budget: Budget,
+}
+
+impl Mdns {
+    pub(super) fn new(shared: Arc<Shared>, responder: Responder, wanted: Wanted) -> Self {
+        Self {
+            shared,
+            responder,
+            wanted,
+            interfaces: Vec::new(),
+            paths: BTreeMap::new(),
+            own: Own::default(),
+            log_limit: LogLimit::default(),
+            buffer: vec![0; limits::MDNS_PACKET],
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(super) fn run(mut self) {
+        let mut rescan_at = Instant::now();
+        loop {
+            let now = Instant::now();
+            let orders = self.shared.take_orders();
+            if let Some(facts) = orders.facts {
+                let packets = self.responder.update(now, facts);
+                self.send(packets);
+            }
+            if orders.stop {
+                let packets = self.responder.goodbye();
+                self.send(packets);
+                return;
+            }
+            if now >= rescan_at {
+                self.rescan(now);
+                rescan_at = now + limits::MDNS_RESCAN;
+            }
+            let due = self.responder.tick(now);
+            self.send(due);
+            self.shared.announced.set(self.view());
+            let next = self.responder.next_deadline().map_or(rescan_at, |at| at.min(rescan_at));
+            for link in self.wait(now, next) {
+                self.read(link);
+            }
+        }
+    }
+
+    fn view(&self) -> Announced {
+        Announced {
+            instance: self.responder.instance(),
+            host: format!("{}.local", self.responder.host()),
+            interfaces: self.interfaces.iter().map(|i| i.name.clone()).collect(),
+        }
+    }
+
+    /// The links on which something may have come in, after waiting for it.
+    fn wait(&self, now: Instant, mut deadline: Instant) -> Vec<LinkId> {
+        let mut links = Vec::new();
+        let mut fds = vec![PollFd::new(&self.shared.waker, PollFlags::IN)];
+        for (id, path) in &self.paths {
+            match path.budget.exhausted_until(now) {
+                // What comes in too fast stays with the kernel, which throws it away cheaply.
+                Some(until) => deadline = deadline.min(until),
+                None => {
+                    links.push(*id);
+                    fds.push(PollFd::new(&path.socket, PollFlags::IN));
+                }
+            }
+        }
+        self.shared.waker.fall_asleep();
+        let ready = if self.shared.has_orders() {
+            Ok(false)
+        } else {
+            poll_until(&mut fds, Some(deadline))
+        };
+        self.shared.waker.woke_up(!fds[0].revents().is_empty());
+        if let Err(error) = ready {
+            self.complain("poll", || format!("could not wait for packets: {error}"));
+            return links;
+        }
+        let ready = links.into_iter().zip(&fds[1..]).filter(|(_, fd)| !fd.revents().is_empty());
+        ready.map(|(id, _)| id).collect()
+    }
+
+    fn read(&mut self, link: LinkId) {
+        for _ in 0..TURN {
+            let now = Instant::now();
+            let Some(path) = self.paths.get_mut(&link) else { return };
+            if path.budget.exhausted_until(now).is_some() {
+                return;
+            }
+            let received = path.socket.recv_from(&mut self.buffer);
+            let (length, from) = match received {
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    // The interface has gone; if it comes back, it is a new one.
+                    self.complain("receive", || format!("could not receive: {error}"));
+                    self.close(link);
+                    return;
+                }
+            };
+            path.budget.take(now);
+            let received = Received { link, from, bytes: &self.buffer[..length] };
+            let own = &mut self.own;
+            let out = self.responder.receive(now, &received, &mut |ip| own.has(ip, now));
+            self.send(out);
+        }
+    }
+
+    fn send(&self, packets: Vec<Transmit>) {
+        for packet in packets {
+            let Some(path) = self.paths.get(&packet.link) else { continue };
+            let to = packet.to.unwrap_or_else(|| sockets::group(packet.link));
+            if let Err(error) = path.socket.send_to(&packet.bytes, to) {
+                let name = self.name(packet.link.index);
+                self.complain("send", || format!("could not send to {to} on {name}: {error}"));
+            }
+        }
+    }
+
+    /// Looks at the interfaces and follows what has changed.
+    fn rescan(&mut self, now: Instant) {
+        let machine = match Machine::look() {
+            Ok(machine) => machine,
+            Err(error) => {
+                return self.complain("interfaces", || format!("no list of interfaces: {error}"));
+            }
+        };
+        self.own.learn(&machine, now);
+        let interfaces = machine.choose(&self.wanted);
+        log_changes(&self.interfaces, &interfaces);
+        let wanted = |id: &LinkId| {
+            interfaces.iter().any(|interface| interface.index == id.index && interface.speaks(id.v6))
+        };
+        let gone: Vec<LinkId> = self.paths.keys().filter(|id| !wanted(id)).copied().collect();
+        gone.into_iter().for_each(|link| self.close(link));
+        self.interfaces = interfaces;
+        for interface in self.interfaces.clone() {
+            for v6 in [false, true] {
+                let link = LinkId { index: interface.index, v6 };
+                if interface.speaks(v6) && self.open(link) {
+                    let (addresses, networks) =
+                        (interface.addresses.clone(), interface.networks.clone());
+                    let packets = self.responder.set_link(now, link, addresses, networks);
+                    self.send(packets);
+                }
+            }
+        }
+    }
+
+    /// Opens the way to a link unless it is open; whether it is.
+    fn open(&mut self, link: LinkId) -> bool {
+        if self.paths.contains_key(&link) {
+            return true;
+        }
+        match sockets::open(link) {
+            Ok(socket) => {
+                let budget = Budget::new(limits::MDNS_PACKETS);
+                self.paths.insert(link, Path { socket, budget });
+                true
+            }
+            Err(error) => {
+                let (name, family) = (self.name(link.index), if link.v6 { "IPv6" } else { "IPv4" });
+                self.complain("open", || format!("no mDNS on {name} with {family}: {error}"));
+                false
+            }
+        }
+    }
+
+    fn close(&mut self, link: LinkId) {
+        self.paths.remove(&link);
+        self.responder.drop_link(link);
+    }
+
+    fn name(&self, index: u32) -> &str {
+        let interface = self.interfaces.iter().find(|interface| interface.index == index);
+        interface.map_or("?", |interface| &interface.name)
+    }
+
+    fn complain(&self, kind: &'static str, text: impl FnOnce() -> String) {
+        if let Some(more) = self.log_limit.admit(kind) {
+            log::warn!("discovery: {}{more}", text());
+        }
+    }
+}
+
+fn log_changes(old: &[Interface], new: &[Interface]) {
+    for interface in new.iter().filter(|interface| !old.contains(interface)) {
+        let ips: Vec<String> = interface.addresses.iter().map(IpAddr::to_string).collect();
+        log::info!("discovery: announcing on {} with {}", interface.name, ips.join(", "));
+    }
+    let stays = |gone: &&Interface| new.iter().any(|interface| interface.index == gone.index);
+    for gone in old.iter().filter(|gone| !stays(gone)) {
+        log::info!("discovery: no longer announcing on {}", gone.name);
+    }
+}
+
+/// The addresses of this machine, now and a moment ago.
+#[derive(Default)]
+struct Own {
+    now: BTreeSet<IpAddr>,
+    before: BTreeMap<IpAddr, Instant>,
+    looked: Option<Instant>,
+}
+
+impl Own {
+    fn learn(&mut self, machine: &Machine, now: Instant) {
+        let addresses: BTreeSet<IpAddr> = machine.addresses().collect();
+        for gone in self.now.difference(&addresses) {
+            self.before.insert(*gone, now);
+        }
+        self.before.retain(|_, at| now.duration_since(*at) < limits::MDNS_OWN_ADDRESS_KEPT);
+        (self.now, self.looked) = (addresses, Some(now));
+    }
+
+    /// Another responder on this machine may know of a new address before us, so a stranger's is
+    /// looked up once more before it counts as one.
+    fn has(&mut self, ip: IpAddr, now: Instant) -> bool {
+        if self.now.contains(&ip) || self.before.contains_key(&ip) {
+            return true;
+        }
+        let recent = |at: Instant| now.duration_since(at) < limits::MDNS_RESCAN_MIN;
+        if self.looked.is_some_and(recent) {
+            return false;
+        }
+        self.looked = Some(now);
+        let looked: io::Result<Machine> = Machine::look();
+        if let Ok(machine) = looked {
+            self.learn(&machine, now);
+        }
+        self.now.contains(&ip)
+    }
+}
