@@ -31,17 +31,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("transport", &["protocol", "router", "link", "tls", "config", "log_limit"]),
     (
         "discovery",
-        &[
-            "protocol",
-            "config",
-            "link",
-            "tls",
-            "files",
-            "calendar",
-            "log_limit",
-            "random",
-            "wait",
-        ],
+        &["protocol", "config", "link", "tls", "files", "calendar", "log_limit", "random", "wait"],
     ),
     (
         "backend",

@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, patience, value};
 use crate::cli::print;
 use crate::cli::render::{field, span};
-use crate::cli::text::safe_json;
+use crate::cli::text::{safe, safe_json};
 use crate::control::ClientError;
 use serde_json::{json, Value};
 
@@ -23,6 +23,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
     print(&format!(
         "{} · openclaw-bridge {} · pid {} · up {}\n\
          Listening:   {}\n\
+         Announced:   {}\n\
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n",
@@ -31,6 +32,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
         status["pid"],
         span(status["uptimeMs"].as_u64().unwrap_or_default()),
         listeners.collect::<Vec<_>>().join(", "),
+        announced(&status["discovery"]["mdns"]),
         field(&status, "stateDir"),
         number("nodes", "paired"),
         number("nodes", "connected"),
@@ -38,6 +40,20 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
         number("connections", "open"),
         number("connections", "unauthenticated"),
     ))
+}
+
+fn announced(mdns: &Value) -> String {
+    if mdns.is_null() {
+        return "no".to_owned();
+    }
+    let interfaces = mdns["interfaces"].as_array().into_iter().flatten();
+    let interfaces: Vec<String> = interfaces.filter_map(Value::as_str).map(safe).collect();
+    let place = if interfaces.is_empty() {
+        "nowhere yet, no network is up".to_owned()
+    } else {
+        format!("on {}", interfaces.join(", "))
+    };
+    format!("{} ({}), {place}", field(mdns, "instance"), field(mdns, "host"))
 }
 
 pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {

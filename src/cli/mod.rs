@@ -5,6 +5,7 @@ mod chat;
 pub mod completions;
 mod config_file;
 mod daemon;
+mod discover;
 mod events;
 mod failure;
 pub mod help;
@@ -82,6 +83,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
         VerbId::Import => import::run(line),
+        VerbId::Discover => discover::run(line),
         VerbId::Node => node_verb::run(line),
         VerbId::Completions => {
             let shell = line.positionals.first().map_or("", String::as_str);

@@ -34,7 +34,10 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let settings = Settings::new(&config, state_dir.clone(), socket)?;
+    let mut settings = Settings::new(&config, state_dir.clone(), socket)?;
+    if line.is_set("no-discovery") {
+        settings.discovery = None;
+    }
     let embedded = Arc::new(Embedded::new(&state_dir, &config));
     let backend: Arc<dyn Backend> = embedded.clone();
     let daemon = Daemon::start(settings, &backend)?;
@@ -77,6 +80,7 @@ fn reload(sources: &Sources, running: &Config, backend: &Embedded) -> Result<Rel
     let changes = running.changes_needing_restart(&loaded.config);
     Ok(Reloaded {
         policy: daemon::policy(&loaded.config),
+        facts: daemon::facts(&loaded.config),
         path: loaded.path,
         restart_needed: changes.into_iter().map(str::to_owned).collect(),
     })

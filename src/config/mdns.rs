@@ -59,11 +59,16 @@ impl Setting for ServiceTypes {
         }
         for (i, text) in texts.iter().enumerate() {
             if !is_service_type(text) {
-                let reason = format!("must be a type such as \"_clawdbot-bridge._tcp\", not {text:?}");
+                let reason =
+                    format!("must be a type such as \"_clawdbot-bridge._tcp\", not {text:?}");
                 return walk.problem(&format!("{at}[{i}]"), reason, None);
             }
             if texts[..i].iter().any(|before| before.eq_ignore_ascii_case(text)) {
-                return walk.problem(&format!("{at}[{i}]"), format!("{text:?} is there twice"), None);
+                return walk.problem(
+                    &format!("{at}[{i}]"),
+                    format!("{text:?} is there twice"),
+                    None,
+                );
             }
         }
         self.0 = texts;
@@ -74,9 +79,9 @@ impl Setting for ServiceTypes {
     }
 }
 
-/// `_name._tcp`, where the name has 1 to 15 letters, digits and single dashes (RFC 6335, section
-/// 5.1).
-fn is_service_type(text: &str) -> bool {
+/// Whether it is `_name._tcp`, where the name has 1 to 15 letters, digits and single dashes (RFC
+/// 6335, section 5.1).
+pub fn is_service_type(text: &str) -> bool {
     let name = text.strip_prefix('_').and_then(|text| text.strip_suffix("._tcp"));
     name.is_some_and(|name| {
         (1..=15).contains(&name.len())

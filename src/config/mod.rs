@@ -21,7 +21,7 @@ pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
 pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};
-pub use mdns::{Interfaces, Mdns, ServiceTypes};
+pub use mdns::{is_service_type, Interfaces, Mdns, ServiceTypes};
 
 use crate::protocol::limits;
 use log::LevelFilter;

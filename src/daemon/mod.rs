@@ -1,8 +1,8 @@
 //! The bridge as a running whole: the only place that knows every part.
 //!
-//! Born in this order: lock, pairing files, listeners, control socket, workers, router, accepting.
-//! Dies in reverse: no more newcomers, every connection is told and closed, the router ends, the
-//! socket and the lock go.
+//! Born in this order: lock, pairing files, listeners, control socket, workers, router, accepting,
+//! mDNS. Dies in reverse: a goodbye, no more newcomers, every connection is told and closed, the
+//! router ends, the socket and the lock go.
 
 mod clock;
 mod error;
@@ -15,10 +15,11 @@ mod settings;
 
 pub use error::Error;
 pub(crate) use lock::Lock;
-pub use settings::{policy, Settings};
+pub use settings::{facts, policy, Discovery, Settings};
 
 use crate::backend::{Backend, Outlet, Workers};
 use crate::control::Server;
+use crate::discovery::{Advertiser, Announcement, Board, Facts as Announced};
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
@@ -45,6 +46,7 @@ pub struct Daemon {
     handle: Handle,
     backend: Arc<dyn Backend>,
     accepting: Vec<JoinHandle<()>>,
+    advertiser: Option<Arc<Advertiser>>,
     router: JoinHandle<()>,
     addresses: Vec<SocketAddr>,
     control_socket: PathBuf,
@@ -84,6 +86,8 @@ impl Handle {
 pub struct Reloaded {
     /// The rules from now on.
     pub policy: Policy,
+    /// What is announced from now on, if anything is.
+    pub facts: Option<Announced>,
     /// The file, if there is one.
     pub path: Option<PathBuf>,
     /// Keys that differ, but need a new start.
@@ -114,7 +118,13 @@ impl Daemon {
         backend.start(Arc::new(BackendOutlet(inbox.clone())));
         let policy = settings.policy.clone();
         let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-        let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
+        let board = Board::default();
+        let facts = Facts {
+            listeners: views(&addresses),
+            state_dir: settings.state_dir,
+            clock,
+            board: board.clone(),
+        };
         let world = World {
             store,
             workers,
@@ -137,6 +147,7 @@ impl Daemon {
         }
         let control = control.start(inbox.clone(), stop.clone(), log_limit);
         accepting.push(control.map_err(Error::System)?);
+        let advertiser = settings.discovery.and_then(|d| advertise(d, &addresses, &board));
         let handle = Handle { tasks: task_sender };
         Ok(Self {
             inbox,
@@ -146,6 +157,7 @@ impl Daemon {
             handle,
             backend: backend.clone(),
             accepting,
+            advertiser: advertiser.map(Arc::new),
             router,
             addresses,
             control_socket,
@@ -188,8 +200,10 @@ impl Daemon {
                 }
                 Ok(Task::Reload(asker)) => {
                     let (inbox, reload) = (self.inbox.clone(), reload.clone());
+                    let announcing = self.announcing();
                     let thread = Builder::new().name("reload".into());
-                    let thread = thread.spawn(move || read_again(&inbox, asker, &*reload));
+                    let thread =
+                        thread.spawn(move || read_again(&inbox, &announcing, asker, &*reload));
                     reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
                 }
                 Ok(Task::Stop) => {
@@ -201,8 +215,17 @@ impl Daemon {
         }
     }
 
+    fn announcing(&self) -> Announcing {
+        let port = self.addresses.first().map(SocketAddr::port);
+        Announcing { advertiser: self.advertiser.clone(), port }
+    }
+
     fn shut_down(self) {
         let began = Instant::now();
+        if let Some(advertiser) = &self.advertiser {
+            // First, so that no node finds a bridge that is about to leave.
+            advertiser.stop();
+        }
         self.stop.alarm();
         for thread in self.accepting {
             if thread.join().is_err() {
@@ -226,9 +249,42 @@ impl Daemon {
 
 type Reload = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
 
-fn read_again(inbox: &Inbox, asker: Option<Asker>, reload: &Reload) {
+/// Tells the network what has changed.
+struct Announcing {
+    advertiser: Option<Arc<Advertiser>>,
+    port: Option<u16>,
+}
+
+impl Announcing {
+    fn update(&self, facts: Option<Announced>) {
+        if let (Some(advertiser), Some(mut facts), Some(port)) =
+            (&self.advertiser, facts, self.port)
+        {
+            // The configuration may say 0.
+            facts.service.port = port;
+            advertiser.update(facts);
+        }
+    }
+}
+
+/// Announces the bridge, unless only this machine can connect. That it cannot be announced is no
+/// reason not to serve the nodes that know it.
+fn advertise(discovery: Discovery, addresses: &[SocketAddr], board: &Board) -> Option<Advertiser> {
+    let listening: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+    if listening.iter().all(|ip| ip.is_loopback()) {
+        return None;
+    }
+    let Discovery { mut facts, interfaces } = discovery;
+    facts.service.port = addresses.first()?.port();
+    let announcement = Announcement { facts, listening, interfaces };
+    let advertiser = Advertiser::start(announcement, board);
+    advertiser.map_err(|error| log::error!("daemon: cannot announce the bridge: {error}")).ok()
+}
+
+fn read_again(inbox: &Inbox, announcing: &Announcing, asker: Option<Asker>, reload: &Reload) {
     match reload() {
         Ok(reloaded) => {
+            announcing.update(reloaded.facts);
             let path = reloaded.path.map(|path| path.display().to_string());
             let file = path.as_deref().unwrap_or("none");
             log::info!("daemon: configuration read again file={file}");

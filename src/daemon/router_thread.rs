@@ -7,10 +7,13 @@ use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
 use crate::daemon::Task;
+use crate::discovery::Board;
 use crate::link::{Door, Gate, Inputs, Outbox};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, ListenerView, OperatorFrame, Status};
+use crate::protocol::operator::{
+    Answer, DiscoveryView, ListenerView, MdnsView, OperatorFrame, Status,
+};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
@@ -49,6 +52,7 @@ pub(super) struct Facts {
     pub(super) listeners: Vec<ListenerView>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
+    pub(super) board: Board,
 }
 
 struct NodeDoor {
@@ -288,6 +292,7 @@ impl RouterThread {
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             state_dir: self.world.facts.state_dir.display().to_string(),
             listeners: self.world.facts.listeners.clone(),
+            discovery: DiscoveryView { mdns: mdns(&self.world.facts.board) },
             ..status
         }
     }
@@ -312,6 +317,15 @@ impl RouterThread {
             }
         }
     }
+}
+
+fn mdns(board: &Board) -> Option<MdnsView> {
+    board.read().map(|announced| MdnsView {
+        instance: announced.instance,
+        host: announced.host,
+        types: announced.types,
+        interfaces: announced.interfaces,
+    })
 }
 
 fn is_usual(error: &WireError) -> bool {

@@ -1,7 +1,8 @@
 //! What a bridge needs to know to start, worked out from the configuration.
 
-use crate::config::Config;
+use crate::config::{Config, Mdns};
 use crate::daemon::Error;
+use crate::discovery::{service, Facts, Service};
 use crate::link::connections_for;
 use crate::router::Policy;
 use crate::transport::bind::{self, Endpoint};
@@ -10,6 +11,9 @@ use std::path::PathBuf;
 
 /// A bridge that could serve fewer would look alive and refuse everybody.
 const FEWEST_CONNECTIONS: usize = 16;
+
+/// Where the old gateway's WebSocket was. The apps show it and never connect to it.
+const GATEWAY_PORT: u16 = 18789;
 
 /// Everything about one bridge that is fixed at its start.
 #[derive(Clone, Debug)]
@@ -26,6 +30,17 @@ pub struct Settings {
     pub strangers: usize,
     /// The rules, which a reload may change.
     pub policy: Policy,
+    /// How the bridge is announced in the local network; `None` is not at all.
+    pub discovery: Option<Discovery>,
+}
+
+/// How a bridge is announced in the local network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// What is announced, which a reload may change. The port is the one that is listened on.
+    pub facts: Facts,
+    /// The only interfaces; empty is every one that leads to a local network.
+    pub interfaces: Vec<String>,
 }
 
 impl Settings {
@@ -61,7 +76,39 @@ impl Settings {
             connections,
             strangers,
             policy: policy(config),
+            discovery: facts(config).map(|facts| Discovery {
+                facts,
+                interfaces: config.discovery.interfaces.0.clone(),
+            }),
         })
+    }
+}
+
+/// What a bridge of this configuration announces in the local network; `None` is nothing.
+pub fn facts(config: &Config) -> Option<Facts> {
+    let is_minimal = match config.discovery.mdns {
+        Mdns::Off => return None,
+        Mdns::Minimal => true,
+        Mdns::Full => false,
+    };
+    let types = config.discovery.service_types.0.clone();
+    Some(Facts { service: service(config), types, is_minimal })
+}
+
+/// What nodes may learn of a bridge of this configuration before they connect.
+fn service(config: &Config) -> Service {
+    let name = config.bridge.name.clone().unwrap_or_else(host_name);
+    let host = service::host_label(&rustix::system::uname().nodename().to_string_lossy());
+    Service {
+        name,
+        host,
+        port: config.bridge.port,
+        fingerprint: None,
+        gateway_port: GATEWAY_PORT,
+        canvas_port: None,
+        ssh_port: None,
+        tailnet_dns: None,
+        cli_path: None,
     }
 }
 

@@ -14,8 +14,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// How the names of interfaces begin behind which no phones are: containers, virtual machines,
 /// tunnels. A bridge called `br0` is a real one.
 const INNER: &[&str] = &[
-    "br-", "cali", "cilium", "cni", "docker", "flannel", "kube", "lxc", "lxd", "podman", "tailscale",
-    "tun", "utun", "veth", "virbr", "vmnet", "vnet", "wg",
+    "br-",
+    "cali",
+    "cilium",
+    "cni",
+    "docker",
+    "flannel",
+    "kube",
+    "lxc",
+    "lxd",
+    "podman",
+    "tailscale",
+    "tun",
+    "utun",
+    "veth",
+    "virbr",
+    "vmnet",
+    "vnet",
+    "wg",
 ];
 
 /// Flags of an IPv6 address that must not be told: it changes soon, is on its way out, or is not
@@ -88,7 +104,12 @@ impl Machine {
                 Some(i) => &mut interfaces[i],
                 None => {
                     let (addresses, networks) = (Vec::new(), Vec::new());
-                    interfaces.push(Interface { name: name.to_owned(), index, addresses, networks });
+                    interfaces.push(Interface {
+                        name: name.to_owned(),
+                        index,
+                        addresses,
+                        networks,
+                    });
                     let last = interfaces.len() - 1;
                     &mut interfaces[last]
                 }
@@ -117,9 +138,10 @@ impl Machine {
     }
 
     fn is_told(&self, ip: IpAddr, link_local: bool, wanted: &Wanted) -> bool {
-        let is_listened_on = wanted.listening.iter().any(|own| {
-            *own == ip || own.is_unspecified() && own.is_ipv4() == ip.is_ipv4()
-        });
+        let is_listened_on = wanted
+            .listening
+            .iter()
+            .any(|own| *own == ip || own.is_unspecified() && own.is_ipv4() == ip.is_ipv4());
         let is_fleeting = matches!(ip, IpAddr::V6(ip) if self.fleeting.contains(&ip));
         // A bridge that listens on one address only is there, whatever the address is like.
         let is_explicit = wanted.listening.contains(&ip);
@@ -178,7 +200,13 @@ mod tests {
         };
         let index = (!name.contains(':')).then_some(index);
         let oper_status = IfOperStatus::Up;
-        if_addrs::Interface { name: name.to_owned(), addr, index, oper_status, is_p2p: name == "ppp0" }
+        if_addrs::Interface {
+            name: name.to_owned(),
+            addr,
+            index,
+            oper_status,
+            is_p2p: name == "ppp0",
+        }
     }
 
     fn machine() -> Machine {

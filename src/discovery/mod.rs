@@ -4,12 +4,15 @@
 //! Floor 2. The advertiser is ours because the responder of the mDNS crate takes unicast away from
 //! an avahi on the same machine, speaks on one interface only, and dies of a failed send.
 
+pub mod browse;
+mod finds;
 mod interfaces;
 mod responder;
 pub mod service;
 mod sockets;
 mod thread;
 
+pub use finds::Found;
 pub use service::Service;
 
 use crate::link::Waker;
@@ -40,9 +43,8 @@ impl Facts {
     fn local_txt(&self, host: &str) -> Vec<String> {
         let service = Service { host: host.to_owned(), ..self.service.clone() };
         let mut strings = service.local_txt();
-        let for_operators = |string: &String| {
-            matches!(string.split_once('='), Some(("sshPort" | "cliPath", _)))
-        };
+        let for_operators =
+            |string: &String| matches!(string.split_once('='), Some(("sshPort" | "cliPath", _)));
         strings.retain(|string| !(self.is_minimal && for_operators(string)));
         strings
     }
@@ -66,6 +68,8 @@ pub struct Announced {
     pub instance: String,
     /// The name of the machine with its domain, which may have got a number.
     pub host: String,
+    /// The types of service.
+    pub types: Vec<String>,
     /// The names of the interfaces.
     pub interfaces: Vec<String>,
 }

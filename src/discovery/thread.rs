@@ -82,6 +82,7 @@ impl Mdns {
         Announced {
             instance: self.responder.instance(),
             host: format!("{}.local", self.responder.host()),
+            types: self.responder.types().to_vec(),
             interfaces: self.interfaces.iter().map(|i| i.name.clone()).collect(),
         }
     }
@@ -101,11 +102,8 @@ impl Mdns {
             }
         }
         self.shared.waker.fall_asleep();
-        let ready = if self.shared.has_orders() {
-            Ok(false)
-        } else {
-            poll_until(&mut fds, Some(deadline))
-        };
+        let ready =
+            if self.shared.has_orders() { Ok(false) } else { poll_until(&mut fds, Some(deadline)) };
         self.shared.waker.woke_up(!fds[0].revents().is_empty());
         if let Err(error) = ready {
             self.complain("poll", || format!("could not wait for packets: {error}"));
@@ -165,7 +163,9 @@ impl Mdns {
         let interfaces = machine.choose(&self.wanted);
         log_changes(&self.interfaces, &interfaces);
         let wanted = |id: &LinkId| {
-            interfaces.iter().any(|interface| interface.index == id.index && interface.speaks(id.v6))
+            interfaces
+                .iter()
+                .any(|interface| interface.index == id.index && interface.speaks(id.v6))
         };
         let gone: Vec<LinkId> = self.paths.keys().filter(|id| !wanted(id)).copied().collect();
         gone.into_iter().for_each(|link| self.close(link));

@@ -14,8 +14,7 @@ rows! {
                 "Where to listen: loopback, lan, tailnet, auto, or an IP address."),
             Flag::new("port", "N", Port, "The TCP port; 0 takes a free one."),
             Flag::switch("no-discovery",
-                "Announce nothing. This version announces nothing anyway; the flag is accepted so \
-                 that units written today keep working."),
+                "Do not announce the bridge in the local network, whatever the configuration says."),
             Flag::new("log", "LEVEL", Choice(LEVELS), "How much is logged."),
         ]],
         examples: &["serve", "serve --bind lan --log debug"],

@@ -82,6 +82,8 @@ pub enum VerbId {
     ConfigShow,
     /// `import`
     Import,
+    /// `discover`
+    Discover,
     /// `node`
     Node,
     /// `completions`
@@ -117,7 +119,7 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         title: "Setting up and trying out",
-        words: &["config", "import", "node", "completions", "help"],
+        words: &["discover", "config", "import", "node", "completions", "help"],
     },
 ];
 

@@ -85,6 +85,11 @@ impl Responder {
         self.names.host()
     }
 
+    /// The types of service that are announced.
+    pub(super) fn types(&self) -> &[String] {
+        &self.facts.types
+    }
+
     /// There is a link, with these addresses to tell; or they have changed.
     pub(super) fn set_link(
         &mut self,
@@ -98,7 +103,8 @@ impl Responder {
             let entries = records::records(&self.facts, &self.names, &addresses);
             let (stage, unicast) =
                 (Stage::Probing { sent: 0, at }, Budget::new(limits::MDNS_UNICAST));
-            self.links.insert(id, Link { addresses, networks, entries, stage, told: false, unicast });
+            self.links
+                .insert(id, Link { addresses, networks, entries, stage, told: false, unicast });
             return Vec::new();
         };
         link.networks = networks;

@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn a_number_never_makes_a_name_too_long() {
         assert_eq!(numbered("Studio (Clawdbot)", 1, |n| format!(" ({n})")), "Studio (Clawdbot)");
-        assert_eq!(numbered("Studio (Clawdbot)", 2, |n| format!(" ({n})")), "Studio (Clawdbot) (2)");
+        assert_eq!(
+            numbered("Studio (Clawdbot)", 2, |n| format!(" ({n})")),
+            "Studio (Clawdbot) (2)"
+        );
         let long = numbered(&"ä".repeat(31), u32::MAX, |n| format!("-{n}"));
         assert!(long.len() <= LABEL_BYTES && long.ends_with("ä-4294967295"), "{long}");
     }

@@ -2,7 +2,7 @@
 
 use super::records::Entry;
 use crate::protocol::limits;
-use simple_dns::{Packet, PacketFlag, Question, RCODE, OPCODE, ResourceRecord};
+use simple_dns::{Packet, PacketFlag, Question, ResourceRecord, OPCODE, RCODE};
 
 /// The header's flags of an answer. The authoritative bit is required (RFC 6762, section 18.4).
 const ANSWER: PacketFlag = PacketFlag::AUTHORITATIVE_ANSWER;
@@ -80,7 +80,11 @@ pub(super) fn legacy_packet(
     packet.questions = questions.iter().map(|question| question.clone().into_owned()).collect();
     packet.questions.iter_mut().for_each(|question| question.unicast_response = false);
     // A name has 255 bytes at most, and there are few questions to which we have an answer.
-    let mut size = HEADER + questions.iter().map(|q| q.qname.as_bytes().map(|l| l.len() + 1).sum::<usize>() + 5).sum::<usize>();
+    let mut size = HEADER
+        + questions
+            .iter()
+            .map(|q| q.qname.as_bytes().map(|l| l.len() + 1).sum::<usize>() + 5)
+            .sum::<usize>();
     let plain = |entry: &Entry| {
         let mut record = entry.record.clone().with_cache_flush(false);
         record.ttl = record.ttl.min(TTL_LEGACY);
