@@ -5,6 +5,7 @@
 //! an avahi on the same machine, speaks on one interface only, and dies of a failed send.
 
 pub mod browse;
+mod changes;
 mod finds;
 mod interfaces;
 mod responder;

@@ -2,6 +2,7 @@
 //! as they come, go and change. Whatever fails is logged and tried again; nothing ends it but
 //! [`super::Advertiser::stop`].
 
+use super::changes::Changes;
 use super::interfaces::{Interface, Machine, Wanted};
 use super::responder::{Budget, LinkId, Received, Responder, Transmit};
 use super::{sockets, Announced, Shared};
@@ -13,10 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Packets read from one socket before the others have their turn.
 const TURN: usize = 32;
+
+/// Between two looks at the interfaces: when a container starts, much changes at once.
+const RESCAN_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Mdns {
     shared: Arc<Shared>,
@@ -24,9 +28,20 @@ pub(super) struct Mdns {
     wanted: Wanted,
     interfaces: Vec<Interface>,
     paths: BTreeMap<LinkId, Path>,
+    /// Without it, changes are found a little later.
+    changes: Option<Changes>,
+    scanned: Option<Instant>,
     own: Own,
     log_limit: LogLimit,
     buffer: Vec<u8>,
+}
+
+/// What has happened.
+struct Ready {
+    /// Links on which packets may be read.
+    links: Vec<LinkId>,
+    /// Whether the interfaces may have changed.
+    changed: bool,
 }
 
 /// The way to one link.
@@ -43,6 +58,10 @@ impl Mdns {
             wanted,
             interfaces: Vec::new(),
             paths: BTreeMap::new(),
+            changes: Changes::listen()
+                .map_err(|error| log::debug!("discovery: no news of interfaces: {error}"))
+                .ok(),
+            scanned: None,
             own: Own::default(),
             log_limit: LogLimit::default(),
             buffer: vec![0; limits::MDNS_PACKET],
@@ -72,7 +91,17 @@ impl Mdns {
             self.send(due);
             self.shared.announced.set(self.view());
             let next = self.responder.next_deadline().map_or(rescan_at, |at| at.min(rescan_at));
-            for link in self.wait(now, next) {
+            let ready = self.wait(now, next);
+            if ready.changed {
+                // Before any packet: what another responder here says follows from it.
+                let now = Instant::now();
+                rescan_at = rescan_at.min(self.scanned.map_or(now, |at| at + RESCAN_PAUSE));
+                if now >= rescan_at {
+                    self.rescan(now);
+                    rescan_at = now + limits::MDNS_RESCAN;
+                }
+            }
+            for link in ready.links {
                 self.read(link);
             }
         }
@@ -87,10 +116,12 @@ impl Mdns {
         }
     }
 
-    /// The links on which something may have come in, after waiting for it.
-    fn wait(&self, now: Instant, mut deadline: Instant) -> Vec<LinkId> {
+    /// Waits until something happens.
+    fn wait(&self, now: Instant, mut deadline: Instant) -> Ready {
         let mut links = Vec::new();
         let mut fds = vec![PollFd::new(&self.shared.waker, PollFlags::IN)];
+        fds.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
+        let first = fds.len();
         for (id, path) in &self.paths {
             match path.budget.exhausted_until(now) {
                 // What comes in too fast stays with the kernel, which throws it away cheaply.
@@ -101,16 +132,21 @@ impl Mdns {
                 }
             }
         }
-        self.shared.waker.fall_asleep();
+        let waker = &self.shared.waker;
+        waker.fall_asleep();
         let ready =
             if self.shared.has_orders() { Ok(false) } else { poll_until(&mut fds, Some(deadline)) };
-        self.shared.waker.woke_up(!fds[0].revents().is_empty());
+        waker.woke_up(!fds[0].revents().is_empty());
         if let Err(error) = ready {
             self.complain("poll", || format!("could not wait for packets: {error}"));
-            return links;
+            return Ready { links, changed: true };
         }
-        let ready = links.into_iter().zip(&fds[1..]).filter(|(_, fd)| !fd.revents().is_empty());
-        ready.map(|(id, _)| id).collect()
+        let changed = first > 1 && !fds[1].revents().is_empty();
+        if let Some(changes) = self.changes.as_ref().filter(|_| changed) {
+            changes.drain();
+        }
+        let ready = links.into_iter().zip(&fds[first..]).filter(|(_, fd)| !fd.revents().is_empty());
+        Ready { links: ready.map(|(id, _)| id).collect(), changed }
     }
 
     fn read(&mut self, link: LinkId) {
@@ -153,6 +189,7 @@ impl Mdns {
 
     /// Looks at the interfaces and follows what has changed.
     fn rescan(&mut self, now: Instant) {
+        self.scanned = Some(now);
         let machine = match Machine::look() {
             Ok(machine) => machine,
             Err(error) => {
