@@ -166,11 +166,13 @@ impl Link {
 
     /// When there is something to do.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let stage = match self.stage {
-            Stage::Probing { at, .. } | Stage::Announcing { at, .. } => Some(at),
-            Stage::Settled => None,
-        };
-        self.entries.iter().filter_map(|entry| entry.due).chain(stage).min()
+        let dues = self.entries.iter().filter_map(|entry| entry.due).min();
+        match self.stage {
+            // Nothing is told meanwhile, whatever was due before.
+            Stage::Probing { at, .. } => Some(at),
+            Stage::Announcing { at, .. } => Some(dues.map_or(at, |due| due.min(at))),
+            Stage::Settled => dues,
+        }
     }
 
     /// What is to be multicast now.
