@@ -9,7 +9,7 @@ unitdir = $(prefix)/lib/systemd/system
 docdir = $(prefix)/share/doc/openclaw-bridge
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check demo bench doc fmt install uninstall clean
+.PHONY: help build run test check netns demo bench doc fmt install uninstall clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check --config .deny.toml; fi
 	@if command -v systemd-analyze >/dev/null; then \
 		systemd-analyze security --offline=true --threshold=20 etc/openclaw-bridge.service >/dev/null; fi
+
+netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)
+	@bash tests/netns/mdns.sh $(target)/release/openclaw-bridge
 
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge

@@ -49,7 +49,7 @@ fn announced(mdns: &Value) -> String {
     let interfaces = mdns["interfaces"].as_array().into_iter().flatten();
     let interfaces: Vec<String> = interfaces.filter_map(Value::as_str).map(safe).collect();
     let place = if interfaces.is_empty() {
-        "nowhere yet, no network is up".to_owned()
+        "nowhere yet".to_owned()
     } else {
         format!("on {}", interfaces.join(", "))
     };

@@ -71,7 +71,7 @@ pub struct Announced {
     pub host: String,
     /// The types of service.
     pub types: Vec<String>,
-    /// The names of the interfaces.
+    /// The names of the interfaces on which that has been told.
     pub interfaces: Vec<String>,
 }
 

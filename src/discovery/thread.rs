@@ -11,7 +11,7 @@ use crate::protocol::limits;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,7 +89,7 @@ impl Mdns {
             }
             let due = self.responder.tick(now);
             self.send(due);
-            self.shared.announced.set(self.view());
+            self.show();
             let next = self.responder.next_deadline().map_or(rescan_at, |at| at.min(rescan_at));
             let ready = self.wait(now, next);
             if ready.changed {
@@ -107,13 +107,16 @@ impl Mdns {
         }
     }
 
-    fn view(&self) -> Announced {
-        Announced {
+    /// Puts on the board what is announced now.
+    fn show(&self) {
+        let told = self.interfaces.iter().filter(|i| self.responder.is_announced_on(i.index));
+        let interfaces = told.map(|interface| interface.name.clone()).collect();
+        self.shared.announced.set(Announced {
             instance: self.responder.instance(),
             host: format!("{}.local", self.responder.host()),
             types: self.responder.types().to_vec(),
-            interfaces: self.interfaces.iter().map(|i| i.name.clone()).collect(),
-        }
+            interfaces,
+        });
     }
 
     /// Waits until something happens.
@@ -139,6 +142,8 @@ impl Mdns {
         waker.woke_up(!fds[0].revents().is_empty());
         if let Err(error) = ready {
             self.complain("poll", || format!("could not wait for packets: {error}"));
+            // The system is short of memory; asking it all the time does not help.
+            std::thread::sleep(RESCAN_PAUSE);
             return Ready { links, changed: true };
         }
         let changed = first > 1 && !fds[1].revents().is_empty();
@@ -189,7 +194,7 @@ impl Mdns {
 
     /// Looks at the interfaces and follows what has changed.
     fn rescan(&mut self, now: Instant) {
-        self.scanned = Some(now);
+        let is_first = self.scanned.replace(now).is_none();
         let machine = match Machine::look() {
             Ok(machine) => machine,
             Err(error) => {
@@ -199,6 +204,9 @@ impl Mdns {
         self.own.learn(&machine, now);
         let interfaces = machine.choose(&self.wanted);
         log_changes(&self.interfaces, &interfaces);
+        if is_first && interfaces.is_empty() {
+            log::info!("discovery: no local network to announce the bridge in; waiting for one");
+        }
         let wanted = |id: &LinkId| {
             interfaces
                 .iter()
@@ -296,8 +304,7 @@ impl Own {
             return false;
         }
         self.looked = Some(now);
-        let looked: io::Result<Machine> = Machine::look();
-        if let Ok(machine) = looked {
+        if let Ok(machine) = Machine::look() {
             self.learn(&machine, now);
         }
         self.now.contains(&ip)

@@ -20,6 +20,7 @@ mod ch06_limits;
 mod ch07_takeover;
 mod ch09_restart;
 mod ch09_stop;
+mod ch10_discovery;
 mod ch11_promptness;
 mod ch12_cli;
 mod ch13_agents;

@@ -90,6 +90,12 @@ impl Responder {
         &self.facts.types
     }
 
+    /// Whether everybody on this interface has been told.
+    pub(super) fn is_announced_on(&self, index: u32) -> bool {
+        let mut links = self.links.iter().filter(|(id, _)| id.index == index);
+        links.any(|(_, link)| link.told && !link.is_probing())
+    }
+
     /// There is a link, with these addresses to tell; or they have changed.
     pub(super) fn set_link(
         &mut self,
