@@ -69,7 +69,7 @@ pub fn browse(service_type: &str, patience: Duration) -> io::Result<Vec<Found>> 
 fn open(interfaces: &[Interface]) -> Vec<Path> {
     let mut paths = Vec::new();
     for interface in interfaces {
-        for v6 in [false, true].into_iter().filter(|v6| interface.speaks(*v6)) {
+        for v6 in [false, true].into_iter().filter(|v6| interface.place.speaks(*v6)) {
             let link = LinkId { index: interface.index, v6 };
             match sockets::open(link) {
                 Ok(socket) => paths.push(Path { link, socket }),

@@ -3,7 +3,7 @@
 //! A phone that is told an address of a container's bridge or of a tunnel tries it first and waits
 //! for nothing, so only addresses that the local network can reach are told.
 
-use super::responder::Network;
+use super::responder::{Network, Place};
 use crate::protocol::limits;
 use if_addrs::IfAddr;
 use std::collections::BTreeSet;
@@ -52,16 +52,13 @@ pub(super) struct Wanted {
 pub(super) struct Interface {
     pub(super) name: String,
     pub(super) index: u32,
-    /// Its addresses that are told.
-    pub(super) addresses: Vec<IpAddr>,
-    /// Every network it is in.
-    pub(super) networks: Vec<Network>,
+    pub(super) place: Place,
 }
 
 impl Interface {
-    /// Whether it speaks IPv6, or else IPv4.
-    pub(super) fn speaks(&self, v6: bool) -> bool {
-        self.networks.iter().any(|network| network.ip.is_ipv6() == v6)
+    fn new(name: &str, index: u32) -> Self {
+        let place = Place { addresses: Vec::new(), networks: Vec::new(), is_whole: true };
+        Self { name: name.to_owned(), index, place }
     }
 }
 
@@ -103,32 +100,26 @@ impl Machine {
             let interface = match known {
                 Some(i) => &mut interfaces[i],
                 None => {
-                    let (addresses, networks) = (Vec::new(), Vec::new());
-                    interfaces.push(Interface {
-                        name: name.to_owned(),
-                        index,
-                        addresses,
-                        networks,
-                    });
+                    interfaces.push(Interface::new(name, index));
                     let last = interfaces.len() - 1;
                     &mut interfaces[last]
                 }
             };
-            interface.networks.push(Network { ip, prefix });
+            interface.place.networks.push(Network { ip, prefix });
         }
         for link_local in [false, true] {
             for interface in &mut interfaces {
-                let ips = interface.networks.iter().map(|network| network.ip);
-                let told = ips.filter(|ip| self.is_told(*ip, link_local, wanted));
-                interface.addresses = told.collect();
-                interface.addresses.sort_unstable();
+                let place = &mut interface.place;
+                place.addresses = self.told(&place.networks, link_local, &wanted.listening);
+                place.is_whole =
+                    place.addresses == self.told(&place.networks, link_local, &EVERYWHERE);
             }
-            if interfaces.iter().any(|interface| !interface.addresses.is_empty()) {
+            if interfaces.iter().any(|interface| !interface.place.addresses.is_empty()) {
                 break;
             }
             // Nothing else exists, so link-local addresses have to do.
         }
-        interfaces.retain(|interface| !interface.addresses.is_empty());
+        interfaces.retain(|interface| !interface.place.addresses.is_empty());
         interfaces.truncate(limits::MDNS_INTERFACES);
         interfaces
     }
@@ -137,14 +128,20 @@ impl Machine {
         self.found.iter().find(|found| found.name == name && found.index.is_some())?.index
     }
 
-    fn is_told(&self, ip: IpAddr, link_local: bool, wanted: &Wanted) -> bool {
-        let is_listened_on = wanted
-            .listening
-            .iter()
-            .any(|own| *own == ip || own.is_unspecified() && own.is_ipv4() == ip.is_ipv4());
-        let is_fleeting = matches!(ip, IpAddr::V6(ip) if self.fleeting.contains(&ip));
+    /// The addresses among these that are told by who listens there.
+    fn told(&self, networks: &[Network], link_local: bool, listening: &[IpAddr]) -> Vec<IpAddr> {
+        let ips = networks.iter().map(|network| network.ip);
+        let mut told: Vec<_> = ips.filter(|ip| self.is_told(*ip, link_local, listening)).collect();
+        told.sort_unstable();
+        told
+    }
+
+    fn is_told(&self, ip: IpAddr, link_local: bool, listening: &[IpAddr]) -> bool {
         // A bridge that listens on one address only is there, whatever the address is like.
-        let is_explicit = wanted.listening.contains(&ip);
+        let is_explicit = listening.contains(&ip);
+        let is_listened_on = is_explicit
+            || listening.iter().any(|own| own.is_unspecified() && own.is_ipv4() == ip.is_ipv4());
+        let is_fleeting = matches!(ip, IpAddr::V6(ip) if self.fleeting.contains(&ip));
         is_listened_on && (is_explicit || !is_fleeting && is_link_local(ip) == link_local)
     }
 }
@@ -233,7 +230,7 @@ mod tests {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let interfaces = machine.choose(&Wanted { listening, names });
         let line = |i: &Interface| {
-            let ips: Vec<String> = i.addresses.iter().map(IpAddr::to_string).collect();
+            let ips: Vec<String> = i.place.addresses.iter().map(IpAddr::to_string).collect();
             format!("{} {}", i.name, ips.join(" "))
         };
         interfaces.iter().map(line).collect()

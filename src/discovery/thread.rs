@@ -210,7 +210,7 @@ impl Mdns {
         let wanted = |id: &LinkId| {
             interfaces
                 .iter()
-                .any(|interface| interface.index == id.index && interface.speaks(id.v6))
+                .any(|interface| interface.index == id.index && interface.place.speaks(id.v6))
         };
         let gone: Vec<LinkId> = self.paths.keys().filter(|id| !wanted(id)).copied().collect();
         gone.into_iter().for_each(|link| self.close(link));
@@ -218,10 +218,8 @@ impl Mdns {
         for interface in self.interfaces.clone() {
             for v6 in [false, true] {
                 let link = LinkId { index: interface.index, v6 };
-                if interface.speaks(v6) && self.open(link) {
-                    let (addresses, networks) =
-                        (interface.addresses.clone(), interface.networks.clone());
-                    let packets = self.responder.set_link(now, link, addresses, networks);
+                if interface.place.speaks(v6) && self.open(link) {
+                    let packets = self.responder.set_link(now, link, interface.place.clone());
                     self.send(packets);
                 }
             }
@@ -266,7 +264,7 @@ impl Mdns {
 
 fn log_changes(old: &[Interface], new: &[Interface]) {
     for interface in new.iter().filter(|interface| !old.contains(interface)) {
-        let ips: Vec<String> = interface.addresses.iter().map(IpAddr::to_string).collect();
+        let ips: Vec<String> = interface.place.addresses.iter().map(IpAddr::to_string).collect();
         log::info!("discovery: announcing on {} with {}", interface.name, ips.join(", "));
     }
     let stays = |gone: &&Interface| new.iter().any(|interface| interface.index == gone.index);

@@ -56,6 +56,7 @@ fn json_has_the_shape_that_scripts_rely_on() {
         [
             "connections",
             "counters",
+            "discovery",
             "fingerprintSha256",
             "listeners",
             "nodes",

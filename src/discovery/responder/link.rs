@@ -59,6 +59,25 @@ impl Network {
     }
 }
 
+/// What the interface of a link has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::discovery) struct Place {
+    /// The addresses to tell.
+    pub(in crate::discovery) addresses: Vec<IpAddr>,
+    /// Every network it is in.
+    pub(in crate::discovery) networks: Vec<Network>,
+    /// Whether those addresses are all that this machine would tell of itself here. If not, another
+    /// responder on it may tell more, and nobody shall forget that because of us.
+    pub(in crate::discovery) is_whole: bool,
+}
+
+impl Place {
+    /// Whether the interface speaks IPv6, or else IPv4.
+    pub(in crate::discovery) fn speaks(&self, v6: bool) -> bool {
+        self.networks.iter().any(|network| network.ip.is_ipv6() == v6)
+    }
+}
+
 /// So many in a second.
 #[derive(Debug)]
 pub(in crate::discovery) struct Budget {
@@ -95,8 +114,7 @@ impl Budget {
 /// One link.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) networks: Vec<Network>,
+    pub(super) place: Place,
     pub(super) entries: Vec<Entry>,
     pub(super) stage: Stage,
     /// Whether anybody can have heard the names here.
@@ -112,12 +130,12 @@ impl Link {
     /// Whether an address is in a network of this link, so that it may be answered alone.
     pub(super) fn is_near(&self, ip: IpAddr) -> bool {
         let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.segments()[0] & 0xffc0 == 0xfe80);
-        is_link_local || self.networks.iter().any(|network| network.contains(ip))
+        is_link_local || self.place.networks.iter().any(|network| network.contains(ip))
     }
 
     /// Makes the records anew. What stays the same keeps its times; what is no more is returned.
     pub(super) fn rebuild(&mut self, facts: &Facts, names: &Names) -> Vec<Entry> {
-        let new = records::records(facts, names, &self.addresses);
+        let new = records::records(facts, names, &self.place);
         let mut old = std::mem::replace(&mut self.entries, new);
         for entry in &mut self.entries {
             if let Some(i) = old.iter().position(|old| old.record == entry.record) {
@@ -235,13 +253,11 @@ impl Link {
     /// What should be told beside the chosen entries. That there is nothing more is said of a host
     /// only where a family of addresses is missing.
     pub(super) fn additional(&self, chosen: &[usize]) -> Vec<usize> {
-        let has = |family: fn(&IpAddr) -> bool| self.addresses.iter().any(family);
-        let complete = has(IpAddr::is_ipv4) && has(IpAddr::is_ipv6);
+        let complete = self.place.speaks(false) && self.place.speaks(true);
         let brought = |i: &usize| {
             let part = self.entries[*i].part;
-            !chosen.contains(i)
-                && !(complete && part == Part::NoMoreAddress)
-                && chosen.iter().any(|c| self.entries[*c].part.brings(part))
+            let is_needless = complete && part == Part::NoMoreAddress || chosen.contains(i);
+            !is_needless && chosen.iter().any(|c| self.entries[*c].part.brings(part))
         };
         (0..self.entries.len()).filter(brought).collect()
     }

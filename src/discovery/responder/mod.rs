@@ -14,7 +14,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-pub(super) use link::{Budget, Network};
+pub(super) use link::{Budget, Network, Place};
 
 use crate::discovery::Facts;
 use crate::protocol::limits;
@@ -96,28 +96,20 @@ impl Responder {
         links.any(|(_, link)| link.told && !link.is_probing())
     }
 
-    /// There is a link, with these addresses to tell; or they have changed.
-    pub(super) fn set_link(
-        &mut self,
-        now: Instant,
-        id: LinkId,
-        addresses: Vec<IpAddr>,
-        networks: Vec<Network>,
-    ) -> Vec<Transmit> {
+    /// There is a link, whose interface has this; or what it has is another now.
+    pub(super) fn set_link(&mut self, now: Instant, id: LinkId, place: Place) -> Vec<Transmit> {
         let Some(link) = self.links.get_mut(&id) else {
             let at = now + self.chance.within(BEFORE_PROBING);
-            let entries = records::records(&self.facts, &self.names, &addresses);
-            let (stage, unicast) =
-                (Stage::Probing { sent: 0, at }, Budget::new(limits::MDNS_UNICAST));
-            self.links
-                .insert(id, Link { addresses, networks, entries, stage, told: false, unicast });
+            let entries = records::records(&self.facts, &self.names, &place);
+            let stage = Stage::Probing { sent: 0, at };
+            let unicast = Budget::new(limits::MDNS_UNICAST);
+            self.links.insert(id, Link { place, entries, stage, told: false, unicast });
             return Vec::new();
         };
-        link.networks = networks;
-        if link.addresses == addresses {
+        if link.place == place {
             return Vec::new();
         }
-        link.addresses = addresses;
+        link.place = place;
         let told = link.told;
         let mut gone = link.rebuild(&self.facts, &self.names);
         gone.retain(|entry| entry.part == Part::Address && told);

@@ -1,5 +1,6 @@
 //! The records that are told on one link, and which of them answer a question.
 
+use super::link::Place;
 use super::names::{name, type_name, Names};
 use crate::discovery::Facts;
 use simple_dns::rdata::{RData, A, AAAA, NSEC, PTR, SRV, TXT};
@@ -88,10 +89,19 @@ impl Entry {
                 _ => false,
             }
     }
+
+    /// Whether it says that there is no answer to the question. There may be an address that is not
+    /// told by us.
+    fn denies(&self, question: &Question<'_>) -> bool {
+        let RData::NSEC(nothing_but) = &self.record.rdata else { return false };
+        let exists = |kind| nothing_but.contains(kind);
+        self.record.name == question.qname
+            && !matches!(question.qtype, QTYPE::TYPE(kind) if exists(kind))
+    }
 }
 
 /// Every record of one link.
-pub(super) fn records(facts: &Facts, names: &Names, addresses: &[IpAddr]) -> Vec<Entry> {
+pub(super) fn records(facts: &Facts, names: &Names, place: &Place) -> Vec<Entry> {
     let (instance, host) = (names.instance(), names.host());
     let host_name = name([host.as_str(), "local"]);
     let services = name(["_services", "_dns-sd", "_udp", "local"]);
@@ -112,16 +122,18 @@ pub(super) fn records(facts: &Facts, names: &Names, addresses: &[IpAddr]) -> Vec
             Entry::new(Part::NoMore(i), &full, TTL_HOST, nothing_but(&full, &kinds)),
         ]);
     }
-    for ip in addresses {
+    for ip in &place.addresses {
         let rdata = match ip {
             IpAddr::V4(ip) => RData::A(A { address: (*ip).into() }),
             IpAddr::V6(ip) => RData::AAAA(AAAA { address: (*ip).into() }),
         };
-        entries.push(Entry::new(Part::Address, &host_name, TTL_HOST, rdata));
+        let mut entry = Entry::new(Part::Address, &host_name, TTL_HOST, rdata);
+        entry.record.cache_flush = place.is_whole;
+        entries.push(entry);
     }
     let mut kinds = Vec::new();
-    kinds.extend(addresses.iter().any(IpAddr::is_ipv4).then_some(TYPE::A));
-    kinds.extend(addresses.iter().any(IpAddr::is_ipv6).then_some(TYPE::AAAA));
+    kinds.extend(place.speaks(false).then_some(TYPE::A));
+    kinds.extend(place.speaks(true).then_some(TYPE::AAAA));
     let nothing = nothing_but(&host_name, &kinds);
     entries.push(Entry::new(Part::NoMoreAddress, &host_name, TTL_HOST, nothing));
     entries
@@ -155,7 +167,7 @@ pub(super) fn answers(entries: &[Entry], question: &Question<'_>) -> Vec<usize> 
     if !positive.is_empty() {
         return positive;
     }
-    of(&|entry| entry.part.is_negative() && entry.record.name == question.qname)
+    of(&|entry| entry.denies(question))
 }
 
 /// The record as it is on the wire without compression.

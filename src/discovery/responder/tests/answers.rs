@@ -166,3 +166,20 @@ fn odd_names_are_one_label_on_the_wire() {
         assert_eq!(answers(&bench.hear(PHONE, &ask)), ["TXT! 4500"]);
     }
 }
+
+#[test]
+fn what_another_responder_here_may_tell_is_not_denied() {
+    let mut bench = Bench::settled();
+    let networks = ["192.168.1.5", "192.168.1.6", "fe80::5"];
+    let networks = networks.iter().map(|ip| Network { ip: v4(ip), prefix: 24 }).collect();
+    let place = Place { addresses: vec![v4("192.168.1.5")], networks, is_whole: false };
+    bench.responder.set_link(bench.now, LINK, place);
+    bench.run(Duration::from_secs(5));
+    let mut ask = |kind: TYPE| {
+        bench.run(Duration::from_secs(2));
+        answers(&bench.after(PHONE, &bytes(&query(vec![question(host(), kind)]))))
+    };
+    assert_eq!(ask(TYPE::A), ["A 192.168.1.5 120"], "beside others");
+    assert!(ask(TYPE::AAAA).is_empty(), "there is one, which is not ours to tell");
+    assert_eq!(ask(TYPE::HTTPS), ["NSEC studio.local! 120"]);
+}

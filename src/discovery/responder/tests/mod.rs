@@ -66,7 +66,7 @@ impl Bench {
     fn link(&mut self, id: LinkId, addresses: &[&str]) -> Vec<Transmit> {
         let addresses: Vec<IpAddr> = addresses.iter().map(|ip| v4(ip)).collect();
         let networks = addresses.iter().map(|ip| Network { ip: *ip, prefix: 24 }).collect();
-        self.responder.set_link(self.now, id, addresses, networks)
+        self.responder.set_link(self.now, id, Place { addresses, networks, is_whole: true })
     }
 
     /// What is sent within a time, and when, counted from its beginning.
