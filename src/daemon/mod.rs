@@ -30,6 +30,7 @@ use crate::transport::{Listener, Reception};
 use clock::Clock;
 use crossbeam_channel::{unbounded, Receiver, Sender};
 use router_thread::{Facts, RouterThread, World};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -138,15 +139,10 @@ impl Daemon {
             inbox: inbox.clone(),
             gate: gate.clone(),
             stop: stop.clone(),
-            log_limit: log_limit.clone(),
+            log_limit,
             last: Arc::new(AtomicU64::new(0)),
         };
-        let mut accepting = Vec::new();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            accepting.push(listener.start(number + 1, reception.clone()).map_err(Error::System)?);
-        }
-        let control = control.start(inbox.clone(), stop.clone(), log_limit);
-        accepting.push(control.map_err(Error::System)?);
+        let accepting = accept(listeners, control, &reception).map_err(Error::System)?;
         let advertiser = settings.discovery.and_then(|d| advertise(d, &addresses, &board));
         let handle = Handle { tasks: task_sender };
         Ok(Self {
@@ -248,6 +244,21 @@ impl Daemon {
 }
 
 type Reload = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
+
+/// Starts the threads at the doors of nodes and operators.
+fn accept(
+    listeners: Vec<Listener>,
+    control: Server,
+    reception: &Reception,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let mut accepting = Vec::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        accepting.push(listener.start(number + 1, reception.clone())?);
+    }
+    let Reception { inbox, stop, log_limit, .. } = reception;
+    accepting.push(control.start(inbox.clone(), stop.clone(), log_limit.clone())?);
+    Ok(accepting)
+}
 
 /// Tells the network what has changed.
 struct Announcing {

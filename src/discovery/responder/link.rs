@@ -38,11 +38,11 @@ pub(super) enum Stage {
 
 /// A network that the interface is in: an address of ours, and how many of its bits are common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(in crate::discovery) struct Network {
+pub(crate) struct Network {
     /// Our address.
-    pub(in crate::discovery) ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// Its common bits.
-    pub(in crate::discovery) prefix: u8,
+    pub(crate) prefix: u8,
 }
 
 impl Network {
@@ -61,38 +61,38 @@ impl Network {
 
 /// What the interface of a link has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::discovery) struct Place {
+pub(crate) struct Place {
     /// The addresses to tell.
-    pub(in crate::discovery) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// Every network it is in.
-    pub(in crate::discovery) networks: Vec<Network>,
+    pub(crate) networks: Vec<Network>,
     /// Whether those addresses are all that this machine would tell of itself here. If not, another
     /// responder on it may tell more, and nobody shall forget that because of us.
-    pub(in crate::discovery) is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Place {
     /// Whether the interface speaks IPv6, or else IPv4.
-    pub(in crate::discovery) fn speaks(&self, v6: bool) -> bool {
+    pub(crate) fn speaks(&self, v6: bool) -> bool {
         self.networks.iter().any(|network| network.ip.is_ipv6() == v6)
     }
 }
 
 /// So many in a second.
 #[derive(Debug)]
-pub(in crate::discovery) struct Budget {
+pub(crate) struct Budget {
     each_second: u32,
     since: Option<Instant>,
     used: u32,
 }
 
 impl Budget {
-    pub(in crate::discovery) fn new(each_second: u32) -> Self {
+    pub(crate) fn new(each_second: u32) -> Self {
         Self { each_second, since: None, used: 0 }
     }
 
     /// One more, if that is not too many.
-    pub(in crate::discovery) fn take(&mut self, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         if self.renewal(now).is_none() {
             self.since = Some(now);
             self.used = 0;
@@ -102,7 +102,7 @@ impl Budget {
     }
 
     /// When there is more of it; `None` if there is.
-    pub(in crate::discovery) fn exhausted_until(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn exhausted_until(&self, now: Instant) -> Option<Instant> {
         self.renewal(now).filter(|_| self.used >= self.each_second)
     }
 

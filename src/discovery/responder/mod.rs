@@ -7,8 +7,8 @@
 
 mod conflict;
 mod link;
-pub(in crate::discovery) mod names;
-pub(in crate::discovery) mod packets;
+pub(crate) mod names;
+pub(crate) mod packets;
 mod question;
 mod records;
 #[cfg(test)]

@@ -67,14 +67,14 @@ fn numbered(name: &str, number: u32, ending: impl Fn(u32) -> String) -> String {
 }
 
 /// A name of these labels, each as it is: dots in an instance's name do not divide it.
-pub(in crate::discovery) fn name<'l>(labels: impl IntoIterator<Item = &'l str>) -> Name<'static> {
+pub(crate) fn name<'l>(labels: impl IntoIterator<Item = &'l str>) -> Name<'static> {
     let label = |label: &str| Label::new_unchecked(label.as_bytes().to_vec());
     let labels: Vec<Label<'static>> = labels.into_iter().map(label).collect();
     Name::new_with_labels(&labels)
 }
 
 /// `_name._tcp.local`
-pub(in crate::discovery) fn type_name(service_type: &str) -> Name<'static> {
+pub(crate) fn type_name(service_type: &str) -> Name<'static> {
     name(service_type.split('.').chain(["local"]))
 }
 

@@ -17,7 +17,7 @@ const HEADER: usize = 12;
 const SHORTEST: (usize, usize) = (5, 11);
 
 /// Reads a packet. Nothing is set aside for records that its length leaves no room for.
-pub(in crate::discovery) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     let counts: Vec<usize> = bytes
         .get(4..HEADER)?
         .chunks_exact(2)
