@@ -2,7 +2,7 @@
 
 use super::records::Entry;
 use crate::protocol::limits;
-use simple_dns::{Packet, PacketFlag, Question, ResourceRecord, OPCODE, RCODE};
+use simple_dns::{Packet, PacketFlag, Question, ResourceRecord};
 
 /// The header's flags of an answer. The authoritative bit is required (RFC 6762, section 18.4).
 const ANSWER: PacketFlag = PacketFlag::AUTHORITATIVE_ANSWER;
@@ -27,9 +27,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     if HEADER + counts[0] * SHORTEST.0 + records * SHORTEST.1 > bytes.len() {
         return None;
     }
-    let packet = Packet::parse(bytes).ok()?;
-    let is_usual = packet.opcode() == OPCODE::StandardQuery && packet.rcode() == RCODE::NoError;
-    is_usual.then_some(packet)
+    // Not as the codec reads the code of the outcome: it takes a part of it from the wrong end of
+    // the OPT record, and would have us refuse every question of an Apple machine.
+    let (operation, outcome) = (bytes[2] >> 3 & 0xf, bytes[3] & 0xf);
+    if operation != 0 || outcome != 0 {
+        return None;
+    }
+    Packet::parse(bytes).ok()
 }
 
 /// Packets with these records; `additional` is told only if it fits beside the last of them.

@@ -183,3 +183,14 @@ fn what_another_responder_here_may_tell_is_not_denied() {
     assert!(ask(TYPE::AAAA).is_empty(), "there is one, which is not ours to tell");
     assert_eq!(ask(TYPE::HTTPS), ["NSEC studio.local! 120"]);
 }
+
+#[test]
+fn what_apple_puts_beside_its_questions_is_no_hindrance() {
+    let mut bench = Bench::settled();
+    let mut packet = browse();
+    // One additional record: OPT, with the owner of the sleeping machine (18 bytes).
+    packet[11] = 1;
+    packet.extend([0, 0, 41, 0x05, 0xa0, 0, 0, 0x11, 0x94, 0, 18, 0, 4, 0, 14, 0, 7]);
+    packet.extend([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(answers(&bench.after(PHONE, &packet)), [POINTER]);
+}
