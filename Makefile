@@ -11,7 +11,7 @@ mandir = $(prefix)/share/man
 units = openclaw-bridge.service openclaw-bridge-node.service
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check demo bench doc fmt install uninstall clean
+.PHONY: help build run test check netns demo bench doc fmt install uninstall clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	$(CARGO) test
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check --config .deny.toml; fi
 	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi
+
+netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)
+	@bash tests/netns/mdns.sh $(target)/release/openclaw-bridge
 
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge

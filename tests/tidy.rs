@@ -33,7 +33,18 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "discovery",
         // A program, `tailscale`, knows the machine's name in the tailnet.
-        &["protocol", "config", "link", "tls", "files", "calendar", "log_limit", "process"],
+        &[
+            "protocol",
+            "config",
+            "link",
+            "tls",
+            "files",
+            "calendar",
+            "log_limit",
+            "process",
+            "random",
+            "wait",
+        ],
     ),
     (
         "backend",

@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, patience, value};
 use crate::cli::print;
 use crate::cli::render::{field, span};
-use crate::cli::text::safe_json;
+use crate::cli::text::{safe, safe_json};
 use crate::control::ClientError;
 use serde_json::{json, Value};
 
@@ -27,6 +27,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
          Listening:   {}\n\
          {waiting}\
          {}\
+         Announced:   {}\n\
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n",
@@ -36,6 +37,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
         span(status["uptimeMs"].as_u64().unwrap_or_default()),
         listeners.collect::<Vec<_>>().join(", "),
         certificate(&status),
+        announced(&status["discovery"]["mdns"]),
         field(&status, "stateDir"),
         number("nodes", "paired"),
         number("nodes", "connected"),
@@ -61,6 +63,20 @@ fn certificate(status: &Value) -> String {
         text += &format!("Warning:     the certificate {}\n", field(certificate, "warning"));
     }
     text
+}
+
+fn announced(mdns: &Value) -> String {
+    if mdns.is_null() {
+        return "no".to_owned();
+    }
+    let interfaces = mdns["interfaces"].as_array().into_iter().flatten();
+    let interfaces: Vec<String> = interfaces.filter_map(Value::as_str).map(safe).collect();
+    let place = if interfaces.is_empty() {
+        "nowhere yet".to_owned()
+    } else {
+        format!("on {}", interfaces.join(", "))
+    };
+    format!("{} ({}), {place}", field(mdns, "instance"), field(mdns, "host"))
 }
 
 pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {

@@ -209,12 +209,6 @@ mod tests {
         assert!(!text("config").contains("Without a command"));
     }
 
-    #[test]
-    fn help_of_serve_is_honest_about_discovery() {
-        let words: Vec<_> = text("serve").split_whitespace().map(str::to_owned).collect();
-        assert!(words.join(" ").contains("This version announces nothing anyway"));
-    }
-
     /// Enough of a shell for the examples: quotes of both kinds keep words together.
     fn words(line: &str) -> Vec<String> {
         let (mut words, mut quote) = (vec![String::new()], None);

@@ -5,6 +5,7 @@ mod chat;
 pub mod completions;
 mod config_file;
 mod daemon;
+mod discover;
 mod events;
 mod failure;
 mod fingerprint;
@@ -87,6 +88,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::Fingerprint => fingerprint::run(line),
         VerbId::Zone => zone::run(line),
         VerbId::Import => import::run(line),
+        VerbId::Discover => discover::run(line),
         VerbId::Node => node_verb::run(line),
         VerbId::Completions => {
             let shell = line.positionals.first().map_or("", String::as_str);

@@ -39,7 +39,10 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     daemon::raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let settings = Settings::new(&config, state_dir.clone(), socket)?;
+    let mut settings = Settings::new(&config, state_dir.clone(), socket)?;
+    if line.is_set("no-discovery") {
+        settings.discovery = None;
+    }
     let embedded = Arc::new(Embedded::new(&state_dir, &config));
     let backend = embedded.clone();
     let reload = ReadAgain { sources, running: config.clone(), state_dir, embedded };

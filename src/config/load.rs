@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::schema::{self, Kind, KEYS};
 use super::walk::Walk;
-use super::{paths, url_host, AgentKind, Config};
+use super::{paths, url_host, AgentKind, Config, Mdns};
 use crate::json5_text;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -233,7 +233,7 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
         }
     }
     if env(NO_BONJOUR).is_some_and(|value| matches!(value.to_str(), Some("1" | "true" | "yes"))) {
-        config.discovery.mdns = false;
+        config.discovery.mdns = Mdns::Off;
         origins.insert("discovery.mdns", Origin::Env(NO_BONJOUR));
     }
     contradictions(&config, &origins, &mut walk);

@@ -9,6 +9,7 @@ mod bind;
 mod error;
 mod hosts;
 mod load;
+mod mdns;
 pub mod paths;
 pub mod schema;
 mod setting;
@@ -22,6 +23,7 @@ pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
 pub use hosts::{domain_name, url_host, url_port};
 pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};
+pub use mdns::{is_service_type, Interfaces, Mdns, ServiceTypes};
 
 use crate::protocol::limits;
 use log::LevelFilter;
@@ -175,10 +177,14 @@ impl Default for CanvasHost {
 }
 
 /// `discovery`: how nodes find the bridge, and what they are told before they connect.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
-    /// Whether the bridge is announced in the local network.
-    pub mdns: bool,
+    /// Whether the bridge is announced in the local network, and how much is told.
+    pub mdns: Mdns,
+    /// What it is announced as.
+    pub service_types: ServiceTypes,
+    /// On which interfaces.
+    pub interfaces: Interfaces,
     /// The port of the gateway's WebSocket, which apps show; `None` is the bridge's minus one.
     pub gateway_port: Option<u16>,
     /// The SSH port of this machine, if it is not 22.
@@ -189,19 +195,6 @@ pub struct Discovery {
     pub tailnet_dns: Option<String>,
     /// `discovery.wideArea`
     pub wide_area: WideArea,
-}
-
-impl Default for Discovery {
-    fn default() -> Self {
-        Self {
-            mdns: true,
-            gateway_port: None,
-            ssh_port: None,
-            cli_path: None,
-            tailnet_dns: None,
-            wide_area: WideArea::default(),
-        }
-    }
 }
 
 /// `discovery.wideArea`: DNS-SD beyond the local network.

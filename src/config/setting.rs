@@ -22,11 +22,9 @@ pub(super) trait Setting {
 
 impl Setting for bool {
     fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {
-        match (kind, value.as_bool(), value.get("mode").and_then(Value::as_str)) {
-            (_, Some(value), _) => *self = value,
-            // OpenClaw's form of `discovery.mdns`.
-            (Kind::Mdns, None, Some(mode @ ("off" | "minimal" | "full"))) => *self = mode != "off",
-            _ => walk.mismatch(at, kind, value),
+        match value.as_bool() {
+            Some(value) => *self = value,
+            None => walk.mismatch(at, kind, value),
         }
     }
 

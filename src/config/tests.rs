@@ -184,7 +184,7 @@ fn the_old_gateways_variables_override_the_file() {
         .with("CLAWDBOT_DISABLE_BONJOUR", "0");
     let discovery = home.load(&Sources::default()).unwrap().config.discovery;
     assert_eq!((discovery.ssh_port, discovery.tailnet_dns.as_deref()), (Some(2222), Some("c.d.")));
-    assert!(discovery.mdns, "0 does not disable");
+    assert_eq!(discovery.mdns, Mdns::Full, "0 does not disable");
     let bad = Home::new("{}").with("CLAWDBOT_SSH_PORT", "0").load(&Sources::default());
     assert_eq!(bad.unwrap_err().problems()[0].place, "CLAWDBOT_SSH_PORT");
 }

@@ -267,7 +267,7 @@ mod tests {
         assert!(!config.bridge.allow.permits_method("x", Method::ChatSend));
         assert!(!config.bridge.allow.permits_command("ios.7", "system.run"));
         assert!(config.bridge.allow.permits_command("x", "system.run"));
-        assert!(!config.discovery.mdns);
+        assert_eq!(config.discovery.mdns, crate::config::Mdns::Off);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::backend::Backend;
 use crate::daemon::expiry::{self, Expiry};
 use crate::daemon::watch::Changed;
 use crate::daemon::{Error, Host, Lock, Task};
+use crate::discovery::Advertiser;
 use crate::link::{Gate, Inbox, Waker};
 use crate::protocol::operator::Answer;
 use crate::protocol::{limits, WireError};
@@ -29,6 +30,7 @@ pub(super) struct Keeper {
     pub(super) router: JoinHandle<()>,
     pub(super) changed: Arc<Changed>,
     pub(super) tls: Option<Arc<Acceptor>>,
+    pub(super) advertiser: Option<Arc<Advertiser>>,
     pub(super) _lock: Lock,
 }
 
@@ -74,6 +76,10 @@ impl Keeper {
 
     fn shut_down(self) {
         let began = Instant::now();
+        if let Some(advertiser) = &self.advertiser {
+            // First, so that no node finds a bridge that is about to leave.
+            advertiser.stop();
+        }
         self.stop.alarm();
         for thread in self.accepting {
             if thread.join().is_err() {

@@ -1,9 +1,10 @@
 //! The bridge as a running whole: the only place that knows every part.
 //!
-//! Born in this order: lock, pairing files, certificate, listeners, control socket, workers, router, accepting.
-//! Dies in reverse: no more newcomers, every connection is told and closed, the router ends, the
-//! socket and the lock go.
+//! Born in this order: lock, pairing files, certificate, listeners, control socket, workers, router,
+//! accepting, mDNS. Dies in reverse: a goodbye, no more newcomers, every connection is told and
+//! closed, the router ends, the socket and the lock go.
 
+mod announcing;
 mod clock;
 mod error;
 mod expiry;
@@ -23,7 +24,7 @@ pub use error::Error;
 pub use host::{Host, Reloaded};
 pub(crate) use lock::Lock;
 pub use operator::Operator;
-pub use settings::{policy, profile, raise_open_files, tls_files, Settings, Tls};
+pub use settings::{policy, profile, raise_open_files, tls_files, Discovery, Settings, Tls};
 
 use crate::backend::{Backend, Outlet};
 use crate::link::Inbox;

@@ -7,10 +7,13 @@ use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
 use crate::daemon::Task;
+use crate::discovery::Board;
 use crate::link::{Door, Gate, Inputs, Outbox};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, ListenerView, OperatorFrame, Status};
+use crate::protocol::operator::{
+    Answer, DiscoveryView, ListenerView, MdnsView, OperatorFrame, Status,
+};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
@@ -53,6 +56,7 @@ pub(super) struct Facts {
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
+    pub(super) board: Board,
 }
 
 struct NodeDoor {
@@ -301,6 +305,7 @@ impl RouterThread {
             waiting_for: listening.waiting_for,
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
             certificate: tls.map(|tls| tls.view(now_ms)),
+            discovery: DiscoveryView { mdns: mdns(&facts.board) },
             ..status
         }
     }
@@ -325,6 +330,15 @@ impl RouterThread {
             }
         }
     }
+}
+
+fn mdns(board: &Board) -> Option<MdnsView> {
+    board.read().map(|announced| MdnsView {
+        instance: announced.instance,
+        host: announced.host,
+        types: announced.types,
+        interfaces: announced.interfaces,
+    })
 }
 
 fn is_usual(error: &WireError) -> bool {

@@ -1,6 +1,6 @@
 //! What a bridge needs to know to start, worked out from the configuration.
 
-use crate::config::Config;
+use crate::config::{Config, Mdns};
 use crate::daemon::Error;
 use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
@@ -32,6 +32,8 @@ pub struct Settings {
     pub policy: Policy,
     /// What is told about the bridge before anybody connects, which a reload may change.
     pub profile: Profile,
+    /// How the bridge is announced in the local network; `None` is not at all.
+    pub discovery: Option<Discovery>,
 }
 
 /// How connections are encrypted.
@@ -41,6 +43,17 @@ pub struct Tls {
     pub files: Files,
     /// Whether nodes without TLS are welcome at the same port.
     pub allows_plaintext: bool,
+}
+
+/// How a bridge is announced in the local network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// The types of service it is announced as.
+    pub types: Vec<String>,
+    /// Whether strangers are spared what only operators need.
+    pub is_minimal: bool,
+    /// The only interfaces; empty is every one that leads to a local network.
+    pub interfaces: Vec<String>,
 }
 
 impl Settings {
@@ -83,6 +96,7 @@ impl Settings {
             strangers,
             policy: policy(config),
             profile: profile(config),
+            discovery: discovery(config),
         })
     }
 }
@@ -92,6 +106,19 @@ pub fn tls_files(config: &Config, state_dir: &Path) -> Files {
     let tls = &config.bridge.tls;
     let (certificate, key) = (tls.cert_path.as_deref(), tls.key_path.as_deref());
     Files::new(state_dir, certificate, key, tls.auto_generate)
+}
+
+fn discovery(config: &Config) -> Option<Discovery> {
+    let is_minimal = match config.discovery.mdns {
+        Mdns::Off => return None,
+        Mdns::Minimal => true,
+        Mdns::Full => false,
+    };
+    Some(Discovery {
+        types: config.discovery.service_types.0.clone(),
+        is_minimal,
+        interfaces: config.discovery.interfaces.0.clone(),
+    })
 }
 
 /// The part of a configuration that a running bridge can change.

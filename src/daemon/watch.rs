@@ -4,10 +4,11 @@
 
 use crate::addresses::{self, Own, Tailnet};
 use crate::calendar::now_ms;
+use crate::daemon::announcing::Announcing;
 use crate::discovery::profile::ZonePlace;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::{self, Kept, ZoneFile};
-use crate::discovery::{tailscale, Profile};
+use crate::discovery::{tailscale, Profile, Service};
 use crate::link::Waker;
 use crate::protocol::limits;
 use crate::transport::Listeners;
@@ -35,6 +36,7 @@ pub(super) struct Watch {
     changed: Arc<Changed>,
     stop: Arc<Waker>,
     name: Name,
+    announcing: Option<Announcing>,
     said: Said,
 }
 
@@ -71,6 +73,7 @@ impl Watch {
     pub(super) fn start(
         listeners: Listeners,
         profile: Profile,
+        announcing: Option<Announcing>,
         state_dir: PathBuf,
         stop: &Arc<Waker>,
     ) -> io::Result<(JoinHandle<()>, Arc<Changed>)> {
@@ -82,6 +85,7 @@ impl Watch {
             changed: changed.clone(),
             stop: stop.clone(),
             name: Name::default(),
+            announcing,
             said: Said::default(),
         };
         if watch.listeners.moves() {
@@ -96,6 +100,10 @@ impl Watch {
     fn run(mut self) {
         loop {
             self.look();
+            let service = self.service();
+            if let Some(announcing) = &mut self.announcing {
+                announcing.update(service);
+            }
             if !self.sleep() {
                 return self.listeners.close();
             }
@@ -105,6 +113,10 @@ impl Watch {
                 self.said = Said::default();
             }
         }
+    }
+
+    fn service(&self) -> Service {
+        self.profile.service(self.listeners.port(), self.name.found.as_deref())
     }
 
     fn has_work(&self) -> bool {
@@ -194,7 +206,7 @@ impl Watch {
                         it has one (or set discovery.wideArea.address)";
             return say(&mut self.said.zone, log::Level::Warn, text.to_owned());
         };
-        let service = self.profile.service(self.listeners.port(), self.name.found.as_deref());
+        let service = self.service();
         let zone = Zone::new(&place.domain, &service, v4, v6);
         match file.keep(&zone, now_ms()) {
             Ok(kept) => self.tell_kept(&file, &kept),

@@ -10,7 +10,7 @@ pub const SERVICE_TYPE: &str = "_clawdbot-bridge._tcp";
 const TXT_BYTES: usize = 255;
 
 /// Bytes of one DNS label.
-const LABEL_BYTES: usize = 63;
+pub(super) const LABEL_BYTES: usize = 63;
 
 /// The ending that the old gateway put behind names, and that the apps expect.
 const SUFFIX: &str = " (Clawdbot)";
@@ -147,7 +147,7 @@ fn collapsed(text: &str) -> String {
 }
 
 /// At most `bytes` bytes of `text`, without cutting a character in two.
-fn cut(text: &str, bytes: usize) -> &str {
+pub(super) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

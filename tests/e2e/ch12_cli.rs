@@ -57,6 +57,7 @@ fn json_has_the_shape_that_scripts_rely_on() {
             "certificate",
             "connections",
             "counters",
+            "discovery",
             "fingerprintSha256",
             "listeners",
             "nodes",
@@ -293,7 +294,8 @@ fn no_token_is_ever_printed_or_logged() {
 #[test]
 fn it_listens_where_it_was_told_to() {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-    let start = |bind: &str| Setup::new().arg("--bind").arg(bind).start();
+    // Nobody in the network shall see what is tested here.
+    let start = |bind: &str| Setup::new().arg("--bind").arg(bind).arg("--no-discovery").start();
     let answers = |address: SocketAddr| {
         let mut phone = Phone::connect_to(address);
         phone.send(&json!({ "type": "hello", "nodeId": "x" }));

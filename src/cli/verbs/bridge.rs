@@ -16,8 +16,7 @@ rows! {
             Flag::switch("tls",
                 "Encrypt connections; a certificate is made at the first start."),
             Flag::switch("no-discovery",
-                "Announce nothing. This version announces nothing anyway; the flag is accepted so \
-                 that units written today keep working."),
+                "Do not announce the bridge in the local network, whatever the configuration says."),
             Flag::new("log", "LEVEL", Choice(LEVELS), "How much is logged."),
         ]],
         examples: &["serve", "serve --bind lan --tls"],

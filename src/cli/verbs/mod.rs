@@ -86,6 +86,8 @@ pub enum VerbId {
     Zone,
     /// `import`
     Import,
+    /// `discover`
+    Discover,
     /// `node`
     Node,
     /// `completions`
@@ -121,7 +123,16 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         title: "Setting up and trying out",
-        words: &["config", "fingerprint", "zone", "import", "node", "completions", "help"],
+        words: &[
+            "discover",
+            "config",
+            "fingerprint",
+            "zone",
+            "import",
+            "node",
+            "completions",
+            "help",
+        ],
     },
 ];
 

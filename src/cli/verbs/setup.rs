@@ -57,6 +57,17 @@ rows! {
         ]],
         examples: &["import ~/.clawdbot", "import ~/.clawdbot --apply"],
     }
+    Discover: "discover" "Find the bridges in the local network" {
+        about: &["Asks by mDNS on every interface that leads to a local network. What a bridge says \
+                  about itself is not proved; compare the fingerprint with what the bridge's own \
+                  machine shows. Exits with 1 if there is none."],
+        flags: &[&[
+            Flag::new("timeout", "DURATION", Duration, "How long to listen.").default("3s"),
+            Flag::new("type", "TYPE", Text, "The type of service.").default("_clawdbot-bridge._tcp"),
+            JSON,
+        ]],
+        examples: &["discover", "discover --timeout 10s --json"],
+    }
     Node: "node" "Be a node: connect, pair, answer commands" {
         about: &[
             "A node for machines without an app, and the tool to try a bridge by hand. It asks \

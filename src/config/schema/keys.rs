@@ -5,7 +5,7 @@ use crate::config::{AgentInput, AgentKind, AgentOutput};
 use crate::protocol::limits;
 use std::time::Duration;
 use Kind::{Bool, Choice, Color, Commands, Domain, Environment, Integer, Ipv4, Mdns, Methods};
-use Kind::{Nodes, Open, Path, Program, Text, TextMap, Texts, Url};
+use Kind::{Nodes, Open, Path, Program, ServiceTypes, Text, TextMap, Texts, Url};
 
 macro_rules! keys {
     ($($path:literal $kind:expr, $effect:ident, $($field:ident).+, $help:literal;)*
@@ -75,8 +75,12 @@ keys! {
         "Whether canvas pages reload when their files change.";
     "canvasHost.url" Url, Reload, canvas_host.url,
         "The address of a canvas host elsewhere, which nodes are told.";
-    "discovery.mdns" Mdns, Unused, discovery.mdns,
-        "Whether the bridge is announced in the local network; this version never does.";
+    "discovery.mdns" Mdns, Restart, discovery.mdns,
+        "Whether the bridge is announced in the local network; minimal leaves out sshPort and cliPath.";
+    "discovery.serviceTypes" ServiceTypes, Restart, discovery.service_types,
+        "The types of service it is announced as.";
+    "discovery.interfaces" Texts, Restart, discovery.interfaces,
+        "The only interfaces it is announced on; none is every one that leads to a local network.";
     "discovery.gatewayPort" PORT, Reload, discovery.gateway_port,
         "The port of the gateway's WebSocket, which apps show; null is bridge.port minus one.";
     "discovery.sshPort" PORT, Reload, discovery.ssh_port,

@@ -66,6 +66,8 @@ pub enum Kind {
     Color,
     /// A list of texts.
     Texts,
+    /// A list of types of service: `_name._tcp`.
+    ServiceTypes,
     /// An object whose values are texts.
     TextMap,
     /// A program and its arguments.
@@ -104,6 +106,7 @@ impl Kind {
             Self::Ipv4 => "an IPv4 address such as \"10.8.0.1\"",
             Self::Color => "a colour of six hexadecimal digits such as \"#FF4500\"",
             Self::Texts => "a list of texts",
+            Self::ServiceTypes => "a list of types such as \"_clawdbot-bridge._tcp\"",
             Self::TextMap | Self::Environment => "an object whose values are texts",
             Self::Program => "a list: the program, then its arguments",
             Self::Methods => "a list of method names",
@@ -141,7 +144,7 @@ impl Kind {
             Self::TextMap => {
                 value.as_object().is_some_and(|map| map.values().all(Value::is_string))
             }
-            Self::Methods | Self::Commands | Self::Program => value.is_array(),
+            Self::Methods | Self::Commands | Self::Program | Self::ServiceTypes => value.is_array(),
             Self::Nodes | Self::Open | Self::Environment => value.is_object(),
         }
     }

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod agent;
+mod discovery;
 mod host;
 mod sessions;
 mod tls;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use addresses::*;
 pub use agent::*;
+pub use discovery::*;
 pub use host::*;
 pub use sessions::*;
 pub use tls::*;

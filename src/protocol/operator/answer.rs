@@ -223,12 +223,34 @@ pub struct Status {
     pub fingerprint_sha256: Option<String>,
     /// More about that certificate.
     pub certificate: Option<CertificateView>,
+    /// How nodes find the bridge.
+    pub discovery: DiscoveryView,
     /// Nodes.
     pub nodes: NodeCounts,
     /// Connections.
     pub connections: ConnectionCounts,
     /// What happened since the start.
     pub counters: Counters,
+}
+
+/// How nodes find the bridge.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct DiscoveryView {
+    /// What is announced in the local network; `None` if nothing is.
+    pub mdns: Option<MdnsView>,
+}
+
+/// What is announced in the local network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MdnsView {
+    /// The name of the service.
+    pub instance: String,
+    /// The name of the machine: `studio.local`.
+    pub host: String,
+    /// The types of service.
+    pub types: Vec<String>,
+    /// The interfaces; empty while there is none.
+    pub interfaces: Vec<String>,
 }
 
 /// One address on which nodes may connect.

@@ -1,0 +1,109 @@
+//! `discover`: which bridges are in the local network.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::{chain, Failure};
+use crate::cli::print;
+use crate::cli::render::table;
+use crate::cli::text::{safe, safe_json};
+use crate::config::is_service_type;
+use crate::discovery::browse::browse;
+use crate::discovery::Found;
+use serde_json::{json, Value};
+use std::time::Duration;
+
+/// Hexadecimal digits of a fingerprint in the table: enough to tell two bridges apart.
+const SHORT: usize = 16;
+
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    let service_type = line.value("type").unwrap_or_default();
+    if !is_service_type(service_type) {
+        return Err(Failure::usage(format!(
+            "--type: must be a type such as _clawdbot-bridge._tcp, not `{service_type}`"
+        )));
+    }
+    let patience = line.duration("timeout").unwrap_or(Duration::from_secs(3));
+    let found = browse(service_type, patience).map_err(|error| {
+        Failure::failed(format!("could not look for bridges: {}", chain(&error)))
+    })?;
+    if line.is_set("json") {
+        let bridges: Vec<Value> = found.iter().map(as_json).collect();
+        print(&(safe_json(&json!({ "bridges": bridges }).to_string()) + "\n"))?;
+    } else if !found.is_empty() {
+        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+        print(&table(&["NAME", "HOST", "ADDRESS", "TLS", "FINGERPRINT"], &rows))?;
+    }
+    if found.is_empty() {
+        return Err(Failure::failed(format!(
+            "no bridge answered within {patience:?}; one that listens on loopback only is not \
+             announced, and some networks keep multicast from passing"
+        )));
+    }
+    Ok(())
+}
+
+fn row(found: &Found) -> Vec<String> {
+    let address = match found.addresses.split_first() {
+        None => format!("?:{}", found.port),
+        Some((first, [])) => with_port(first, found.port),
+        Some((first, more)) => format!("{} (+{})", with_port(first, found.port), more.len()),
+    };
+    let fingerprint = found.fingerprint().map(|print| {
+        let digits = print.to_string();
+        format!("{}…", &digits[..SHORT])
+    });
+    vec![
+        safe(&found.name),
+        safe(&found.host),
+        safe(&address),
+        if found.has_tls() { "yes" } else { "no" }.to_owned(),
+        fingerprint.unwrap_or_default(),
+    ]
+}
+
+fn with_port(address: &str, port: u16) -> String {
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
+    }
+}
+
+fn as_json(found: &Found) -> Value {
+    json!({
+        "name": found.name,
+        "host": found.host,
+        "port": found.port,
+        "addresses": found.addresses,
+        "interfaces": found.interfaces,
+        "tls": found.has_tls(),
+        "fingerprintSha256": found.fingerprint().map(|print| print.to_string()),
+        "txt": found.txt,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Fingerprint;
+
+    #[test]
+    fn a_row_is_short_and_drives_no_terminal() {
+        let fingerprint = Fingerprint::of(b"certificate").to_string();
+        let txt = [("bridgeTls", "1"), ("bridgeTlsSha256", &fingerprint)];
+        let mut found = Found {
+            name: "a\u{1b}[2J".to_owned(),
+            host: "studio.local".to_owned(),
+            port: 18790,
+            addresses: vec!["fe80::5%eth0".to_owned(), "fd00::5".to_owned()],
+            interfaces: vec!["eth0".to_owned()],
+            txt: txt.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
+        let cells = row(&found);
+        assert_eq!(cells[0], "a\\u001b[2J");
+        assert_eq!(cells[2], "[fe80::5%eth0]:18790 (+1)");
+        assert_eq!(cells[3..], ["yes".to_owned(), format!("{}…", &fingerprint[..16])]);
+        assert_eq!(as_json(&found)["fingerprintSha256"], fingerprint);
+        found.txt.clear();
+        assert_eq!(row(&found)[3..], ["no", ""]);
+    }
+}
