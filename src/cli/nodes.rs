@@ -2,16 +2,28 @@
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
+use crate::cli::columns::{table, Column};
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::print;
-use crate::cli::render::{ago, device, field, name, span, table, versions};
+use crate::cli::render::{ago, device, field, name, span, versions};
 use crate::cli::text::{safe, safe_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
 
 /// How long the bridge may take beyond what the node may.
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Columns of the list, and what they give up where the terminal is too narrow for them.
+const COLUMNS: &[Column<'_>] = &[
+    Column::new("NAME", 6, 8),
+    Column::new("ID", 5, 9),
+    Column::new("STATE", 0, 12),
+    Column::new("ADDRESS", 4, 9),
+    Column::new("DEVICE", 3, 10),
+    Column::new("VERSION", 2, 8),
+    Column::new("CAPS", 1, 10),
+];
 
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     let answer = ask_text(line, "node.list", &json!({}))?;
@@ -26,7 +38,7 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
         text += "No node is paired yet. `openclaw-bridge nodes pending` shows who asks.\n";
     } else {
         let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
-        text += &table(&["NAME", "ID", "STATE", "ADDRESS", "DEVICE", "VERSION", "CAPS"], &rows);
+        text += &table(COLUMNS, &rows);
     }
     print(&text)
 }

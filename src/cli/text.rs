@@ -4,6 +4,7 @@
 use crate::protocol::json;
 use crate::protocol::text::is_tricky;
 use std::fmt::Write;
+use std::io::{self, IsTerminal};
 
 /// The JSON document on one line without anything a terminal would obey. Text that is not JSON
 /// becomes a JSON string.
@@ -37,6 +38,25 @@ pub(crate) fn safe_text(text: &str) -> String {
     text.split('\n').map(|line| safe(line.trim_end_matches('\r'))).collect::<Vec<_>>().join("\n")
 }
 
+/// Text of a node on its way to standard output: as it is into a file or another program, safe on
+/// a terminal.
+pub(crate) fn for_stdout(text: &str) -> String {
+    for_stream(text, io::stdout().is_terminal())
+}
+
+/// As [`for_stdout`], for standard error.
+pub(crate) fn for_stderr(text: &str) -> String {
+    for_stream(text, io::stderr().is_terminal())
+}
+
+fn for_stream(text: &str, is_terminal: bool) -> String {
+    if is_terminal {
+        // Tabs harm nobody, and programs make columns with them.
+        return text.split('\t').map(safe_text).collect::<Vec<_>>().join("\t");
+    }
+    text.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +65,13 @@ mod tests {
     fn terminals_are_not_driven_by_what_is_printed() {
         assert_eq!(safe("\u{feff}\u{e0041}"), "\\ufeff\\udb40\\udc41");
         assert_eq!(safe("a\u{1b}[2J\u{9b}\u{202e}é"), "a\\u001b[2J\\u009b\\u202eé");
+    }
+
+    #[test]
+    fn what_a_program_printed_is_made_safe_for_terminals_only() {
+        let text = "a\tb\r\n\u{1b}[2J";
+        assert_eq!(for_stream(text, true), "a\tb\n\\u001b[2J");
+        assert_eq!(for_stream(text, false), text);
     }
 
     #[test]

@@ -34,6 +34,8 @@ impl From<NotBase64> for Unstrained {
 pub(super) struct Strainer<'m> {
     media: &'m mut dyn Write,
     decoder: Decoder,
+    /// Base64 that is not decoded yet; many small pieces, where a node escapes its slashes.
+    gathered: Vec<u8>,
     decoded: Vec<u8>,
     was_found: bool,
     rest: Vec<u8>,
@@ -64,6 +66,7 @@ impl<'m> Strainer<'m> {
         Self {
             media,
             decoder: Decoder::default(),
+            gathered: Vec::new(),
             decoded: Vec::new(),
             was_found: false,
             rest: Vec::new(),
@@ -82,7 +85,7 @@ impl<'m> Strainer<'m> {
                 let plain = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'));
                 let plain = plain.unwrap_or(bytes.len() - at);
                 if plain > 0 {
-                    self.media(&bytes[at..at + plain])?;
+                    self.gathered.extend_from_slice(&bytes[at..at + plain]);
                     at += plain;
                     continue;
                 }
@@ -97,6 +100,7 @@ impl<'m> Strainer<'m> {
                 return Err(Unstrained::TooLong);
             }
         }
+        self.pass_on()?;
         Ok((at, false))
     }
 
@@ -167,6 +171,7 @@ impl<'m> Strainer<'m> {
                 if std::mem::replace(&mut self.was_found, true) {
                     return Err(Unstrained::NotBase64);
                 }
+                self.pass_on()?;
                 self.decoder.finish()?;
                 self.state = State::Between;
                 self.rest.push(b'"');
@@ -190,15 +195,16 @@ impl<'m> Strainer<'m> {
             (_, byte) => byte,
         };
         self.state = State::Media;
-        match character {
-            b'\n' | b'\r' => Ok(()),
-            character => self.media(&[character]),
+        if !matches!(character, b'\n' | b'\r') {
+            self.gathered.push(character);
         }
+        Ok(())
     }
 
-    fn media(&mut self, text: &[u8]) -> Result<(), Unstrained> {
+    fn pass_on(&mut self) -> Result<(), Unstrained> {
         self.decoded.clear();
-        self.decoder.push(text, &mut self.decoded)?;
+        self.decoder.push(&self.gathered, &mut self.decoded)?;
+        self.gathered.clear();
         self.media.write_all(&self.decoded).map_err(Unstrained::Write)
     }
 }
