@@ -24,6 +24,7 @@ mod settings;
 pub mod table;
 mod text;
 mod verbs;
+mod watch;
 
 use args::{CommandLine, Parsed};
 use failure::Failure;

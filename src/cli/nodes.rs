@@ -30,7 +30,11 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("json") {
         return print(&(safe_json(&answer) + "\n"));
     }
-    let answer = value(&answer)?;
+    print(&overview(&value(&answer)?))
+}
+
+/// All nodes, in a table.
+pub(super) fn overview(answer: &Value) -> String {
     let nodes = entries(&answer["nodes"]);
     let connected = nodes.iter().filter(|node| node["connected"] == true).count();
     let mut text = format!("Paired: {} · Connected: {connected}\n", nodes.len());
@@ -40,7 +44,7 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
         text += &table(COLUMNS, &rows);
     }
-    print(&text)
+    text
 }
 
 fn row(node: &Value) -> Vec<String> {
@@ -154,6 +158,7 @@ fn description(node: &Value) -> String {
         Some(since) => format!("connected for {}", span(now.saturating_sub(since))),
         None => "disconnected".into(),
     };
+    let last_seen = node["lastSeenAtMs"].as_u64().map(|at| ago(now, at));
     let permissions = node["permissions"].as_object().map(|permissions| {
         let flag = |allowed: &Value| if *allowed == true { "yes" } else { "no" };
         let list =
@@ -166,6 +171,7 @@ fn description(node: &Value) -> String {
         ("Address", field(node, "remoteIp")),
         ("Device", device(node)),
         ("Version", versions(node)),
+        ("Last seen", last_seen.unwrap_or_default()),
         ("Paired", paired.unwrap_or_default()),
         ("Permissions", permissions.unwrap_or_default()),
         ("Caps", words(&node["caps"])),

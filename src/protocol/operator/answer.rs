@@ -156,6 +156,9 @@ pub struct NodeView {
     /// When it was admitted, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected_at_ms: Option<u64>,
+    /// When it was here last, in milliseconds since 1970, if it is not now and was since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at_ms: Option<u64>,
     /// When its pairing was approved, in milliseconds since 1970.
     pub approved_at_ms: u64,
 }
