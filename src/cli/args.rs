@@ -319,7 +319,7 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
         {
             wrong("two texts with = between them")
         }
-        Kind::Variable if !value.split_once('=').is_some_and(|(name, _)| !name.is_empty()) => {
+        Kind::Variable if value.split_once('=').is_none_or(|(name, _)| name.is_empty()) => {
             wrong("a name, = and a value")
         }
         Kind::Choice(words) if !words.contains(&value) => {

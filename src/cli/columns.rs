@@ -53,12 +53,23 @@ const EMPTY: &[(u32, u32)] = &[
     (0xe0100, 0xe01ef),
 ];
 
+/// Bold, and what ends it.
+const BOLD: &str = "\u{1b}[1m";
+const PLAIN: &str = "\u{1b}[0m";
+
 /// How many columns a terminal has; `None` if it is none, or does not say.
 pub(super) fn width(stream: impl AsFd + IsTerminal) -> Option<usize> {
+    size(stream).map(|(columns, _)| columns)
+}
+
+/// How many columns and lines a terminal has.
+pub(super) fn size(stream: impl AsFd + IsTerminal) -> Option<(usize, usize)> {
     if !stream.is_terminal() {
         return None;
     }
-    tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0)
+    let size = tcgetwinsize(stream).ok()?;
+    let (columns, lines) = (usize::from(size.ws_col), usize::from(size.ws_row));
+    (columns > 0 && lines > 0).then_some((columns, lines))
 }
 
 fn columns_of(character: char) -> usize {
@@ -80,6 +91,9 @@ pub(super) fn columns(text: &str) -> usize {
 
 /// The text, or its beginning and a sign that there is more, in at most `width` columns.
 pub(super) fn clip(text: &str, width: usize) -> String {
+    if let Some(text) = text.strip_prefix(BOLD).and_then(|text| text.strip_suffix(PLAIN)) {
+        return format!("{BOLD}{}{PLAIN}", clip(text, width));
+    }
     if columns(text) <= width {
         return text.to_owned();
     }
@@ -126,14 +140,14 @@ pub(super) fn whole_table(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn shown(columns: &[Column<'_>], rows: &[Vec<String>], limit: Option<usize>) -> String {
-    let colours = !std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let bold = colours && io::stdout().is_terminal();
     let (text, heading) = fit(columns, rows, limit);
     if !bold {
         return text;
     }
     let (first, rest) = text.split_at(heading);
-    format!("\u{1b}[1m{first}\u{1b}[0m{rest}")
+    format!("{BOLD}{first}{PLAIN}{rest}")
 }
 
 /// The table in at most `limit` columns, and the length of its heading.
@@ -255,6 +269,7 @@ mod tests {
         }
         assert_eq!(clip("厨房の電話", 6), "厨房…");
         assert_eq!(clip("厨房の電話", 10), "厨房の電話");
+        assert_eq!(clip("\u{1b}[1mNAME\u{1b}[0m", 3), "\u{1b}[1mNA…\u{1b}[0m");
         assert_eq!((clip("abc", 1), clip("abc", 0)), ("…".to_owned(), String::new()));
     }
 }

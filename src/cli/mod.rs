@@ -12,6 +12,7 @@ mod hands;
 pub mod help;
 mod import;
 mod logging;
+mod memory;
 mod metrics;
 pub mod node;
 mod node_verb;

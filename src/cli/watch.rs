@@ -1,6 +1,6 @@
 //! `status --watch`: the same text again and again, in its place on a terminal.
 
-use crate::cli::columns::{clip, width};
+use crate::cli::columns::{clip, size};
 use crate::cli::failure::Failure;
 use crate::cli::print;
 use crossbeam_channel::{bounded, RecvTimeoutError};
@@ -33,7 +33,7 @@ pub(super) fn watch(mut look: impl FnMut() -> Result<String, Failure>) -> Result
     };
     let thread = Builder::new().name("signals".into()).spawn(listen);
     thread.map_err(|e| Failure::failed(format!("no thread: {e}")))?;
-    let mut screen = Screen { lines: 0, is_terminal: width(io::stdout()).is_some() };
+    let mut screen = Screen { lines: 0, is_terminal: size(io::stdout()).is_some() };
     let outcome = loop {
         if let Err(failure) = look().and_then(|text| screen.draw(&text)) {
             break Err(failure);
@@ -55,11 +55,12 @@ struct Screen {
 
 impl Screen {
     fn draw(&mut self, text: &str) -> Result<(), Failure> {
-        let Some(columns) = width(io::stdout()).filter(|_| self.is_terminal) else {
+        let Some((columns, rows)) = size(io::stdout()).filter(|_| self.is_terminal) else {
             return print(text);
         };
-        // A line that wraps would be two.
-        let picture: Vec<String> = text.lines().map(|line| clip(line, columns)).collect();
+        // A line that wraps would be two, and from above the screen none comes back.
+        let lines = text.lines().take(rows.saturating_sub(1));
+        let picture: Vec<String> = lines.map(|line| clip(line, columns)).collect();
         let up = match self.lines {
             0 => HIDDEN.to_owned(),
             lines => format!("\u{1b}[{lines}F"),

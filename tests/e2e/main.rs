@@ -28,3 +28,6 @@ mod ch14_sessions;
 mod ch15_settings;
 mod ch16_events;
 mod ch17_import;
+mod ch18_hands;
+mod ch18_media;
+mod ch18_screen;

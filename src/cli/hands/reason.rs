@@ -37,7 +37,7 @@ const HELP: &[(&str, &str)] = &[
 
 /// What helps when the words are no reason of their own.
 const HELP_BY_WORDS: &[(&str, &str)] = &[
-    ("invoke timeout", "the node did not answer in time; allow more with --invoke-timeout"),
+    ("invoke timeout", "allow the node more with --invoke-timeout"),
     (
         "node not connected",
         "open the app on the device; `openclaw-bridge nodes` tells who is there",

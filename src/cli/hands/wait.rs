@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,8 @@ const USUAL_WIDTH: usize = 80;
 /// Back to the start of the line, and nothing in it.
 const CLEARED: &str = "\r\u{1b}[K";
 
-/// Whether there is a line to take away if the program is interrupted.
-static IS_DRAWN: AtomicBool = AtomicBool::new(false);
+/// Whether there is a line on the screen. Whoever draws holds it.
+static IS_DRAWN: Mutex<bool> = Mutex::new(false);
 
 /// The line, from its start to its drop.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        *self.shared.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.shared.is_over) = true;
         self.shared.end.notify_all();
         if let Some(thread) = self.thread.take() {
             // A line that could not be drawn is no loss.
@@ -83,7 +83,7 @@ impl Shared {
         let began = Instant::now();
         let mut pause = UNNOTICED;
         for picture in PICTURES.iter().cycle() {
-            let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_over = lock(&self.is_over);
             let waited = self.end.wait_timeout_while(is_over, pause, |is_over| !*is_over);
             if waited.is_ok_and(|(is_over, _)| *is_over) {
                 break;
@@ -92,10 +92,11 @@ impl Shared {
             let line =
                 line(*picture, title, began.elapsed(), self.received.load(Ordering::Relaxed));
             let width = width(io::stderr()).unwrap_or(USUAL_WIDTH);
-            IS_DRAWN.store(true, Ordering::SeqCst);
+            let mut is_drawn = lock(&IS_DRAWN);
+            *is_drawn = true;
             draw(&format!("{CLEARED}{}", clip(&line, width.saturating_sub(1))));
         }
-        take_away();
+        take_away(&mut lock(&IS_DRAWN));
     }
 }
 
@@ -108,14 +109,19 @@ fn line(picture: char, title: &str, elapsed: Duration, received: u64) -> String 
     format!("{picture} {title} · {time}{megabytes}")
 }
 
+/// What these locks hold is right even if somebody panicked with one.
+fn lock(mutex: &Mutex<bool>) -> MutexGuard<'_, bool> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn draw(text: &str) {
     let mut err = io::stderr().lock();
     // Who cannot see it does not miss it.
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
-fn take_away() {
-    if IS_DRAWN.swap(false, Ordering::SeqCst) {
+fn take_away(is_drawn: &mut bool) {
+    if std::mem::replace(is_drawn, false) {
         draw(CLEARED);
     }
 }
@@ -129,7 +135,9 @@ pub(super) fn clean_up_when_interrupted() {
         let watch = move || {
             if let Some(signal) = signals.forever().next() {
                 new_file::remove_unfinished();
-                take_away();
+                // Held to the end, so that the line does not come back.
+                let mut is_drawn = lock(&IS_DRAWN);
+                take_away(&mut is_drawn);
                 if emulate_default_handler(signal).is_err() {
                     std::process::exit(128 + signal);
                 }

@@ -1,4 +1,4 @@
-//! What the tests are made of: [`Daemon`], [`Phone`], [`Operator`] and [`Control`].
+//! What the tests are made of: [`Daemon`], [`Phone`], [`Operator`], [`Control`] and [`Terminal`].
 
 pub(crate) mod apps;
 mod control;
@@ -6,11 +6,13 @@ mod daemon;
 mod operator;
 mod phone;
 pub(crate) mod secrets;
+mod terminal;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
 pub(crate) use operator::{Operator, Run};
 pub(crate) use phone::Phone;
+pub(crate) use terminal::Terminal;
 
 use std::time::{Duration, Instant};
 
