@@ -7,9 +7,10 @@ use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::print;
 use crate::cli::render::{ago, device, field, name, span, versions};
-use crate::cli::text::{safe, safe_json};
+use crate::cli::text::{safe, safe_json, write_safe_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
+use std::io;
 
 /// How long the bridge may take beyond what the node may.
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -205,11 +206,15 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let reply = connect(line)?.ask_raw("node.invoke", &request, patience)?;
     let answer = reply.map_err(|refusal| Failure::refused(&refusal))?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let fields = crate::protocol::json::Fields::read(&answer, &["payload"]);
     let payload = fields.ok().and_then(|fields| fields.json("payload")).unwrap_or("null");
-    print(&(safe_json(payload) + "\n"))
+    print_json(payload)
+}
+
+fn print_json(text: &str) -> Result<(), Failure> {
+    write_safe_json(text, &mut io::stdout().lock()).map_err(Failure::output)
 }
 
 fn named(node: &Value) -> String {

@@ -3,8 +3,12 @@
 
 use crate::protocol::json;
 use crate::protocol::text::is_tricky;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
+
+/// How much of a long text is made safe at once, in bytes.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The JSON document on one line without anything a terminal would obey. Text that is not JSON
 /// becomes a JSON string.
@@ -14,6 +18,25 @@ pub(crate) fn safe_json(text: &str) -> String {
         Some(json) => safe(&json.replace('\t', " ")),
         None => safe(&serde_json::Value::from(text).to_string()),
     }
+}
+
+/// Writes what [`safe_json`] makes, and a line feed, without having all of it twice: a node's
+/// answer may be a recording.
+pub(crate) fn write_safe_json(text: &str, out: &mut impl io::Write) -> io::Result<()> {
+    let Some(Cow::Borrowed(mut json)) = json::one_line(text) else {
+        return writeln!(out, "{}", safe_json(text));
+    };
+    while !json.is_empty() {
+        let mut end = json.len().min(AT_ONCE);
+        while !json.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (piece, rest) = json.split_at(end);
+        out.write_all(safe(&piece.replace('\t', " ")).as_bytes())?;
+        json = rest;
+    }
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// The text with control characters, and those that change the direction of writing, as escapes
@@ -81,5 +104,11 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["a"], "\u{9b}\n");
         assert_eq!(safe_json("no\njson"), "\"no\\njson\"");
+        let long = format!("{{\t\"a\":\"{}\"}}", "\u{202e}é€".repeat(AT_ONCE / 3));
+        for text in ["{\n\"a\":1}", "no\njson", "[]", &long] {
+            let mut written = Vec::new();
+            write_safe_json(text, &mut written).unwrap();
+            assert_eq!(String::from_utf8(written).unwrap(), safe_json(text) + "\n");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The commands' side of the control socket: connect, ask, wait, or listen.
 
 use crate::control::strainer::{Strainer, Unstrained};
-use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::json::{mended, place, Fields};
 use crate::protocol::limits;
 use serde_json::{json, Value};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -256,14 +256,21 @@ impl Client {
 /// Reads a line from the daemon.
 fn message(line: Vec<u8>) -> Result<Message, Error> {
     let line = String::from_utf8(line).map_err(|_| Error::Nonsense)?;
-    let line = mend_surrogates(&line);
+    let mut line = mended(line);
     let fields = Fields::read(&line, &["ok", "payload", "error", "event"]);
     let fields = fields.map_err(|_| Error::Nonsense)?;
     if fields.has("event") {
-        return Ok(Message::Event(line.into_owned()));
+        return Ok(Message::Event(line));
     }
     if fields.is_true("ok") {
-        return Ok(Message::Reply(Ok(fields.json("payload").unwrap_or("null").to_owned())));
+        let payload = fields.json("payload").unwrap_or("null");
+        let Some(place) = place(&line, payload) else {
+            return Ok(Message::Reply(Ok(payload.to_owned())));
+        };
+        // The answer stays in the buffer of its line, which may be a long one.
+        line.truncate(place.end);
+        line.drain(..place.start);
+        return Ok(Message::Reply(Ok(line)));
     }
     let error = fields.json("error").ok_or(Error::Nonsense)?;
     let error = Fields::read(error, &["code", "message", "details"]);

@@ -68,10 +68,7 @@ pub fn decode_line(line: &mut Vec<u8>) -> Option<Result<NodeFrame, BadFrame>> {
     if text.trim().is_empty() {
         return None;
     }
-    let text = match json::mend_surrogates(&text) {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(mended) => mended,
-    };
+    let text = json::mended(text);
     let fields = match Fields::read(&text, &FIELDS) {
         Ok(fields) => fields,
         Err(error) => return Some(Err(BadFrame::NotJson(error.to_string()))),
@@ -88,9 +85,7 @@ fn long_result(line: &str, fields: &Fields<'_>) -> Option<(Arc<str>, Range<usize
         return None;
     }
     let string = fields.json("payloadJSON")?.strip_prefix('"')?.strip_suffix('"')?;
-    // The fields are slices of the line.
-    let start = (string.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
-    Some((id(fields), start..start + string.len()))
+    Some((id(fields), json::place(line, string)?))
 }
 
 fn frame(fields: &Fields<'_>) -> NodeFrame {

@@ -15,6 +15,9 @@ use std::time::Duration;
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// What was recorded has to travel as well, at worst for as long again.
+const AND_SENT: u32 = 2;
+
 /// The longest the apps wait before they take a picture, in milliseconds.
 const LONGEST_DELAY: f64 = 10_000.0;
 
@@ -110,7 +113,7 @@ pub(in crate::cli) fn clip(line: &CommandLine) -> Result<(), Failure> {
         .milliseconds(line, "duration", "durationMs")
         .set("includeAudio", !line.is_set("no-audio"))
         .set("format", "mp4");
-    let invoke = Invoke::new(line, "camera.clip", params).busy_for(duration);
+    let invoke = Invoke::new(line, "camera.clip", params).busy_for(AND_SENT * duration);
     let place = Place::of(line, &format!("camera-clip-{facing}"));
     let mut media = fetch(line, invoke, &place, FILMS)?;
     media.about.insert("facing".into(), facing.into());
@@ -126,7 +129,7 @@ pub(in crate::cli) fn record(line: &CommandLine) -> Result<(), Failure> {
         .number(line, "fps", "fps")
         .set("includeAudio", !line.is_set("no-audio"))
         .set("format", "mp4");
-    let invoke = Invoke::new(line, "screen.record", params).busy_for(duration);
+    let invoke = Invoke::new(line, "screen.record", params).busy_for(AND_SENT * duration);
     let media = fetch(line, invoke, &Place::of(line, "screen-record"), FILMS)?;
     media::show(line, &media)
 }
