@@ -335,10 +335,11 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
 fn is_decimal(value: &str) -> bool {
     let number = value.strip_prefix('-').unwrap_or(value);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let digits = |part: &str| {
-        (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    let digits = |part: &str, most: usize| {
+        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
     };
-    digits(whole) && digits(fraction)
+    // With more of them, JSON would write an exponent, which Android does not read.
+    digits(whole, 9) && digits(fraction, 4)
 }
 
 #[cfg(test)]

@@ -314,6 +314,11 @@ fn failures_tell_the_nodes_words_and_what_helps() {
         let said = stage.play(args, &error).2.error(1);
         assert!(said.contains(says), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn what_the_bridge_itself_refuses_is_told_in_the_same_way() {
+    let stage = Stage::new();
     let said = stage.daemon.run(with_node(&["canvas", "hide", "--invoke-timeout", "50ms"]));
     assert!(said.error(1).contains("nodes canvas hide failed: invoke timeout; "));
     drop(stage.phone);

@@ -12,7 +12,7 @@ use serde_json::{json, Value};
 use std::fs::File;
 use std::io;
 
-pub(in crate::cli) fn present(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
     let placement = Params::default()
         .number(line, "x", "x")
         .number(line, "y", "y")
@@ -23,11 +23,11 @@ pub(in crate::cli) fn present(line: &CommandLine) -> Result<(), Failure> {
     done(line, "canvas.present", params, "canvas present ok\n")
 }
 
-pub(in crate::cli) fn hide(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn hide(line: &CommandLine) -> Result<(), Failure> {
     done(line, "canvas.hide", Params::default(), "canvas hide ok\n")
 }
 
-pub(in crate::cli) fn navigate(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn navigate(line: &CommandLine) -> Result<(), Failure> {
     let url = line.positionals.first().map_or("", String::as_str);
     done(line, "canvas.navigate", Params::default().set("url", url), "canvas navigate ok\n")
 }
@@ -42,7 +42,7 @@ fn done(
     show(line, &answer, |_| words.to_owned())
 }
 
-pub(in crate::cli) fn eval(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn eval(line: &CommandLine) -> Result<(), Failure> {
     let program = match line.value("js").unwrap_or_default() {
         "-" => read(io::stdin()).map_err(|e| could_not_read("standard input", &e))?,
         program => program.to_owned(),
@@ -56,7 +56,7 @@ pub(in crate::cli) fn eval(line: &CommandLine) -> Result<(), Failure> {
     })
 }
 
-pub(in crate::cli) fn push(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn push(line: &CommandLine) -> Result<(), Failure> {
     let jsonl = match (line.value("jsonl"), line.value("text")) {
         (Some(path), None) => {
             let text = if path == "-" {
@@ -74,7 +74,7 @@ pub(in crate::cli) fn push(line: &CommandLine) -> Result<(), Failure> {
     rendered(line, "canvas.a2ui.pushJSONL", params, "canvas a2ui push ok\n")
 }
 
-pub(in crate::cli) fn reset(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
     rendered(line, "canvas.a2ui.reset", Params::default(), "canvas a2ui reset ok\n")
 }
 

@@ -28,7 +28,7 @@ const CAMERAS: &[Column<'_>] = &[
     Column::new("ID", 0, 8),
 ];
 
-pub(in crate::cli) fn cameras(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn cameras(line: &CommandLine) -> Result<(), Failure> {
     let answer = Invoke::new(line, "camera.list", Params::default()).ask()?;
     show(line, &answer, |said| {
         let devices = said["devices"].as_array().map_or(&[][..], Vec::as_slice);
@@ -42,7 +42,7 @@ pub(in crate::cli) fn cameras(line: &CommandLine) -> Result<(), Failure> {
     })
 }
 
-pub(in crate::cli) fn snap(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
     check_range(line, "quality", 0.0, 1.0)?;
     check_range(line, "delay-ms", 0.0, LONGEST_DELAY)?;
     let facings: &[&str] = match (line.value("facing"), line.is_set("device-id")) {
@@ -104,7 +104,7 @@ fn show_one(line: &CommandLine, media: Media) -> Result<(), Failure> {
     media::say(&media)
 }
 
-pub(in crate::cli) fn clip(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
     let duration = duration_within(line, "duration", SHORTEST, LONGEST)?;
     let facing = line.value("facing").unwrap_or("front");
     let params = Params::default()
@@ -120,7 +120,7 @@ pub(in crate::cli) fn clip(line: &CommandLine) -> Result<(), Failure> {
     media::show(line, &media)
 }
 
-pub(in crate::cli) fn record(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
     let duration = duration_within(line, "duration", SHORTEST, LONGEST)?;
     check_range(line, "fps", 1.0, 60.0)?;
     let params = Params::default()
@@ -134,7 +134,7 @@ pub(in crate::cli) fn record(line: &CommandLine) -> Result<(), Failure> {
     media::show(line, &media)
 }
 
-pub(in crate::cli) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
     check_range(line, "quality", 0.0, 1.0)?;
     let format = match line.value("format") {
         Some("png") => "png",

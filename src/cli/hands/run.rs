@@ -8,7 +8,7 @@ use crate::cli::text::{for_stderr, for_stdout, safe, safe_json};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-pub(in crate::cli) fn run(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
     let env: Map<String, Value> = line
         .values("env")
         .iter()

@@ -7,7 +7,7 @@ use crate::cli::render::field;
 use crate::cli::text::safe_json;
 use serde_json::Value;
 
-pub(in crate::cli) fn notify(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
     let [title, body] = ["title", "body"].map(|name| line.value(name).unwrap_or_default().trim());
     if title.is_empty() && body.is_empty() {
         return Err(usage(line, "--title or --body is needed"));
@@ -23,7 +23,7 @@ pub(in crate::cli) fn notify(line: &CommandLine) -> Result<(), Failure> {
     show(line, &answer, |_| "notify ok\n".to_owned())
 }
 
-pub(in crate::cli) fn location(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn location(line: &CommandLine) -> Result<(), Failure> {
     let params = Params::default()
         .milliseconds(line, "max-age", "maxAgeMs")
         .text(line, "accuracy", "desiredAccuracy")
@@ -44,7 +44,7 @@ fn position(said: &Value) -> Option<String> {
     Some(format!("{lat},{lon}{}\n", accuracy.unwrap_or_default()))
 }
 
-pub(in crate::cli) fn sms(line: &CommandLine) -> Result<(), Failure> {
+pub(crate) fn sms(line: &CommandLine) -> Result<(), Failure> {
     let params = Params::default().text(line, "to", "to").text(line, "message", "message");
     let answer = Invoke::new(line, "sms.send", params).ask()?;
     let said = payload(&answer)?;
