@@ -49,6 +49,7 @@ impl NewFile {
 
     fn hidden(dir: &Path) -> io::Result<Self> {
         let path = dir.join(hidden_name(&OsString::from("openclaw-bridge"))?);
+        // Held meanwhile, so that no interruption comes between the file and its being known.
         let mut unfinished = unfinished();
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         unfinished.push(path.clone());
