@@ -1,5 +1,6 @@
 //! Text in columns: how wide it is on a terminal, and tables that fit there.
 
+use crate::cli::render::is_coloured;
 use rustix::termios::tcgetwinsize;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -140,10 +141,8 @@ pub(super) fn whole_table(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn shown(columns: &[Column<'_>], rows: &[Vec<String>], limit: Option<usize>) -> String {
-    let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let bold = colours && io::stdout().is_terminal();
     let (text, heading) = fit(columns, rows, limit);
-    if !bold {
+    if !is_coloured() {
         return text;
     }
     let (first, rest) = text.split_at(heading);

@@ -1,9 +1,9 @@
 //! `config check` and `config show`.
 
 use crate::cli::args::CommandLine;
-use crate::cli::columns::whole_table;
 use crate::cli::failure::Failure;
 use crate::cli::print;
+use crate::cli::render::table;
 use crate::cli::text::safe;
 use crate::config::{self, process_env, Loaded, Sources};
 use serde_json::{json, Value};
@@ -63,5 +63,5 @@ pub(super) fn show(line: &CommandLine) -> Result<(), Failure> {
             vec![setting.path.to_owned(), value, safe(&setting.origin.to_string())]
         })
         .collect();
-    print(&whole_table(&["KEY", "VALUE", "FROM"], &rows))
+    print(&table(&["KEY", "VALUE", "FROM"], &rows))
 }

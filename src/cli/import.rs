@@ -2,9 +2,9 @@
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
-use crate::cli::columns::whole_table;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::print;
+use crate::cli::render::table;
 use crate::cli::text::{safe, safe_json};
 use crate::config::{self, paths, process_env, Sources};
 use crate::import::{self, Item, Outcome, Report};
@@ -39,7 +39,7 @@ fn text(report: &Report, state_dir: &Path) -> String {
     let mut text = if rows.is_empty() {
         String::new()
     } else {
-        whole_table(&["WHAT", "NAME", "RESULT", "WHY"], &rows) + "\n"
+        table(&["WHAT", "NAME", "RESULT", "WHY"], &rows) + "\n"
     };
     let taken = report.count(Outcome::Taken);
     let rest = format!(

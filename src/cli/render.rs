@@ -1,7 +1,10 @@
 //! Ages, names and devices for a person at a terminal.
 
+pub(super) use crate::cli::columns::whole_table as table;
+
 use crate::cli::text::safe;
 use serde_json::Value;
+use std::io::{self, IsTerminal};
 
 /// A text field, made safe; empty if it is not there.
 pub(super) fn field(value: &Value, name: &str) -> String {
@@ -65,6 +68,12 @@ pub(super) fn ago(now_ms: u64, then_ms: u64) -> String {
         0..=999 => "just now".into(),
         ms => format!("{} ago", span(ms)),
     }
+}
+
+/// Whether standard output is a terminal that wants colours.
+pub(super) fn is_coloured() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && io::stdout().is_terminal()
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
-use crate::cli::columns::whole_table;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, show, value};
 use crate::cli::print;
-use crate::cli::render::{ago, field};
+use crate::cli::render::{ago, field, table};
 use crate::cli::text::safe_json;
 use serde_json::{json, Map, Value};
 
@@ -37,7 +36,7 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
             ]
         })
         .collect();
-    print(&whole_table(&["KEY", "LABEL", "LAST USED", "MODEL", "ID"], &rows))
+    print(&table(&["KEY", "LABEL", "LAST USED", "MODEL", "ID"], &rows))
 }
 
 pub(super) fn reset(line: &CommandLine) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use crate::cli::hands::ask::{could_not_write, failed, payload, usage, Invoke};
 use crate::cli::hands::new_file::NewFile;
 use crate::cli::hands::wait::{clean_up_when_interrupted, Wait};
 use crate::cli::print;
-use crate::cli::text::{safe, safe_json};
+use crate::cli::text::{for_stdout, safe, safe_json};
 use crate::random;
 use serde_json::{json, Map, Value};
 use std::fs;
@@ -118,13 +118,13 @@ pub(super) fn fetch(
     if bytes == 0 {
         return Err(failed(line, "the node sent an empty file"));
     }
-    let path = match (target, place) {
-        (Some(target), _) => file.replace(&target).map(|()| target),
-        (None, Place::Fresh(stem)) => {
+    let path = match place {
+        // Told as it was written, not through links.
+        Place::Out(path) => file.replace(target.as_ref().unwrap_or(path)).map(|()| path.clone()),
+        Place::Fresh(stem) => {
             let bits = random::bits().map_err(|_| Failure::failed("no random numbers"))?;
             file.name(&format!("{stem}-{}.{extension}", random::uuid(bits)))
         }
-        (None, Place::Out(path)) => file.replace(path).map(|()| path.clone()),
     };
     let path = path.map_err(|error| could_not_write(line, &error))?;
     Ok(Media { path, about, bytes })
@@ -163,7 +163,7 @@ fn about(
 /// Prints where a file is: `MEDIA:` and its path, the old command line's word for programs that
 /// read along.
 pub(super) fn say(media: &Media) -> Result<(), Failure> {
-    print(&format!("MEDIA:{}\n", safe(&media.path.to_string_lossy())))
+    print(&format!("MEDIA:{}\n", for_stdout(&media.path.to_string_lossy())))
 }
 
 /// One file: where it is, or everything about it with `--json`.

@@ -70,7 +70,9 @@ fn reason(refusal: &Refusal) -> (String, String) {
     let node = &details["nodeError"];
     let code = node["code"].as_str().unwrap_or_default();
     let message = node["message"].as_str().unwrap_or(&refusal.message).trim();
-    if GENERIC.contains(&code) {
+    // iOS puts a reason of ours behind one that is generic for it.
+    let is_known = HELP.iter().any(|(reason, _)| *reason == leading_word(message));
+    if GENERIC.contains(&code) || is_known {
         return (leading_word(message).to_owned(), message.to_owned());
     }
     if message.is_empty() || message == code {
@@ -132,6 +134,12 @@ mod tests {
         assert!(bare.ends_with(
             "failed: NODE_BACKGROUND_UNAVAILABLE; open the app on the device and try again"
         ));
+        let both =
+            told(Some("NODE_BACKGROUND_UNAVAILABLE"), Some("LOCATION_BACKGROUND_UNAVAILABLE: x"));
+        assert!(
+            both.contains("failed: LOCATION_BACKGROUND_UNAVAILABLE: x; open the app"),
+            "{both}"
+        );
         let host = told(Some("UNAVAILABLE"), Some("SYSTEM_RUN_DENIED: approval required"));
         assert!(host.contains("; the node's owner"), "{host}");
         let denied = told(Some("UNAVAILABLE"), Some("Camera permission denied"));
