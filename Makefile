@@ -7,6 +7,8 @@ prefix ?= /usr/local
 bindir = $(prefix)/bin
 unitdir = $(prefix)/lib/systemd/system
 docdir = $(prefix)/share/doc/openclaw-bridge
+mandir = $(prefix)/share/man
+units = openclaw-bridge.service openclaw-bridge-node.service
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check demo bench doc fmt install uninstall clean
@@ -29,8 +31,7 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
 	$(CARGO) test
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check --config .deny.toml; fi
-	@if command -v systemd-analyze >/dev/null; then \
-		systemd-analyze security --offline=true --threshold=20 etc/openclaw-bridge.service >/dev/null; fi
+	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi
 
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge
@@ -44,18 +45,23 @@ doc: ## Build the library's documentation
 fmt: ## Format the code
 	$(CARGO) fmt
 
-install: ## Install what `make build` built: program, unit, example configuration; enables nothing
+install: ## Install what `make build` built: program, units, manual pages, example configuration; enables nothing
 	@test -x $(target)/release/openclaw-bridge || { echo "run 'make build' first" >&2; exit 1; }
 	install -D -m 755 $(target)/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
+	install -D -m 644 etc/man/openclaw-bridge.1 $(DESTDIR)$(mandir)/man1/openclaw-bridge.1
+	install -D -m 644 etc/man/openclaw-bridge.json5.5 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -d $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
+	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
-	sed 's|/usr/local/bin|$(bindir)|' etc/openclaw-bridge.service > $(DESTDIR)$(unitdir)/openclaw-bridge.service
+	for unit in $(units); do \
+		sed 's|/usr/local/bin|$(bindir)|' etc/$$unit > $(DESTDIR)$(unitdir)/$$unit || exit 1; done
 
 uninstall: ## Remove what install installed
-	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(DESTDIR)$(unitdir)/openclaw-bridge.service
+	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(units:%=$(DESTDIR)$(unitdir)/%)
+	rm -f $(DESTDIR)$(mandir)/man1/openclaw-bridge.1 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
 	rm -rf $(DESTDIR)$(docdir)
 
 clean: ## Remove what was built

@@ -1,5 +1,40 @@
 //! The gateway side of the OpenClaw Bridge protocol: nodes (phones, tablets, Macs, headless boxes)
-//! over TCP, one JSON object per line; operators over a Unix socket; a backend behind it.
+//! over TCP, one JSON object per line; operators over a Unix socket; a backend behind it. Threads
+//! and blocking calls; no async runtime.
+//!
+//! # A bridge in a program
+//!
+//! A [`daemon::Daemon`] is a running bridge. It needs [`daemon::Settings`], made from a
+//! [`config::Config`], and a [`backend::Backend`], which answers what nodes ask. An
+//! [`daemon::Operator`] approves nodes, has them do something, and follows events.
+//!
+//! ```
+//! use openclaw_bridge::backend::embedded::Embedded;
+//! use openclaw_bridge::config::Config;
+//! use openclaw_bridge::daemon::{Daemon, Settings};
+//! use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! # let dir = scratch.path().to_owned();
+//! let mut config = Config::default();
+//! config.bridge.port = 0; // any free one
+//! let settings = Settings::new(&config, dir.clone(), dir.join("control.sock"))?;
+//! let backend = Arc::new(Embedded::new(&dir, &config));
+//! let bridge = Daemon::start(settings, backend)?;
+//! assert!(bridge.addresses()[0].ip().is_loopback());
+//!
+//! let mut operator = bridge.operator()?;
+//! assert!(operator.pending()?.is_empty(), "nobody has asked to be paired yet");
+//! bridge.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `tests/examples/embed.rs` is a whole program with a backend of its own that approves a node and
+//! invokes a command. To write a node instead, see [`client`].
+//!
+//! # The loop
 //!
 //! Threads carry, the [`router`] decides, and nothing the router decides is done by the router:
 //!
@@ -10,18 +45,49 @@
 //!                                   pure, no I/O               └─▶ pairing files
 //! ```
 //!
+//! One queue brings everything that happens to one thread, which gives it to
+//! [`Router::handle`](router::Router::handle) together with the time, and carries out what comes
+//! back, in order, before it takes the next. See [`router`] for that loop in a few lines.
+//!
+//! # Threads
+//!
+//! | name | how many | does |
+//! |---|---|---|
+//! | `router` | 1 | decides, writes the pairing files |
+//! | `accept-N` | one for each address | accepts nodes |
+//! | `node-N` | one for each connection | both directions, TLS included; sleeps in `poll` |
+//! | `control`, `op-N` | 1, one for each operator | the Unix socket |
+//! | `rpc-1`…`rpc-4`, `notices` | 5 | call the backend |
+//! | `run-N` | as many as the agent has runs | of [`backend::embedded`] |
+//! | `keeper` | 1 | reload and stop |
+//!
+//! # What is guaranteed
+//!
+//! * **Durable before visible**: nobody is told of a pairing, a token or a message before it is on
+//!   disk, synced.
+//! * Frames of a connection are handled in order; each request is answered exactly once.
+//! * A node has at most one admitted connection; an answer counts only from the connection that
+//!   was asked.
+//! * Every queue, buffer and wait has a limit ([`protocol::limits`]); a slow or hostile node costs
+//!   itself only.
+//! * Nothing is global: there can be several bridges in one process. Only [`cli`] installs signal
+//!   handlers or a logger; the library logs through `log`, and never a secret.
+//! * No `unsafe` (forbidden in this crate), and no panic that the wire, a file or the network can
+//!   cause.
+//!
+//! # Where things are
+//!
 //! | floor | parts |
 //! |---|---|
-//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
+//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`addresses`], [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
 //! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread. [`tls`]: certificates and fingerprints |
 //! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`discovery`]: how nodes find the bridge. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
-//! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left |
+//! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left. [`node_host`]: what a node without an app does for its gateway |
 //! | 4 | [`cli`]: the program's command line |
 //!
-//! A part imports only from lower floors. A program embeds the bridge with
-//! [`daemon::Daemon::start`] and a [`backend::Backend`]; nothing but the log level is global, so there
-//! can be two in one process. Only [`cli`] installs signal handlers or a logger.
+//! A part imports only from lower floors; `tests/tidy.rs` holds the table.
 
+pub mod addresses;
 pub mod backend;
 pub mod calendar;
 pub mod cli;
@@ -36,6 +102,7 @@ pub mod import;
 pub mod json5_text;
 pub mod link;
 pub mod log_limit;
+pub mod node_host;
 pub mod pairing_store;
 mod process;
 pub mod protocol;

@@ -20,16 +20,21 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("process", &["wait"]),
     ("files", &[]),
     ("random", &[]),
+    ("addresses", &[]),
     ("log_limit", &["protocol"]),
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
-    ("config", &["protocol", "suggest", "duration", "json5_text"]),
+    ("config", &["protocol", "suggest", "duration", "json5_text", "addresses"]),
     ("link", &["protocol", "router", "log_limit"]),
     ("tls", &["protocol", "files", "calendar"]),
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
-    ("transport", &["protocol", "router", "link", "tls", "config", "log_limit"]),
-    ("discovery", &["protocol", "config", "link", "tls", "files", "calendar", "log_limit"]),
+    ("transport", &["protocol", "router", "link", "tls", "config", "log_limit", "addresses"]),
+    (
+        "discovery",
+        // A program, `tailscale`, knows the machine's name in the tailnet.
+        &["protocol", "config", "link", "tls", "files", "calendar", "log_limit", "process"],
+    ),
     (
         "backend",
         &[
@@ -64,8 +69,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "discovery",
             "backend",
             "control",
+            "addresses",
+            "wait",
         ],
     ),
+    ("node_host", &["protocol", "files", "calendar", "random", "process", "log_limit", "client"]),
     ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
     // Floor 4: the hands.
     (
@@ -80,7 +88,9 @@ const FLOORS: &[(&str, &[&str])] = &[
             "random",
             "wait",
             "process",
+            "link",
             "client",
+            "node_host",
             "control",
             "backend",
             "daemon",
@@ -88,6 +98,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "tls",
             "discovery",
             "files",
+            "addresses",
         ],
     ),
     ("lib", &[]),
@@ -260,6 +271,31 @@ fn names_of_tests_are_sentences_and_nothing_is_left_for_later() {
 }
 
 #[test]
+fn every_section_of_the_protocol_that_is_named_exists() {
+    let text = fs::read_to_string(root().join("src/protocol/PROTOCOL.md")).unwrap();
+    let known = |number: &str| {
+        let heading = |line: &str| {
+            let number = number.trim_end_matches('.');
+            let rest = line.trim_start_matches('#').trim_start().strip_prefix(number);
+            line.starts_with('#') && rest.is_some_and(|rest| rest.starts_with([' ', '.']))
+        };
+        text.lines().any(heading)
+    };
+    let mut missing = Vec::new();
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        for (at, phrase) in source.text.match_indices("protocol section") {
+            let rest = source.text[at + phrase.len()..].trim_start_matches('s').trim_start();
+            let number = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next();
+            let number = number.unwrap_or_default();
+            if !number.is_empty() && !known(number) {
+                missing.push(format!("{}: section {number}", source.place(at)));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not in PROTOCOL.md:\n{}", missing.join("\n"));
+}
+
+#[test]
 fn the_changelog_knows_this_version() {
     let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
     let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
@@ -304,7 +340,12 @@ fn the_readme_tells_the_limits_as_they_are() {
         ("System events that wait", limits::SYSTEM_EVENTS.to_string()),
         ("Invokes under way", limits::INVOKES.to_string()),
         ("under way for one node", limits::INVOKES_PER_NODE.to_string()),
+        ("addresses are looked at", format!("every {} s", limits::ADDRESSES_EVERY.as_secs())),
         ("Operators connected", limits::OPERATORS.to_string()),
+        ("`node` carries out at once", limits::HOST_INVOKES.to_string()),
+        ("Output of a program of `system.run`", "200,000 bytes".to_owned()),
+        ("Time for such a program", format!("{} min", limits::RUN_TIME.as_secs() / 60)),
+        ("Exec-approvals file", format!("{} KiB", limits::APPROVALS_BYTES / 1024)),
     ];
     for (what, value) in rows {
         let row = readme.lines().find(|line| line.starts_with('|') && line.contains(what));

@@ -31,7 +31,8 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
     };
     let path = loaded.path.as_ref().map(|path| path.display().to_string());
     if line.is_set("json") {
-        let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections });
+        let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections,
+            "warnings": loaded.config.warnings() });
         return print(&(answer.to_string() + "\n"));
     }
     let mut text = match path {
@@ -41,6 +42,9 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
     if !loaded.ignored_sections.is_empty() {
         let list = safe(&loaded.ignored_sections.join(", "));
         text += &format!("ignored, because they belong to other programs: {list}\n");
+    }
+    for warning in loaded.config.warnings() {
+        text += &format!("warning: {}\n", safe(&warning));
     }
     print(&text)
 }

@@ -37,10 +37,13 @@ fn words(status: &Value) -> String {
     let listeners = listeners
         .iter()
         .map(|listener| format!("{} (TLS {})", field(listener, "address"), field(listener, "tls")));
+    let waiting = field(status, "waitingFor");
+    let waiting = if waiting.is_empty() { waiting } else { format!("Waiting for: {waiting}\n") };
     let number = |part: &str, key: &str| status[part][key].as_u64().unwrap_or_default();
     format!(
         "{} · openclaw-bridge {} · pid {} · up {}\n\
          Listening:   {}\n\
+         {waiting}\
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n",

@@ -216,19 +216,28 @@ mod tests {
         assert!(words.join(" ").contains("This version announces nothing anyway"));
     }
 
+    /// Enough of a shell for the examples: quotes of both kinds keep words together.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quote) = (vec![String::new()], None);
+        for character in line.chars() {
+            match (character, quote) {
+                (c, Some(open)) if c == open => quote = None,
+                ('"' | '\'', None) => quote = Some(character),
+                (' ', None) => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(character),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
     #[test]
     fn every_example_is_a_command_that_parses() {
         use crate::cli::args::{parse, Parsed};
         for verb in verbs() {
             for example in verb.examples {
                 let line = example.split(" > ").next().unwrap();
-                // Enough of a shell for the examples: quotes keep words together.
-                let words = line.split('"').enumerate().flat_map(|(i, part)| {
-                    let words: Vec<&str> =
-                        if i % 2 == 1 { vec![part] } else { part.split_whitespace().collect() };
-                    words
-                });
-                match parse(words.map(Into::into)) {
+                match parse(words(line).into_iter().map(Into::into)) {
                     Ok(Parsed::Run(command)) => assert_eq!(command.verb.path, verb.path),
                     Ok(Parsed::Help(_)) => assert_eq!(verb.path, "help"),
                     other => panic!("{example}: {other:?}"),

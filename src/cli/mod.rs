@@ -12,6 +12,7 @@ mod hands;
 pub mod help;
 mod import;
 mod logging;
+pub mod manual;
 mod memory;
 mod metrics;
 pub mod node;
@@ -26,6 +27,7 @@ pub mod table;
 mod text;
 mod verbs;
 mod watch;
+mod zone;
 
 use args::{CommandLine, Parsed};
 use failure::Failure;
@@ -102,6 +104,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
+        VerbId::Zone => zone::run(line),
         VerbId::Import => import::run(line),
         VerbId::Node => node_verb::run(line),
         VerbId::Completions => {

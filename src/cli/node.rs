@@ -1,17 +1,18 @@
-//! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes with
-//! programs, makes requests; also the way to try a bridge by hand.
+//! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes within what
+//! its owner allows, makes requests; also the way to try a bridge by hand.
 
-mod program;
-mod programs;
+mod advice;
+mod policy;
 mod screen;
 #[cfg(test)]
 mod tests;
 
 use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile, IncomingFrame, OutgoingFrame};
-use crate::client::{Progress, Refusal, Session, Stop};
+use crate::client::{Progress, Refusal, Session, Stop, Trust};
+use crate::node_host::{Host, HostOptions, Security};
 use crate::protocol::{json, NodeProfile};
-use programs::Programs;
+use advice::advice;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
@@ -40,19 +41,21 @@ pub struct NodeOptions {
     pub host: String,
     /// The gateway's port.
     pub port: u16,
+    /// Encryption, and which certificate is accepted. Without it, TLS is spoken all the same to a
+    /// gateway whose certificate is in the identity file.
+    pub tls: Option<Trust>,
     /// The id for a new identity; an existing one must match.
     pub node_id: Option<String>,
     /// The name operators see; else the one in the identity file, else the host's name.
     pub display_name: Option<String>,
     /// The identity file; see [`default_token_file`].
     pub token_file: PathBuf,
-    /// Commands (`lamp.on`, or `lamp.*` for all that begin with `lamp.`) and their programs: a
-    /// path, or a name to be found in `PATH`; no shell is involved.
-    pub handles: Vec<(String, OsString)>,
-    /// How long such a program may run.
-    pub invoke_time_limit: Duration,
+    /// What it does for the gateway, and what its owner allows.
+    pub work: HostOptions,
     /// A method to call after being admitted, and its parameters as JSON text.
     pub request: Option<(String, Option<String>)>,
+    /// Events to send once after being admitted: a name, and its payload as JSON text.
+    pub events: Vec<(String, String)>,
     /// Session keys to subscribe to. With any, all events are printed.
     pub subscribe: Vec<String>,
     /// Leave after being admitted, or after the request was answered; never reconnect.
@@ -99,7 +102,7 @@ pub enum NodeError {
     Refused(Refusal),
     /// The answer to the request did not come, and it is unknown whether it was carried out.
     Unanswered(String),
-    /// The parameters of the request are not JSON.
+    /// The parameters of the request, or the payload of an event, are not JSON.
     BadParams,
     /// The result could not be printed.
     Output(io::Error),
@@ -123,12 +126,12 @@ impl fmt::Display for NodeError {
                 f,
                 "nothing listens at {address}; start the bridge there with `openclaw-bridge serve`"
             ),
-            Self::Node(error) => f.write_str(&safe(&error.to_string())),
+            Self::Node(error) => write!(f, "{}{}", safe(&error.to_string()), advice(error)),
             Self::Refused(refusal) => f.write_str(&safe(&refusal.to_string())),
             Self::Unanswered(method) => {
                 write!(f, "no answer to {method} came; whether it was carried out is not known")
             }
-            Self::BadParams => f.write_str("the parameters of the request are not JSON"),
+            Self::BadParams => f.write_str("the parameters or a payload are not JSON"),
             Self::Output(_) => f.write_str("could not print the result"),
         }
     }
@@ -166,9 +169,7 @@ pub fn run(
     stop: &Stop,
 ) -> Result<(), NodeError> {
     let mut node = Node::new(options, Screen::new(out, err))?;
-    let end = node.live(stop);
-    node.programs.stop();
-    match end {
+    match node.live(stop) {
         Err(NodeError::Node(client::Error::Stopped)) => Ok(()),
         // Whoever read the result has read enough.
         Err(NodeError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -179,8 +180,7 @@ pub fn run(
 struct Node {
     options: NodeOptions,
     identity: IdentityFile,
-    profile: NodeProfile,
-    programs: Programs,
+    host: Host,
     screen: Screen,
     backoff: Backoff,
 }
@@ -190,18 +190,21 @@ impl Node {
         if let Some((_, Some(params))) = &mut options.request {
             *params = json::one_line(params).ok_or(NodeError::BadParams)?.into_owned();
         }
+        for (_, payload) in &mut options.events {
+            *payload = json::one_line(payload).ok_or(NodeError::BadParams)?.into_owned();
+        }
         let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
         if let Some((host, port)) = identity.gateway() {
             if (host, port) != (&options.host, options.port) && identity.token().is_some() {
                 log::info!("token was given by another address gateway={host:?} port={port}");
             }
         }
-        let cancel = Stop::new().map_err(|_| client::Error::System("descriptors"))?;
-        let handles = options.handles.clone();
-        let programs = Programs::new(handles, options.invoke_time_limit, cancel);
-        let name = options.display_name.as_deref().or_else(|| identity.display_name());
-        let profile = profile(name, programs.commands());
-        Ok(Self { options, identity, profile, programs, screen, backoff: Backoff::default() })
+        let host = Host::new(options.work.clone());
+        let host = host.map_err(|_| client::Error::System("descriptors"))?;
+        if !options.once {
+            policy::tell(&options.work, host.security(), &screen);
+        }
+        Ok(Self { options, identity, host, screen, backoff: Backoff::default() })
     }
 
     /// Connects again and again.
@@ -229,36 +232,56 @@ impl Node {
     /// One connection, from its beginning to its end.
     fn connect_and_serve(&mut self, stop: &Stop) -> Result<(), NodeError> {
         let trace = self.options.trace.then(|| self.screen.trace());
-        let connect_options = ConnectOptions { trace, ..ConnectOptions::default() };
         let (host, port) = (&self.options.host, self.options.port);
+        let tls = self.identity.trust_for((host, port), self.options.tls);
+        let connect_options = ConnectOptions { tls, trace, ..ConnectOptions::default() };
         let connection = client::connect(host, port, connect_options, stop)?;
         let file = self.options.token_file.display();
-        let Self { identity, profile, screen, .. } = self;
+        let profile = self.profile();
+        let Self { identity, screen, .. } = self;
         let session =
-            client::join(connection, identity, profile, &mut |progress| match progress {
+            client::join(connection, identity, &profile, &mut |progress| match progress {
                 Progress::AskedForPairing(node_id) => screen.say(format_args!(
                     "waiting to be approved; on the gateway's machine run \
                  `openclaw-bridge nodes approve {node_id}`"
                 )),
+                Progress::Trusted(fingerprint) => screen.say(format_args!(
+                    "trusting this gateway's certificate from now on, and no other: {fingerprint}; \
+                     compare it with what `openclaw-bridge fingerprint` prints on the gateway's \
+                     machine"
+                )),
                 Progress::Paired => screen.say(format_args!("approved; the token is in {file}")),
             })?;
         let admitted = Instant::now();
+        self.host.connected(session.writer());
         let end = self.serve(session);
+        self.host.disconnected();
         self.backoff.admitted_for(admitted.elapsed());
         end
     }
 
-    /// An admitted connection: subscriptions, the request, then whatever the gateway wants.
+    /// An admitted connection, until it ends. Programs that have to go because the node goes are
+    /// ended before the connection, so that the gateway hears of it.
     fn serve(&mut self, mut session: Session) -> Result<(), NodeError> {
+        let end = self.work(&mut session);
+        if matches!(end, Ok(()) | Err(NodeError::Node(client::Error::Stopped))) {
+            self.host.stop();
+        }
+        end
+    }
+
+    /// Subscriptions, events, the request, then whatever the gateway wants.
+    fn work(&mut self, session: &mut Session) -> Result<(), NodeError> {
         self.screen.say(format_args!("connected to {}", session.admission().server_name));
         for key in &self.options.subscribe {
             let payload = serde_json::json!({ "sessionKey": key }).to_string();
             let event = OutgoingFrame::Event { event: "chat.subscribe", payload: Some(&payload) };
             session.writer().send(&event)?;
         }
+        self.tell_events(session)?;
         // Once only: after a loss it is not known whether the gateway has carried it out.
         if let Some((method, params)) = self.options.request.take() {
-            let result = self.ask(&mut session, &method, params.as_deref());
+            let result = self.ask(session, &method, params.as_deref());
             let result = result.map_err(|error| match error {
                 NodeError::Node(error) if error.is_passing() => {
                     log::warn!("request lost method={method:?} reason={error}");
@@ -270,10 +293,27 @@ impl Node {
         }
         while !self.options.once {
             if let Some(frame) = session.next(Instant::now() + IDLE)? {
-                self.take(frame, &session)?;
+                self.take(frame, session)?;
             }
         }
         Ok(())
+    }
+
+    /// Sends what was to be sent, once. An answer of the gateway to anything shows that it has
+    /// read this far: leaving at once could take the events away from it.
+    fn tell_events(&mut self, session: &mut Session) -> Result<(), NodeError> {
+        let events = std::mem::take(&mut self.options.events);
+        for (event, payload) in &events {
+            let frame = OutgoingFrame::Event { event, payload: Some(payload) };
+            session.writer().send(&frame)?;
+        }
+        if events.is_empty() || !self.options.once {
+            return Ok(());
+        }
+        match self.ask(session, "health", None) {
+            Ok(_) | Err(NodeError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a request and serves until its answer is there.
@@ -304,8 +344,9 @@ impl Node {
     fn take(&mut self, frame: IncomingFrame, session: &Session) -> Result<(), NodeError> {
         match frame {
             IncomingFrame::Invoke { id, command, params } => {
-                self.programs.answer(id, command, params, session.writer())?;
+                self.host.answer(id, command, params, session.writer())?;
             }
+            IncomingFrame::Res { id, result } if self.host.take_answer(&id, &result) => {}
             IncomingFrame::Event { event, payload } if !self.options.subscribe.is_empty() => {
                 let line = screen::event_line(&event, payload.as_deref());
                 self.screen.print_json(&line).map_err(NodeError::Output)?;
@@ -315,21 +356,25 @@ impl Node {
         }
         Ok(())
     }
-}
 
-/// What this node says about itself.
-fn profile(name: Option<&str>, commands: Vec<String>) -> NodeProfile {
-    let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy().into_owned();
-    NodeProfile {
-        display_name: Some(name.unwrap_or(&host).to_owned()),
-        platform: Some(env::consts::OS.to_owned()),
-        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        device_family: Some(env::consts::OS.to_owned()),
-        model_identifier: Some(host),
-        caps: Some(Vec::new()),
-        commands: Some(commands),
-        ..NodeProfile::default()
+    /// What this node says about itself, as the old node host did.
+    fn profile(&self) -> NodeProfile {
+        let name = self.options.display_name.as_deref().or_else(|| self.identity.display_name());
+        let system = rustix::system::uname();
+        let machine = system.nodename().to_string_lossy().into_owned();
+        let runs = self.host.security().is_ok_and(|security| security != Security::Deny);
+        NodeProfile {
+            display_name: Some(name.unwrap_or(&machine).to_owned()),
+            platform: Some(env::consts::OS.to_owned()),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            core_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            device_family: Some(env::consts::OS.to_owned()),
+            model_identifier: Some(machine),
+            caps: Some(vec!["system".to_owned()]),
+            commands: Some(self.host.commands()),
+            permissions: Some([("system.run".to_owned(), runs)].into()),
+            ..NodeProfile::default()
+        }
     }
 }
 

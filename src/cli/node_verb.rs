@@ -3,9 +3,13 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::node::{self, NodeOptions};
+use crate::cli::text::safe;
 use crate::cli::{logging, operator};
-use crate::client::Stop;
+use crate::client::{Fingerprint, Stop, Trust};
+use crate::node_host::{HostOptions, Owner, Pattern, Security};
+use std::env;
 use std::io;
+use std::path::{Path, PathBuf};
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     logging::start(
@@ -27,21 +31,93 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
     }
     let token_file = line.value("token-file").map(Into::into).or_else(node::default_token_file);
     let no_home = "there is no HOME to keep the token in; name a --token-file";
-    let handles = line.values("handle").iter().filter_map(|pair| {
-        let (command, program) = pair.split_once('=')?;
-        Some((command.to_owned(), program.into()))
-    });
+    let token_file: PathBuf = token_file.ok_or_else(|| Failure::usage(no_home))?;
     Ok(NodeOptions {
         host: text("host").unwrap_or_default(),
         port: line.port("port").unwrap_or_default(),
+        tls: tls(line)?,
         node_id: text("node-id"),
         display_name: text("display-name"),
-        token_file: token_file.ok_or_else(|| Failure::usage(no_home))?,
-        handles: handles.collect(),
-        invoke_time_limit: node::INVOKE_TIME_LIMIT,
+        work: work(line, &token_file)?,
+        token_file,
         request,
+        events: events(line)?,
         subscribe: line.values("subscribe").to_vec(),
         once: line.is_set("once"),
         trace: line.is_set("trace"),
     })
+}
+
+/// What the node does for its gateway, and what its owner allows.
+fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
+    let handles = line.values("handle").iter().filter_map(|pair| {
+        let (command, program) = pair.split_once('=')?;
+        Some((command.to_owned(), program.into()))
+    });
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let allow = line.values("allow").iter().map(|text| {
+        let nothing = || Failure::usage(format!("--allow: `{text}` means no program"));
+        Pattern::new(text, home.as_deref()).ok_or_else(nothing)
+    });
+    let allow: Vec<Pattern> = allow.collect::<Result<_, _>>()?;
+    let security = match line.value("exec").and_then(|word| word.parse().ok()) {
+        Some(Security::Deny | Security::Full) if !allow.is_empty() => {
+            return Err(Failure::usage("--allow goes with --exec allowlist, or alone"));
+        }
+        None if !allow.is_empty() => Some(Security::Allowlist),
+        security => security,
+    };
+    let beside = || token_file.with_file_name("exec-approvals.json");
+    Ok(HostOptions {
+        handles: handles.collect(),
+        handle_time: node::INVOKE_TIME_LIMIT,
+        owner: Owner { security, allow },
+        approvals: line.value("exec-approvals").map_or_else(beside, PathBuf::from),
+        remote_approvals: line.is_set("remote-approvals"),
+    })
+}
+
+/// `--event NAME=JSON`
+fn events(line: &CommandLine) -> Result<Vec<(String, String)>, Failure> {
+    let events = line.values("event").iter().filter_map(|pair| pair.split_once('='));
+    events.map(|(name, payload)| Ok((name.to_owned(), operator::params(payload)?))).collect()
+}
+
+/// A fingerprint means TLS, whether or not that was said too.
+fn tls(line: &CommandLine) -> Result<Option<Trust>, Failure> {
+    let Some(text) = line.value("tls-fingerprint") else {
+        return Ok(line.is_set("tls").then_some(Trust::FirstUse));
+    };
+    let fingerprint: Fingerprint = text.parse().map_err(|problem| {
+        Failure::usage(format!("--tls-fingerprint: `{}` {problem}", safe(text)))
+    })?;
+    Ok(Some(Trust::Pinned(fingerprint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{parse, Parsed};
+
+    fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
+        let words = ["node"].iter().chain(flags).map(Into::into);
+        let Ok(Parsed::Run(line)) = parse(words) else { panic!("{flags:?} cannot be read") };
+        tls(&line)
+    }
+
+    #[test]
+    fn a_fingerprint_in_any_spelling_means_tls_and_a_wrong_one_is_a_mistake() {
+        let pin = Fingerprint::of(b"certificate");
+        assert_eq!(asked(&[]).unwrap(), None);
+        assert_eq!(asked(&["--tls"]).unwrap(), Some(Trust::FirstUse));
+        for text in [pin.to_string(), pin.with_colons(), format!("sha256:{pin}").to_uppercase()] {
+            for flags in [&["--tls-fingerprint", &text][..], &["--tls", "--tls-fingerprint", &text]]
+            {
+                assert_eq!(asked(flags).unwrap(), Some(Trust::Pinned(pin)), "{flags:?}");
+            }
+        }
+        let failure = asked(&["--tls-fingerprint", "ba78\u{1b}"]).unwrap_err();
+        assert_eq!(failure.code, 2);
+        assert!(failure.message.contains("`ba78\\u001b` is not"), "{}", failure.message);
+    }
 }

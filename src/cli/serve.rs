@@ -1,12 +1,12 @@
 //! `serve`: the bridge in the foreground.
 
 use crate::backend::embedded::Embedded;
-use crate::backend::Backend;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::{logging, memory};
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
-use crate::daemon::{self, notify, Daemon, Handle, Reloaded, Settings};
+use crate::daemon::{self, notify, Daemon, Handle, Host, Reloaded, Settings};
+use log::LevelFilter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -29,21 +29,24 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = loaded.config.clone();
     logging::start(config.bridge.log);
     say_where_from(&loaded);
+    warn(&config);
     if !config.bridge.enabled {
         log::info!("daemon: bridge.enabled is false, nothing to do");
         return Ok(());
     }
+    daemon::raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
     let settings = Settings::new(&config, state_dir.clone(), socket)?;
     let embedded = Arc::new(Embedded::new(&state_dir, &config));
-    let backend: Arc<dyn Backend> = embedded.clone();
-    let daemon = Daemon::start(settings, &backend)?;
+    let backend = embedded.clone();
+    let reload = ReadAgain { sources, running: config.clone(), embedded };
+    let daemon = Daemon::start_in(settings, backend, Arc::new(reload))?;
     listen_to_signals(daemon.handle())
         .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
     say_where_to(&daemon, &config);
     notify::notify("READY=1");
-    Ok(daemon.run(move || reload(&sources, &config, &embedded))?)
+    Ok(daemon.wait()?)
 }
 
 fn say_where_from(loaded: &Loaded) {
@@ -54,6 +57,12 @@ fn say_where_from(loaded: &Loaded) {
     if !loaded.ignored_sections.is_empty() {
         let list = loaded.ignored_sections.join(", ");
         log::info!("daemon: ignored sections that belong to other programs: {list}");
+    }
+}
+
+fn warn(config: &Config) {
+    for warning in config.warnings() {
+        log::warn!("daemon: {warning}");
     }
 }
 
@@ -70,17 +79,34 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
     }
 }
 
-/// A bad file changes nothing; what is wrong with it is told.
-fn reload(sources: &Sources, running: &Config, backend: &Embedded) -> Result<Reloaded, String> {
-    let loaded = config::load(sources, &process_env).map_err(|error| error.to_string())?;
-    log::set_max_level(loaded.config.bridge.log);
-    backend.reconfigure(&loaded.config);
-    let changes = running.changes_needing_restart(&loaded.config);
-    Ok(Reloaded {
-        policy: daemon::policy(&loaded.config),
-        path: loaded.path,
-        restart_needed: changes.into_iter().map(str::to_owned).collect(),
-    })
+/// The program around the bridge, with what it needs to read its configuration again.
+struct ReadAgain {
+    sources: Sources,
+    running: Config,
+    embedded: Arc<Embedded>,
+}
+
+impl Host for ReadAgain {
+    /// A bad file changes nothing; what is wrong with it is told.
+    fn reload(&self) -> Result<Reloaded, String> {
+        let loaded =
+            config::load(&self.sources, &process_env).map_err(|error| error.to_string())?;
+        log::set_max_level(loaded.config.bridge.log);
+        self.embedded.reconfigure(&loaded.config);
+        warn(&loaded.config);
+        let changes = self.running.changes_needing_restart(&loaded.config);
+        Ok(Reloaded {
+            policy: daemon::policy(&loaded.config),
+            profile: daemon::profile(&loaded.config),
+            path: loaded.path,
+            restart_needed: changes.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    fn log(&self, level: LevelFilter) -> Result<(), String> {
+        log::set_max_level(level);
+        Ok(())
+    }
 }
 
 /// SIGTERM and SIGINT stop the bridge, a second one ends the process at once; SIGHUP reloads.

@@ -1,6 +1,7 @@
 //! What can go wrong for a node, in words for the person who started it.
 
 use crate::client::frame::Refusal;
+use crate::tls::Fingerprint;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -45,6 +46,25 @@ pub enum Error {
         /// How long it was waited for.
         after: Duration,
     },
+    /// The gateway has another certificate than the trusted one. It was told nothing.
+    PinMismatch {
+        /// The trusted one.
+        expected: Fingerprint,
+        /// The one it has.
+        presented: Fingerprint,
+    },
+    /// The identity file demands TLS of this gateway, and the connection is plain. Nothing was
+    /// sent.
+    TlsRequired,
+    /// TLS was wanted, and what answers there does not speak it.
+    NotTls,
+    /// TLS was not wanted, and what answers there speaks it.
+    SpeaksTls,
+    /// The TLS handshake failed; nothing was sent but the handshake.
+    Handshake(io::Error),
+    /// The gateway left without a word about `hello`, over a plain connection. So does one that
+    /// expects TLS.
+    HungUp,
     /// The gateway refused, with its words.
     Refused(Refusal),
     /// What answers there does not speak the protocol.
@@ -64,7 +84,12 @@ impl Error {
 
     /// Whether another attempt may go better without anybody doing something here.
     pub fn is_passing(&self) -> bool {
-        !matches!(self, Self::Identity { .. } | Self::File { .. } | Self::Stopped)
+        match self {
+            Self::Identity { .. } | Self::File { .. } | Self::Stopped => false,
+            // Whether another certificate is right only a person can find out.
+            Self::PinMismatch { .. } | Self::TlsRequired => false,
+            _ => true,
+        }
     }
 }
 
@@ -82,10 +107,23 @@ impl fmt::Display for Error {
             Self::NoAnswer { to, after } => {
                 write!(f, "the gateway did not answer {to} within {} s", after.as_secs())
             }
-            Self::Refused(refusal) => write!(f, "the gateway refused: {refusal}"),
-            Self::NotAGateway(why) => {
-                write!(f, "what answers there is not a plain bridge port: {why}")
+            Self::PinMismatch { expected, presented } => write!(
+                f,
+                "the gateway does not have the certificate that is trusted, and was told nothing \
+                 (expected {expected}, presented {presented})"
+            ),
+            Self::TlsRequired => f.write_str(
+                "this gateway is trusted over TLS only, and the connection is not encrypted; \
+                 nothing was sent",
+            ),
+            Self::NotTls => f.write_str("what answers there does not speak TLS"),
+            Self::SpeaksTls => f.write_str("what answers there speaks TLS"),
+            Self::Handshake(_) => f.write_str("the TLS handshake failed"),
+            Self::HungUp => {
+                f.write_str("the gateway closed the connection without an answer to hello")
             }
+            Self::Refused(refusal) => write!(f, "the gateway refused: {refusal}"),
+            Self::NotAGateway(why) => write!(f, "what answers there is not a bridge port: {why}"),
             Self::Stopped => f.write_str("stopped"),
             Self::System(what) => write!(f, "the system has no more {what}"),
         }
@@ -95,9 +133,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::File { source, .. } | Self::Connect { source, .. } | Self::Broken(source) => {
-                Some(source)
-            }
+            Self::File { source, .. } | Self::Connect { source, .. } => Some(source),
+            Self::Broken(source) | Self::Handshake(source) => Some(source),
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
-//! Who this node is, kept in a file: its id, and the token it was given.
+//! Who this node is, kept in a file: its id, the token it was given, and by whom: the gateway's
+//! address and the certificate it proved to have.
 //!
 //! The shape is that of the old node host's `node.json`; keys that are not ours stay. A damaged
 //! file is never overwritten: it may hold the only copy of a token.
@@ -7,6 +8,7 @@ use crate::client::error::Error;
 use crate::files;
 use crate::protocol::{NodeId, Token};
 use crate::random;
+use crate::tls::{Fingerprint, Trust};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,6 +29,8 @@ pub struct IdentityFile {
     content: Map<String, Value>,
     node_id: NodeId,
     token: Option<Token>,
+    /// What the gateway in the file has to show.
+    trust: Option<Trust>,
 }
 
 impl IdentityFile {
@@ -53,6 +57,7 @@ impl IdentityFile {
             Some(Value::String(text)) => Token::presented(text),
             Some(_) => return Err(problem(way_out("has a token that is not a text"))),
         };
+        let trust = stored_trust(&content).map_err(|what| problem(way_out(what)))?;
         let stored = match content.get("nodeId") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(
@@ -69,7 +74,7 @@ impl IdentityFile {
                     "belongs to the node id {node_id:?}; use another file for another id"
                 )));
             }
-            return Ok(Self { path: path.to_owned(), content, node_id, token });
+            return Ok(Self { path: path.to_owned(), content, node_id, token, trust });
         }
         let node_id = match wanted {
             Some(node_id) => node_id,
@@ -77,7 +82,7 @@ impl IdentityFile {
         };
         content.insert("version".into(), VERSION.into());
         content.insert("nodeId".into(), node_id.as_str().into());
-        let identity = Self { path: path.to_owned(), content, node_id, token };
+        let identity = Self { path: path.to_owned(), content, node_id, token, trust };
         identity.save()?;
         Ok(identity)
     }
@@ -104,20 +109,77 @@ impl IdentityFile {
         Some((gateway.get("host")?.as_str()?, port))
     }
 
-    /// Keeps a new token and who gave it. Both are on disk when this returns.
+    /// What the gateway at this address has to show, when `asked` is what the caller demands.
+    ///
+    /// A certificate in the file is demanded even if nothing was asked, so that nobody falls back
+    /// to plain text by leaving something out. It belongs to the token: as long as there is one,
+    /// it counts for every address, because the token must reach nobody else. Only a fingerprint
+    /// that the caller names overrides it.
+    pub fn trust_for(&self, gateway: (&str, u16), asked: Option<Trust>) -> Option<Trust> {
+        if let Some(Trust::Pinned(_)) = asked {
+            return asked;
+        }
+        let is_known = self.token.is_some() || self.gateway() == Some(gateway);
+        self.trust.filter(|_| is_known).or(asked)
+    }
+
+    /// Keeps a gateway's certificate; the token stays. It is on disk when this returns.
     ///
     /// # Errors
     /// [`Error::File`]; the identity is then as it was.
-    pub fn store_token(&mut self, token: Token, gateway: (&str, u16)) -> Result<(), Error> {
+    pub fn store_pin(&mut self, gateway: (&str, u16), pin: Fingerprint) -> Result<(), Error> {
+        self.store(self.token.clone(), gateway, Some(pin))
+    }
+
+    /// Keeps a new token and who gave it: its address and, if it was given over TLS, its
+    /// certificate. All is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::File`]; the identity is then as it was.
+    pub fn store_token(
+        &mut self,
+        token: Token,
+        gateway: (&str, u16),
+        certificate: Option<Fingerprint>,
+    ) -> Result<(), Error> {
+        self.store(Some(token), gateway, certificate)
+    }
+
+    fn store(
+        &mut self,
+        token: Option<Token>,
+        gateway: (&str, u16),
+        certificate: Option<Fingerprint>,
+    ) -> Result<(), Error> {
         let mut changed = self.clone();
-        changed.content.insert("token".into(), token.reveal().into());
-        let (host, port) = gateway;
-        // Whole: what else the old node host kept there (its TLS pin) belongs to the old gateway.
-        changed.content.insert("gateway".into(), serde_json::json!({ "host": host, "port": port }));
-        changed.token = Some(token);
+        if let Some(token) = &token {
+            changed.content.insert("token".into(), token.reveal().into());
+        }
+        changed.content.insert("gateway".into(), self.record_of(gateway, certificate));
+        changed.token = token;
+        changed.trust = certificate.map(Trust::Pinned);
         changed.save()?;
         *self = changed;
         Ok(())
+    }
+
+    /// The gateway as the old node host kept it. Keys that are not ours stay with their gateway.
+    fn record_of(&self, gateway: (&str, u16), certificate: Option<Fingerprint>) -> Value {
+        let mut record = match self.content.get("gateway") {
+            Some(Value::Object(record)) if self.gateway() == Some(gateway) => record.clone(),
+            _ => Map::new(),
+        };
+        let (host, port) = gateway;
+        record.insert("host".into(), host.into());
+        record.insert("port".into(), port.into());
+        if let Some(certificate) = certificate {
+            record.insert("tls".into(), true.into());
+            record.insert("tlsFingerprint".into(), certificate.to_string().into());
+        } else {
+            record.remove("tls");
+            record.remove("tlsFingerprint");
+        }
+        record.into()
     }
 
     fn save(&self) -> Result<(), Error> {
@@ -174,6 +236,28 @@ fn parse(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// What the gateway in the file has to show. `tls: false` takes a fingerprint back.
+fn stored_trust(content: &Map<String, Value>) -> Result<Option<Trust>, &'static str> {
+    let Some(gateway) = content.get("gateway") else { return Ok(None) };
+    let pin = match gateway.get("tlsFingerprint") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) if text.trim().is_empty() => None,
+        Some(Value::String(text)) => {
+            let pin: Fingerprint = text
+                .parse()
+                .map_err(|_| "has a tlsFingerprint that is not a SHA-256 fingerprint")?;
+            Some(pin)
+        }
+        Some(_) => return Err("has a tlsFingerprint that is not a text"),
+    };
+    Ok(match gateway.get("tls") {
+        None | Some(Value::Null) => pin.map(Trust::Pinned),
+        Some(Value::Bool(false)) => None,
+        Some(Value::Bool(true)) => Some(pin.map_or(Trust::FirstUse, Trust::Pinned)),
+        Some(_) => return Err("has a gateway.tls that is neither true nor false"),
+    })
+}
+
 fn way_out(problem: &str) -> String {
     format!(
         "{problem}; it was left as it is: repair it, or move it away to become a new node that has \
@@ -206,76 +290,5 @@ impl std::fmt::Debug for IdentityFile {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o777
-    }
-
-    #[test]
-    fn a_first_start_makes_an_identity_that_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("deep/er/node.json");
-        let first = IdentityFile::open(&path, None).unwrap();
-        let id = first.node_id().as_str();
-        assert_eq!((id.len(), &id[14..15]), (36, "4"));
-        assert!("89ab".contains(&id[19..20]));
-        assert_eq!((mode(&path), mode(&dir.path().join("deep"))), (0o600, 0o700));
-        assert_eq!(IdentityFile::open(&path, Some(id)).unwrap().node_id(), first.node_id());
-        assert!(IdentityFile::open(&path, Some("other")).is_err());
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no leftovers");
-    }
-
-    #[test]
-    fn a_token_is_kept_with_everything_else_in_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.json");
-        fs::write(&path, r#"{"version":1,"nodeId":"n1","displayName":"Attic","mine":[1]}"#)
-            .unwrap();
-        let mut identity = IdentityFile::open(&path, None).unwrap();
-        assert_eq!((identity.display_name(), identity.token()), (Some("Attic"), None));
-        let token = Token::from_bits(7);
-        identity.store_token(token.clone(), ("studio", 18790)).unwrap();
-        let again = IdentityFile::open(&path, None).unwrap();
-        assert_eq!((again.token(), again.gateway()), (Some(&token), Some(("studio", 18790))));
-        assert_eq!(again.content["mine"], serde_json::json!([1]));
-        assert_eq!(mode(&path), 0o600);
-        assert!(!format!("{again:?}").contains(token.reveal()));
-    }
-
-    #[test]
-    fn a_damaged_identity_is_refused_and_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.json");
-        for damaged in [
-            "",
-            "{",
-            "[]",
-            "null",
-            r#"{"version":2,"nodeId":"n"}"#,
-            r#"{"nodeId":5}"#,
-            r#"{"nodeId":" "}"#,
-            r#"{"token":"t"}"#,
-            r#"{"nodeId":"n","token":5}"#,
-        ] {
-            fs::write(&path, damaged).unwrap();
-            let error = IdentityFile::open(&path, None).unwrap_err();
-            assert!(matches!(error, Error::Identity { .. }), "{damaged}");
-            assert!(error.to_string().contains("node.json"), "{error}");
-            assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
-        }
-    }
-
-    #[test]
-    fn an_identity_that_cannot_be_written_is_an_error_and_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.json");
-        let mut identity = IdentityFile::open(&path, None).unwrap();
-        fs::remove_file(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert!(identity.store_token(Token::from_bits(1), ("h", 1)).is_err());
-        assert_eq!(identity.token(), None);
-    }
-}
+#[path = "identity_tests.rs"]
+mod tests;

@@ -1,10 +1,14 @@
 //! From a fresh connection to an admitted one, and the keepalive after that (protocol section 2).
 
-use crate::client::connection::{Connection, LineReader, Received, Writer};
+use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::frame::{IncomingFrame, OutgoingFrame};
+use crate::client::handshake::is_tls;
 use crate::client::identity::IdentityFile;
+use crate::client::lines::{LineReader, Received, Writer};
 use crate::protocol::{limits, NodeId, NodeProfile, Token};
+use crate::tls::{Fingerprint, Trust};
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How long the gateway may take to answer `hello`, and to follow `pair-ok` with `hello-ok`.
@@ -19,6 +23,9 @@ const APPROVAL_DEADLINE: Duration =
 /// What a person may want to know while a node joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// The gateway was met over TLS for the first time. Its certificate is on disk, and demanded
+    /// from now on; whether it is the right one, only a person can compare.
+    Trusted(Fingerprint),
     /// The gateway's operator has to approve this node now.
     AskedForPairing(NodeId),
     /// The operator approved; the token is on disk.
@@ -69,16 +76,21 @@ pub struct Session {
 /// The token is sent in `hello` and nowhere else. One that the gateway does not accept is kept
 /// until a new one replaces it: the wrong gateway may have answered.
 ///
+/// Over TLS the gateway's certificate is compared with the one in the identity file, or stored
+/// there at first use or if the caller named it, before anything is sent.
+///
 /// # Errors
-/// [`Error::Refused`] with the gateway's words, [`Error::NoAnswer`], [`Error::NotAGateway`], what
-/// goes wrong with the connection, and [`Error::File`] if the token could not be stored.
+/// [`Error::Refused`] with the gateway's words, [`Error::NoAnswer`], [`Error::NotAGateway`] and
+/// the like, what goes wrong with the connection, and [`Error::File`] if the token or certificate
+/// could not be stored. [`Error::PinMismatch`] and [`Error::TlsRequired`] before anything is sent.
 pub fn join(
     connection: Connection,
     identity: &mut IdentityFile,
     profile: &NodeProfile,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Session, Error> {
-    let Connection { mut reader, writer, gateway } = connection;
+    settle_trust(&connection, identity, progress)?;
+    let Connection { mut reader, writer, gateway, certificate, .. } = connection;
     let node_id = identity.node_id().clone();
     let token = identity.token();
     writer.send(&OutgoingFrame::Hello { node_id: &node_id, token, profile })?;
@@ -88,7 +100,7 @@ pub fn join(
             writer.send(&OutgoingFrame::PairRequest { node_id: &node_id, profile })?;
             progress(Progress::AskedForPairing(node_id));
             let token = wait_for_approval(&mut reader, &writer)?;
-            identity.store_token(token, (&gateway.0, gateway.1))?;
+            identity.store_token(token, (&gateway.0, gateway.1), certificate)?;
             progress(Progress::Paired);
             wait_for_admission(&mut reader, &writer)?
         }
@@ -103,6 +115,35 @@ pub fn join(
     })
 }
 
+/// Makes sure that the identity's token may go over this connection, and that the certificate is on
+/// disk before it does.
+fn settle_trust(
+    connection: &Connection,
+    identity: &mut IdentityFile,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), Error> {
+    let gateway = (&*connection.gateway.0, connection.gateway.1);
+    let stored = identity.trust_for(gateway, None);
+    let Some(presented) = connection.certificate else {
+        return if stored.is_some() { Err(Error::TlsRequired) } else { Ok(()) };
+    };
+    let is_named = matches!(connection.trust, Some(Trust::Pinned(_)));
+    match stored {
+        Some(Trust::Pinned(pin)) if pin == presented => return Ok(()),
+        Some(Trust::Pinned(expected)) if !is_named => {
+            return Err(Error::PinMismatch { expected, presented });
+        }
+        _ => {}
+    }
+    identity.store_pin(gateway, presented)?;
+    if is_named {
+        log::info!("certificate stored fingerprint={presented}");
+    } else {
+        progress(Progress::Trusted(presented));
+    }
+    Ok(())
+}
+
 enum Verdict {
     Admitted(Admission),
     PairFirst,
@@ -112,11 +153,16 @@ enum Verdict {
 fn verdict(reader: &mut LineReader) -> Result<Verdict, Error> {
     let deadline = Instant::now() + HELLO_DEADLINE;
     loop {
-        let Received::Line(line) = reader.read_line(deadline)? else {
-            return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE });
+        let line = match reader.read_line(deadline) {
+            Ok(Received::Line(line)) => line,
+            Ok(Received::Nothing) => {
+                return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE });
+            }
+            Err(error) => return Err(without_a_word(error, reader)),
         };
         return match IncomingFrame::decode(&line) {
             None => continue,
+            Some(Err(_)) if is_tls(&line) && !reader.is_encrypted() => Err(Error::SpeaksTls),
             Some(Ok(IncomingFrame::HelloOk { server_name, canvas_host_url, main_session_key })) => {
                 Ok(Verdict::Admitted(Admission { server_name, canvas_host_url, main_session_key }))
             }
@@ -128,6 +174,18 @@ fn verdict(reader: &mut LineReader) -> Result<Verdict, Error> {
             Some(Ok(_)) => Err(Error::NotAGateway("it did not answer hello")),
             Some(Err(_)) => Err(Error::NotAGateway("its first line is not JSON")),
         };
+    }
+}
+
+/// What an end before the first line says about the gateway. One that expects TLS finds a plain
+/// hello odd: it sends an alert, or only hangs up.
+fn without_a_word(error: Error, reader: &LineReader) -> Error {
+    match &error {
+        _ if reader.is_encrypted() => error,
+        Error::Closed | Error::Broken(_) if is_tls(reader.rest()) => Error::SpeaksTls,
+        Error::Closed => Error::HungUp,
+        Error::Broken(cause) if cause.kind() == io::ErrorKind::ConnectionReset => Error::HungUp,
+        _ => error,
     }
 }
 

@@ -6,39 +6,46 @@ use crate::protocol::{NodeProfile, Token};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-const HELLO_OK: &str = r#"{"type":"hello-ok","serverName":"fake","mainSessionKey":"main"}"#;
+pub(super) const HELLO_OK: &str =
+    r#"{"type":"hello-ok","serverName":"fake","mainSessionKey":"main"}"#;
 
-struct Node {
+pub(super) struct Node {
     dir: tempfile::TempDir,
-    identity: IdentityFile,
-    stop: Stop,
-    progress: Vec<Progress>,
+    pub(super) identity: IdentityFile,
+    pub(super) stop: Stop,
+    pub(super) progress: Vec<Progress>,
 }
 
 impl Node {
-    fn alice() -> Self {
+    pub(super) fn alice() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let identity = IdentityFile::open(&dir.path().join("node.json"), Some("alice")).unwrap();
         Self { dir, identity, stop: Stop::new().unwrap(), progress: Vec::new() }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.dir.path().join("node.json")
     }
 
-    fn paired(mut self, token: u128) -> Self {
-        self.identity.store_token(Token::from_bits(token), ("127.0.0.1", 1)).unwrap();
+    pub(super) fn paired(mut self, token: u128) -> Self {
+        self.identity.store_token(Token::from_bits(token), ("127.0.0.1", 1), None).unwrap();
         self
     }
 
     fn join(&mut self, port: u16) -> Result<Session, Error> {
-        let connection = connect("127.0.0.1", port, ConnectOptions::default(), &self.stop)?;
+        self.join_with(port, None)
+    }
+
+    /// Joins with exactly this trust, whatever the identity file says.
+    pub(super) fn join_with(&mut self, port: u16, tls: Option<Trust>) -> Result<Session, Error> {
+        let options = ConnectOptions { tls, ..ConnectOptions::default() };
+        let connection = connect("127.0.0.1", port, options, &self.stop)?;
         let Self { identity, progress, .. } = self;
         join(connection, identity, &NodeProfile::default(), &mut |step| progress.push(step))
     }
 }
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + DEADLINE
 }
 

@@ -3,13 +3,14 @@
 use super::error::Error;
 use super::schema::{self, Kind, KEYS};
 use super::walk::Walk;
-use super::{paths, AgentKind, Config};
+use super::{paths, url_host, AgentKind, Config};
 use crate::json5_text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// How environment variables are read, so that tests have their own.
@@ -71,7 +72,19 @@ const OVERRIDES: &[Override] = &[
         flag: "--log",
         given: |sources| sources.log.as_ref(),
     },
+    // Those of the old gateway (protocol section 10.5).
+    Override { key: "discovery.sshPort", env: "CLAWDBOT_SSH_PORT", flag: "", given: |_| None },
+    Override { key: "discovery.cliPath", env: "CLAWDBOT_CLI_PATH", flag: "", given: |_| None },
+    Override {
+        key: "discovery.tailnetDns",
+        env: "CLAWDBOT_TAILNET_DNS",
+        flag: "",
+        given: |_| None,
+    },
 ];
+
+/// Turns `discovery.mdns` off; anything but yes says nothing (protocol section 10.5).
+const NO_BONJOUR: &str = "CLAWDBOT_DISABLE_BONJOUR";
 
 /// A configuration and where it came from.
 #[derive(Clone, Debug)]
@@ -201,6 +214,10 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
             origins.insert(rule.key, Origin::Flag(rule.flag));
         }
     }
+    if env(NO_BONJOUR).is_some_and(|value| matches!(value.to_str(), Some("1" | "true" | "yes"))) {
+        config.discovery.mdns = false;
+        origins.insert("discovery.mdns", Origin::Env(NO_BONJOUR));
+    }
     contradictions(&config, &origins, &mut walk);
     let path = file.map(|(path, _)| path);
     if !walk.problems.is_empty() {
@@ -235,6 +252,7 @@ fn contradictions(config: &Config, origins: &BTreeMap<&str, Origin>, walk: &mut 
         let reason = format!("is more than bridge.limits.connections, {}", limits.connections);
         walk.problem("bridge.limits.strangers", reason, None);
     }
+    unreachable_canvas(config, walk);
     let agent = &config.agent;
     let wrong = |place: &str| walk_knows(walk, place);
     if agent.kind == AgentKind::Command && agent.command.is_empty() && !wrong("agent.command") {
@@ -245,6 +263,15 @@ fn contradictions(config: &Config, origins: &BTreeMap<&str, Origin>, walk: &mut 
         let reason =
             "must be \"command\" for agent.command to be run, or \"echo\" to keep it unused";
         walk.problem("agent.kind", reason, None);
+    }
+}
+
+/// Nodes are told the address as it is written, so it has to mean something to them.
+fn unreachable_canvas(config: &Config, walk: &mut Walk) {
+    let host = config.canvas_host.url.as_deref().and_then(url_host).unwrap_or_default();
+    if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
+        let reason = format!("{host} is no address that a node can connect to; name this machine");
+        walk.problem("canvasHost.url", reason, None);
     }
 }
 

@@ -7,6 +7,7 @@
 mod agent;
 mod bind;
 mod error;
+mod hosts;
 mod load;
 pub mod paths;
 pub mod schema;
@@ -19,6 +20,7 @@ pub use crate::protocol::{Allow, CommandPattern, NodeAllow};
 pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
+pub use hosts::{domain_name, url_host, url_port};
 pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};
 
 use crate::protocol::limits;
@@ -26,6 +28,7 @@ use log::LevelFilter;
 use schema::Effect;
 use serde_json::{Map, Value};
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// Every setting. `Config::default()` is the configuration of a machine that has none.
@@ -62,6 +65,8 @@ pub struct Bridge {
     pub port: u16,
     /// The addresses.
     pub bind: Bind,
+    /// Whether an address of `bind` that is not there yet is waited for.
+    pub wait_for_tailnet: bool,
     /// Where everything is kept; [`paths::state_dir`] knows what `None` means.
     pub state_dir: Option<PathBuf>,
     /// How much is logged.
@@ -81,6 +86,7 @@ impl Default for Bridge {
             name: None,
             port: 18790,
             bind: Bind::default(),
+            wait_for_tailnet: false,
             state_dir: None,
             log: LevelFilter::Info,
             tls: Tls::default(),
@@ -168,18 +174,33 @@ impl Default for CanvasHost {
     }
 }
 
-/// `discovery`: how nodes find the bridge; not used by this version.
+/// `discovery`: how nodes find the bridge, and what they are told before they connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     /// Whether the bridge is announced in the local network.
     pub mdns: bool,
+    /// The port of the gateway's WebSocket, which apps show; `None` is the bridge's minus one.
+    pub gateway_port: Option<u16>,
+    /// The SSH port of this machine, if it is not 22.
+    pub ssh_port: Option<u16>,
+    /// Where the operator's program is; not announced unless it is said here.
+    pub cli_path: Option<PathBuf>,
+    /// The machine's name in the tailnet; `None` asks the `tailscale` program.
+    pub tailnet_dns: Option<String>,
     /// `discovery.wideArea`
     pub wide_area: WideArea,
 }
 
 impl Default for Discovery {
     fn default() -> Self {
-        Self { mdns: true, wide_area: WideArea::default() }
+        Self {
+            mdns: true,
+            gateway_port: None,
+            ssh_port: None,
+            cli_path: None,
+            tailnet_dns: None,
+            wide_area: WideArea::default(),
+        }
     }
 }
 
@@ -188,8 +209,10 @@ impl Default for Discovery {
 pub struct WideArea {
     /// Whether a zone is kept.
     pub enabled: bool,
-    /// The domain of the zone.
+    /// The domain of the zone; `None` is the one that the apps browse.
     pub domain: Option<String>,
+    /// The address of this machine in the zone; `None` is the tailnet's.
+    pub address: Option<Ipv4Addr>,
 }
 
 /// A section whose content is kept as it was written, for whoever uses it. Its `Debug` form shows

@@ -8,6 +8,7 @@ use crate::suggest::closest;
 use log::LevelFilter;
 use serde_json::{json, Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// The place in [`super::Config`] where one key's value is kept.
@@ -52,6 +53,34 @@ macro_rules! integers {
 }
 
 integers!(u16, usize);
+
+impl Setting for Option<u16> {
+    fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {
+        match kind.integer(value).and_then(|number| u16::try_from(number).ok()) {
+            Some(number) => *self = Some(number),
+            None if value.is_null() => *self = None,
+            None => walk.mismatch(at, kind, value),
+        }
+    }
+
+    fn show(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Setting for Option<Ipv4Addr> {
+    fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {
+        match value.as_str().map(str::parse) {
+            Some(Ok(address)) => *self = Some(address),
+            None if value.is_null() => *self = None,
+            _ => walk.mismatch(at, kind, value),
+        }
+    }
+
+    fn show(&self) -> Value {
+        json!(self)
+    }
+}
 
 impl Setting for Bind {
     fn put(&mut self, value: &Value, kind: Kind, at: &str, walk: &mut Walk) {

@@ -146,6 +146,42 @@ fn what_cannot_be_done_is_refused_and_not_ignored() {
 }
 
 #[test]
+fn names_and_addresses_for_discovery_have_to_be_some() {
+    for (text, told) in [
+        (
+            "canvasHost: { url: 'http://[::]:1' }",
+            "canvasHost.url: :: is no address that a node can",
+        ),
+        ("canvasHost: { url: 'http://:18793' }", "canvasHost.url: must be an address that starts"),
+        (
+            "discovery: { wideArea: { domain: '../x' } }",
+            "discovery.wideArea.domain: must be a DNS name such as \"clawdbot.internal\"",
+        ),
+        (
+            "discovery: { wideArea: { address: 'fd7a::1' } }",
+            "discovery.wideArea.address: must be an IPv4 address such as \"10.8.0.1\"",
+        ),
+        ("discovery: { sshPort: 0 }", "discovery.sshPort: must be a whole number from 1 to 65535"),
+    ] {
+        let error = Home::new(&format!("{{ {text} }}")).error();
+        assert!(error.starts_with(&format!("`FILE`: {told}")), "{error}");
+    }
+}
+
+#[test]
+fn the_old_gateways_variables_override_the_file() {
+    let home = Home::new("{ discovery: { sshPort: 1, tailnetDns: 'a.b' } }")
+        .with("CLAWDBOT_SSH_PORT", "2222")
+        .with("CLAWDBOT_TAILNET_DNS", "c.d.")
+        .with("CLAWDBOT_DISABLE_BONJOUR", "0");
+    let discovery = home.load(&Sources::default()).unwrap().config.discovery;
+    assert_eq!((discovery.ssh_port, discovery.tailnet_dns.as_deref()), (Some(2222), Some("c.d.")));
+    assert!(discovery.mdns, "0 does not disable");
+    let bad = Home::new("{}").with("CLAWDBOT_SSH_PORT", "0").load(&Sources::default());
+    assert_eq!(bad.unwrap_err().problems()[0].place, "CLAWDBOT_SSH_PORT");
+}
+
+#[test]
 fn shown_values_contain_no_secret() {
     let text = "{ talk: { apiKey: 'sk-1' }, models: { p: { apiKey: 'sk-2', name: 'm' } }, \
                  agent: { env: { ANYTHING: 'sk-3' } } }";

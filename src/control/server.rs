@@ -111,17 +111,18 @@ impl Server {
         &self.path
     }
 
-    /// Starts the thread that accepts operators.
+    /// Starts the thread that accepts operators. `last` is the number of the last operator, here
+    /// or elsewhere.
     ///
     /// # Errors
     /// No thread left.
     pub fn start(
         self,
         inbox: Inbox,
+        last: Arc<AtomicU64>,
         stop: Arc<Waker>,
         log_limit: Arc<LogLimit>,
     ) -> io::Result<JoinHandle<()>> {
-        let last = AtomicU64::new(0);
         let open = Arc::new(AtomicUsize::new(0));
         Builder::new().name("control".into()).spawn(move || {
             accept_until(&stop, &self.listener, &log_limit, || {

@@ -2,7 +2,6 @@
 
 use crate::transport::bind;
 use crate::{control, pairing_store};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::{error, fmt, io};
 
@@ -25,15 +24,8 @@ pub enum Error {
     },
     /// The pairing files cannot be used.
     Pairings(pairing_store::Error),
-    /// An address cannot be listened on.
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// There is no address to listen on.
-    NoAddress(bind::Error),
+    /// There is no address to listen on, or one cannot be listened on.
+    Bind(bind::Error),
     /// The limit on open files leaves no room for nodes.
     TooFewFiles {
         /// The limit.
@@ -64,19 +56,12 @@ impl fmt::Display for Error {
             }
             Self::Pairings(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
-            Self::NoAddress(error) => error.fmt(f),
+            Self::Bind(error) => error.fmt(f),
             Self::TooFewFiles { open_files } => write!(
                 f,
                 "the limit of {open_files} open files leaves no room for nodes; raise it to 256 \
                  or more (`ulimit -n`, or LimitNOFILE in the unit)"
             ),
-            Self::Bind { address, source } => {
-                write!(f, "could not listen on {address}")?;
-                if source.kind() == io::ErrorKind::AddrInUse {
-                    f.write_str(" (another program listens there; choose another --port)")?;
-                }
-                Ok(())
-            }
             Self::System(_) => f.write_str("the system is out of threads or descriptors"),
             Self::RouterFailed => {
                 f.write_str("the router failed; this is a bug, and the log above shows where")
@@ -88,12 +73,10 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::StateDir { source, .. } | Self::Bind { source, .. } | Self::System(source) => {
-                Some(source)
-            }
+            Self::StateDir { source, .. } | Self::System(source) => Some(source),
             Self::Pairings(error) => error.source(),
             Self::Control(error) => error.source(),
-            Self::NoAddress(error) => error.source(),
+            Self::Bind(error) => error.source(),
             Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
         }
     }

@@ -6,56 +6,54 @@
 
 mod clock;
 mod error;
+mod host;
 mod ids;
 mod journal;
+mod keeper;
 mod lock;
 pub mod notify;
+mod operator;
 mod router_thread;
 mod settings;
+mod start;
+mod watch;
 
 pub use error::Error;
+pub use host::{Host, Reloaded};
 pub(crate) use lock::Lock;
-pub use settings::{policy, Settings};
+pub use operator::Operator;
+pub use settings::{policy, profile, raise_open_files, Settings};
 
-use crate::backend::{Backend, Outlet, Workers};
-use crate::control::Server;
-use crate::link::{Gate, Inbox, Waker};
-use crate::log_limit::LogLimit;
-use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, ListenerView};
-use crate::protocol::{limits, WireError};
-use crate::router::{Asker, Input, News, Policy, Router};
-use crate::transport::{Listener, Reception};
-use clock::Clock;
-use crossbeam_channel::{unbounded, Receiver, Sender};
-use router_thread::{Facts, RouterThread, World};
+use crate::backend::{Backend, Outlet};
+use crate::link::Inbox;
+use crate::protocol::operator::ListenerView;
+use crate::router::{Asker, Input, News, OperatorId};
+use crate::transport::Listening;
+use crossbeam_channel::Sender;
+use log::LevelFilter;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::thread::JoinHandle;
 
-/// A running bridge.
+/// A running bridge. Dropping it stops it.
 pub struct Daemon {
     inbox: Inbox,
-    gate: Arc<Gate>,
-    stop: Arc<Waker>,
-    tasks: Receiver<Task>,
     handle: Handle,
-    backend: Arc<dyn Backend>,
-    accepting: Vec<JoinHandle<()>>,
-    router: JoinHandle<()>,
-    addresses: Vec<SocketAddr>,
+    operators: Arc<AtomicU64>,
+    listening: Listening,
     control_socket: PathBuf,
-    _lock: Lock,
+    keeper: Option<JoinHandle<Result<(), Error>>>,
 }
 
-/// What the thread that runs the daemon is asked to do.
+/// What thread `keeper` is asked to do.
 #[derive(Debug)]
 pub(crate) enum Task {
     Stop,
     Reload(Option<Asker>),
+    Log(Asker, LevelFilter),
     /// The router is gone, which is a bug; nothing can be decided any more.
     RouterGone,
 }
@@ -79,83 +77,30 @@ impl Handle {
     }
 }
 
-/// What came of reading the configuration again.
-#[derive(Debug)]
-pub struct Reloaded {
-    /// The rules from now on.
-    pub policy: Policy,
-    /// The file, if there is one.
-    pub path: Option<PathBuf>,
-    /// Keys that differ, but need a new start.
-    pub restart_needed: Vec<String>,
-}
-
 impl Daemon {
-    /// Starts everything; nodes can connect when this returns.
+    /// Starts everything; nodes can connect when this returns. `backend` answers them.
     ///
     /// # Errors
     /// What could not be started and why; nothing is left running.
-    pub fn start(settings: Settings, backend: &Arc<dyn Backend>) -> Result<Self, Error> {
-        let clock = Clock::start();
-        let lock = Lock::take(&settings.state_dir)?;
-        let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
-        let listeners = Listener::bind_all(&settings.endpoints)
-            .map_err(|(address, source)| Error::Bind { address, source })?;
-        let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::address).collect();
-        let control = Server::bind(&settings.control_socket)?;
-        let control_socket = control.path().to_owned();
-
-        let (inbox, inputs) = Inbox::new();
-        let gate = Gate::new(settings.connections, settings.strangers);
-        let stop = Arc::new(Waker::new().map_err(Error::System)?);
-        let log_limit = Arc::new(LogLimit::default());
-        let (task_sender, tasks) = unbounded();
-        let workers = Workers::start(backend, &inbox).map_err(Error::System)?;
-        backend.start(Arc::new(BackendOutlet(inbox.clone())));
-        let policy = settings.policy.clone();
-        let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-        let facts = Facts { listeners: views(&addresses), state_dir: settings.state_dir, clock };
-        let world = World {
-            store,
-            workers,
-            tasks: task_sender.clone(),
-            log_limit: log_limit.clone(),
-            facts,
-        };
-        let router = RouterThread::new(router, inputs, world).start().map_err(Error::System)?;
-
-        let reception = Reception {
-            inbox: inbox.clone(),
-            gate: gate.clone(),
-            stop: stop.clone(),
-            log_limit: log_limit.clone(),
-            last: Arc::new(AtomicU64::new(0)),
-        };
-        let mut accepting = Vec::new();
-        for (number, listener) in listeners.into_iter().enumerate() {
-            accepting.push(listener.start(number + 1, reception.clone()).map_err(Error::System)?);
-        }
-        let control = control.start(inbox.clone(), stop.clone(), log_limit);
-        accepting.push(control.map_err(Error::System)?);
-        let handle = Handle { tasks: task_sender };
-        Ok(Self {
-            inbox,
-            gate,
-            stop,
-            tasks,
-            handle,
-            backend: backend.clone(),
-            accepting,
-            router,
-            addresses,
-            control_socket,
-            _lock: lock,
-        })
+    pub fn start(settings: Settings, backend: Arc<dyn Backend>) -> Result<Self, Error> {
+        Self::start_in(settings, backend, Arc::new(()))
     }
 
-    /// Where nodes can connect.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// The same, in a program that lets operators reload its configuration or change its log.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub fn start_in(
+        settings: Settings,
+        backend: Arc<dyn Backend>,
+        host: Arc<dyn Host>,
+    ) -> Result<Self, Error> {
+        start::start(settings, backend, host)
+    }
+
+    /// Where nodes can connect at this moment.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.now().addresses
     }
 
     /// Where operators can connect.
@@ -168,93 +113,49 @@ impl Daemon {
         self.handle.clone()
     }
 
-    /// Runs until somebody wants it to stop, then stops it. `reload` reads the configuration
-    /// again; it has a thread of its own, so that a file system that hangs keeps nobody from
-    /// stopping the bridge.
+    /// An operator within this program: approves, invokes, follows events, as the commands do.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn operator(&self) -> io::Result<Operator> {
+        let op = OperatorId(self.operators.fetch_add(1, Ordering::Relaxed) + 1);
+        Operator::new(op, self.inbox.clone())
+    }
+
+    /// A way to tell nodes and operators something, for who is not the backend.
+    pub fn outlet(&self) -> Arc<dyn Outlet> {
+        Arc::new(BackendOutlet(self.inbox.clone()))
+    }
+
+    /// Waits until somebody stops the bridge: a [`Handle`], or an operator.
     ///
     /// # Errors
     /// The router failed, which is a bug.
-    pub fn run(
-        self,
-        reload: impl Fn() -> Result<Reloaded, String> + Send + Sync + 'static,
-    ) -> Result<(), Error> {
-        let reload: Arc<Reload> = Arc::new(reload);
-        let mut reloading: Option<JoinHandle<()>> = None;
-        loop {
-            match self.tasks.recv() {
-                Ok(Task::Reload(asker)) if reloading.as_ref().is_some_and(|r| !r.is_finished()) => {
-                    let error = WireError::unavailable("the configuration is being read already");
-                    answer_reload(&self.inbox, asker, None, Err(error));
-                }
-                Ok(Task::Reload(asker)) => {
-                    let (inbox, reload) = (self.inbox.clone(), reload.clone());
-                    let thread = Builder::new().name("reload".into());
-                    let thread = thread.spawn(move || read_again(&inbox, asker, &*reload));
-                    reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
-                }
-                Ok(Task::Stop) => {
-                    self.shut_down();
-                    return Ok(());
-                }
-                Ok(Task::RouterGone) | Err(_) => return Err(Error::RouterFailed),
-            }
-        }
+    pub fn wait(mut self) -> Result<(), Error> {
+        self.join()
     }
 
-    fn shut_down(self) {
-        let began = Instant::now();
-        self.stop.alarm();
-        for thread in self.accepting {
-            if thread.join().is_err() {
-                log::error!("daemon: an accepting thread had panicked");
-            }
-        }
-        // Once to close every connection, and once more to end.
-        let _ = self.inbox.post(Input::Stop);
-        let left = self.gate.wait_until_empty(limits::STOP_DEADLINE);
-        if left > 0 {
-            log::warn!("daemon: leaving without {left} connections that did not end in time");
-        }
-        self.backend.stop(limits::STOP_BACKEND);
-        let _ = self.inbox.post(Input::Stop);
-        if self.router.join().is_err() {
-            log::error!("daemon: the router had panicked");
-        }
-        log::info!("daemon: stopped took={}ms", began.elapsed().as_millis());
+    /// Stops the bridge: nodes are told, runs end, what was acknowledged is on disk.
+    ///
+    /// # Errors
+    /// The router failed, which is a bug.
+    pub fn stop(mut self) -> Result<(), Error> {
+        self.handle.stop();
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<(), Error> {
+        let joined = self.keeper.take().map(JoinHandle::join);
+        joined.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::RouterFailed))
     }
 }
 
-type Reload = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
-
-fn read_again(inbox: &Inbox, asker: Option<Asker>, reload: &Reload) {
-    match reload() {
-        Ok(reloaded) => {
-            let path = reloaded.path.map(|path| path.display().to_string());
-            let file = path.as_deref().unwrap_or("none");
-            log::info!("daemon: configuration read again file={file}");
-            for key in &reloaded.restart_needed {
-                log::warn!("daemon: {key} was changed; it takes effect at the next start");
-            }
-            let answer = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
-            answer_reload(inbox, asker, Some(reloaded.policy), Ok(answer));
-        }
-        Err(error) => {
-            log::error!("daemon: keeping the old configuration: {error}");
-            let text = format!("the old configuration stays in force: {error}");
-            answer_reload(inbox, asker, None, Err(WireError::invalid(text)));
-        }
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.handle.stop();
+        // Whoever wants to know uses `stop` or `wait`.
+        let _ = self.join();
     }
-}
-
-fn answer_reload(
-    inbox: &Inbox,
-    asker: Option<Asker>,
-    policy: Option<Policy>,
-    answer: Result<Answer, WireError>,
-) {
-    let reply = asker.map(|asker| (asker, answer));
-    // If the router is gone, the next task says so.
-    let _ = inbox.post(Input::Configured { policy: policy.map(Box::new), reply });
 }
 
 fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {

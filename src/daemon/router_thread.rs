@@ -6,15 +6,16 @@
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
-use crate::daemon::Task;
+use crate::daemon::{views, Task};
 use crate::link::{Door, Gate, Inputs, Outbox};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, ListenerView, OperatorFrame, Status};
+use crate::protocol::operator::{Answer, OperatorFrame, Status};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
 };
+use crate::transport::Listening;
 use crossbeam_channel::Sender;
 use log::Level;
 use std::collections::{BTreeMap, VecDeque};
@@ -46,7 +47,7 @@ pub(super) struct World {
 
 /// What `status` tells that the router does not know.
 pub(super) struct Facts {
-    pub(super) listeners: Vec<ListenerView>,
+    pub(super) listening: Listening,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
 }
@@ -73,7 +74,11 @@ impl RouterThread {
 
     pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
         Builder::new().name("router".into()).spawn(move || {
-            if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            let end = catch_unwind(AssertUnwindSafe(|| self.run()));
+            // Nobody shall wait for what cannot come any more.
+            self.nodes.values().for_each(|door| door.outbox.finish());
+            self.operators.values().for_each(|outbox| outbox.finish());
+            if end.is_err() {
                 log::error!("router: panicked; the last inputs were: {}", self.journal);
                 // Nobody to tell means that we are ending anyway.
                 let _ = self.world.tasks.send(Task::RouterGone);
@@ -91,7 +96,6 @@ impl RouterThread {
                 self.register(&posted.input, door);
             }
             if posted.input == Input::Stop && std::mem::replace(&mut stopping, true) {
-                self.operators.values().for_each(|outbox| outbox.finish());
                 return;
             }
             self.step(posted.input);
@@ -256,18 +260,16 @@ impl RouterThread {
                 let status = self.completed(*status);
                 self.reply(asker, Ok(Answer::Status(Box::new(status))));
             }
-            DaemonTask::Log(level) => {
-                let result = match level.parse::<log::LevelFilter>() {
-                    Ok(filter) => {
-                        log::set_max_level(filter);
-                        Ok(Answer::Level { level: filter.as_str().to_lowercase() })
-                    }
-                    Err(_) => Err(WireError::invalid(format!(
+            DaemonTask::Log(level) => match level.parse() {
+                // The answer comes back through the inbox.
+                Ok(filter) => drop(self.world.tasks.send(Task::Log(asker, filter))),
+                Err(_) => {
+                    let error = format!(
                         "unknown log level {level:?} (known: off, error, warn, info, debug, trace)"
-                    ))),
-                };
-                self.reply(asker, result);
-            }
+                    );
+                    self.reply(asker, Err(WireError::invalid(error)));
+                }
+            },
             DaemonTask::Reload => {
                 // The answer comes back through the inbox.
                 let _ = self.world.tasks.send(Task::Reload(Some(asker)));
@@ -282,12 +284,14 @@ impl RouterThread {
 
     fn completed(&self, status: Status) -> Status {
         let uptime = self.world.facts.clock.now().mono.0;
+        let listening = self.world.facts.listening.now();
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
             state_dir: self.world.facts.state_dir.display().to_string(),
-            listeners: self.world.facts.listeners.clone(),
+            listeners: views(&listening.addresses),
+            waiting_for: listening.waiting_for,
             ..status
         }
     }

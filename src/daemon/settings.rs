@@ -2,10 +2,11 @@
 
 use crate::config::Config;
 use crate::daemon::Error;
+use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
 use crate::router::Policy;
-use crate::transport::bind::{self, Endpoint};
-use rustix::process::{getrlimit, setrlimit, Resource};
+use crate::transport::bind::Plan;
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use std::path::PathBuf;
 
 /// A bridge that could serve fewer would look alive and refuse everybody.
@@ -19,29 +20,31 @@ pub struct Settings {
     /// Where operators connect.
     pub control_socket: PathBuf,
     /// Where nodes connect.
-    pub endpoints: Vec<Endpoint>,
+    pub listen: Plan,
     /// Connections in all.
     pub connections: usize,
     /// Connections that are not admitted.
     pub strangers: usize,
     /// The rules, which a reload may change.
     pub policy: Policy,
+    /// What is told about the bridge before anybody connects, which a reload may change.
+    pub profile: Profile,
 }
 
 impl Settings {
     /// The settings for a configuration.
     ///
     /// # Errors
-    /// There is no address to listen on, or the limit on open files leaves no room for nodes.
+    /// The limit on open files leaves no room for nodes.
     pub fn new(
         config: &Config,
         state_dir: PathBuf,
         control_socket: PathBuf,
     ) -> Result<Self, Error> {
-        let endpoints =
-            bind::endpoints(config.bridge.bind, config.bridge.port).map_err(Error::NoAddress)?;
+        let bridge = &config.bridge;
+        let listen = Plan { bind: bridge.bind, port: bridge.port, wait: bridge.wait_for_tailnet };
         let limits = &config.bridge.limits;
-        let open_files = raise_open_files();
+        let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let connections = limits.connections.min(connections_for(open_files));
         if connections < FEWEST_CONNECTIONS.min(limits.connections) {
             return Err(Error::TooFewFiles { open_files });
@@ -57,10 +60,11 @@ impl Settings {
         Ok(Self {
             state_dir,
             control_socket,
-            endpoints,
+            listen,
             connections,
             strangers,
             policy: policy(config),
+            profile: profile(config),
         })
     }
 }
@@ -68,10 +72,11 @@ impl Settings {
 /// The part of a configuration that a running bridge can change.
 pub fn policy(config: &Config) -> Policy {
     let limits = &config.bridge.limits;
-    let name = config.bridge.name.clone().unwrap_or_else(host_name);
+    let name = config.bridge.name.clone().unwrap_or_else(machine_name);
     Policy {
         server_name: name.into(),
-        canvas_host_url: config.canvas_host.url.as_deref().map(Into::into),
+        // The apps put a path behind it that begins with a slash.
+        canvas_host_url: config.canvas_host.url.as_deref().map(|u| u.trim_end_matches('/').into()),
         allow: config.bridge.allow.clone(),
         pending_pairings: limits.pending_pairings,
         pending_pairings_per_address: limits.pending_pairings_per_address,
@@ -79,24 +84,20 @@ pub fn policy(config: &Config) -> Policy {
     }
 }
 
-/// The machine's name without `.local`.
-fn host_name() -> String {
-    let uname = rustix::system::uname();
-    let name = uname.nodename().to_string_lossy();
-    let name = name.trim().trim_end_matches(".local");
-    if name.is_empty() { "openclaw-bridge" } else { name }.to_owned()
+/// What a configuration says about announcements.
+pub fn profile(config: &Config) -> Profile {
+    Profile::new(config, &machine_name())
 }
 
-/// Each connection takes two descriptors, and the usual soft limit is for programs that use
-/// `select`. Returns the limit now in force.
-fn raise_open_files() -> u64 {
-    let mut limit = getrlimit(Resource::Nofile);
+/// Raises this process's soft limit on open files to its hard one: each connection takes two
+/// descriptors, and the usual soft limit is for programs that use `select`. For the main function
+/// of a program that is a bridge; one that only embeds a bridge decides by itself.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        let before = limit.current;
-        limit.current = limit.maximum;
-        if setrlimit(Resource::Nofile, limit).is_err() {
-            return before.unwrap_or(u64::MAX);
+        let raised = Rlimit { current: limit.maximum, ..limit };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::debug!("daemon: the limit on open files stays as it is: {error}");
         }
     }
-    limit.current.unwrap_or(u64::MAX)
 }

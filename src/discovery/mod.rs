@@ -3,6 +3,11 @@
 //!
 //! Floor 2.
 
+pub mod profile;
 pub mod service;
+pub mod tailscale;
+pub mod zone;
+pub mod zone_file;
 
+pub use profile::Profile;
 pub use service::Service;

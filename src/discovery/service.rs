@@ -63,6 +63,8 @@ impl Service {
         let shown = instance.strip_suffix(SUFFIX).unwrap_or(&instance);
         txt.add("displayName", shown);
         txt.add("lanHost", &format!("{}.local", self.host));
+        txt.add_number("gatewayPort", Some(self.gateway_port));
+        txt.add_number("bridgePort", Some(self.port));
         self.common(&mut txt);
         txt.add_number("canvasPort", self.canvas_port);
         txt.add_number("sshPort", Some(self.ssh_port.unwrap_or(22)));
@@ -75,14 +77,14 @@ impl Service {
         let mut txt = Txt::default();
         txt.add("displayName", &collapsed(&self.name));
         txt.add("transport", "bridge");
+        txt.add_number("bridgePort", Some(self.port));
+        txt.add_number("gatewayPort", Some(self.gateway_port));
         self.common(&mut txt);
         txt.add_number("sshPort", self.ssh_port);
         txt.strings
     }
 
     fn common(&self, txt: &mut Txt) {
-        txt.add_number("gatewayPort", Some(self.gateway_port));
-        txt.add_number("bridgePort", Some(self.port));
         if let Some(fingerprint) = &self.fingerprint {
             txt.add("bridgeTls", "1");
             txt.add("bridgeTlsSha256", &fingerprint.to_string());
@@ -201,7 +203,7 @@ mod tests {
         );
         assert_eq!(
             service("Studio").wide_area_txt(),
-            ["displayName=Studio", "transport=bridge", "gatewayPort=18789", "bridgePort=18790"]
+            ["displayName=Studio", "transport=bridge", "bridgePort=18790", "gatewayPort=18789"]
         );
     }
 

@@ -4,10 +4,12 @@
 use crate::link::{Pieces, Waker};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, wire, GatewayFrame};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 /// A frame that can be written.
 pub trait Outgoing: Send + 'static {
@@ -169,6 +171,32 @@ impl<T: Outgoing> Outbox<T> {
     /// The waker of the thread that empties this.
     pub fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// Takes the next frame, waiting for it until `deadline`, or for good. `None` when none came
+    /// in time or none will come. For whoever reads an outbox without a connection; one thread
+    /// only.
+    pub fn wait(&self, deadline: Option<Instant>) -> Option<T> {
+        loop {
+            self.waker.fall_asleep();
+            // What came between the last look and the flag was not announced.
+            if let Some(frame) = self.pop() {
+                self.waker.woke_up(false);
+                return Some(frame);
+            }
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if self.lock().state != State::Open || left == Some(Duration::ZERO) {
+                self.waker.woke_up(false);
+                return None;
+            }
+            // Rounded up, or the last millisecond would be spent spinning.
+            let timeout = left.map(|left| left + Duration::from_millis(1));
+            let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
+            let mut fds = [PollFd::new(&self.waker, PollFlags::IN)];
+            // A failed poll is a look too many, no more.
+            let woken = poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0);
+            self.waker.woke_up(woken);
+        }
     }
 
     pub(super) fn pop(&self) -> Option<T> {

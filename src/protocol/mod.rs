@@ -15,6 +15,9 @@
 //! invoke-res ─────▶
 //! event, ping ◀───▶ event, pong
 //! ```
+//!
+//! The whole description, with the sections that comments refer to, follows.
+#![doc = include_str!("PROTOCOL.md")]
 #![deny(clippy::disallowed_methods)]
 
 pub mod allow;

@@ -62,6 +62,10 @@ impl Router {
             recordings: BTreeSet::new(),
         };
         self.connections.insert(conn, connection);
+        if self.stopping {
+            // It was accepted before the stop, and is heard of after it.
+            return self.close(conn, Closing::Stopping);
+        }
         let ends = self.now.mono + limits::GREETING_DEADLINE;
         self.remind_connection(ends, conn, Reminder::Greeting(conn));
     }

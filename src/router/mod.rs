@@ -13,6 +13,44 @@
 //! * before it is admitted, a connection can say hello, ask to be paired, or leave;
 //! * an answer is accepted only from the connection that was asked, and only once;
 //! * the pairing book is the one on disk, but for requests that have expired since.
+//!
+//! The loop around it, here with a stranger who says hello:
+//!
+//! ```
+//! use openclaw_bridge::protocol::{GatewayFrame, Token};
+//! use openclaw_bridge::router::{ConnId, Ids, Input, Mono, Now, Output, PairingBook, Policy};
+//! use openclaw_bridge::router::{Router, Wall};
+//! use std::collections::VecDeque;
+//!
+//! struct Counting(u128);
+//! impl Ids for Counting {
+//!     fn unique(&mut self) -> String { self.0 += 1; self.0.to_string() }
+//!     fn token(&mut self) -> Token { self.0 += 1; Token::from_bits(self.0) }
+//! }
+//!
+//! let now = Now { mono: Mono::default(), wall: Wall(1_800_000_000_000) };
+//! let ids = Box::new(Counting(0));
+//! let mut router = Router::new(now, Policy::default(), PairingBook::default(), ids);
+//! let conn = ConnId(1);
+//! let line = br#"{"type":"hello","nodeId":"kitchen"}"#;
+//! let frame = openclaw_bridge::protocol::wire::decode(line).unwrap().unwrap();
+//! let mut inputs = VecDeque::from([
+//!     Input::Connected { conn, peer: [192, 168, 1, 20].into() },
+//!     Input::Frame { conn, frame },
+//! ]);
+//! let mut sent = Vec::new();
+//! while let Some(input) = inputs.pop_front() {
+//!     for output in router.handle(now, input) {
+//!         match output {
+//!             Output::Send { frame, .. } => sent.push(frame),
+//!             // Write the files, then say so before anything else is said.
+//!             Output::Save { .. } => inputs.push_front(Input::Saved),
+//!             other => println!("{other:?}"),
+//!         }
+//!     }
+//! }
+//! assert!(matches!(&sent[..], [GatewayFrame::Error(error)] if error.message == "pairing required"));
+//! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod book;
@@ -82,6 +120,8 @@ pub struct Router {
     watchers: Watchers,
     deadlines: Deadlines,
     counters: Counters,
+    /// The program is ending; whoever still comes has to go again.
+    stopping: bool,
     /// What the last save is for, until it is known to have worked.
     unsaved: Option<(PairingBook, AfterSave)>,
     /// Gathered during one `handle`.
@@ -116,6 +156,7 @@ impl Router {
             watchers: Watchers::default(),
             deadlines: Deadlines::default(),
             counters: Counters::default(),
+            stopping: false,
             unsaved: None,
             out: Vec::new(),
         };
@@ -189,6 +230,7 @@ impl Router {
     }
 
     fn stop(&mut self) {
+        self.stopping = true;
         let open: Vec<ConnId> = self.connections.keys().copied().collect();
         for conn in open {
             self.close(conn, Closing::Stopping);

@@ -1,25 +1,61 @@
-//! Which addresses to listen on (protocol section 1.4).
+//! Which addresses to listen on (protocol section 1.4), and why one cannot be.
 
+use crate::addresses::{self, Own, Tailnet};
 use crate::config::Bind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::{fmt, io};
 
-/// An address to listen on.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What the configuration says about listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Address and port.
-    pub address: SocketAddr,
-    /// Whether the start fails without it.
-    pub required: bool,
+pub struct Plan {
+    /// `bridge.bind`
+    pub bind: Bind,
+    /// `bridge.port`
+    pub port: u16,
+    /// `bridge.waitForTailnet`
+    pub wait: bool,
 }
 
-/// Why there is no address to listen on.
+/// Where to listen, once it is decided what `auto` means. That is decided at the start and stays:
+/// a bridge that had chosen the tailnet and opened itself to the whole network when Tailscale is
+/// stopped would be open when nobody expects it, and one that listens everywhere can be reached
+/// through a tailnet that comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// This machine only.
+    Loopback,
+    /// Every address.
+    Everywhere,
+    /// One address, there or not.
+    Address(IpAddr),
+    /// Whatever addresses the tailnet gives this machine.
+    Tailnet,
+}
+
+/// An address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    pub(super) ip: IpAddr,
+    /// Whether a start without it is no start.
+    pub(super) required: bool,
+}
+
+/// Why the bridge cannot listen.
 #[derive(Debug)]
 pub enum Error {
     /// `bind: "tailnet"`, and this machine is in no tailnet.
     NoTailnet,
     /// The machine's addresses cannot be listed.
     Interfaces(io::Error),
+    /// The system does not let us listen on an address.
+    Refused {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for Error {
@@ -27,10 +63,30 @@ impl fmt::Display for Error {
         match self {
             Self::NoTailnet => f.write_str(
                 "bridge.bind is \"tailnet\", but no interface has a tailnet address (100.64.0.0/10 \
-                 or fd7a:115c:a1e0::/48). Start Tailscale first, or choose another bridge.bind",
+                 or fd7a:115c:a1e0::/48). Start Tailscale first, set bridge.waitForTailnet, or \
+                 choose another bridge.bind",
             ),
             Self::Interfaces(_) => f.write_str("could not list the addresses of this machine"),
+            Self::Refused { address, source } => {
+                write!(f, "could not listen on {address}{}", advice(source))
+            }
         }
+    }
+}
+
+/// What to do about a refusal, where that is known.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => " (another program listens there; choose another --port)",
+        io::ErrorKind::AddrNotAvailable => {
+            " (this machine does not have the address; `ip addr` lists those it has, and \
+             bridge.waitForTailnet waits for one that comes later)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            " (ports below 1024 need a privilege; choose a higher --port, or give the service \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE)"
+        }
+        _ => "",
     }
 }
 
@@ -38,65 +94,75 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::NoTailnet => None,
-            Self::Interfaces(error) => Some(error),
+            Self::Interfaces(source) | Self::Refused { source, .. } => Some(source),
         }
     }
 }
 
-/// The endpoints for a choice of `bridge.bind`. The first one decides about the port if `port`
-/// is 0.
-///
-/// # Errors
-/// A tailnet is wanted and there is none.
-pub fn endpoints(bind: Bind, port: u16) -> Result<Vec<Endpoint>, Error> {
-    let own: Vec<IpAddr> = match bind {
-        Bind::Tailnet | Bind::Auto => {
-            let interfaces = if_addrs::get_if_addrs().map_err(Error::Interfaces)?;
-            interfaces.iter().map(if_addrs::Interface::ip).collect()
+impl Plan {
+    /// Decides what to listen on.
+    ///
+    /// # Errors
+    /// A tailnet is wanted, there is none, and it shall not be waited for.
+    pub(super) fn target(&self, own: &[Own]) -> Result<Target, Error> {
+        let has_tailnet = Tailnet::of(own).addresses().next().is_some();
+        Ok(match self.bind {
+            Bind::Loopback => Target::Loopback,
+            Bind::Lan => Target::Everywhere,
+            Bind::Address(ip) => Target::Address(ip),
+            Bind::Tailnet if !has_tailnet && !self.wait => return Err(Error::NoTailnet),
+            Bind::Tailnet => Target::Tailnet,
+            Bind::Auto if has_tailnet => Target::Tailnet,
+            Bind::Auto => Target::Everywhere,
+        })
+    }
+
+    /// The addresses of this machine, if they matter for this plan.
+    pub(super) fn look(&self) -> Result<Vec<Own>, Error> {
+        match self.bind {
+            Bind::Tailnet | Bind::Auto => addresses::own().map_err(Error::Interfaces),
+            _ => Ok(Vec::new()),
         }
-        _ => Vec::new(),
-    };
-    choose(bind, port, &own)
+    }
 }
 
-fn choose(bind: Bind, port: u16, own: &[IpAddr]) -> Result<Vec<Endpoint>, Error> {
-    let required = |ip: IpAddr| Endpoint { address: SocketAddr::new(ip, port), required: true };
-    let optional = |ip: IpAddr| Endpoint { required: false, ..required(ip) };
-    let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
-    let everywhere = vec![
-        required(Ipv4Addr::UNSPECIFIED.into()),
-        // A kernel without IPv6 is no reason not to start.
-        optional(Ipv6Addr::UNSPECIFIED.into()),
-    ];
-    let address = match bind {
-        Bind::Loopback => return Ok(vec![required(v4), optional(v6)]),
-        Bind::Lan => return Ok(everywhere),
-        Bind::Address(ip) => ip,
-        Bind::Tailnet => tailnet_address(own).ok_or(Error::NoTailnet)?,
-        Bind::Auto => match tailnet_address(own) {
-            Some(ip) => ip,
-            None => return Ok(everywhere),
-        },
-    };
-    let mut endpoints = vec![required(address)];
-    if !address.is_loopback() && !address.is_unspecified() {
+impl Target {
+    /// The endpoints with these addresses of the machine. The first one that can be had decides
+    /// about the port if that is 0.
+    pub(super) fn endpoints(self, own: &[Own]) -> Vec<Endpoint> {
+        let required = |ip: IpAddr| Endpoint { ip, required: true };
+        let optional = |ip: IpAddr| Endpoint { ip, required: false };
+        let mut endpoints: Vec<Endpoint> = match self {
+            // A kernel without IPv6 is no reason not to start.
+            Self::Loopback => {
+                return vec![required(LOOPBACK), optional(Ipv6Addr::LOCALHOST.into())];
+            }
+            Self::Everywhere => {
+                let v6 = Ipv6Addr::UNSPECIFIED.into();
+                return vec![required(Ipv4Addr::UNSPECIFIED.into()), optional(v6)];
+            }
+            Self::Address(ip) if ip.is_loopback() || ip.is_unspecified() => {
+                return vec![required(ip)]
+            }
+            Self::Address(ip) => vec![required(ip)],
+            // Both, because the zone tells nodes of both.
+            Self::Tailnet => Tailnet::of(own).addresses().map(optional).collect(),
+        };
+        if let Some(first) = endpoints.first_mut() {
+            first.required = true;
+        }
         // For apps on this machine and for SSH tunnels.
-        endpoints.push(optional(v4));
+        endpoints.push(optional(LOOPBACK));
+        endpoints
     }
-    Ok(endpoints)
-}
 
-/// The first IPv4 address of a tailnet, else the first IPv6 address.
-fn tailnet_address(own: &[IpAddr]) -> Option<IpAddr> {
-    let v4 = own.iter().find(|ip| ip.is_ipv4() && is_tailnet(**ip));
-    v4.or_else(|| own.iter().find(|ip| is_tailnet(**ip))).copied()
-}
-
-/// Whether Tailscale gives out such addresses.
-pub fn is_tailnet(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
-        IpAddr::V6(ip) => ip.segments()[..3] == [0xfd7a, 0x115c, 0xa1e0],
+    /// Whether the addresses can change while the bridge runs.
+    pub(super) fn moves(self) -> bool {
+        match self {
+            Self::Loopback | Self::Everywhere => false,
+            Self::Address(ip) => !ip.is_loopback() && !ip.is_unspecified(),
+            Self::Tailnet => true,
+        }
     }
 }
 
@@ -104,28 +170,61 @@ pub fn is_tailnet(ip: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn addresses(bind: &str, own: &[&str]) -> Result<Vec<String>, Error> {
-        let own: Vec<IpAddr> = own.iter().map(|ip| ip.parse().unwrap()).collect();
-        let endpoints = choose(bind.parse().unwrap(), 1, &own)?;
+    fn own(addresses: &[&str]) -> Vec<Own> {
+        let own = |ip: &&str| Own { interface: "eth0".to_owned(), ip: ip.parse().unwrap() };
+        addresses.iter().map(own).collect()
+    }
+
+    fn endpoints(bind: &str, wait: bool, addresses: &[&str]) -> Result<Vec<String>, Error> {
+        let plan = Plan { bind: bind.parse().unwrap(), port: 1, wait };
+        let own = own(addresses);
+        let endpoints = plan.target(&own)?.endpoints(&own);
         let mark = |e: &Endpoint| if e.required { "" } else { "?" };
-        Ok(endpoints.iter().map(|e| format!("{}{}", e.address, mark(e))).collect())
+        Ok(endpoints.iter().map(|e| format!("{}{}", e.ip, mark(e))).collect())
     }
 
     #[test]
     fn a_specific_address_is_joined_by_loopback() {
-        assert_eq!(addresses("192.168.1.5", &[]).unwrap(), ["192.168.1.5:1", "127.0.0.1:1?"]);
-        assert_eq!(addresses("127.0.0.2", &[]).unwrap(), ["127.0.0.2:1"]);
-        assert_eq!(addresses("::1", &[]).unwrap(), ["[::1]:1"]);
-        assert_eq!(addresses("loopback", &[]).unwrap(), ["127.0.0.1:1", "[::1]:1?"]);
-        assert_eq!(addresses("lan", &[]).unwrap(), ["0.0.0.0:1", "[::]:1?"]);
+        let of = |bind| endpoints(bind, false, &[]).unwrap();
+        assert_eq!(of("192.168.1.5"), ["192.168.1.5", "127.0.0.1?"]);
+        assert_eq!(of("127.0.0.2"), ["127.0.0.2"]);
+        assert_eq!(of("::1"), ["::1"]);
+        assert_eq!(of("::"), ["::"]);
+        assert_eq!(of("loopback"), ["127.0.0.1", "::1?"]);
+        assert_eq!(of("lan"), ["0.0.0.0", "::?"]);
     }
 
     #[test]
-    fn tailnet_means_a_tailnet_address_or_nothing() {
+    fn tailnet_means_the_tailnets_addresses_or_nothing() {
         let both = ["fd7a:115c:a1e0::9", "100.100.1.2", "192.168.1.5"];
-        assert_eq!(addresses("tailnet", &both).unwrap(), ["100.100.1.2:1", "127.0.0.1:1?"]);
-        assert_eq!(addresses("auto", &both[..1]).unwrap()[0], "[fd7a:115c:a1e0::9]:1");
-        assert!(matches!(addresses("tailnet", &["100.128.0.1"]), Err(Error::NoTailnet)));
-        assert_eq!(addresses("auto", &["100.63.0.1"]).unwrap()[0], "0.0.0.0:1");
+        let all = ["100.100.1.2", "fd7a:115c:a1e0::9?", "127.0.0.1?"];
+        assert_eq!(endpoints("tailnet", false, &both).unwrap(), all);
+        assert_eq!(endpoints("auto", false, &both[..1]).unwrap()[0], "fd7a:115c:a1e0::9");
+        assert!(matches!(endpoints("tailnet", false, &["100.128.0.1"]), Err(Error::NoTailnet)));
+        assert_eq!(endpoints("tailnet", true, &["192.168.1.5"]).unwrap(), ["127.0.0.1?"]);
+        assert_eq!(endpoints("auto", true, &["100.63.0.1"]).unwrap()[0], "0.0.0.0");
+    }
+
+    #[test]
+    fn what_auto_has_chosen_stays() {
+        let plan = Plan { bind: Bind::Auto, port: 1, wait: false };
+        let early = plan.target(&own(&["192.168.1.5"])).unwrap();
+        assert!(!early.moves());
+        let late = plan.target(&own(&["100.100.1.2"])).unwrap();
+        assert_eq!(late.endpoints(&own(&["192.168.1.5"])).len(), 1, "loopback and nothing else");
+        assert!(late.moves());
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        for (kind, told) in [
+            (io::ErrorKind::AddrInUse, "--port"),
+            (io::ErrorKind::AddrNotAvailable, "bridge.waitForTailnet"),
+            (io::ErrorKind::PermissionDenied, "CAP_NET_BIND_SERVICE"),
+        ] {
+            let address = SocketAddr::new(LOOPBACK, 80);
+            let error = Error::Refused { address, source: kind.into() }.to_string();
+            assert!(error.contains("127.0.0.1:80") && error.contains(told), "{error}");
+        }
     }
 }

@@ -4,7 +4,6 @@ use crate::link::{accept_until, Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::router::ConnId;
-use crate::transport::bind::Endpoint;
 use crate::transport::session::Session;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
@@ -44,27 +43,14 @@ pub struct Reception {
 }
 
 impl Listener {
-    /// Binds the endpoints. If the first one's port is 0, the others take the port it got.
+    /// Binds an address; with port 0, the system chooses one.
     ///
     /// # Errors
-    /// The address and the reason, if a required one cannot be bound.
-    pub fn bind_all(endpoints: &[Endpoint]) -> Result<Vec<Self>, (SocketAddr, io::Error)> {
-        let mut listeners: Vec<Self> = Vec::new();
-        for endpoint in endpoints {
-            let mut address = endpoint.address;
-            if let (0, Some(first)) = (address.port(), listeners.first()) {
-                address.set_port(first.address.port());
-            }
-            match bind(address) {
-                Ok(socket) => {
-                    let address = socket.local_addr().map_err(|e| (address, e))?;
-                    listeners.push(Self { socket, address });
-                }
-                Err(error) if endpoint.required => return Err((address, error)),
-                Err(error) => log::debug!("not listening on {address}: {error}"),
-            }
-        }
-        Ok(listeners)
+    /// What the system says.
+    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = bind(address)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
     }
 
     /// The address, with the port it got.

@@ -5,5 +5,7 @@
 pub mod bind;
 mod listener;
 mod session;
+mod watch;
 
 pub use listener::{Listener, Reception};
+pub use watch::{Bound, Listeners, Listening, State};

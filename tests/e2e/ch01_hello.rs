@@ -42,6 +42,33 @@ fn golden_1_a_new_phone_asks_is_approved_and_logs_in_with_its_token() {
 }
 
 #[test]
+fn later_hellos_are_told_what_a_reload_has_changed() {
+    let config = |name: &str, url: &str| {
+        format!("{{ bridge: {{ name: '{name}' }}, canvasHost: {{ url: {url} }} }}")
+    };
+    let daemon = Daemon::with_config(&config("one", "'http://studio.local:18793/'"));
+    let mut phone = Phone::connect(&daemon);
+    let token = Phone::paired(&daemon, "n1").token;
+    let mut welcome = |name: &str, url: Value| {
+        phone.send(&hello("n1", Some(&token)));
+        let told = phone.expect("hello-ok");
+        assert_eq!((&told["serverName"], &told["canvasHostUrl"]), (&json!(name), &url));
+        phone.request("health", None);
+    };
+    welcome("one", json!("http://studio.local:18793"));
+    daemon.setup().write_config(&config("two", "'https://canvas.example/x'"));
+    daemon.run(["reload"]).ok();
+    welcome("two", json!("https://canvas.example/x"));
+    daemon.setup().write_config(&config("three", "'http://0.0.0.0:18793'"));
+    let said = daemon.run(["reload"]).error(1);
+    assert!(said.contains("0.0.0.0 is no address that a node can connect to"), "{said}");
+    welcome("two", json!("https://canvas.example/x"));
+    daemon.setup().write_config(&config("four", "null"));
+    daemon.run(["reload"]).ok();
+    welcome("four", Value::Null);
+}
+
+#[test]
 fn golden_2_a_paired_phone_without_its_token_is_told_so_and_may_go_on() {
     let daemon = Daemon::start();
     let token = Phone::paired(&daemon, "n1").token;

@@ -1,7 +1,10 @@
 //! The command against a scripted gateway, with real programs.
 
+mod tls;
+
 use super::*;
 use crate::client::fake_gateway::{FakeGateway, Visit, DEADLINE};
+use crate::node_host::Owner;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{json, Value};
@@ -47,12 +50,19 @@ impl Alice {
         let options = NodeOptions {
             host: "127.0.0.1".into(),
             port,
+            tls: None,
             node_id: Some("alice".into()),
             display_name: None,
             token_file: dir.path().join("node.json"),
-            handles: Vec::new(),
-            invoke_time_limit: DEADLINE,
+            work: HostOptions {
+                handles: Vec::new(),
+                handle_time: DEADLINE,
+                owner: Owner::default(),
+                approvals: dir.path().join("exec-approvals.json"),
+                remote_approvals: false,
+            },
             request: None,
+            events: Vec::new(),
             subscribe: Vec::new(),
             once: false,
             trace: false,
@@ -69,7 +79,7 @@ impl Alice {
             &program,
             &format!("cat > \"$1\" <<'END'\n#!/bin/sh\n{script}\nEND\nchmod 755 \"$1\""),
         );
-        self.options.handles.push((command.into(), program.into()));
+        self.options.work.handles.push((command.into(), program.into()));
         self
     }
 
@@ -127,7 +137,7 @@ fn programs_answer_invokes() {
         .handle("fail.silently", "exit 3")
         .start();
     let (mut visit, hello) = visits.recv_timeout(DEADLINE).unwrap();
-    assert_eq!((&hello["caps"], &hello["commands"][1]), (&json!([]), &json!("say.text")));
+    assert_eq!((&hello["caps"], &hello["commands"][1]), (&json!(["system"]), &json!("say.text")));
     for (command, params, payload, error) in [
         ("say.json", Some("[1]"), json!(r#"{"command":"0say.json","params":[1]}"#), json!(null)),
         ("say.json", None, json!(r#"{"command":"0say.json","params":null}"#), json!(null)),
@@ -175,6 +185,34 @@ fn pings_are_answered_while_programs_run() {
     gateway.finish();
 }
 
+#[test]
+fn a_flood_of_invokes_costs_nothing_but_the_refusals() {
+    let (gateway, visits) = gateway();
+    let mut alice = Alice::new(gateway.port);
+    alice.options.work.owner.security = Some(Security::Full);
+    let go = alice.dir.path().join("go");
+    let alice = alice.start();
+    let (mut visit, _) = visits.recv_timeout(DEADLINE).unwrap();
+    let script = format!("until [ -e '{}' ]; do sleep 0.02; done", go.display());
+    let params = json!({ "command": ["/bin/sh", "-c", script] }).to_string();
+    for id in 0..1000 {
+        visit.invoke(&id.to_string(), "system.run", Some(&params));
+    }
+    visit.send(r#"{"type":"ping","id":"p"}"#);
+    let mut kinds = std::collections::BTreeMap::new();
+    while !kinds.contains_key("pong") {
+        let frame = visit.any();
+        assert_ne!(frame["ok"], true);
+        *kinds.entry(frame["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(kinds["invoke-res"], 992, "{kinds:?}");
+    std::fs::write(&go, "").unwrap();
+    let mut ends = std::iter::repeat_with(|| visit.any()).filter(|frame| frame["ok"] == true);
+    assert_eq!(ends.by_ref().take(8).count(), 8);
+    alice.stop();
+    gateway.finish();
+}
+
 /// A program with a child of its own, and a pipe that stays open as long as either lives.
 fn family(dir: &Path) -> (String, std::fs::File) {
     let alive = dir.join("alive");
@@ -197,7 +235,7 @@ fn a_program_over_its_time_is_killed_with_its_children() {
     let dir = tempfile::tempdir().unwrap();
     let (script, alive) = family(dir.path());
     let mut alice = Alice::new(gateway.port).handle("hang", &script);
-    alice.options.invoke_time_limit = Duration::from_secs(1);
+    alice.options.work.handle_time = Duration::from_secs(1);
     let alice = alice.start();
     let (mut visit, _) = visits.recv_timeout(DEADLINE).unwrap();
     visit.invoke("i", "hang", None);

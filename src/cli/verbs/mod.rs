@@ -116,6 +116,8 @@ pub enum VerbId {
     ConfigCheck,
     /// `config show`
     ConfigShow,
+    /// `zone`
+    Zone,
     /// `import`
     Import,
     /// `node`
@@ -153,7 +155,7 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         title: "Setting up and trying out",
-        words: &["config", "import", "node", "completions", "help"],
+        words: &["config", "zone", "import", "node", "completions", "help"],
     },
 ];
 
@@ -174,6 +176,7 @@ pub const GROUPS: &[Group] = &[
 ];
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+const EXEC_LEVELS: &[&str] = &["deny", "allowlist", "full"];
 const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 const BINDS: &[&str] = &["loopback", "lan", "tailnet", "auto"];
 
@@ -186,7 +189,8 @@ const STATE_DIR: Flag = Flag::new(
 );
 const TIMEOUT: Flag =
     Flag::new("timeout", "DURATION", Duration, "How long to wait for the daemon.").default("10s");
-const OPERATOR: &[Flag] = &[JSON, STATE_DIR, TIMEOUT];
+/// The flags of every command that asks the running daemon.
+pub(super) const OPERATOR: &[Flag] = &[JSON, STATE_DIR, TIMEOUT];
 
 const CONFIG: Flag = Flag::new("config", "FILE", File, "Read this configuration file.");
 const NODE: Flag =

@@ -4,8 +4,8 @@ use super::{Effect, Key, Kind, LEVELS};
 use crate::config::{AgentInput, AgentKind, AgentOutput};
 use crate::protocol::limits;
 use std::time::Duration;
-use Kind::{Bool, Choice, Color, Commands, Environment, Integer, Mdns, Methods, Nodes, Open, Path};
-use Kind::{Program, Text, TextMap, Texts, Url};
+use Kind::{Bool, Choice, Color, Commands, Domain, Environment, Integer, Ipv4, Mdns, Methods};
+use Kind::{Nodes, Open, Path, Program, Text, TextMap, Texts, Url};
 
 macro_rules! keys {
     ($($path:literal $kind:expr, $effect:ident, $($field:ident).+, $help:literal;)*
@@ -20,6 +20,7 @@ macro_rules! keys {
     };
 }
 
+const PORT: Kind = Integer(1, 65535);
 const TIMEOUTS: Kind = Kind::Duration(Duration::from_secs(1), limits::AGENT_TIMEOUT_MAX);
 const RUNS: Kind = Integer(1, limits::AGENT_RUNS_MAX as u64);
 const QUEUES: Kind = Integer(1, limits::AGENT_QUEUE_MAX as u64);
@@ -32,6 +33,8 @@ keys! {
     "bridge.port" Integer(0, 65535), Restart, bridge.port, "The TCP port; 0 takes a free one.";
     "bridge.bind" Kind::Bind, Restart, bridge.bind,
         "Where to listen: loopback, lan, tailnet, auto, or an IP address.";
+    "bridge.waitForTailnet" Bool, Restart, bridge.wait_for_tailnet,
+        "Whether a tailnet, or the one address of bridge.bind, is waited for if it is not there.";
     "bridge.stateDir" Path, Restart, bridge.state_dir, "The directory for pairings and state.";
     "bridge.log" Choice(LEVELS), Reload, bridge.log, "How much is logged.";
     "bridge.tls.enabled" Bool, Restart, bridge.tls.enabled,
@@ -73,10 +76,20 @@ keys! {
         "The address of a canvas host elsewhere, which nodes are told.";
     "discovery.mdns" Mdns, Unused, discovery.mdns,
         "Whether the bridge is announced in the local network; this version never does.";
-    "discovery.wideArea.enabled" Bool, Unused, discovery.wide_area.enabled,
-        "Whether a DNS zone for wide-area discovery is kept; this version never does.";
-    "discovery.wideArea.domain" Text, Unused, discovery.wide_area.domain,
-        "The domain of that zone.";
+    "discovery.gatewayPort" PORT, Reload, discovery.gateway_port,
+        "The port of the gateway's WebSocket, which apps show; null is bridge.port minus one.";
+    "discovery.sshPort" PORT, Reload, discovery.ssh_port,
+        "The SSH port of this machine, if it is not 22.";
+    "discovery.cliPath" Path, Reload, discovery.cli_path,
+        "Where the operator's program is; announced to everybody if it is set.";
+    "discovery.tailnetDns" Domain, Reload, discovery.tailnet_dns,
+        "This machine's name in the tailnet; null asks the tailscale program.";
+    "discovery.wideArea.enabled" Bool, Reload, discovery.wide_area.enabled,
+        "Whether a DNS zone for discovery beyond the local network is kept.";
+    "discovery.wideArea.domain" Domain, Reload, discovery.wide_area.domain,
+        "The domain of that zone; null is clawdbot.internal, which the apps browse.";
+    "discovery.wideArea.address" Ipv4, Reload, discovery.wide_area.address,
+        "The IPv4 address of this machine in that zone; null is the tailnet's.";
     "session" Open, Unused, session, "Chat sessions.";
     "talk" Open, Unused, talk, "Voice settings, served to nodes.";
     "ui" Open, Unused, ui, "Appearance, served to nodes.";

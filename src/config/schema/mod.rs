@@ -6,9 +6,10 @@ mod keys;
 pub use keys::KEYS;
 
 use super::setting::Setting;
-use super::{Bind, Config};
+use super::{domain_name, Bind, Config};
 use crate::duration;
 use serde_json::Value;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// One key that may be written in the file.
@@ -57,6 +58,10 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// See [`Bind`].
     Bind,
+    /// A DNS name.
+    Domain,
+    /// An IPv4 address.
+    Ipv4,
     /// Six hexadecimal digits, with or without `#`.
     Color,
     /// A list of texts.
@@ -84,7 +89,7 @@ impl Kind {
             Self::Bool => "true or false",
             Self::Mdns => "true or false (or { mode: \"off\" | \"minimal\" | \"full\" })",
             Self::Text => "a text that is not empty",
-            Self::Url => "an address that starts with http:// or https://",
+            Self::Url => "an address that starts with http:// or https:// and names a host",
             Self::Path => "a path",
             Self::Integer(least, most) => {
                 return format!("a whole number from {least} to {most}");
@@ -95,6 +100,8 @@ impl Kind {
             }
             Self::Choice(words) => return format!("one of {}", words.join(", ")),
             Self::Bind => "loopback, lan, tailnet, auto or an IP address",
+            Self::Domain => "a DNS name such as \"clawdbot.internal\"",
+            Self::Ipv4 => "an IPv4 address such as \"10.8.0.1\"",
             Self::Color => "a colour of six hexadecimal digits such as \"#FF4500\"",
             Self::Texts => "a list of texts",
             Self::TextMap | Self::Environment => "an object whose values are texts",
@@ -127,6 +134,8 @@ impl Kind {
             Self::Duration(..) => self.duration(value).is_some(),
             Self::Choice(words) => text.is_some_and(|text| words.contains(&text)),
             Self::Bind => text.is_some_and(|text| text.parse::<Bind>().is_ok()),
+            Self::Domain => text.is_some_and(|text| domain_name(text).is_some()),
+            Self::Ipv4 => text.is_some_and(|text| text.parse::<Ipv4Addr>().is_ok()),
             Self::Color => text.is_some_and(is_color),
             Self::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
             Self::TextMap => {
@@ -159,7 +168,9 @@ impl Kind {
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let odd = |c: char| c.is_whitespace() || c.is_control();
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(odd))
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(odd)
+    })
 }
 
 fn is_color(text: &str) -> bool {
@@ -169,7 +180,7 @@ fn is_color(text: &str) -> bool {
 
 impl Key {
     /// The value of this key in `config`.
-    pub(super) fn show(&self, config: &mut Config) -> Value {
+    pub fn show(&self, config: &mut Config) -> Value {
         match self.slot {
             Some(slot) => slot(config).show(),
             None => {

@@ -3,10 +3,14 @@
 //! Those an operator may want to change are the defaults of `bridge.limits.*` in the
 //! configuration; the others follow from the protocol or from what the old clients can bear.
 
+mod addresses;
 mod agent;
+mod host;
 mod sessions;
 mod wire;
 
+pub use addresses::*;
 pub use agent::*;
+pub use host::*;
 pub use sessions::*;
 pub use wire::*;

@@ -218,6 +218,9 @@ pub struct Status {
     pub state_dir: String,
     /// Where nodes connect.
     pub listeners: Vec<ListenerView>,
+    /// The address that is missing and waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
     /// SHA-256 of the TLS certificate, if there is one.
     pub fingerprint_sha256: Option<String>,
     /// Nodes.

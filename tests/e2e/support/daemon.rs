@@ -1,6 +1,6 @@
 //! A running `openclaw-bridge serve` with a directory of its own.
 
-use super::{eventually, secrets, Control, Operator, Run, DEADLINE};
+use super::{eventually, secrets, Control, Namespace, Operator, Run, DEADLINE};
 use rustix::process::{kill_process, Pid, Signal};
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
@@ -17,6 +17,8 @@ pub(crate) struct Setup {
     dir: Arc<TempDir>,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    /// What stands in front of the program.
+    enter: Vec<String>,
 }
 
 impl Setup {
@@ -28,7 +30,7 @@ impl Setup {
             Err(_) => tempfile::tempdir().unwrap(),
         };
         let dir = Arc::new(dir);
-        let setup = Self { dir, args: Vec::new(), env: Vec::new() };
+        let setup = Self { dir, args: Vec::new(), env: Vec::new(), enter: Vec::new() };
         fs::create_dir(setup.path("home")).unwrap();
         setup.config("{}")
     }
@@ -71,9 +73,18 @@ impl Setup {
         self
     }
 
+    /// Has everything run in this namespace.
+    pub(crate) fn inside(mut self, namespace: &Namespace) -> Self {
+        self.enter = namespace.enter();
+        self
+    }
+
     /// The program, alone with the files of this setup.
     pub(crate) fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-bridge"));
+        let program = env!("CARGO_BIN_EXE_openclaw-bridge").to_owned();
+        let words: Vec<&String> = self.enter.iter().chain([&program]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.env_clear().env("HOME", self.path("home")).env("PATH", "/usr/bin:/bin");
         command.env("OPENCLAW_BRIDGE_STATE_DIR", self.path("state"));
         command.current_dir(self.dir.path()).stdin(Stdio::null());

@@ -1,15 +1,19 @@
-//! What the tests are made of: [`Daemon`], [`Phone`], [`Operator`], [`Control`] and [`Terminal`].
+//! What the tests are made of: [`Daemon`], [`Phone`], [`pi::Pi`], [`Operator`], [`Control`] and
+//! [`Terminal`].
 
 pub(crate) mod apps;
 mod control;
 mod daemon;
+mod namespace;
 mod operator;
 mod phone;
+pub(crate) mod pi;
 pub(crate) mod secrets;
 mod terminal;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
+pub(crate) use namespace::Namespace;
 pub(crate) use operator::{Operator, Run};
 pub(crate) use phone::Phone;
 pub(crate) use terminal::Terminal;

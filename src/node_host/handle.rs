@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// Bytes of a program's result: more does not fit into a line once it is escaped.
-pub(super) const OUTPUT_BYTES: usize = 16 * 1024 * 1024;
+const OUTPUT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Bytes of a program's complaints that are kept; the last line is what is sent.
 const COMPLAINT_BYTES: usize = 4 * 1024;
@@ -25,7 +25,8 @@ pub(super) fn run(
     cancel: &Stop,
 ) -> Result<Option<Payload>, WireError> {
     let mut call = Command::new(program);
-    call.env("OPENCLAW_COMMAND", command);
+    // What systemd tells the node is not for its children.
+    call.env("OPENCLAW_COMMAND", command).env_remove("NOTIFY_SOCKET");
     let program = Program::start(&mut call).map_err(|error| {
         log::warn!("program not started program={program:?} error={error}");
         WireError::unavailable(format!("the program for {command} could not be started: {error}"))

@@ -1,0 +1,162 @@
+//! `zone`: the wide-area zone, printed or written.
+
+use crate::addresses::{self, Tailnet};
+use crate::calendar::now_ms;
+use crate::cli::args::CommandLine;
+use crate::cli::failure::{chain, Failure};
+use crate::cli::operator::{patience, value};
+use crate::cli::print;
+use crate::cli::text::safe;
+use crate::config::{self, paths, process_env, Config, Sources};
+use crate::control::{Client, ClientError};
+use crate::daemon;
+use crate::discovery::profile::ZonePlace;
+use crate::discovery::tailscale;
+use crate::discovery::zone::Zone;
+use crate::discovery::zone_file::ZoneFile;
+use crate::link::Waker;
+use crate::tls::Fingerprint;
+use serde_json::json;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    let sources = Sources {
+        file: line.value("config").map(Into::into),
+        state_dir: line.value("state-dir").map(str::to_owned),
+        ..Sources::default()
+    };
+    let config = config::load(&sources, &process_env)?.config;
+    let running = running(line)?;
+    let place = ZonePlace::new(&config);
+    let tailnet = tailnet()?;
+    let (v4, v6) = addresses(line, &place, tailnet)?;
+    let mut profile = daemon::profile(&config);
+    if let Some(running) = &running {
+        profile.name.clone_from(&running.name);
+        profile.fingerprint = running.fingerprint;
+    }
+    let port = port(&config, running.as_ref())?;
+    let is_known = profile.tailnet_dns.is_some() || tailnet == Tailnet::default();
+    let name = if is_known { None } else { tailnet_name() };
+    let zone = Zone::new(&place.domain, &profile.service(port, name.as_deref()), v4, v6);
+    let state_dir = match running {
+        Some(running) => running.state_dir,
+        None => paths::state_dir(&config, &process_env)?,
+    };
+    let file = ZoneFile::new(&state_dir, &place.domain);
+    if line.is_set("write") {
+        return write(line, &file, &zone);
+    }
+    let compared = file.compare(&zone, now_ms());
+    let compared = compared.map_err(|error| Failure::failed(safe(&chain(&error))))?;
+    if line.is_set("json") {
+        let answer = json!({
+            "domain": place.domain, "path": file.path().to_string_lossy(),
+            "serial": compared.serial, "current": compared.is_current, "zone": compared.text,
+        });
+        return print(&(answer.to_string() + "\n"));
+    }
+    print(&compared.text)
+}
+
+fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure> {
+    let kept = file.keep(zone, now_ms());
+    let kept = kept.map_err(|error| Failure::failed(safe(&chain(&error))))?;
+    let path = file.path().to_string_lossy();
+    let aside = kept.aside.as_ref().map(|aside| aside.to_string_lossy());
+    if line.is_set("json") {
+        let answer = json!({
+            "path": path, "serial": kept.serial, "written": kept.is_new, "keptAside": aside,
+        });
+        return print(&(answer.to_string() + "\n"));
+    }
+    let mut text = match (kept.is_new, kept.is_foreign) {
+        (true, _) => format!("wrote {}, serial {}\n", safe(&path), kept.serial),
+        (false, false) => format!("{} is current, serial {}\n", safe(&path), kept.serial),
+        (false, true) => format!(
+            "{} is current, serial {}; somebody has edited it, and it stays as it is until \
+             something changes\n",
+            safe(&path),
+            kept.serial
+        ),
+    };
+    if let Some(aside) = aside {
+        text += &format!("somebody had edited it; that version is now {}\n", safe(&aside));
+    }
+    print(&text)
+}
+
+/// What the running bridge says of itself.
+struct Running {
+    name: String,
+    port: Option<u16>,
+    fingerprint: Option<Fingerprint>,
+    state_dir: PathBuf,
+}
+
+/// `None` if no bridge is running, which is fine here.
+fn running(line: &CommandLine) -> Result<Option<Running>, Failure> {
+    let state_dir = line.value("state-dir").map(Path::new);
+    let places = paths::control_socket_candidates(state_dir, &process_env);
+    let mut client = match Client::connect(&places) {
+        Ok(client) => client,
+        Err(ClientError::NotRunning(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let reply = client.ask("status", &json!({}), patience(line))?;
+    let status = value(&reply.map_err(|refusal| Failure::refused(&refusal))?)?;
+    let address = status["listeners"][0]["address"].as_str().unwrap_or_default();
+    Ok(Some(Running {
+        name: status["serverName"].as_str().unwrap_or_default().to_owned(),
+        port: address.parse().ok().map(|address: SocketAddr| address.port()),
+        fingerprint: status["fingerprintSha256"].as_str().and_then(|text| text.parse().ok()),
+        state_dir: status["stateDir"].as_str().map(Into::into).unwrap_or_default(),
+    }))
+}
+
+fn port(config: &Config, running: Option<&Running>) -> Result<u16, Failure> {
+    let port = running.and_then(|running| running.port).unwrap_or(config.bridge.port);
+    if port == 0 {
+        return Err(Failure::failed(
+            "bridge.port is 0, so the port is only known while the bridge runs; start it, or \
+             choose a port",
+        ));
+    }
+    Ok(port)
+}
+
+/// The addresses of this machine in the zone: those of the tailnet, unless somebody says another.
+fn addresses(
+    line: &CommandLine,
+    place: &ZonePlace,
+    tailnet: Tailnet,
+) -> Result<(Ipv4Addr, Option<Ipv6Addr>), Failure> {
+    let given = line.value("address").map(|text| {
+        let wrong = || Failure::usage(format!("--address: {} is no IPv4 address", safe(text)));
+        text.parse().map_err(|_| wrong())
+    });
+    if let Some(address) = given.transpose()?.or(place.address) {
+        return Ok((address, None));
+    }
+    let v4 = tailnet.v4.ok_or_else(|| {
+        Failure::failed(
+            "this machine has no tailnet IPv4 address (100.64.0.0/10), so the zone could not say \
+             where the bridge is. Start Tailscale, or name the address of another network with \
+             --address or discovery.wideArea.address",
+        )
+    })?;
+    Ok((v4, tailnet.v6))
+}
+
+fn tailnet() -> Result<Tailnet, Failure> {
+    let own = addresses::own().map_err(|error| {
+        Failure::failed(format!("could not list the addresses of this machine: {error}"))
+    })?;
+    Ok(Tailnet::of(&own))
+}
+
+/// What Tailscale calls this machine, if it says so.
+fn tailnet_name() -> Option<String> {
+    tailscale::name(&Waker::new().ok()?).unwrap_or_default()
+}

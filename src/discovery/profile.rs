@@ -1,0 +1,181 @@
+//! What there is to tell about a bridge before anybody connects, from the configuration (with the
+//! environment in it, protocol section 10.5) and the machine.
+
+use crate::config::{domain_name, url_host, url_port, Bind, Config};
+use crate::discovery::service::{host_label, Service};
+use crate::tls::Fingerprint;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The domain that the apps browse beside `local.` (protocol section 10.1).
+pub const DOMAIN: &str = "clawdbot.internal";
+
+/// The gateway's port where the bridge's own says nothing about it.
+const GATEWAY_PORT: u16 = 18789;
+
+/// What a bridge says about itself, but for what only a running one knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The name a person gave the bridge or its machine.
+    pub name: String,
+    /// The machine's name as a DNS label.
+    pub host: String,
+    /// The certificate's fingerprint; `None` if the bridge speaks plain text only.
+    pub fingerprint: Option<Fingerprint>,
+    /// The machine's name in the tailnet, if somebody said it.
+    pub tailnet_dns: Option<String>,
+    /// The zone that is kept.
+    pub zone: Option<ZonePlace>,
+    gateway_port: u16,
+    canvas_port: Option<u16>,
+    ssh_port: Option<u16>,
+    cli_path: Option<String>,
+}
+
+/// Which zone, and which address is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZonePlace {
+    /// The domain, without a dot at its end.
+    pub domain: String,
+    /// The address of this machine; `None` is the tailnet's.
+    pub address: Option<Ipv4Addr>,
+}
+
+/// The machine's name without `.local`.
+pub fn machine_name() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    let name = name.trim().trim_end_matches(".local");
+    if name.is_empty() { "openclaw-bridge" } else { name }.to_owned()
+}
+
+impl Profile {
+    /// The profile of a bridge with this configuration on the machine of this name.
+    pub fn new(config: &Config, machine: &str) -> Self {
+        let (bridge, discovery) = (&config.bridge, &config.discovery);
+        let tailnet_dns = discovery.tailnet_dns.as_deref().and_then(domain_name);
+        let usual = if bridge.port > 1 { bridge.port - 1 } else { GATEWAY_PORT };
+        // A path that is not UTF-8 cannot be told.
+        let cli_path = discovery.cli_path.as_ref().and_then(|path| path.to_str());
+        let host = host_label(machine);
+        Self {
+            name: bridge.name.clone().unwrap_or_else(|| machine.to_owned()),
+            canvas_port: canvas_port(config, &host, tailnet_dns.as_deref()),
+            host,
+            fingerprint: None,
+            tailnet_dns,
+            zone: discovery.wide_area.enabled.then(|| ZonePlace::new(config)),
+            gateway_port: discovery.gateway_port.unwrap_or(usual),
+            ssh_port: discovery.ssh_port,
+            cli_path: cli_path.map(str::to_owned),
+        }
+    }
+
+    /// What is announced by a bridge that listens on this port, on a machine for which the tailnet
+    /// has this name.
+    pub fn service(&self, port: u16, tailnet_dns: Option<&str>) -> Service {
+        let said = self.tailnet_dns.as_deref();
+        Service {
+            name: self.name.clone(),
+            host: self.host.clone(),
+            port,
+            fingerprint: self.fingerprint,
+            gateway_port: self.gateway_port,
+            canvas_port: self.canvas_port,
+            ssh_port: self.ssh_port,
+            tailnet_dns: said.or(tailnet_dns).map(str::to_owned),
+            cli_path: self.cli_path.clone(),
+        }
+    }
+}
+
+impl ZonePlace {
+    /// The zone that the configuration names, whether or not it is enabled.
+    pub fn new(config: &Config) -> Self {
+        let zone = &config.discovery.wide_area;
+        let domain = zone.domain.as_deref().and_then(domain_name);
+        Self { domain: domain.unwrap_or_else(|| DOMAIN.to_owned()), address: zone.address }
+    }
+}
+
+/// The port of the canvas host, if that is on this machine: the apps put it behind the name under
+/// which they found the bridge, with `http`.
+fn canvas_port(config: &Config, host: &str, tailnet_dns: Option<&str>) -> Option<u16> {
+    let url = config.canvas_host.url.as_deref().filter(|url| url.starts_with("http:"))?;
+    let there = url_host(url)?.trim_end_matches('.').to_ascii_lowercase();
+    let is_here = match there.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || config.bridge.bind == Bind::Address(ip),
+        Err(_) => {
+            let names = [host, "localhost", tailnet_dns.unwrap_or_default()];
+            names.contains(&there.strip_suffix(".local").unwrap_or(&there))
+        }
+    };
+    url_port(url).filter(|_| is_here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(change: impl FnOnce(&mut Config)) -> Profile {
+        let mut config = Config::default();
+        change(&mut config);
+        Profile::new(&config, "Studio.local")
+    }
+
+    #[test]
+    fn without_configuration_only_what_apps_need_is_told() {
+        let service = profile(|_| {}).service(18790, None);
+        assert_eq!((&*service.name, &*service.host), ("Studio.local", "studio"));
+        assert_eq!((service.port, service.gateway_port), (18790, 18789));
+        assert_eq!((service.canvas_port, service.ssh_port), (None, None));
+        assert_eq!((service.cli_path, service.tailnet_dns), (None, None));
+        assert_eq!(profile(|_| {}).zone, None);
+    }
+
+    #[test]
+    fn what_is_configured_is_told() {
+        let profile = profile(|config| {
+            config.bridge.name = Some("Attic".to_owned());
+            config.bridge.port = 9000;
+            config.discovery.ssh_port = Some(2222);
+            config.discovery.cli_path = Some("/opt/bridge".into());
+            config.discovery.wide_area.enabled = true;
+            config.discovery.wide_area.domain = Some("Home.Arpa.".to_owned());
+        });
+        let service = profile.service(9000, Some("pi.tail1.ts.net"));
+        assert_eq!((&*service.name, service.gateway_port), ("Attic", 8999));
+        assert_eq!(service.tailnet_dns.as_deref(), Some("pi.tail1.ts.net"));
+        assert_eq!(
+            (service.ssh_port, service.cli_path.as_deref()),
+            (Some(2222), Some("/opt/bridge"))
+        );
+        let place = ZonePlace { domain: "home.arpa".to_owned(), address: None };
+        assert_eq!(profile.zone, Some(place));
+    }
+
+    #[test]
+    fn what_a_person_says_of_the_tailnet_counts_more_than_what_is_found() {
+        let profile =
+            profile(|config| config.discovery.tailnet_dns = Some("Pi.example.".to_owned()));
+        assert_eq!(profile.service(1, Some("other")).tailnet_dns.as_deref(), Some("pi.example"));
+    }
+
+    #[test]
+    fn a_canvas_port_is_told_only_of_a_canvas_host_here() {
+        for (url, port) in [
+            ("http://studio:18793", Some(18793)),
+            ("http://STUDIO.local/", Some(80)),
+            ("http://127.0.0.1:8000", Some(8000)),
+            ("http://pi.tail1.ts.net:1", Some(1)),
+            ("https://studio:18793", None),
+            ("http://elsewhere:18793", None),
+            ("http://10.0.0.9:18793", None),
+        ] {
+            let profile = profile(|config| {
+                config.canvas_host.url = Some(url.to_owned());
+                config.discovery.tailnet_dns = Some("pi.tail1.ts.net".to_owned());
+            });
+            assert_eq!(profile.service(1, None).canvas_port, port, "{url}");
+        }
+    }
+}

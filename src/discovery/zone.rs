@@ -1,0 +1,249 @@
+//! The text of the wide-area zone (protocol section 10.4). Pure; `zone_file.rs` keeps the file.
+
+use crate::calendar;
+use crate::discovery::service::{label, Service, SERVICE_TYPE};
+use std::fmt::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What stands before the hash of the content, in the first line.
+const HASH: &str = "; clawdbot-content-hash: ";
+
+/// What stands in the place of the serial when the content is hashed.
+const NO_SERIAL: &str = "SERIAL";
+
+/// Behind the machine's name in the name of the instance.
+const INSTANCE: &str = "-bridge";
+
+/// Bytes of one DNS label.
+const LABEL_BYTES: usize = 63;
+
+/// A zone: everything but its serial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    domain: String,
+    records: String,
+}
+
+/// What can be learned from a zone file that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Old<'a> {
+    /// The hash in its first line.
+    pub hash: Option<&'a str>,
+    /// Its serial.
+    pub serial: Option<u32>,
+    /// Whether the content is still the one that was hashed.
+    pub is_intact: bool,
+}
+
+impl Zone {
+    /// The zone for a service at these addresses.
+    pub fn new(domain: &str, service: &Service, v4: Ipv4Addr, v6: Option<Ipv6Addr>) -> Self {
+        let host = &service.host;
+        let instance = instance(service);
+        let mut records = format!("@ IN NS ns1\nns1 IN A {v4}\n");
+        let mut add = |record: String| {
+            records += &record;
+            records.push('\n');
+        };
+        if host != "ns1" {
+            add(format!("{host} IN A {v4}"));
+        }
+        if let Some(v6) = v6 {
+            add(format!("{host} IN AAAA {v6}"));
+        }
+        let txt: Vec<String> = service.wide_area_txt().iter().map(|text| quoted(text)).collect();
+        add(format!("{SERVICE_TYPE} IN PTR {instance}.{SERVICE_TYPE}"));
+        add(format!("{instance}.{SERVICE_TYPE} IN SRV 0 0 {} {host}", service.port));
+        add(format!("{instance}.{SERVICE_TYPE} IN TXT {}", txt.join(" ")));
+        Self { domain: domain.to_owned(), records }
+    }
+
+    /// Of the content without the serial: 8 hexadecimal digits.
+    pub fn hash(&self) -> String {
+        format!("{:08x}", fnv1a(self.body(NO_SERIAL).as_bytes()))
+    }
+
+    /// The whole file.
+    pub fn text(&self, serial: u32) -> String {
+        format!("{HASH}{}\n{}", self.hash(), self.body(&serial.to_string()))
+    }
+
+    fn body(&self, serial: &str) -> String {
+        let Self { domain, records } = self;
+        format!(
+            "$ORIGIN {domain}.\n$TTL 60\n@ IN SOA ns1 hostmaster {serial} 7200 3600 1209600 60\n\
+             {records}"
+        )
+    }
+}
+
+impl<'a> Old<'a> {
+    /// Reads a file, which need not be one of ours.
+    pub fn read(text: &'a str) -> Self {
+        let (first, body) = text.split_once('\n').unwrap_or((text, ""));
+        let hash = first.strip_prefix(HASH).map(str::trim_end);
+        let serial = serial(text);
+        let hashed = serial.map(|serial| {
+            let ours = format!(" hostmaster {serial} ");
+            body.replacen(&ours, &format!(" hostmaster {NO_SERIAL} "), 1)
+        });
+        let hashed = hashed.map(|body| format!("{:08x}", fnv1a(body.as_bytes())));
+        Self { hash, serial, is_intact: hashed.is_some() && hashed.as_deref() == hash }
+    }
+}
+
+/// The serial of the first SOA record, however it is laid out.
+fn serial(text: &str) -> Option<u32> {
+    let without_comments = text.lines().map(|line| line.split(';').next().unwrap_or_default());
+    let text = without_comments.collect::<Vec<_>>().join(" ");
+    let words = text.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
+    let mut after_soa = words.skip_while(|word| !word.eq_ignore_ascii_case("SOA"));
+    after_soa.find_map(|word| word.parse().ok())
+}
+
+/// The serial for a content that differs from the one with the serial `old`: `YYYYMMDDnn` in UTC,
+/// and always higher than it was. After 99 changes in a day, or when the clock was set back, it
+/// runs ahead of the calendar until the calendar has caught up.
+pub fn next_serial(old: Option<u32>, now_ms: u64) -> u32 {
+    let day: String = calendar::iso(now_ms).chars().take(10).filter(|c| *c != '-').collect();
+    // In the 43rd century the digits do not fit any more.
+    let first = day.parse::<u32>().ok().and_then(|day| day.checked_mul(100)).map_or(1, |d| d + 1);
+    match old {
+        // Serials go round (RFC 1982).
+        Some(old) if old >= first => old.wrapping_add(1),
+        _ => first,
+    }
+}
+
+/// The label of the instance.
+fn instance(service: &Service) -> String {
+    let host: String = service.host.chars().take(LABEL_BYTES - INSTANCE.len()).collect();
+    label(&format!("{}{INSTANCE}", host.trim_end_matches('-')))
+}
+
+/// A TXT string as zone files have it: quoted, and bytes that are not plain ASCII as `\DDD`.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => write!(quoted, "\\{byte:03}").expect("a String takes everything"),
+        }
+    }
+    quoted + "\""
+}
+
+/// FNV-1a, 32 bits.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str, host: &str) -> Service {
+        Service {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            port: 18790,
+            fingerprint: None,
+            gateway_port: 18789,
+            canvas_port: None,
+            ssh_port: None,
+            tailnet_dns: Some("studio.tail1.ts.net".to_owned()),
+            cli_path: None,
+        }
+    }
+
+    fn zone(name: &str, host: &str, v6: bool) -> Zone {
+        let v6 = v6.then(|| "fd7a:115c:a1e0::5".parse().unwrap());
+        Zone::new("clawdbot.internal", &service(name, host), Ipv4Addr::new(100, 64, 1, 2), v6)
+    }
+
+    #[test]
+    fn the_zone_is_the_one_of_the_protocol() {
+        assert_eq!(
+            zone("Studio", "studio", true).text(2_026_011_901),
+            "; clawdbot-content-hash: e6f9bdbc\n\
+             $ORIGIN clawdbot.internal.\n\
+             $TTL 60\n\
+             @ IN SOA ns1 hostmaster 2026011901 7200 3600 1209600 60\n\
+             @ IN NS ns1\n\
+             ns1 IN A 100.64.1.2\n\
+             studio IN A 100.64.1.2\n\
+             studio IN AAAA fd7a:115c:a1e0::5\n\
+             _clawdbot-bridge._tcp IN PTR studio-bridge._clawdbot-bridge._tcp\n\
+             studio-bridge._clawdbot-bridge._tcp IN SRV 0 0 18790 studio\n\
+             studio-bridge._clawdbot-bridge._tcp IN TXT \"displayName=Studio\" \
+             \"transport=bridge\" \"bridgePort=18790\" \"gatewayPort=18789\" \
+             \"tailnetDns=studio.tail1.ts.net\"\n"
+        );
+        assert!(!zone("Studio", "studio", false).text(1).contains("AAAA"));
+    }
+
+    #[test]
+    fn the_hash_is_fnv1a_and_does_not_depend_on_the_serial() {
+        assert_eq!(
+            (fnv1a(b""), fnv1a(b"a"), fnv1a(b"foobar")),
+            (0x811c_9dc5, 0xe40c_292c, 0xbf9c_f968)
+        );
+        let one = zone("Studio", "studio", false);
+        let hash = one.hash();
+        assert!(one.text(1).starts_with(&format!("{HASH}{hash}\n")));
+        for serial in [1, 2_026_011_901, u32::MAX] {
+            let text = one.text(serial);
+            let old = Old { hash: Some(&hash), serial: Some(serial), is_intact: true };
+            assert_eq!(Old::read(&text), old);
+        }
+        assert_ne!(zone("Attic", "studio", false).hash(), hash);
+    }
+
+    #[test]
+    fn every_edit_shows() {
+        let text = zone("Studio", "studio", true).text(7);
+        for (from, to) in [("100.64.1.2", "100.64.1.3"), ("$TTL 60", "$TTL 61"), ("7200", "7201")] {
+            let edited = text.replacen(from, to, 1);
+            assert!(!Old::read(&edited).is_intact, "{to}");
+        }
+        assert!(!Old::read(&format!("{text}more IN A 10.0.0.1\n")).is_intact);
+        assert!(!Old::read(&text[..text.len() - 9]).is_intact);
+        let foreign =
+            "$ORIGIN x.\n@ 3600 in soa ns.x. h.x. ( ; 5\n 2020010203 ; serial\n 1 2 3 4 )\n";
+        assert_eq!(
+            Old::read(foreign),
+            Old { hash: None, serial: Some(2_020_010_203), is_intact: false }
+        );
+        assert_eq!(Old::read(""), Old { hash: None, serial: None, is_intact: false });
+    }
+
+    #[test]
+    fn serials_are_days_and_never_go_back() {
+        let day = |text: &str| calendar::parse_iso(text).unwrap();
+        let today = day("2026-01-19T23:59:59Z");
+        for (old, expected) in [
+            (None, 2_026_011_901),
+            (Some(3), 2_026_011_901),
+            (Some(2_025_123_199), 2_026_011_901),
+            (Some(2_026_011_901), 2_026_011_902),
+            (Some(2_026_011_999), 2_026_012_000),
+            (Some(2_026_012_042), 2_026_012_043),
+            (Some(u32::MAX), 0),
+        ] {
+            assert_eq!(next_serial(old, today), expected, "{old:?}");
+        }
+        assert_eq!(next_serial(Some(2_026_012_000), today + 1000), 2_026_012_001);
+        assert_eq!(next_serial(None, u64::MAX), 1, "beyond all calendars");
+    }
+
+    #[test]
+    fn names_that_look_like_zone_syntax_stay_names() {
+        assert_eq!(quoted("a\"b\\c;é\n"), "\"a\\\"b\\\\c;\\195\\169\\010\"");
+        let long = zone("Studio", &"h".repeat(63), false).text(1);
+        let instance = long.lines().find_map(|line| line.split_once(" IN PTR ")).unwrap().1;
+        assert_eq!(instance.split('.').next().unwrap(), format!("{}-bridge", "h".repeat(56)));
+        let ns1 = zone("Studio", "ns1", false).text(1);
+        assert_eq!(ns1.matches("ns1 IN A ").count(), 1);
+    }
+}

@@ -1,0 +1,224 @@
+//! The content of an exec-approvals file (protocol section 8.2): its shape, and the rules in it.
+//! Keys that are not known are kept and mean nothing.
+
+use crate::node_host::pattern::Pattern;
+use crate::node_host::policy::{Ask, Owner, Rules, Security};
+use crate::protocol::limits;
+use serde_json::{json, Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+
+/// The agent that is meant if the gateway names none.
+const MAIN: &str = "main";
+
+/// What that agent was called before.
+const MAIN_BEFORE: &str = "default";
+
+/// The entry that counts for every agent.
+const EVERY: &str = "*";
+
+/// A content whose known keys have the right types.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Document(Map<String, Value>);
+
+impl Document {
+    /// What counts if there is no file.
+    pub(super) fn empty() -> Self {
+        let content = [("version".to_owned(), json!(1)), ("agents".to_owned(), json!({}))];
+        Self(content.into_iter().collect())
+    }
+
+    /// Checks everything that is known.
+    ///
+    /// # Errors
+    /// What is wrong, with the path of its key.
+    pub(super) fn new(value: Value) -> Result<Self, String> {
+        let Value::Object(content) = value else { return Err("is not a JSON object".to_owned()) };
+        if content.get("version").and_then(Value::as_u64) != Some(1) {
+            return Err("version must be 1".to_owned());
+        }
+        if let Some(socket) = object(&content, "socket", "socket")? {
+            text(socket, "path", "socket.path")?;
+            text(socket, "token", "socket.token")?;
+        }
+        if let Some(defaults) = object(&content, "defaults", "defaults")? {
+            check_rules(defaults, "defaults")?;
+        }
+        let agents = object(&content, "agents", "agents")?;
+        if agents.is_some_and(|agents| agents.len() > limits::APPROVALS_AGENTS) {
+            return Err(format!("has more than {} agents", limits::APPROVALS_AGENTS));
+        }
+        let mut patterns = 0;
+        for (name, agent) in agents.into_iter().flatten() {
+            let path = format!("agents.{name}");
+            let agent = agent.as_object().ok_or_else(|| format!("{path} must be an object"))?;
+            check_rules(agent, &path)?;
+            for entry in allowlist(agent, &path)? {
+                if entry.get("pattern").and_then(Value::as_str).is_none() {
+                    return Err(format!("{path}.allowlist has an entry without a pattern"));
+                }
+                patterns += 1;
+            }
+        }
+        if patterns > limits::APPROVALS_PATTERNS {
+            return Err(format!("has more than {} patterns", limits::APPROVALS_PATTERNS));
+        }
+        Ok(Self(content))
+    }
+
+    pub(super) fn value(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+
+    /// Without the token of the socket, which is the owner's.
+    pub(super) fn redacted(&self) -> Value {
+        let mut content = self.0.clone();
+        if let Some(Value::Object(socket)) = content.get_mut("socket") {
+            socket.remove("token");
+        }
+        Value::Object(content)
+    }
+
+    /// The same with the socket of `other`, whole or, where this one says nothing, its parts: what
+    /// was shown without its token is given back without it.
+    pub(super) fn with_socket_of(mut self, other: &Self, whole: bool) -> Self {
+        let theirs = other.0.get("socket");
+        match (theirs, self.0.get_mut("socket")) {
+            (Some(Value::Object(theirs)), Some(Value::Object(mine))) if !whole => {
+                for (key, value) in theirs {
+                    mine.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            (Some(theirs), _) => {
+                self.0.insert("socket".into(), theirs.clone());
+            }
+            (None, _) if whole => {
+                self.0.remove("socket");
+            }
+            (None, _) => {}
+        }
+        self
+    }
+
+    /// The names of the agents that have entries of their own, and two that stand for the rest.
+    pub(super) fn agents(&self) -> BTreeSet<&str> {
+        let named = self.0.get("agents").and_then(Value::as_object).into_iter().flatten();
+        named.map(|(name, _)| name.as_str()).chain([MAIN, EVERY]).collect()
+    }
+
+    /// What counts for an agent: its own settings, those of `*`, the defaults, the owner's word;
+    /// and never more than the owner allows.
+    pub(super) fn rules(&self, agent: Option<&str>, owner: &Owner, home: Option<&Path>) -> Rules {
+        let levels = self.levels(agent);
+        let most = owner.security.unwrap_or(Security::Full);
+        let security = setting(&levels, "security").or(owner.security).unwrap_or(Security::Deny);
+        let fallback = setting(&levels, "askFallback").unwrap_or(Security::Deny);
+        let entries = levels.iter().filter_map(|level| level.get("allowlist")?.as_array());
+        let patterns = entries.flatten().filter_map(|entry| entry.get("pattern")?.as_str());
+        let patterns = patterns.filter_map(|pattern| Pattern::new(pattern, home));
+        Rules {
+            security: security.min(most),
+            // Nobody can be asked here, so that is not what happens unless it was wished for.
+            ask: setting(&levels, "ask").unwrap_or(Ask::Off),
+            ask_fallback: fallback.min(most),
+            auto_allow_skills: levels
+                .iter()
+                .find_map(|level| level.get("autoAllowSkills")?.as_bool())
+                .unwrap_or(false),
+            allowlist: owner.allow.iter().cloned().chain(patterns).collect(),
+        }
+    }
+
+    /// Notes the last use of every entry that `is_meant`; whether there is one.
+    pub(super) fn note_use(
+        &mut self,
+        agent: Option<&str>,
+        is_meant: impl Fn(&str) -> bool,
+        (now_ms, command, path): (u64, &str, &str),
+    ) -> bool {
+        let names = names(agent);
+        let Some(Value::Object(agents)) = self.0.get_mut("agents") else { return false };
+        let agents = agents.iter_mut().filter(|(name, _)| names.contains(&name.as_str()));
+        let lists = agents.filter_map(|(_, agent)| agent.get_mut("allowlist")?.as_array_mut());
+        let mut noted = false;
+        for entry in lists.flatten().filter_map(Value::as_object_mut) {
+            if entry.get("pattern").and_then(Value::as_str).is_some_and(&is_meant) {
+                entry.insert("lastUsedAt".into(), now_ms.into());
+                entry.insert("lastUsedCommand".into(), command.into());
+                entry.insert("lastResolvedPath".into(), path.into());
+                noted = true;
+            }
+        }
+        noted
+    }
+
+    /// The settings that count for an agent, the closest first.
+    fn levels(&self, agent: Option<&str>) -> Vec<&Map<String, Value>> {
+        let agents = self.0.get("agents");
+        let named = names(agent).into_iter().filter_map(|name| agents?.get(name)?.as_object());
+        named.chain(self.0.get("defaults").and_then(Value::as_object)).collect()
+    }
+}
+
+/// The entries that count for an agent, the closest first.
+fn names(agent: Option<&str>) -> Vec<&str> {
+    match agent.map(str::trim).filter(|agent| !agent.is_empty()).unwrap_or(MAIN) {
+        MAIN => vec![MAIN, MAIN_BEFORE, EVERY],
+        agent => vec![agent, EVERY],
+    }
+}
+
+/// The first level that says something.
+fn setting<T: FromStr>(levels: &[&Map<String, Value>], key: &str) -> Option<T> {
+    levels.iter().find_map(|level| level.get(key)?.as_str()?.parse().ok())
+}
+
+fn check_rules(rules: &Map<String, Value>, path: &str) -> Result<(), String> {
+    for key in ["security", "askFallback"] {
+        let path = format!("{path}.{key}");
+        if text(rules, key, &path)?.is_some_and(|text| text.parse::<Security>().is_err()) {
+            return Err(format!("{path} must be \"deny\", \"allowlist\" or \"full\""));
+        }
+    }
+    let path_of_ask = format!("{path}.ask");
+    if text(rules, "ask", &path_of_ask)?.is_some_and(|text| text.parse::<Ask>().is_err()) {
+        return Err(format!("{path_of_ask} must be \"off\", \"on-miss\" or \"always\""));
+    }
+    match rules.get("autoAllowSkills") {
+        None | Some(Value::Null | Value::Bool(_)) => Ok(()),
+        Some(_) => Err(format!("{path}.autoAllowSkills must be true or false")),
+    }
+}
+
+fn object<'a>(
+    parent: &'a Map<String, Value>,
+    key: &str,
+    path: &str,
+) -> Result<Option<&'a Map<String, Value>>, String> {
+    match parent.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(format!("{path} must be an object")),
+    }
+}
+
+fn text<'a>(
+    parent: &'a Map<String, Value>,
+    key: &str,
+    path: &str,
+) -> Result<Option<&'a str>, String> {
+    match parent.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("{path} must be a text")),
+    }
+}
+
+fn allowlist<'a>(agent: &'a Map<String, Value>, path: &str) -> Result<&'a [Value], String> {
+    match agent.get("allowlist") {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(entries)) => Ok(entries),
+        Some(_) => Err(format!("{path}.allowlist must be a list")),
+    }
+}

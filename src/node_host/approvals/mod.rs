@@ -1,0 +1,239 @@
+//! The exec-approvals file: what the owner of this node allows, in the shape of the old node host.
+//!
+//! It is read for every run, so that what the owner writes counts at once. A file that is damaged,
+//! open to others, or not the owner's denies everything; it is never taken for an empty one and
+//! never overwritten.
+
+mod document;
+mod wider;
+
+use crate::calendar::now_ms;
+use crate::files;
+use crate::log_limit::LogLimit;
+use crate::node_host::pattern::Pattern;
+use crate::node_host::policy::{Owner, Rules, Security};
+use crate::node_host::which::Found;
+use crate::protocol::{limits, ErrorCode, WireError};
+use document::Document;
+use ring::digest::{digest, SHA256};
+use rustix::fs::OFlags;
+use serde_json::{json, Value};
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The file, and who may change it.
+#[derive(Debug)]
+pub(super) struct Approvals {
+    path: PathBuf,
+    owner: Owner,
+    home: Option<PathBuf>,
+    /// Whether the gateway may give itself more rights.
+    may_widen: bool,
+    log_limit: LogLimit,
+    /// One change at a time; when a use was last written.
+    turn: Mutex<Option<Instant>>,
+}
+
+/// The file as it is now.
+struct Snapshot {
+    exists: bool,
+    hash: String,
+    document: Document,
+}
+
+impl Approvals {
+    pub(super) fn new(path: PathBuf, owner: Owner, may_widen: bool) -> Self {
+        let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        let log_limit = LogLimit::default();
+        Self { path, owner, home, may_widen, log_limit, turn: Mutex::new(None) }
+    }
+
+    /// What counts for an agent.
+    ///
+    /// # Errors
+    /// Why the file cannot be trusted; nothing may be run then.
+    pub(super) fn rules(&self, agent: Option<&str>) -> Result<Rules, String> {
+        let snapshot = self.read()?;
+        Ok(snapshot.document.rules(agent, &self.owner, self.home.as_deref()))
+    }
+
+    /// The most that any agent may run: whoever sends the invoke chooses the agent.
+    pub(super) fn most(&self) -> Result<Security, String> {
+        let document = self.read()?.document;
+        let runs = |agent, listed| {
+            let rules = document.rules(Some(agent), &self.owner, self.home.as_deref());
+            rules.decide(listed).is_ok()
+        };
+        let any = |listed| document.agents().into_iter().any(|agent| runs(agent, listed));
+        Ok(match (any(false), any(true)) {
+            (true, _) => Security::Full,
+            (false, true) => Security::Allowlist,
+            (false, false) => Security::Deny,
+        })
+    }
+
+    /// The answer to `system.execApprovals.get`.
+    ///
+    /// # Errors
+    /// The file cannot be trusted.
+    pub(super) fn shown(&self) -> Result<Value, WireError> {
+        Ok(self.show(&self.read().map_err(WireError::unavailable)?))
+    }
+
+    fn show(&self, snapshot: &Snapshot) -> Value {
+        json!({
+            "path": self.path.to_string_lossy(),
+            "exists": snapshot.exists,
+            "hash": snapshot.hash,
+            "file": snapshot.document.redacted(),
+        })
+    }
+
+    /// Does what `system.execApprovals.set` asks for, and answers as `get` does.
+    ///
+    /// # Errors
+    /// The content makes no sense, was made from an older one, allows more than the gateway may
+    /// allow itself, or cannot be saved.
+    pub(super) fn replace(&self, file: Value, base: Option<&str>) -> Result<Value, WireError> {
+        let mut turn = self.turn();
+        let old = self.read().map_err(WireError::unavailable)?;
+        let base = base.map(str::trim).filter(|base| !base.is_empty());
+        match base {
+            None if old.exists => {
+                let why = "exec approvals base hash required; reload and retry";
+                return Err(WireError::invalid(why));
+            }
+            Some(base) if old.exists && base != old.hash => {
+                return Err(WireError::invalid("exec approvals changed; reload and retry"));
+            }
+            _ => {}
+        }
+        let new = Document::new(file).map_err(|why| WireError::invalid(format!("file: {why}")))?;
+        let not_saved = |error: io::Error| {
+            WireError::unavailable(format!("exec approvals could not be saved: {error}"))
+        };
+        encoded(&new).map_err(not_saved)?;
+        if !self.may_widen {
+            if let Some(what) = wider::beyond(&old.document, &new) {
+                if let Some(more) = self.log_limit.admit("wider") {
+                    log::warn!("node: the gateway wants to be allowed {what}; refused{more}");
+                }
+                let why = format!(
+                    "this would allow {what}, which only the owner of the node may: in {}, or \
+                     with `openclaw-bridge node --remote-approvals`",
+                    self.path.display()
+                );
+                return Err(WireError::new(ErrorCode::Forbidden, why));
+            }
+        }
+        let new = new.with_socket_of(&old.document, !self.may_widen);
+        self.write(&new).map_err(not_saved)?;
+        *turn = None;
+        log::info!("node: exec approvals changed by the gateway path={:?}", self.path);
+        self.shown()
+    }
+
+    /// Notes that a program was run because a pattern of the file allows it. Seldom and without
+    /// a promise: nothing depends on it.
+    pub(super) fn note_use(&self, agent: Option<&str>, program: &Found, command: &str) {
+        let mut turn = self.turn();
+        let now = Instant::now();
+        if turn.is_some_and(|last| now.duration_since(last) < limits::APPROVALS_USE_EVERY) {
+            return;
+        }
+        let Ok(Snapshot { exists: true, mut document, .. }) = self.read() else { return };
+        let is_meant = |pattern: &str| {
+            let pattern = Pattern::new(pattern, self.home.as_deref());
+            pattern.is_some_and(|pattern| pattern.matches(program))
+        };
+        let path = program.path.to_string_lossy();
+        if document.note_use(agent, is_meant, (now_ms(), command, &path)) {
+            *turn = Some(now);
+            if let Err(error) = self.write(&document) {
+                log::warn!("node: the use of a program was not noted: {error}");
+            }
+        }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> Result<Snapshot, String> {
+        let damaged = |why: &str| {
+            let path = self.path.display();
+            format!(
+                "the exec approvals file `{path}` {why}; nothing may be run until it is put right"
+            )
+        };
+        let bytes = read(&self.path).map_err(|error| damaged(&format!("is refused: {error}")))?;
+        let hash = digest(&SHA256, bytes.as_deref().unwrap_or_default());
+        let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let Some(bytes) = bytes else {
+            return Ok(Snapshot { exists: false, hash, document: Document::empty() });
+        };
+        // The parser's words could quote the token; its position cannot.
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            damaged(&format!("is damaged in line {}, column {}", error.line(), error.column()))
+        })?;
+        let document =
+            Document::new(value).map_err(|why| damaged(&format!("is damaged: {why}")))?;
+        Ok(Snapshot { exists: true, hash, document })
+    }
+
+    fn write(&self, document: &Document) -> io::Result<()> {
+        let bytes = encoded(document)?;
+        if let Some(directory) = self.path.parent() {
+            files::create_private_dir(directory)?;
+        }
+        files::write_atomically(&self.path, &bytes)
+    }
+}
+
+/// The bytes of a file with this content, if they are not too many.
+fn encoded(document: &Document) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(&document.value())?;
+    bytes.push(b'\n');
+    if bytes.len() > limits::APPROVALS_BYTES {
+        return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
+    }
+    Ok(bytes)
+}
+
+/// The file's bytes; `None` if there is none. It has to be a file of this user, or of root, that
+/// nobody else can write to: whoever can decides what runs here.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // Without waiting for somebody to write into a pipe of that name.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(io::Error::other("it is a symbolic link"));
+        }
+        Err(error) => return Err(error),
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if ![0, rustix::process::geteuid().as_raw()].contains(&meta.uid()) {
+        return Err(io::Error::other("it belongs to another user"));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others may write to it; run `chmod 600` on it"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limits::APPROVALS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limits::APPROVALS_BYTES {
+        return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests;

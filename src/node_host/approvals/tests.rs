@@ -1,0 +1,213 @@
+//! The file on a disk: what is believed, what is refused, what is kept.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::{symlink, PermissionsExt};
+use tempfile::TempDir;
+
+fn file(content: &str, may_widen: bool) -> (TempDir, Approvals) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("exec-approvals.json");
+    if !content.is_empty() {
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let approvals = Approvals::new(path, Owner::default(), may_widen);
+    (dir, approvals)
+}
+
+const LISTED: &str = r#"{"version":1,"mine":[1],"socket":{"path":"/s","token":"s3cret","x":1},
+    "agents":{"main":{"security":"allowlist","allowlist":[{"pattern":"/bin/ls","id":"a"}]}}}"#;
+
+fn ls() -> Found {
+    Found { path: "/bin/ls".into(), is_in_search_path: true }
+}
+
+#[test]
+fn without_a_file_nothing_may_run() {
+    let (_dir, approvals) = file("", false);
+    assert_eq!(approvals.rules(None).unwrap().security, Security::Deny);
+    assert_eq!(approvals.most(), Ok(Security::Deny));
+    let shown = approvals.shown().unwrap();
+    assert_eq!(shown["exists"], false);
+    assert_eq!(shown["file"], json!({ "version": 1, "agents": {} }));
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(shown["hash"], nothing);
+}
+
+#[test]
+fn a_file_that_cannot_be_trusted_denies_everything() {
+    for damaged in [
+        "{",
+        "[]",
+        "null",
+        "\u{1}",
+        r#"{"agents":{}}"#,
+        r#"{"version":2}"#,
+        r#"{"version":1,"defaults":{"security":"fulll"}}"#,
+        r#"{"version":1,"defaults":{"ask":"never"}}"#,
+        r#"{"version":1,"agents":[]}"#,
+        r#"{"version":1,"agents":{"main":5}}"#,
+        r#"{"version":1,"agents":{"main":{"allowlist":["ls"]}}}"#,
+        r#"{"version":1,"agents":{"main":{"autoAllowSkills":"yes"}}}"#,
+        r#"{"version":1,"socket":{"token":"s3cret"}, oops"#,
+    ] {
+        let (dir, approvals) = file(damaged, true);
+        let why = approvals.rules(None).unwrap_err();
+        assert!(why.contains("exec-approvals.json") && !why.contains("s3cret"), "{why}");
+        assert!(approvals.most().is_err() && approvals.shown().is_err());
+        let hash = digest(&SHA256, damaged.as_bytes());
+        let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(approvals.replace(json!({ "version": 1 }), Some(&hash)).is_err());
+        let kept = fs::read_to_string(dir.path().join("exec-approvals.json")).unwrap();
+        assert_eq!(kept, damaged, "left as it is");
+    }
+}
+
+#[test]
+fn a_file_that_somebody_else_could_have_made_denies_everything() {
+    let (dir, approvals) = file(r#"{"version":1,"defaults":{"security":"full"}}"#, true);
+    assert_eq!(approvals.most(), Ok(Security::Full));
+    let path = dir.path().join("exec-approvals.json");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
+    assert!(approvals.rules(None).unwrap_err().contains("others may write to it"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(&path, dir.path().join("other")).unwrap();
+    symlink(dir.path().join("other"), &path).unwrap();
+    assert!(approvals.rules(None).unwrap_err().contains("symbolic link"));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(approvals.rules(None).unwrap_err().contains("not a regular file"));
+    fs::remove_dir(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    assert!(approvals.rules(None).unwrap_err().contains("not a regular file"));
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, " ".repeat(limits::APPROVALS_BYTES + 1)).unwrap();
+    assert!(approvals.rules(None).unwrap_err().contains("more than"));
+}
+
+#[test]
+fn the_closest_setting_counts_and_never_more_than_the_owner_allows() {
+    let content = r#"{"version":1,"defaults":{"security":"deny","askFallback":"full"},"agents":{
+        "*":{"security":"allowlist","allowlist":[{"pattern":"/bin/a"}]},
+        "default":{"ask":"always"},
+        "free":{"security":"full","allowlist":[{"pattern":"/bin/b"}]}}}"#;
+    let (_dir, mut approvals) = file(content, false);
+    let seen = |approvals: &Approvals, agent| {
+        let rules = approvals.rules(agent).unwrap();
+        let list: Vec<String> = rules.allowlist.iter().map(|p| p.as_str().to_owned()).collect();
+        (rules.security, format!("{:?}", rules.ask), rules.ask_fallback, list.join(" "))
+    };
+    let main = (Security::Allowlist, "Always".into(), Security::Full, "/bin/a".into());
+    assert_eq!(seen(&approvals, None), main);
+    assert_eq!(seen(&approvals, Some(" main ")), main);
+    let free = (Security::Full, "Off".into(), Security::Full, "/bin/b /bin/a".into());
+    assert_eq!(seen(&approvals, Some("free")), free);
+    assert_eq!(approvals.most(), Ok(Security::Full));
+    let allow = vec![Pattern::new("git", None).unwrap()];
+    approvals.owner = Owner { security: Some(Security::Allowlist), allow };
+    let held = (Security::Allowlist, "Off".into(), Security::Allowlist, "git /bin/b /bin/a".into());
+    assert_eq!(seen(&approvals, Some("free")), held);
+    assert_eq!(approvals.most(), Ok(Security::Allowlist));
+    approvals.owner.security = Some(Security::Deny);
+    assert_eq!(approvals.most(), Ok(Security::Deny));
+}
+
+#[test]
+fn a_change_has_to_know_what_it_changes() {
+    let (dir, approvals) = file(LISTED, true);
+    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    let wanted = json!({ "version": 1, "defaults": { "security": "full" }, "theirs": true });
+    let refused = |base: Option<&str>| {
+        let error = approvals.replace(wanted.clone(), base).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidRequest);
+        error.message.into_owned()
+    };
+    assert_eq!(refused(None), "exec approvals base hash required; reload and retry");
+    assert_eq!(refused(Some(" ")), "exec approvals base hash required; reload and retry");
+    assert_eq!(refused(Some("00")), "exec approvals changed; reload and retry");
+    let answer = approvals.replace(wanted, Some(&hash)).unwrap();
+    assert_eq!((&answer["exists"], &answer["file"]["theirs"]), (&json!(true), &json!(true)));
+    assert_ne!(answer["hash"], hash);
+    let path = dir.path().join("exec-approvals.json");
+    let stored = fs::read_to_string(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(stored.contains("s3cret"), "the socket is kept: {stored}");
+    assert_eq!(approvals.shown().unwrap(), answer);
+    assert!(!answer.to_string().contains("s3cret"), "and its token never shown");
+    assert_eq!(answer["file"]["socket"], json!({ "path": "/s", "x": 1 }));
+}
+
+#[test]
+fn the_gateway_may_take_rights_away_and_not_give_itself_any() {
+    let (dir, approvals) = file(LISTED, false);
+    let before = fs::read_to_string(dir.path().join("exec-approvals.json")).unwrap();
+    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    let wider = json!({ "version": 1, "agents": { "main": { "security": "full" } } });
+    let error = approvals.replace(wider, Some(&hash)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Forbidden);
+    assert!(error.message.contains("--remote-approvals"), "{error}");
+    assert_eq!(fs::read_to_string(dir.path().join("exec-approvals.json")).unwrap(), before);
+    let socket = json!({ "path": "/evil", "token": "theirs" });
+    let narrower = json!({ "version": 1, "socket": socket, "defaults": { "security": "deny" } });
+    let answer = approvals.replace(narrower, Some(&hash)).unwrap();
+    assert_eq!(answer["file"]["socket"]["path"], "/s", "the socket is the owner's");
+    assert_eq!(approvals.most(), Ok(Security::Deny));
+}
+
+#[test]
+fn a_content_that_is_wrong_or_too_large_is_refused() {
+    let (_dir, approvals) = file("", true);
+    for wrong in [json!(null), json!([]), json!({ "version": "1" })] {
+        let error = approvals.replace(wrong, None).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidRequest);
+    }
+    let list: Vec<Value> = (0..2000).map(|i| json!({ "pattern": format!("/{i}") })).collect();
+    let many = json!({ "version": 1, "agents": { "*": { "allowlist": list } } });
+    assert_eq!(approvals.replace(many, None).unwrap_err().code, ErrorCode::InvalidRequest);
+    let agents: Value = (0..100).map(|i| (i.to_string(), json!({}))).collect();
+    let crowd = json!({ "version": 1, "agents": agents });
+    assert_eq!(approvals.replace(crowd, None).unwrap_err().code, ErrorCode::InvalidRequest);
+    let large = json!({ "version": 1, "x": "y".repeat(limits::APPROVALS_BYTES) });
+    assert_eq!(approvals.replace(large, None).unwrap_err().code, ErrorCode::Unavailable);
+    assert_eq!(approvals.shown().unwrap()["exists"], false);
+}
+
+#[test]
+fn the_worst_change_is_judged_in_a_moment() {
+    let (_dir, approvals) = file("", false);
+    let long = "a".repeat(limits::APPROVALS_BYTES / limits::APPROVALS_PATTERNS - 60);
+    let list = (0..limits::APPROVALS_PATTERNS).map(|i| json!({ "pattern": format!("/{i}{long}") }));
+    let list: Vec<Value> = list.collect();
+    let mut agents: serde_json::Map<String, Value> =
+        (1..limits::APPROVALS_AGENTS).map(|i| (i.to_string(), json!({}))).collect();
+    agents.insert("*".into(), json!({ "allowlist": list, "security": "deny" }));
+    let began = Instant::now();
+    let deny = json!({ "version": 1, "agents": agents, "defaults": { "security": "deny" } });
+    approvals.replace(deny, None).unwrap();
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_disk_that_takes_nothing_changes_nothing() {
+    let (dir, approvals) = file(LISTED, true);
+    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    fs::create_dir(dir.path().join("exec-approvals.json.tmp")).unwrap();
+    let error = approvals.replace(json!({ "version": 1 }), Some(&hash)).unwrap_err();
+    assert!(error.message.contains("could not be saved"), "{error}");
+    assert_eq!(approvals.shown().unwrap()["hash"], hash);
+}
+
+#[test]
+fn uses_are_noted_but_seldom() {
+    let (_dir, approvals) = file(LISTED, false);
+    approvals.note_use(None, &ls(), "ls -l");
+    let shown = approvals.shown().unwrap();
+    let entry = &shown["file"]["agents"]["main"]["allowlist"][0];
+    assert_eq!((&entry["lastUsedCommand"], &entry["id"]), (&json!("ls -l"), &json!("a")));
+    assert_eq!(entry["lastResolvedPath"], "/bin/ls");
+    assert!(entry["lastUsedAt"].as_u64().unwrap() > 1_600_000_000_000);
+    approvals.note_use(None, &ls(), "ls -a");
+    assert_eq!(approvals.shown().unwrap(), shown, "not twice in a minute");
+}

@@ -1,0 +1,324 @@
+//! The commands of one node: who carries out which, and the threads in which that happens.
+
+use crate::client::{Error, OutgoingFrame, Refusal, Stop, Writer};
+use crate::log_limit::LogLimit;
+use crate::node_host::approvals::Approvals;
+use crate::node_host::events::Outlet;
+use crate::node_host::policy::{Owner, Security};
+use crate::node_host::skills::Skills;
+use crate::node_host::which::SearchPath;
+use crate::node_host::{handle, notify, system_run};
+use crate::protocol::json::Fields;
+use crate::protocol::{limits, Payload, WireError};
+use serde_json::{json, Value};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// The commands that need no program of the owner's.
+const SYSTEM: &[&str] =
+    &["system.run", "system.which", "system.execApprovals.get", "system.execApprovals.set"];
+
+/// The one that needs a desktop.
+const NOTIFY: &str = "system.notify";
+
+/// What a node can do for its gateway.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Commands (`lamp.on`, or `lamp.*` for all that begin with `lamp.`) and the programs that
+    /// carry them out; also for commands that the host itself knows.
+    pub handles: Vec<(String, OsString)>,
+    /// How long such a program may run.
+    pub handle_time: Duration,
+    /// What the owner allows `system.run`.
+    pub owner: Owner,
+    /// The exec-approvals file; it need not exist.
+    pub approvals: PathBuf,
+    /// Whether the gateway may give itself more rights in that file.
+    pub remote_approvals: bool,
+}
+
+/// Carries out invokes, at most [`limits::HOST_INVOKES`] at once. Dropping it kills what runs.
+#[derive(Debug)]
+pub struct Host {
+    shared: Arc<Shared>,
+    cancel: Stop,
+    running: Vec<JoinHandle<()>>,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    handles: Vec<(String, OsString)>,
+    handle_time: Duration,
+    pub(super) search: SearchPath,
+    pub(super) approvals: Approvals,
+    pub(super) skills: Skills,
+    pub(super) outlet: Outlet,
+    pub(super) log_limit: LogLimit,
+}
+
+impl Host {
+    /// Nothing runs yet.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn new(options: HostOptions) -> std::io::Result<Self> {
+        let HostOptions { handles, handle_time, owner, approvals, remote_approvals } = options;
+        let shared = Shared {
+            handles,
+            handle_time,
+            search: SearchPath::from_env(),
+            approvals: Approvals::new(approvals, owner, remote_approvals),
+            skills: Skills::default(),
+            outlet: Outlet::default(),
+            log_limit: LogLimit::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), cancel: Stop::new()?, running: Vec::new() })
+    }
+
+    /// The commands, as they are announced. `system.run` is among them even if it is refused: the
+    /// owner may change that at any time, and the refusal says what to do.
+    pub fn commands(&self) -> Vec<String> {
+        let own = self.shared.handles.iter().map(|(command, _)| command.as_str());
+        let notify = Some(NOTIFY).filter(|_| notify::is_possible(&self.shared.search));
+        let mut commands: Vec<String> = Vec::new();
+        for command in own.chain(SYSTEM.iter().copied()).chain(notify) {
+            if !commands.iter().any(|known| known == command) {
+                commands.push(command.to_owned());
+            }
+        }
+        commands
+    }
+
+    /// The most that `system.run` may run now, whoever asks.
+    ///
+    /// # Errors
+    /// Why the exec-approvals file cannot be trusted; nothing may run then.
+    pub fn security(&self) -> Result<Security, String> {
+        self.shared.approvals.most()
+    }
+
+    /// There is a new connection; it hears of programs that have finished meanwhile.
+    pub fn connected(&self, writer: &Writer) {
+        self.shared.outlet.connected(writer);
+    }
+
+    /// The connection is over. What runs goes on; its result is nobody's any more, but the next
+    /// connection is told that it finished.
+    pub fn disconnected(&self) {
+        self.shared.outlet.disconnected();
+    }
+
+    /// Takes an answer of the gateway, if it belongs to a question of this host.
+    pub fn take_answer(&self, id: &str, result: &Result<Option<Payload>, Refusal>) -> bool {
+        self.shared.skills.take(id, result)
+    }
+
+    /// Answers one invoke: a refusal at once, anything else when it has been carried out. Never
+    /// waits for a program.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub fn answer(
+        &mut self,
+        id: String,
+        command: String,
+        params: Option<Payload>,
+        writer: &Writer,
+    ) -> Result<(), Error> {
+        self.running.retain(|thread| !thread.is_finished());
+        let refusal = match self.shared.who_carries_out(&command, params.as_deref()) {
+            Err(refusal) => refusal,
+            Ok(_) if self.running.len() >= limits::HOST_INVOKES => {
+                let most = limits::HOST_INVOKES;
+                WireError::unavailable(format!("busy: {most} commands are running"))
+            }
+            Ok(work) => {
+                let (shared, cancel) = (self.shared.clone(), self.cancel.clone());
+                let (writer, id) = (writer.clone(), id.clone());
+                let invoke = Invoke { work, id, command, params, writer, cancel };
+                let thread = thread::Builder::new().name("invoke".into());
+                match thread.spawn(move || invoke.carry_out(&shared)) {
+                    Ok(thread) => {
+                        self.running.push(thread);
+                        return Ok(());
+                    }
+                    Err(error) => WireError::unavailable(format!("no thread: {error}")),
+                }
+            }
+        };
+        writer.send(&OutgoingFrame::invoke_res(&id, &Err(refusal)))
+    }
+
+    /// Kills what is running, and waits until it is gone.
+    pub fn stop(&mut self) {
+        self.cancel.request();
+        for thread in self.running.drain(..) {
+            if thread.join().is_err() {
+                log::error!("node: the thread of an invoke panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Who carries out a command.
+enum Work {
+    Handle(OsString),
+    Run,
+    Which,
+    Notify,
+    ShowApprovals,
+    ReplaceApprovals,
+}
+
+impl Shared {
+    fn who_carries_out(&self, command: &str, params: Option<&str>) -> Result<Work, WireError> {
+        if let Some(program) = closest(&self.handles, command) {
+            return Ok(Work::Handle(program.clone()));
+        }
+        let work = match command {
+            "system.run" => Work::Run,
+            "system.which" => Work::Which,
+            "system.notify" => Work::Notify,
+            "system.execApprovals.get" => Work::ShowApprovals,
+            "system.execApprovals.set" => Work::ReplaceApprovals,
+            _ => return Err(WireError::invalid(format!("unknown command: {command}"))),
+        };
+        match params {
+            Some(params) if params.len() > limits::HOST_PARAMS => {
+                let most = limits::HOST_PARAMS;
+                Err(WireError::invalid(format!("parameters of more than {most} bytes")))
+            }
+            _ => Ok(work),
+        }
+    }
+
+    fn which(&self, params: &str) -> Result<Option<Payload>, WireError> {
+        let names: Option<Vec<Value>> = Fields::read(params, &["bins"])
+            .ok()
+            .and_then(|fields| serde_json::from_str(fields.json("bins")?).ok());
+        let names = names.ok_or_else(|| WireError::invalid("bins must be a list of names"))?;
+        let names = names.iter().filter_map(Value::as_str).map(str::trim);
+        let bins = self.search.find_all(names.take(limits::WHICH_BINS));
+        Ok(Some(json!({ "bins": bins }).to_string().into()))
+    }
+
+    fn replace_approvals(&self, params: &str) -> Result<Option<Payload>, WireError> {
+        let mut params: Value = serde_json::from_str(params)
+            .map_err(|error| WireError::invalid(format!("parameters: {error}")))?;
+        let file = params["file"].take();
+        let answer = self.approvals.replace(file, params["baseHash"].as_str())?;
+        Ok(Some(answer.to_string().into()))
+    }
+}
+
+/// The program for the very command, else that of the longest `prefix.*` that fits.
+fn closest<'a>(handles: &'a [(String, OsString)], command: &str) -> Option<&'a OsString> {
+    let exact = handles.iter().find(|(name, _)| name == command);
+    let fitting = handles.iter().filter(|(name, _)| {
+        name.strip_suffix('*')
+            .filter(|prefix| prefix.ends_with('.'))
+            .is_some_and(|prefix| command.len() > prefix.len() && command.starts_with(prefix))
+    });
+    exact.or_else(|| fitting.max_by_key(|(name, _)| name.len())).map(|(_, program)| program)
+}
+
+/// What the thread of one invoke needs.
+struct Invoke {
+    work: Work,
+    id: String,
+    command: String,
+    params: Option<Payload>,
+    writer: Writer,
+    cancel: Stop,
+}
+
+impl Invoke {
+    fn carry_out(&self, shared: &Shared) {
+        let Self { id, command, writer, .. } = self;
+        log::debug!("invoke started command={command:?} id={id:?}");
+        let result = self.result(shared);
+        let sent = match writer.send(&OutgoingFrame::invoke_res(id, &result)) {
+            Err(Error::LineTooLong(_)) => {
+                let refusal = Err(WireError::unavailable("the result does not fit into a frame"));
+                writer.send(&OutgoingFrame::invoke_res(id, &refusal))
+            }
+            sent => sent,
+        };
+        match sent {
+            Ok(()) => {
+                log::debug!("invoke answered command={command:?} id={id:?} ok={}", result.is_ok());
+            }
+            Err(error) => log::warn!("answer dropped command={command:?} id={id:?} reason={error}"),
+        }
+    }
+
+    fn result(&self, shared: &Shared) -> Result<Option<Payload>, WireError> {
+        let Self { work, command, params, writer, cancel, .. } = self;
+        let text = params.as_deref().unwrap_or("{}");
+        match work {
+            Work::Handle(program) => {
+                handle::run(program, command, params.as_deref(), shared.handle_time, cancel)
+            }
+            Work::Run => system_run::answer(shared, text, writer, cancel),
+            Work::Which => shared.which(text),
+            Work::Notify => notify::answer(&shared.search, text, cancel),
+            Work::ShowApprovals => {
+                shared.approvals.shown().map(|answer| Some(answer.to_string().into()))
+            }
+            Work::ReplaceApprovals => shared.replace_approvals(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_handle_wins() {
+        let handles = ["lamp.*", "lamp.on", "lamp.kitchen.*", "odd*"];
+        let handles = handles.map(|name| (name.to_owned(), OsString::from(name)));
+        for (command, program) in [
+            ("lamp.on", Some("lamp.on")),
+            ("lamp.off", Some("lamp.*")),
+            ("lamp.kitchen.on", Some("lamp.kitchen.*")),
+            ("lamp.", None),
+            ("lamp", None),
+            ("lamps.on", None),
+            ("oddly", None),
+        ] {
+            let expected = program.map(OsString::from);
+            assert_eq!(closest(&handles, command), expected.as_ref(), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_handle_of_the_owner_comes_before_the_hosts_own_command() {
+        let host = Host::new(HostOptions {
+            handles: vec![("system.run".into(), "/bin/true".into())],
+            handle_time: Duration::ZERO,
+            owner: Owner::default(),
+            approvals: "/nowhere/exec-approvals.json".into(),
+            remote_approvals: false,
+        })
+        .unwrap();
+        assert_eq!(host.commands().iter().filter(|command| *command == "system.run").count(), 1);
+        let work = |command, params| host.shared.who_carries_out(command, params);
+        assert!(matches!(work("system.run", None), Ok(Work::Handle(_))));
+        assert!(matches!(work("system.which", Some("{}")), Ok(Work::Which)));
+        let long = "x".repeat(limits::HOST_PARAMS + 1);
+        assert!(work("system.execApprovals.set", Some(&long)).is_err());
+        assert!(work("camera.snap", None).is_err());
+        assert_eq!(host.security(), Ok(Security::Deny));
+    }
+}

@@ -1,0 +1,199 @@
+//! Who may have which program run: decisions about what was found (protocol section 8.3).
+
+use crate::node_host::pattern::Pattern;
+use crate::node_host::which::{Found, SearchPath};
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+/// How much `system.run` may run; each level includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Security {
+    /// Nothing.
+    Deny,
+    /// The programs on the allowlist, with any arguments.
+    Allowlist,
+    /// Everything.
+    Full,
+}
+
+impl FromStr for Security {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "deny" => Ok(Self::Deny),
+            "allowlist" => Ok(Self::Allowlist),
+            "full" => Ok(Self::Full),
+            _ => Err(()),
+        }
+    }
+}
+
+/// When a person is to be asked. This node has nobody to ask: see [`Rules::ask_fallback`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Never.
+    Off,
+    /// Before a program runs that is not on the allowlist.
+    OnMiss,
+    /// Before every program.
+    Always,
+}
+
+impl FromStr for Ask {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "off" => Ok(Self::Off),
+            "on-miss" => Ok(Self::OnMiss),
+            "always" => Ok(Self::Always),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What the owner of the node said when it was started. The gateway cannot change it.
+#[derive(Clone, Debug, Default)]
+pub struct Owner {
+    /// The most that is allowed, whatever the file says; what counts if it says nothing.
+    pub security: Option<Security>,
+    /// Patterns that are on the allowlist besides those of the file.
+    pub allow: Vec<Pattern>,
+}
+
+impl Owner {
+    /// Whether the program of this name in the node's `PATH` is allowed by the owner.
+    pub fn lists_by_name(&self, name: &str) -> bool {
+        let Some(path) = SearchPath::from_env().find(name) else { return false };
+        let found = Found { path, is_in_search_path: true };
+        self.allow.iter().any(|pattern| pattern.matches(&found))
+    }
+}
+
+/// What counts for one agent of the gateway.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    /// How much may run.
+    pub(super) security: Security,
+    /// When somebody would have to be asked.
+    pub(super) ask: Ask,
+    /// What counts instead, because nobody can be.
+    pub(super) ask_fallback: Security,
+    /// Whether the programs that the gateway's skills need are on the allowlist.
+    pub(super) auto_allow_skills: bool,
+    /// The allowlist.
+    pub(super) allowlist: Vec<Pattern>,
+}
+
+impl Rules {
+    /// Whether the program is on the allowlist.
+    pub(super) fn lists(&self, program: Option<&Found>, skills: &BTreeSet<String>) -> bool {
+        let Some(found) = program else { return false };
+        let is_skill = self.auto_allow_skills
+            && found.is_in_search_path
+            && found.name().is_some_and(|name| skills.contains(name));
+        is_skill || self.allowlist.iter().any(|pattern| pattern.matches(found))
+    }
+
+    /// Whether a program may run that is, or is not, on the allowlist.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn decide(&self, is_listed: bool) -> Result<(), Denial> {
+        let must_ask = match self.ask {
+            _ if self.security == Security::Deny => return Err(Denial::Disabled),
+            Ask::Off => false,
+            Ask::OnMiss => self.security == Security::Allowlist && !is_listed,
+            Ask::Always => true,
+        };
+        match if must_ask { self.ask_fallback } else { self.security } {
+            Security::Full => Ok(()),
+            Security::Allowlist if is_listed => Ok(()),
+            Security::Allowlist => Err(Denial::AllowlistMiss),
+            Security::Deny => Err(Denial::ApprovalRequired),
+        }
+    }
+}
+
+/// Why a program may not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// Nothing may.
+    Disabled,
+    /// Somebody would have to be asked, and nobody is there.
+    ApprovalRequired,
+    /// It is not on the allowlist.
+    AllowlistMiss,
+    /// It wants to record the screen, which this node cannot.
+    ScreenRecording,
+}
+
+impl Denial {
+    /// The reason in `exec.denied` (protocol section 6).
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Disabled => "security=deny",
+            Self::ApprovalRequired => "approval-required",
+            Self::AllowlistMiss => "allowlist-miss",
+            Self::ScreenRecording => "permission:screenRecording",
+        }
+    }
+
+    /// The message of the refusal (protocol section 8.3).
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::Disabled => "SYSTEM_RUN_DISABLED: security=deny",
+            Self::ApprovalRequired => "SYSTEM_RUN_DENIED: approval required",
+            Self::AllowlistMiss => "SYSTEM_RUN_DENIED: allowlist miss",
+            Self::ScreenRecording => "PERMISSION_MISSING: screenRecording",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Security::{Allowlist, Deny, Full};
+
+    fn rules(security: Security, ask: Ask, ask_fallback: Security) -> Rules {
+        Rules { security, ask, ask_fallback, auto_allow_skills: false, allowlist: Vec::new() }
+    }
+
+    #[test]
+    fn every_setting_has_its_decision() {
+        let (miss, asked) = (Err(Denial::AllowlistMiss), Err(Denial::ApprovalRequired));
+        for (security, ask, fallback, listed, unlisted) in [
+            (Deny, Ask::Off, Full, Err(Denial::Disabled), Err(Denial::Disabled)),
+            (Deny, Ask::Always, Full, Err(Denial::Disabled), Err(Denial::Disabled)),
+            (Allowlist, Ask::Off, Deny, Ok(()), miss),
+            (Allowlist, Ask::Off, Full, Ok(()), miss),
+            (Allowlist, Ask::OnMiss, Deny, Ok(()), asked),
+            (Allowlist, Ask::OnMiss, Allowlist, Ok(()), miss),
+            (Allowlist, Ask::OnMiss, Full, Ok(()), Ok(())),
+            (Allowlist, Ask::Always, Deny, asked, asked),
+            (Allowlist, Ask::Always, Allowlist, Ok(()), miss),
+            (Full, Ask::Off, Deny, Ok(()), Ok(())),
+            (Full, Ask::OnMiss, Deny, Ok(()), Ok(())),
+            (Full, Ask::Always, Deny, asked, asked),
+            (Full, Ask::Always, Allowlist, Ok(()), miss),
+        ] {
+            let rules = rules(security, ask, fallback);
+            assert_eq!(rules.decide(true), listed, "{rules:?}");
+            assert_eq!(rules.decide(false), unlisted, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn a_skill_is_the_program_that_its_name_finds_and_no_other() {
+        let mut rules = rules(Allowlist, Ask::Off, Deny);
+        let skills = BTreeSet::from(["git".to_owned()]);
+        let git = Found { path: "/usr/bin/git".into(), is_in_search_path: true };
+        let fake = Found { path: "/tmp/git".into(), is_in_search_path: false };
+        assert!(!rules.lists(Some(&git), &skills));
+        rules.auto_allow_skills = true;
+        assert!(rules.lists(Some(&git), &skills));
+        assert!(!rules.lists(Some(&fake), &skills) && !rules.lists(None, &skills));
+        assert!(!rules.lists(Some(&git), &BTreeSet::new()));
+    }
+}

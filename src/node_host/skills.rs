@@ -1,0 +1,137 @@
+//! The programs that the gateway's skills need (`skills.bins`), asked for when they are needed and
+//! kept for a while (protocol section 2.6).
+//!
+//! Whoever needs the list waits on a thread of its own; the thread that reads the connection only
+//! hands the answer over.
+
+use crate::client::{OutgoingFrame, Refusal, Writer};
+use crate::protocol::json::Fields;
+use crate::protocol::{limits, Payload};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The list.
+#[derive(Debug, Default)]
+pub(super) struct Skills {
+    state: Mutex<State>,
+    answered: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bins: Arc<BTreeSet<String>>,
+    /// When it was told.
+    told: Option<Instant>,
+    /// The question under way: its id, and when it was asked.
+    asked: Option<(String, Instant)>,
+    questions: u64,
+}
+
+impl Skills {
+    /// The names, at most [`limits::SKILLS_FRESH`] old if the gateway answers; else those it told
+    /// last. Asks at most once at a time.
+    pub(super) fn current(&self, writer: &Writer) -> Arc<BTreeSet<String>> {
+        let mut state = self.lock();
+        if state.told.is_some_and(|told| told.elapsed() < limits::SKILLS_FRESH) {
+            return state.bins.clone();
+        }
+        let is_late = |(_, at): &(String, Instant)| at.elapsed() >= limits::SKILLS_DEADLINE;
+        if state.asked.as_ref().is_none_or(is_late) {
+            state.questions += 1;
+            let id = format!("skills-{}", state.questions);
+            state.asked = Some((id.clone(), Instant::now()));
+            drop(state);
+            let question =
+                OutgoingFrame::Req { id: &id, method: "skills.bins", params: Some("{}") };
+            let sent = writer.send(&question);
+            state = self.lock();
+            if sent.is_err() {
+                state.asked = None;
+            }
+        }
+        let is_open = |state: &mut State| state.asked.as_ref().is_some_and(|asked| !is_late(asked));
+        let wait = self.answered.wait_timeout_while(state, limits::SKILLS_DEADLINE, is_open);
+        let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        state.bins.clone()
+    }
+
+    /// Takes an answer of the gateway, if it is one to this question. A refusal changes nothing.
+    pub(super) fn take(&self, id: &str, result: &Result<Option<Payload>, Refusal>) -> bool {
+        let mut state = self.lock();
+        if state.asked.as_ref().is_none_or(|(asked, _)| asked != id) {
+            return false;
+        }
+        state.asked = None;
+        match result {
+            Ok(payload) => {
+                let names = payload.as_deref().and_then(names).unwrap_or_default();
+                state.bins = Arc::new(names);
+                state.told = Some(Instant::now());
+            }
+            Err(refusal) => log::warn!("node: the gateway did not tell skills.bins: {refusal:?}"),
+        }
+        drop(state);
+        self.answered.notify_all();
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn names(payload: &str) -> Option<BTreeSet<String>> {
+    let fields = Fields::read(payload, &["bins"]).ok()?;
+    let list: Vec<serde_json::Value> = serde_json::from_str(fields.json("bins")?).ok()?;
+    let names = list.iter().filter_map(|name| name.as_str()).take(limits::SKILLS);
+    Some(names.map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{connect, ConnectOptions, Stop};
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+
+    #[test]
+    fn the_list_is_asked_for_once_and_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stop = Stop::new().unwrap();
+        let connection = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
+        let gateway = listener.accept().unwrap().0;
+        let skills = Skills::default();
+        std::thread::scope(|scope| {
+            let writer = &connection.writer;
+            let both = [0, 1].map(|_| scope.spawn(|| skills.current(writer)));
+            let mut line = String::new();
+            BufReader::new(gateway).read_line(&mut line).unwrap();
+            let question: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(question["method"], "skills.bins");
+            let answer = Ok(Some(r#"{"bins":["git",5,"git","ffmpeg"]}"#.into()));
+            assert!(!skills.take("7", &answer));
+            assert!(skills.take(question["id"].as_str().unwrap(), &answer));
+            assert!(!skills.take(question["id"].as_str().unwrap(), &answer), "once");
+            for asked in both {
+                let names: Vec<_> = asked.join().unwrap().iter().cloned().collect();
+                assert_eq!(names, ["ffmpeg", "git"]);
+            }
+        });
+        connection.writer.close();
+        assert_eq!(skills.current(&connection.writer).len(), 2, "kept without asking");
+    }
+
+    #[test]
+    fn without_a_gateway_there_are_no_skills_and_no_wait() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stop = Stop::new().unwrap();
+        let connection = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
+        connection.writer.close();
+        let began = Instant::now();
+        assert!(Skills::default().current(&connection.writer).is_empty());
+        assert!(began.elapsed() < limits::SKILLS_DEADLINE);
+    }
+}

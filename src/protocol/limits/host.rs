@@ -1,0 +1,74 @@
+//! Limits of a node that runs programs for the gateway (protocol section 8).
+
+use std::time::Duration;
+
+/// Invokes that a node carries out at once. A person or a schedule needs one or two; one more is
+/// refused at once, so that a flood costs the node nothing but the refusals.
+pub const HOST_INVOKES: usize = 8;
+
+/// Bytes of the parameters of a `system.*` command. The system takes 2 MiB of arguments at most.
+pub const HOST_PARAMS: usize = 1024 * 1024;
+
+/// Bytes of what one program writes, on both its outputs, that are kept (protocol section 1.2).
+pub const RUN_OUTPUT: usize = 200_000;
+
+/// Characters at the end of the output that go into `exec.finished`. Written as escapes they
+/// still fit into [`EVENT_BYTES_EXEC_FINISHED`](super::EVENT_BYTES_EXEC_FINISHED).
+pub const RUN_EVENT_CHARS: usize = 20_000;
+
+/// Characters of the command line in an event: what a person reads of it.
+pub const RUN_COMMAND_CHARS: usize = 1000;
+
+/// How long a program of `system.run` may take if the gateway does not say. The old node host had
+/// no limit, and a program that hangs kept its place for ever.
+pub const RUN_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// The longest the gateway may ask for.
+pub const RUN_TIME_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How long a program has to leave after it was asked to (SIGTERM), before its whole process
+/// group is killed.
+pub const RUN_KILL_AFTER: Duration = Duration::from_secs(2);
+
+/// How long the output of a program is read on after it has ended, for what it started and did
+/// not wait for.
+pub const RUN_LINGER: Duration = Duration::from_millis(250);
+
+/// Programs that one `system.which` may ask for: the gateway asks for those its skills need.
+pub const WHICH_BINS: usize = 256;
+
+/// Bytes in the exec-approvals file. It is read for every run, and each of its patterns is
+/// compared with the program.
+pub const APPROVALS_BYTES: usize = 256 * 1024;
+
+/// Agents with entries of their own in that file; a gateway has a handful.
+pub const APPROVALS_AGENTS: usize = 64;
+
+/// Patterns in that file. With [`APPROVALS_AGENTS`], what a change would allow is found out
+/// within a second, whatever the gateway sends.
+pub const APPROVALS_PATTERNS: usize = 1024;
+
+/// When and for what a pattern was used last is written this often, so that a busy gateway does
+/// not wear out the memory card of the node.
+pub const APPROVALS_USE_EVERY: Duration = Duration::from_secs(60);
+
+/// Reports of finished programs that wait for a new connection; as many as the gateway keeps.
+pub const REPORTS_KEPT: usize = super::SYSTEM_EVENTS;
+
+/// How long the gateway's list of skill programs counts (protocol section 2.6).
+pub const SKILLS_FRESH: Duration = Duration::from_secs(90);
+
+/// How long the gateway may take to tell it (protocol section 2.6).
+pub const SKILLS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Names in that list.
+pub const SKILLS: usize = 1024;
+
+/// Characters in the title and in the text of a notification: more than any screen shows.
+pub const NOTIFICATION_CHARS: usize = 2000;
+
+/// How long the program that shows notifications may take.
+pub const NOTIFICATION_TIME: Duration = Duration::from_secs(10);
+
+/// How long a node that leaves may take over one line to a gateway that is slow to take it.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -1,0 +1,162 @@
+//! The node's side of TLS: which certificate a node accepts (protocol section 1.3).
+//!
+//! Gateways sign their own certificates, so chains, names and dates prove nothing. What counts is
+//! that the certificate is the trusted one, and that whoever shows it signs the handshake with its
+//! key: a copied certificate is worth nothing without the key.
+
+use crate::tls::Fingerprint;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::Resumption;
+use rustls::crypto::{self, ring, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Which certificate a node accepts from its gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// The one with this fingerprint.
+    Pinned(Fingerprint),
+    /// Whichever the gateway has. Its fingerprint is to be kept, and demanded from then on.
+    FirstUse,
+}
+
+/// The gateway has another certificate than the pinned one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinMismatch {
+    /// The pin.
+    pub expected: Fingerprint,
+    /// What the gateway has.
+    pub presented: Fingerprint,
+}
+
+impl PinMismatch {
+    /// Whether a handshake ended because of this.
+    pub fn in_error(error: &rustls::Error) -> Option<Self> {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error
+        else {
+            return None;
+        };
+        cause.downcast_ref().copied()
+    }
+}
+
+impl fmt::Display for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, presented } = self;
+        write!(f, "the certificate {expected} was expected, {presented} was presented")
+    }
+}
+
+impl std::error::Error for PinMismatch {}
+
+/// How a node speaks TLS: 1.2 or 1.3, nothing resumed (so that every handshake shows the
+/// certificate), nothing said before the handshake is complete.
+///
+/// # Errors
+/// The cryptography of this build lacks what TLS needs.
+pub fn client_config(trust: Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier { trust, algorithms: provider.signature_verification_algorithms };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    Ok(Arc::new(config))
+}
+
+/// What a node calls its gateway in the handshake. It proves nothing, so a host that is no name
+/// for DNS is called by its address.
+pub fn server_name(host: &str, address: IpAddr) -> ServerName<'static> {
+    ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(address))
+}
+
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let presented = Fingerprint::of(certificate);
+        match self.trust {
+            Trust::Pinned(expected) if expected != presented => {
+                let mismatch = OtherError(Arc::new(PinMismatch { expected, presented }));
+                Err(CertificateError::Other(mismatch).into())
+            }
+            Trust::Pinned(_) | Trust::FirstUse => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(trust: Trust, certificate: &[u8]) -> Result<ServerCertVerified, rustls::Error> {
+        let algorithms = ring::default_provider().signature_verification_algorithms;
+        let verifier = Verifier { trust, algorithms };
+        let certificate = CertificateDer::from(certificate);
+        let name = server_name("studio", [127, 0, 0, 1].into());
+        verifier.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now())
+    }
+
+    #[test]
+    fn a_pin_is_met_by_its_certificate_only() {
+        let expected = Fingerprint::of(b"one");
+        verdict(Trust::Pinned(expected), b"one").unwrap();
+        verdict(Trust::FirstUse, b"anything").unwrap();
+        let error = verdict(Trust::Pinned(expected), b"two").unwrap_err();
+        let mismatch = PinMismatch { expected, presented: Fingerprint::of(b"two") };
+        assert_eq!(PinMismatch::in_error(&error), Some(mismatch));
+        assert_eq!(PinMismatch::in_error(&rustls::Error::DecryptError), None);
+    }
+
+    #[test]
+    fn every_host_can_be_called_something() {
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let by_address = ServerName::from(address);
+        let named = server_name("studio.local", address);
+        assert!(matches!(named, ServerName::DnsName(_)), "{named:?}");
+        for host in ["127.0.0.1", "", "a b", "fe80::1%eth0", "ü", &"x".repeat(300)] {
+            assert_eq!(server_name(host, address), by_address, "{host}");
+        }
+        assert!(matches!(server_name("::1", address), ServerName::IpAddress(_)));
+    }
+}

@@ -1,0 +1,288 @@
+//! The listeners as they are now. They are opened and closed while the bridge runs, because the
+//! addresses of a tailnet come late, change, and go; one that is closed takes no connection with
+//! it.
+
+use crate::addresses::Own;
+use crate::link::Waker;
+use crate::transport::bind::{Endpoint, Error, Plan, Target};
+use crate::transport::{Listener, Reception};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Addresses that are bound; nobody is accepted yet.
+#[derive(Debug)]
+pub struct Bound {
+    target: Target,
+    listeners: Vec<Listener>,
+    listening: Listening,
+}
+
+/// Where the bridge listens at this moment, for whoever wants to know.
+#[derive(Clone, Debug, Default)]
+pub struct Listening(Arc<Mutex<State>>);
+
+/// See [`Listening`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Addresses and ports.
+    pub addresses: Vec<SocketAddr>,
+    /// What is missing and waited for.
+    pub waiting_for: Option<String>,
+}
+
+/// The listeners of a running bridge.
+#[derive(Debug)]
+pub struct Listeners {
+    target: Target,
+    port: u16,
+    open: Vec<Open>,
+    reception: Reception,
+    /// For the names of threads.
+    last: usize,
+    listening: Listening,
+}
+
+#[derive(Debug)]
+struct Open {
+    address: SocketAddr,
+    stop: Arc<Waker>,
+    thread: JoinHandle<()>,
+    /// Whether an interface was seen to have the address; some that can be listened on never are.
+    seen: bool,
+}
+
+impl Listening {
+    /// The state at this moment.
+    pub fn now(&self) -> State {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, state: State) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl Bound {
+    /// Binds what the plan says.
+    ///
+    /// # Errors
+    /// Something is missing that cannot, or shall not, be waited for.
+    pub fn open(plan: &Plan) -> Result<Self, Error> {
+        let own = plan.look()?;
+        let target = plan.target(&own)?;
+        let (mut port, mut listeners, mut failure) = (plan.port, Vec::<Listener>::new(), None);
+        for Endpoint { ip, required } in target.endpoints(&own) {
+            let address = SocketAddr::new(ip, port);
+            match Listener::bind(address) {
+                Ok(listener) => {
+                    port = listener.address().port();
+                    listeners.push(listener);
+                }
+                Err(source) => {
+                    log::debug!("not listening on {address}: {source}");
+                    let may_come = plan.wait && source.kind() == io::ErrorKind::AddrNotAvailable;
+                    let error = Error::Refused { address, source };
+                    if required && !may_come {
+                        return Err(error);
+                    }
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            // While it waits for an address, a bridge is there for this machine at least.
+            Some(error) if listeners.is_empty() => Err(error),
+            _ => {
+                let listening = Listening::default();
+                let addresses = listeners.iter().map(Listener::address).collect();
+                listening.set(State { addresses, waiting_for: None });
+                Ok(Self { target, listeners, listening })
+            }
+        }
+    }
+
+    /// Where the bridge will listen, now and later.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// Starts to accept.
+    ///
+    /// # Errors
+    /// No thread or descriptor left.
+    pub fn start(self, reception: Reception) -> io::Result<Listeners> {
+        let Self { target, listeners, listening } = self;
+        let port = listeners.first().map_or(0, |listener| listener.address().port());
+        let mut started =
+            Listeners { target, port, open: Vec::new(), reception, last: 0, listening };
+        for listener in listeners {
+            started.accept_at(listener)?;
+        }
+        Ok(started)
+    }
+}
+
+impl Listeners {
+    /// The port, the same for every address.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether they are where the tailnet is.
+    pub fn follow_tailnet(&self) -> bool {
+        self.target == Target::Tailnet
+    }
+
+    /// Whether there is anything to follow.
+    pub fn moves(&self) -> bool {
+        self.target.moves()
+    }
+
+    /// Opens and closes what has to be with these addresses of the machine. What fails is tried
+    /// again the next time; the log tells what has changed.
+    pub fn follow(&mut self, own: &[Own]) {
+        let wanted = self.target.endpoints(own);
+        let is_wanted =
+            |open: &Open| wanted.iter().any(|endpoint| endpoint.ip == open.address.ip());
+        let (keep, gone) = std::mem::take(&mut self.open).into_iter().partition(is_wanted);
+        self.open = keep;
+        for open in gone {
+            log::info!("no longer listening on {}, the address is gone", open.address);
+            open.close();
+        }
+        let mut waiting_for = None;
+        for Endpoint { ip, required } in &wanted {
+            if self.open.iter().any(|open| open.address.ip() == *ip) {
+                continue;
+            }
+            match self.open_at(SocketAddr::new(*ip, self.port)) {
+                Ok(address) => log::info!("listening on {address}"),
+                Err(error) if *required => waiting_for = Some(absence(*ip, &error)),
+                Err(_) => {}
+            }
+        }
+        if self.target == Target::Tailnet && !wanted.iter().any(|endpoint| endpoint.required) {
+            waiting_for = Some("a tailnet address".to_owned());
+        }
+        let waiting_for = waiting_for.or_else(|| self.missing(own));
+        self.tell(waiting_for);
+    }
+
+    /// The address that was there and is not; its listener works again when it comes back.
+    fn missing(&mut self, own: &[Own]) -> Option<String> {
+        let has = |ip: IpAddr| own.iter().any(|own| own.ip == ip);
+        let mut missing = None;
+        for open in self.open.iter_mut().filter(|open| !open.address.ip().is_loopback()) {
+            let is_here = has(open.address.ip());
+            if open.seen && !is_here {
+                let ip = open.address.ip();
+                missing = Some(format!("{ip}, which this machine had, to come back"));
+            }
+            open.seen |= is_here;
+        }
+        missing
+    }
+
+    fn tell(&self, waiting_for: Option<String>) {
+        let before = self.listening.now();
+        let addresses: Vec<SocketAddr> = self.open.iter().map(|open| open.address).collect();
+        match &waiting_for {
+            Some(what) if before.waiting_for != waiting_for => {
+                let only: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+                log::warn!("waiting for {what}; meanwhile listening on {}", only.join(", "));
+            }
+            None if before.waiting_for.is_some() => log::info!("nothing is waited for any more"),
+            _ => {}
+        }
+        self.listening.set(State { addresses, waiting_for });
+    }
+
+    fn open_at(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        self.accept_at(Listener::bind(address)?)
+    }
+
+    fn accept_at(&mut self, listener: Listener) -> io::Result<SocketAddr> {
+        let address = listener.address();
+        let stop = Arc::new(Waker::new()?);
+        let reception = Reception { stop: stop.clone(), ..self.reception.clone() };
+        let thread = listener.start(self.last + 1, reception)?;
+        self.last += 1;
+        self.open.push(Open { address, stop, thread, seen: false });
+        Ok(address)
+    }
+
+    /// Stops accepting everywhere.
+    pub fn close(self) {
+        self.open.into_iter().for_each(Open::close);
+    }
+}
+
+/// What is missing where it cannot be listened.
+fn absence(ip: IpAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => format!("{ip}, which this machine does not have yet"),
+        _ => format!("{ip} ({error})"),
+    }
+}
+
+impl Open {
+    fn close(self) {
+        self.stop.alarm();
+        if self.thread.join().is_err() {
+            log::error!("the thread that accepted on {} had panicked", self.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Bind;
+    use crate::link::{Gate, Inbox};
+    use crate::log_limit::LogLimit;
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::sync::atomic::AtomicU64;
+
+    fn reception() -> Reception {
+        Reception {
+            inbox: Inbox::new().0,
+            gate: Gate::new(8, 8),
+            stop: Arc::new(Waker::new().unwrap()),
+            log_limit: Arc::new(LogLimit::default()),
+            last: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    fn plan(bind: Bind, wait: bool) -> Plan {
+        Plan { bind, port: 0, wait }
+    }
+
+    /// From the documentation's range: no machine has it.
+    const ABSENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77));
+
+    #[test]
+    fn an_absent_address_is_refused_or_waited_for() {
+        let refused = Bound::open(&plan(Bind::Address(ABSENT), false)).unwrap_err().to_string();
+        assert!(refused.contains("192.0.2.77:0 (this machine does not have"), "{refused}");
+        let bound = Bound::open(&plan(Bind::Address(ABSENT), true)).unwrap();
+        let mut listeners = bound.start(reception()).unwrap();
+        listeners.follow(&[]);
+        let state = listeners.listening.now();
+        assert!(state.addresses.iter().all(|address| address.ip().is_loopback()));
+        assert!(state.waiting_for.is_some_and(|what| what.starts_with("192.0.2.77, which")));
+        assert!(TcpStream::connect(state.addresses[0]).is_ok());
+        listeners.close();
+        assert!(TcpStream::connect(state.addresses[0]).is_err());
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_not_waited_for() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let refused = Bound::open(&Plan { bind: Bind::Address(ABSENT), port, wait: true });
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("another program listens there"), "{refused}");
+    }
+}

@@ -1,0 +1,159 @@
+//! The library: bridges inside a program, with backends and operators of its own.
+
+use crate::support::{eventually, Control, Phone, DEADLINE};
+use openclaw_bridge::backend::Backend;
+use openclaw_bridge::config::Config;
+use openclaw_bridge::daemon::{Daemon, Operator, Settings};
+use openclaw_bridge::protocol::operator::OperatorEvent;
+use openclaw_bridge::protocol::{ErrorCode, Method, Payload, WireError};
+use openclaw_bridge::router::{Audience, Caller, News};
+use serde_json::json;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Answers everything with its own name.
+struct Named(&'static str);
+
+impl Backend for Named {
+    fn call(&self, _: &Caller, _: Method, _: Option<&str>) -> Result<Payload, WireError> {
+        Ok(json!({ "name": self.0 }).to_string().into())
+    }
+}
+
+fn start(name: &'static str, dir: &Path) -> Daemon {
+    let mut config = Config::default();
+    config.bridge.port = 0;
+    let settings = Settings::new(&config, dir.to_owned(), dir.join("control.sock")).unwrap();
+    Daemon::start(settings, Arc::new(Named(name))).unwrap()
+}
+
+/// A phone that the program approves as soon as the event says that it asks.
+fn pair(bridge: &Daemon, operator: &mut Operator, node: &str) -> Phone {
+    let mut phone = Phone::connect_to(bridge.addresses()[0]);
+    phone.send(&json!({ "type": "hello", "nodeId": node }));
+    phone.expect("error");
+    phone.send(&json!({ "type": "pair-request", "nodeId": node, "commands": ["lamp.on"] }));
+    let event = operator.next_event(DEADLINE).unwrap();
+    let OperatorEvent::PairRequested(request) = &*event else { panic!("{event:?}") };
+    assert_eq!(operator.pending().unwrap()[0].request_id, request.request_id);
+    assert_eq!(operator.approve(&request.request_id).unwrap().node_id.as_str(), node);
+    phone.expect_token();
+    phone.expect("hello-ok");
+    phone
+}
+
+#[test]
+fn two_bridges_live_in_one_program_and_know_nothing_of_each_other() {
+    let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let bridges = [start("one", dirs[0].path()), start("two", dirs[1].path())];
+    let mut tokens = Vec::new();
+    for (bridge, name) in bridges.iter().zip(["one", "two"]) {
+        let mut operator = bridge.operator().unwrap();
+        operator.subscribe(&["node.pair.requested"]).unwrap();
+        let mut phone = pair(bridge, &mut operator, "phone");
+        let answer = phone.request("health", None);
+        assert_eq!(answer["payloadJSON"], json!({ "name": name }).to_string());
+        assert_eq!(operator.nodes().unwrap().len(), 1);
+        assert_eq!(
+            &*operator.call(Method::Health, None).unwrap().0,
+            json!({ "name": name }).to_string()
+        );
+        tokens.push(phone.token.clone());
+    }
+    let mut stranger = Phone::connect_to(bridges[0].addresses()[0]);
+    stranger.send(&json!({ "type": "hello", "nodeId": "phone", "token": tokens[1] }));
+    assert_eq!(stranger.expect("error")["code"], "UNAUTHORIZED");
+    let [one, two] = bridges;
+    one.stop().unwrap();
+    let mut phone = Phone::connect_to(two.addresses()[0]);
+    phone.send(&json!({ "type": "hello", "nodeId": "phone", "token": tokens[1] }));
+    phone.expect("hello-ok");
+}
+
+#[test]
+fn a_program_invokes_tells_and_stops() {
+    let dir = TempDir::new().unwrap();
+    let bridge = start("lamp", dir.path());
+    let mut operator = bridge.operator().unwrap();
+    operator.subscribe(&["node.pair.requested"]).unwrap();
+    let mut phone = pair(&bridge, &mut operator, "lamp");
+    let answering = std::thread::spawn(move || {
+        let invoke = phone.expect("invoke");
+        assert_eq!((&invoke["command"], &invoke["paramsJSON"]), (&json!("lamp.on"), &json!("{}")));
+        phone.send(&json!({ "type": "invoke-res", "id": invoke["id"], "ok": true,
+                            "payloadJSON": "{\"watts\":9}" }));
+        phone
+    });
+    let answer = operator.invoke("lamp", "lamp.on", Some("{}"), DEADLINE).unwrap().unwrap();
+    assert_eq!(&*answer.0, "{\"watts\":9}");
+    let mut phone = answering.join().unwrap();
+
+    let tell = |event: &str| News { to: Audience::Everyone, event: event.into(), payload: None };
+    bridge.outlet().tell(tell("lamp.flickers"));
+    assert_eq!(phone.expect("event")["event"], "lamp.flickers");
+
+    let error = operator.invoke("lamp", "lamp.on", None, Duration::from_millis(50)).unwrap_err();
+    assert!(error.message.contains("timeout"), "{error}");
+    assert_eq!(operator.approve("nobody").unwrap_err().code, ErrorCode::InvalidRequest);
+    bridge.stop().unwrap();
+    assert_eq!(operator.nodes().unwrap_err().code, ErrorCode::Unavailable);
+    assert_eq!(operator.next_event(DEADLINE), None);
+}
+
+#[test]
+fn a_bridge_that_is_dropped_has_stopped() {
+    let dir = TempDir::new().unwrap();
+    let bridge = start("short", dir.path());
+    let address = bridge.addresses()[0];
+    let mut phone = Phone::connect_to(address);
+    drop(bridge);
+    phone.expect_close();
+    assert!(Phone::try_connect_to(address).is_none());
+    drop(start("again", dir.path()));
+}
+
+#[test]
+fn a_program_that_offers_no_reload_says_so_to_operators() {
+    let dir = TempDir::new().unwrap();
+    let bridge = start("fixed", dir.path());
+    let level = log::max_level();
+    let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
+    for (method, params) in [("reload", json!({})), ("log", json!({ "level": "trace" }))] {
+        let error = control.ask(method, &params).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains("this program"), "{error}");
+    }
+    assert_eq!(log::max_level(), level, "the log belongs to the program");
+    control.ask("stop", &json!({})).unwrap();
+    bridge.wait().unwrap();
+}
+
+#[test]
+fn the_example_pairs_and_invokes() {
+    let program = Path::new(env!("CARGO_BIN_EXE_openclaw-bridge"));
+    let example = program.parent().unwrap().join("examples/embed");
+    assert!(example.exists(), "build it with `cargo build --example embed`");
+    let dir = TempDir::new().unwrap();
+    let mut child = Command::new(example)
+        .envs([("LAMP_PORT", "0".as_ref()), ("LAMP_STATE", dir.path().as_os_str())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let mut line = || lines.next().unwrap().unwrap();
+    let address = line().strip_prefix("listening on ").unwrap().parse().unwrap();
+    let mut phone = Phone::connect_to(address);
+    phone.send(&json!({ "type": "hello", "nodeId": "lamp" }));
+    phone.expect("error");
+    phone.send(&json!({ "type": "pair-request", "nodeId": "lamp" }));
+    phone.expect_token();
+    phone.expect("hello-ok");
+    let invoke = phone.expect("invoke");
+    phone.send(&json!({ "type": "invoke-res", "id": invoke["id"], "ok": true,
+                        "payloadJSON": "{\"watts\":9}" }));
+    assert_eq!(line(), "the lamp answered {\"watts\":9}");
+    let status = eventually("the example ends", || child.try_wait().unwrap());
+    assert!(status.success());
+}
