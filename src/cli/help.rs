@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn top_level_help_fits_a_screen() {
         let help = text("");
-        assert!(help.lines().count() <= 28, "{help}");
+        assert!(help.lines().count() <= 32, "{help}");
         assert!(
             help.contains(
                 "\nIts nodes and conversations:\n  nodes         List nodes, approve them"

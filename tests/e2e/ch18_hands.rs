@@ -1,5 +1,6 @@
 //! What operators have nodes do, one command for each thing; the fakes answer as the apps do.
 
+use crate::support::pi::Pi;
 use crate::support::{Daemon, Operator, Phone, Run};
 use serde_json::{json, Value};
 
@@ -324,4 +325,31 @@ fn what_the_bridge_itself_refuses_is_told_in_the_same_way() {
     drop(stage.phone);
     let said = stage.daemon.run(["nodes", "location", "get", "bob"]).error(1);
     assert!(said.contains("nodes location get failed: unknown node: bob (known: alice)"), "{said}");
+}
+
+#[test]
+fn a_program_runs_on_our_own_node_as_if_it_ran_here() {
+    let pi = Pi::start(&["--exec", "full"]);
+    let script = "echo out; echo err >&2; exit \"$CODE\"";
+    let run = |code: &str, more: &[&str]| {
+        let code = format!("CODE={code}");
+        let args = [&["nodes", "run", "--node", "pi", "--env", &code], more].concat();
+        pi.daemon.run([&args[..], &["--", "/bin/sh", "-c", script]].concat())
+    };
+    let good = run("0", &[]);
+    assert_eq!((good.stdout.as_str(), good.stderr.as_str()), ("out\n", "err\n"));
+    assert_eq!(good.code, Some(0));
+    let bad = run("3", &["--command-timeout", "5s"]);
+    assert_eq!((bad.stdout.as_str(), bad.code), ("out\n", Some(1)));
+    assert!(bad.stderr.starts_with("err\nerror: nodes run failed: "), "{}", bad.stderr);
+    assert!(bad.stderr.contains("exit code 3"), "{}", bad.stderr);
+    let sleep = ["nodes", "run", "--node", "pi", "--command-timeout", "100ms", "--", "sleep", "60"];
+    assert!(pi.daemon.run(sleep).error(1).contains("the program took too long"));
+}
+
+#[test]
+fn a_node_that_allows_no_programs_says_so_and_the_error_helps() {
+    let pi = Pi::start(&[]);
+    let said = pi.daemon.run(["nodes", "run", "--node", "pi", "--", "true"]).error(1);
+    assert!(said.contains("nodes run failed: SYSTEM_RUN_DISABLED: security=deny; allow"), "{said}");
 }
