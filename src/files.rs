@@ -64,8 +64,9 @@ impl Drop for Staged {
     }
 }
 
-/// Where the new content of a file waits.
-fn temp_name(target: &Path) -> PathBuf {
+/// Where the new content of a file waits until it is put in place. A writer that was killed leaves
+/// it behind.
+pub fn temp_name(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     target.with_file_name(name)

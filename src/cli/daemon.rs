@@ -44,6 +44,7 @@ fn words(status: &Value) -> String {
         "{} · openclaw-bridge {} · pid {} · up {}\n\
          Listening:   {}\n\
          {waiting}\
+         {}\
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n",
@@ -52,6 +53,7 @@ fn words(status: &Value) -> String {
         status["pid"],
         span(status["uptimeMs"].as_u64().unwrap_or_default()),
         listeners.collect::<Vec<_>>().join(", "),
+        certificate(status),
         field(status, "stateDir"),
         number("nodes", "paired"),
         number("nodes", "connected"),
@@ -59,6 +61,24 @@ fn words(status: &Value) -> String {
         number("connections", "open"),
         number("connections", "unauthenticated"),
     )
+}
+
+/// The lines about the certificate; none without TLS.
+fn certificate(status: &Value) -> String {
+    let certificate = &status["certificate"];
+    if certificate.is_null() {
+        return String::new();
+    }
+    let mut text = format!("Certificate: {}", field(certificate, "path"));
+    if let Some(days) = certificate["expiresInDays"].as_i64().filter(|days| *days >= 0) {
+        text += &format!(" (ends in {days} days)");
+    }
+    text.push('\n');
+    text += &format!("Fingerprint: {}\n", field(status, "fingerprintSha256"));
+    if certificate["warning"].is_string() {
+        text += &format!("Warning:     the certificate {}\n", field(certificate, "warning"));
+    }
+    text
 }
 
 pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
@@ -71,6 +91,10 @@ pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
         Some(_) => format!("read {} again\n", field(&answer, "path")),
         None => "there is no configuration file; the defaults stay in force\n".to_owned(),
     };
+    if answer["newFingerprintSha256"].is_string() {
+        let fingerprint = field(&answer, "newFingerprintSha256");
+        text += &format!("the certificate is another one now; nodes must pin {fingerprint}\n");
+    }
     for key in answer["restartNeeded"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         text += &format!("{key} was changed; it takes effect at the next start\n");
     }

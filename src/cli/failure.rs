@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::control::{ClientError, Refusal};
-use crate::{cli::text::safe, daemon};
+use crate::{cli::text::safe, daemon, tls};
 use serde_json::Value;
 use std::error::Error;
 use std::io;
@@ -44,6 +44,10 @@ impl Failure {
 
     pub(super) fn not_running(message: impl Into<String>) -> Self {
         Self::new(NOT_RUNNING, message)
+    }
+
+    pub(super) fn is_not_running(&self) -> bool {
+        self.code == NOT_RUNNING
     }
 
     pub(super) fn output(error: io::Error) -> Self {
@@ -105,6 +109,17 @@ impl From<config::Error> for Failure {
 
 impl From<daemon::Error> for Failure {
     fn from(error: daemon::Error) -> Self {
-        Self::failed(chain(&error))
+        let text = chain(&error);
+        match error {
+            daemon::Error::Tls(error) => error.into(),
+            _ => Self::failed(text),
+        }
+    }
+}
+
+impl From<tls::Error> for Failure {
+    fn from(error: tls::Error) -> Self {
+        let code = if error.is_permanent() { BAD_CONFIG } else { FAILED };
+        Self::new(code, error.to_string())
     }
 }

@@ -8,6 +8,7 @@ mod config_file;
 mod daemon;
 mod events;
 mod failure;
+mod fingerprint;
 mod hands;
 pub mod help;
 mod import;
@@ -104,6 +105,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
         VerbId::ConfigCheck => config_file::check(line),
         VerbId::ConfigShow => config_file::show(line),
+        VerbId::Fingerprint => fingerprint::run(line),
         VerbId::Zone => zone::run(line),
         VerbId::Import => import::run(line),
         VerbId::Node => node_verb::run(line),

@@ -37,47 +37,65 @@ pub struct Sources {
     pub port: Option<String>,
     /// `--log`
     pub log: Option<String>,
+    /// `--tls`
+    pub tls: bool,
 }
 
 /// A setting that can be made outside the file.
 struct Override {
     key: &'static str,
-    env: &'static str,
+    env: Option<&'static str>,
     flag: &'static str,
-    given: fn(&Sources) -> Option<&String>,
+    given: fn(&Sources) -> Option<&str>,
 }
 
 const OVERRIDES: &[Override] = &[
     Override {
         key: "bridge.stateDir",
-        env: "OPENCLAW_BRIDGE_STATE_DIR",
+        env: Some("OPENCLAW_BRIDGE_STATE_DIR"),
         flag: "--state-dir",
-        given: |sources| sources.state_dir.as_ref(),
+        given: |sources| sources.state_dir.as_deref(),
     },
     Override {
         key: "bridge.bind",
-        env: "OPENCLAW_BRIDGE_BIND",
+        env: Some("OPENCLAW_BRIDGE_BIND"),
         flag: "--bind",
-        given: |sources| sources.bind.as_ref(),
+        given: |sources| sources.bind.as_deref(),
     },
     Override {
         key: "bridge.port",
-        env: "OPENCLAW_BRIDGE_PORT",
+        env: Some("OPENCLAW_BRIDGE_PORT"),
         flag: "--port",
-        given: |sources| sources.port.as_ref(),
+        given: |sources| sources.port.as_deref(),
     },
     Override {
         key: "bridge.log",
-        env: "OPENCLAW_BRIDGE_LOG",
+        env: Some("OPENCLAW_BRIDGE_LOG"),
         flag: "--log",
-        given: |sources| sources.log.as_ref(),
+        given: |sources| sources.log.as_deref(),
+    },
+    Override {
+        key: "bridge.tls.enabled",
+        env: None,
+        flag: "--tls",
+        given: |sources| sources.tls.then_some("true"),
     },
     // Those of the old gateway (protocol section 10.5).
-    Override { key: "discovery.sshPort", env: "CLAWDBOT_SSH_PORT", flag: "", given: |_| None },
-    Override { key: "discovery.cliPath", env: "CLAWDBOT_CLI_PATH", flag: "", given: |_| None },
+    Override {
+        key: "discovery.sshPort",
+        env: Some("CLAWDBOT_SSH_PORT"),
+        flag: "",
+        given: |_| None,
+    },
+    Override {
+        key: "discovery.cliPath",
+        env: Some("CLAWDBOT_CLI_PATH"),
+        flag: "",
+        given: |_| None,
+    },
     Override {
         key: "discovery.tailnetDns",
-        env: "CLAWDBOT_TAILNET_DNS",
+        env: Some("CLAWDBOT_TAILNET_DNS"),
         flag: "",
         given: |_| None,
     },
@@ -202,12 +220,12 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
         walk.base = None;
     }
     for rule in OVERRIDES {
-        if let Some(value) = env(rule.env) {
+        if let Some((name, value)) = rule.env.and_then(|name| Some((name, env(name)?))) {
             match value.to_str() {
-                Some(value) => apply(rule, rule.env, value, &mut walk, &mut config),
-                None => walk.problem(rule.env, "is not valid UTF-8", None),
+                Some(value) => apply(rule, name, value, &mut walk, &mut config),
+                None => walk.problem(name, "is not valid UTF-8", None),
             }
-            origins.insert(rule.key, Origin::Env(rule.env));
+            origins.insert(rule.key, Origin::Env(name));
         }
         if let Some(value) = (rule.given)(sources) {
             apply(rule, rule.flag, value, &mut walk, &mut config);
@@ -226,22 +244,21 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     Ok(Loaded { config, path, ignored_sections: walk.ignored, origins })
 }
 
-/// Outside the file everything is text; the table knows which of it is a number.
+/// Outside the file everything is text; the table knows what it stands for.
 fn apply(rule: &Override, place: &str, text: &str, walk: &mut Walk, config: &mut Config) {
     let Some(key) = schema::find(rule.key) else { return };
-    let number = text.parse::<u64>().ok().filter(|_| matches!(key.kind, Kind::Integer(..)));
-    let value = number.map_or_else(|| Value::from(text), Value::from);
+    let value = match key.kind {
+        Kind::Integer(..) => text.parse::<u64>().ok().map(Value::from),
+        Kind::Bool => text.parse::<bool>().ok().map(Value::from),
+        _ => None,
+    };
+    let value = value.unwrap_or_else(|| Value::from(text));
     walk.put(key, place, &value, config);
 }
 
 /// Values that are fine alone but not together, or not with this version.
 fn contradictions(config: &Config, origins: &BTreeMap<&str, Origin>, walk: &mut Walk) {
     let tls = &config.bridge.tls;
-    if tls.enabled {
-        let reason = "this version has no TLS and will not serve plain text instead; set it to \
-                      false, or let a VPN or an SSH tunnel encrypt";
-        walk.problem("bridge.tls.enabled", reason, None);
-    }
     if tls.cert_path.is_some() != tls.key_path.is_some() {
         let place =
             if tls.cert_path.is_some() { "bridge.tls.certPath" } else { "bridge.tls.keyPath" };

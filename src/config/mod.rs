@@ -96,7 +96,7 @@ impl Default for Bridge {
     }
 }
 
-/// `bridge.tls`: not in this version; [`load()`] refuses to enable it.
+/// `bridge.tls`: whether and with what connections are encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// Whether connections are encrypted.

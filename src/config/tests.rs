@@ -69,6 +69,16 @@ fn flags_override_the_environment_which_overrides_the_file() {
 }
 
 #[test]
+fn a_switch_turns_tls_on_whatever_the_file_says() {
+    let home = Home::new("{ bridge: { tls: { enabled: false } } }");
+    let sources = Sources { tls: true, ..Sources::default() };
+    let loaded = home.load(&sources).unwrap();
+    assert!(loaded.config.bridge.tls.enabled);
+    assert_eq!(origin(&loaded, "bridge.tls.enabled"), "true from flag --tls");
+    assert!(!home.load(&Sources::default()).unwrap().config.bridge.tls.enabled);
+}
+
+#[test]
 fn without_a_file_the_defaults_are_in_force() {
     let home = Home { dir: tempfile::tempdir().unwrap(), env: vec![] }
         .with("XDG_CONFIG_HOME", "/nonexistent")
@@ -137,8 +147,6 @@ fn paths_start_at_home_or_where_the_file_is() {
 
 #[test]
 fn what_cannot_be_done_is_refused_and_not_ignored() {
-    let tls = Home::new("{ bridge: { tls: { enabled: true } } }").error();
-    assert!(tls.starts_with("`FILE`: bridge.tls.enabled: this version has no TLS"), "{tls}");
     let pair = Home::new("{ bridge: { tls: { keyPath: '/k' } } }").error();
     assert!(pair.starts_with("`FILE`: bridge.tls.keyPath: certPath and keyPath"), "{pair}");
     let limits = Home::new("{ bridge: { limits: { connections: 100 } } }").error();
@@ -298,11 +306,14 @@ fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
     new.bridge.allow.config_write = true;
     new.bridge.limits.pending_pairings = 1;
     new.canvas_host.url = Some("http://pi:18793/".to_owned());
+    new.bridge.tls.cert_path = Some("/etc/bridge.pem".into());
+    new.bridge.tls.auto_generate = false;
     assert_eq!(old.changes_needing_restart(&new), Vec::<&str>::new());
     new.bridge.bind = Bind::Lan;
     new.bridge.port = 0;
     new.bridge.state_dir = Some("/srv/bridge".into());
-    new.bridge.tls.auto_generate = false;
+    new.bridge.tls.enabled = true;
+    new.bridge.tls.allow_plaintext = true;
     new.bridge.limits.strangers = 1;
     new.agent.env.insert("MODEL".to_owned(), "small".to_owned());
     assert_eq!(
@@ -311,7 +322,8 @@ fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
             "bridge.port",
             "bridge.bind",
             "bridge.stateDir",
-            "bridge.tls.autoGenerate",
+            "bridge.tls.enabled",
+            "bridge.tls.allowPlaintext",
             "bridge.limits.strangers",
             "agent.env"
         ]

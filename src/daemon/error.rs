@@ -1,7 +1,7 @@
 //! Why the bridge does not run.
 
 use crate::transport::bind;
-use crate::{control, pairing_store};
+use crate::{control, pairing_store, tls};
 use std::path::PathBuf;
 use std::{error, fmt, io};
 
@@ -26,6 +26,8 @@ pub enum Error {
     Pairings(pairing_store::Error),
     /// There is no address to listen on, or one cannot be listened on.
     Bind(bind::Error),
+    /// There is no certificate to encrypt with, and plain text instead is out of the question.
+    Tls(tls::Error),
     /// The limit on open files leaves no room for nodes.
     TooFewFiles {
         /// The limit.
@@ -57,6 +59,7 @@ impl fmt::Display for Error {
             Self::Pairings(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::TooFewFiles { open_files } => write!(
                 f,
                 "the limit of {open_files} open files leaves no room for nodes; raise it to 256 \
@@ -77,6 +80,8 @@ impl error::Error for Error {
             Self::Pairings(error) => error.source(),
             Self::Control(error) => error.source(),
             Self::Bind(error) => error.source(),
+            // Its text names the cause already.
+            Self::Tls(_) => None,
             Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
         }
     }
@@ -91,5 +96,11 @@ impl From<pairing_store::Error> for Error {
 impl From<control::Error> for Error {
     fn from(error: control::Error) -> Self {
         Self::Control(error)
+    }
+}
+
+impl From<tls::Error> for Error {
+    fn from(error: tls::Error) -> Self {
+        Self::Tls(error)
     }
 }

@@ -2,12 +2,14 @@
 //! everything down in the end.
 
 use crate::backend::Backend;
+use crate::daemon::expiry::{self, Expiry};
 use crate::daemon::watch::Changed;
 use crate::daemon::{Error, Host, Lock, Task};
 use crate::link::{Gate, Inbox, Waker};
 use crate::protocol::operator::Answer;
 use crate::protocol::{limits, WireError};
 use crate::router::{Asker, Input, Policy};
+use crate::tls::Acceptor;
 use crossbeam_channel::Receiver;
 use log::LevelFilter;
 use std::io;
@@ -26,6 +28,7 @@ pub(super) struct Keeper {
     pub(super) accepting: Vec<JoinHandle<()>>,
     pub(super) router: JoinHandle<()>,
     pub(super) changed: Arc<Changed>,
+    pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) _lock: Lock,
 }
 
@@ -37,17 +40,19 @@ impl Keeper {
     fn run(self) -> Result<(), Error> {
         // A file system that hangs must keep nobody from stopping the bridge, hence the thread.
         let mut reloading: Option<JoinHandle<()>> = None;
+        let mut expiry = Expiry::new(self.tls.clone());
         loop {
-            match self.tasks.recv() {
+            match expiry.next_task(&self.tasks) {
                 Ok(Task::Reload(asker)) if reloading.as_ref().is_some_and(|r| !r.is_finished()) => {
                     let error = WireError::unavailable("the configuration is being read already");
                     answer(&self.inbox, asker, None, Err(error));
                 }
                 Ok(Task::Reload(asker)) => {
                     let (inbox, host) = (self.inbox.clone(), self.host.clone());
-                    let changed = self.changed.clone();
+                    let (changed, tls) = (self.changed.clone(), self.tls.clone());
                     let thread = Builder::new().name("reload".into());
-                    let thread = thread.spawn(move || read_again(&inbox, &changed, asker, &*host));
+                    let thread = thread
+                        .spawn(move || read_again(&inbox, &changed, tls.as_deref(), asker, &*host));
                     reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
                 }
                 Ok(Task::Log(asker, level)) => {
@@ -90,17 +95,32 @@ impl Keeper {
     }
 }
 
-fn read_again(inbox: &Inbox, changed: &Changed, asker: Option<Asker>, host: &dyn Host) {
-    match host.reload() {
-        Ok(reloaded) => {
+fn read_again(
+    inbox: &Inbox,
+    changed: &Changed,
+    tls: Option<&Acceptor>,
+    asker: Option<Asker>,
+    host: &dyn Host,
+) {
+    match host.reload(tls) {
+        Ok(mut reloaded) => {
             let path = reloaded.path.map(|path| path.display().to_string());
             let file = path.as_deref().unwrap_or("none");
             log::info!("daemon: configuration read again file={file}");
             for key in &reloaded.restart_needed {
                 log::warn!("daemon: {key} was changed; it takes effect at the next start");
             }
+            let fingerprint = reloaded.new_fingerprint.map(|fingerprint| fingerprint.to_string());
+            if let Some(fingerprint) = &fingerprint {
+                log::warn!("daemon: new TLS certificate sha256={fingerprint}; nodes must pin it");
+            }
+            reloaded.profile.fingerprint = tls.map(Acceptor::fingerprint);
             changed.tell(reloaded.profile);
-            let done = Answer::Reloaded { path, restart_needed: reloaded.restart_needed };
+            let done = Answer::Reloaded {
+                path,
+                restart_needed: reloaded.restart_needed,
+                new_fingerprint_sha256: fingerprint,
+            };
             answer(inbox, asker, Some(reloaded.policy), Ok(done));
         }
         Err(error) => {
@@ -108,6 +128,9 @@ fn read_again(inbox: &Inbox, changed: &Changed, asker: Option<Asker>, host: &dyn
             let text = format!("the old configuration stays in force: {error}");
             answer(inbox, asker, None, Err(WireError::invalid(text)));
         }
+    }
+    if let Some(tls) = tls {
+        expiry::warn(&tls.facts());
     }
 }
 

@@ -1,11 +1,12 @@
 //! The bridge as a running whole: the only place that knows every part.
 //!
-//! Born in this order: lock, pairing files, listeners, control socket, workers, router, accepting.
+//! Born in this order: lock, pairing files, certificate, listeners, control socket, workers, router, accepting.
 //! Dies in reverse: no more newcomers, every connection is told and closed, the router ends, the
 //! socket and the lock go.
 
 mod clock;
 mod error;
+mod expiry;
 mod host;
 mod ids;
 mod journal;
@@ -22,12 +23,12 @@ pub use error::Error;
 pub use host::{Host, Reloaded};
 pub(crate) use lock::Lock;
 pub use operator::Operator;
-pub use settings::{policy, profile, raise_open_files, Settings};
+pub use settings::{policy, profile, raise_open_files, tls_files, Settings, Tls};
 
 use crate::backend::{Backend, Outlet};
 use crate::link::Inbox;
-use crate::protocol::operator::ListenerView;
 use crate::router::{Asker, Input, News, OperatorId};
+use crate::tls::Acceptor;
 use crate::transport::Listening;
 use crossbeam_channel::Sender;
 use log::LevelFilter;
@@ -44,6 +45,7 @@ pub struct Daemon {
     handle: Handle,
     operators: Arc<AtomicU64>,
     listening: Listening,
+    tls: Option<Arc<Acceptor>>,
     control_socket: PathBuf,
     keeper: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -103,6 +105,12 @@ impl Daemon {
         self.listening.now().addresses
     }
 
+    /// What connections are encrypted with, if they are: the fingerprint that nodes have to pin,
+    /// always the current one, and the way to replace the certificate.
+    pub fn tls(&self) -> Option<&Arc<Acceptor>> {
+        self.tls.as_ref()
+    }
+
     /// Where operators can connect.
     pub fn control_socket(&self) -> &Path {
         &self.control_socket
@@ -156,11 +164,6 @@ impl Drop for Daemon {
         // Whoever wants to know uses `stop` or `wait`.
         let _ = self.join();
     }
-}
-
-fn views(addresses: &[SocketAddr]) -> Vec<ListenerView> {
-    let view = |address: &SocketAddr| ListenerView { address: address.to_string(), tls: "off" };
-    addresses.iter().map(view).collect()
 }
 
 struct BackendOutlet(Inbox);

@@ -6,21 +6,23 @@
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
-use crate::daemon::{views, Task};
+use crate::daemon::Task;
 use crate::link::{Door, Gate, Inputs, Outbox};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, OperatorFrame, Status};
+use crate::protocol::operator::{Answer, ListenerView, OperatorFrame, Status};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
 };
+use crate::tls::Acceptor;
 use crate::transport::Listening;
 use crossbeam_channel::Sender;
 use log::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub(super) struct World {
 /// What `status` tells that the router does not know.
 pub(super) struct Facts {
     pub(super) listening: Listening,
+    pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
 }
@@ -283,15 +286,21 @@ impl RouterThread {
     }
 
     fn completed(&self, status: Status) -> Status {
-        let uptime = self.world.facts.clock.now().mono.0;
-        let listening = self.world.facts.listening.now();
+        let facts = &self.world.facts;
+        let (uptime, now_ms) = (facts.clock.now().mono.0, facts.clock.now().wall.0);
+        let listening = facts.listening.now();
+        let tls = facts.tls.as_deref();
+        let mode = tls.map_or("off", Acceptor::mode);
+        let view = |address: &SocketAddr| ListenerView { address: address.to_string(), tls: mode };
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
-            state_dir: self.world.facts.state_dir.display().to_string(),
-            listeners: views(&listening.addresses),
+            state_dir: facts.state_dir.display().to_string(),
+            listeners: listening.addresses.iter().map(view).collect(),
             waiting_for: listening.waiting_for,
+            fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
+            certificate: tls.map(|tls| tls.view(now_ms)),
             ..status
         }
     }

@@ -5,9 +5,10 @@ use crate::daemon::Error;
 use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
 use crate::router::Policy;
+use crate::tls::Files;
 use crate::transport::bind::Plan;
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A bridge that could serve fewer would look alive and refuse everybody.
 const FEWEST_CONNECTIONS: usize = 16;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub control_socket: PathBuf,
     /// Where nodes connect.
     pub listen: Plan,
+    /// How connections are encrypted; `None` if they are not.
+    pub tls: Option<Tls>,
     /// Connections in all.
     pub connections: usize,
     /// Connections that are not admitted.
@@ -29,6 +32,15 @@ pub struct Settings {
     pub policy: Policy,
     /// What is told about the bridge before anybody connects, which a reload may change.
     pub profile: Profile,
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and its key.
+    pub files: Files,
+    /// Whether nodes without TLS are welcome at the same port.
+    pub allows_plaintext: bool,
 }
 
 impl Settings {
@@ -57,16 +69,29 @@ impl Settings {
             );
         }
         let strangers = limits.strangers.min(connections);
+        let tls = &config.bridge.tls;
+        let tls = tls.enabled.then(|| Tls {
+            files: tls_files(config, &state_dir),
+            allows_plaintext: tls.allow_plaintext,
+        });
         Ok(Self {
             state_dir,
             control_socket,
             listen,
+            tls,
             connections,
             strangers,
             policy: policy(config),
             profile: profile(config),
         })
     }
+}
+
+/// The certificate and the key that a bridge with this configuration serves with.
+pub fn tls_files(config: &Config, state_dir: &Path) -> Files {
+    let tls = &config.bridge.tls;
+    let (certificate, key) = (tls.cert_path.as_deref(), tls.key_path.as_deref());
+    Files::new(state_dir, certificate, key, tls.auto_generate)
 }
 
 /// The part of a configuration that a running bridge can change.

@@ -7,11 +7,12 @@ use crate::daemon::clock::Clock;
 use crate::daemon::keeper::Keeper;
 use crate::daemon::router_thread::{Facts, RouterThread, World};
 use crate::daemon::watch::Watch;
-use crate::daemon::{ids, BackendOutlet, Daemon, Error, Handle, Host, Lock, Settings};
+use crate::daemon::{expiry, ids, BackendOutlet, Daemon, Error, Handle, Host, Lock, Settings, Tls};
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::router::{PairingBook, Router};
+use crate::tls::Acceptor;
 use crate::transport::{Bound, Reception};
 use crossbeam_channel::unbounded;
 use std::sync::atomic::AtomicU64;
@@ -22,6 +23,7 @@ struct Opened {
     lock: Lock,
     store: PairingStore,
     book: PairingBook,
+    tls: Option<Arc<Acceptor>>,
     bound: Bound,
     control: Server,
 }
@@ -30,10 +32,18 @@ impl Opened {
     fn new(settings: &Settings, clock: Clock) -> Result<Self, Error> {
         let lock = Lock::take(&settings.state_dir)?;
         let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
+        let tls = settings.tls.as_ref().map(open_tls).transpose()?;
         let bound = Bound::open(&settings.listen).map_err(Error::Bind)?;
         let control = Server::bind(&settings.control_socket)?;
-        Ok(Self { lock, store, book, bound, control })
+        Ok(Self { lock, store, book, tls, bound, control })
     }
+}
+
+/// Reads the certificate, or makes one. The state directory is ours by now.
+fn open_tls(settings: &Tls) -> Result<Arc<Acceptor>, Error> {
+    let acceptor = Acceptor::new(settings.files.load()?, settings.allows_plaintext)?;
+    expiry::warn(&acceptor.facts());
+    Ok(Arc::new(acceptor))
 }
 
 pub(super) fn start(
@@ -42,7 +52,7 @@ pub(super) fn start(
     host: Arc<dyn Host>,
 ) -> Result<Daemon, Error> {
     let clock = Clock::start();
-    let Opened { lock, store, book, bound, control } = Opened::new(&settings, clock)?;
+    let Opened { lock, store, book, tls, bound, control } = Opened::new(&settings, clock)?;
     let listening = bound.listening().clone();
     let control_socket = control.path().to_owned();
 
@@ -55,7 +65,7 @@ pub(super) fn start(
     backend.start(Arc::new(BackendOutlet(inbox.clone())));
     let router = Router::new(clock.now(), settings.policy, book, Box::new(ids::Random));
     let state_dir = settings.state_dir.clone();
-    let facts = Facts { listening: listening.clone(), state_dir, clock };
+    let facts = Facts { listening: listening.clone(), tls: tls.clone(), state_dir, clock };
     let tasks_of_router = task_sender.clone();
     let world =
         World { store, workers, tasks: tasks_of_router, log_limit: log_limit.clone(), facts };
@@ -65,11 +75,14 @@ pub(super) fn start(
         inbox: inbox.clone(),
         gate: gate.clone(),
         stop: stop.clone(),
+        tls: tls.clone(),
         log_limit: log_limit.clone(),
         last: Arc::new(AtomicU64::new(0)),
     };
     let listeners = bound.start(reception).map_err(Error::System)?;
-    let watch = Watch::start(listeners, settings.profile, settings.state_dir, &stop);
+    let mut profile = settings.profile;
+    profile.fingerprint = tls.as_deref().map(Acceptor::fingerprint);
+    let watch = Watch::start(listeners, profile, settings.state_dir, &stop);
     let (watch, changed) = watch.map_err(Error::System)?;
     let operators = Arc::new(AtomicU64::new(0));
     let control = control.start(inbox.clone(), operators.clone(), stop.clone(), log_limit);
@@ -85,8 +98,9 @@ pub(super) fn start(
         accepting,
         router,
         changed,
+        tls: tls.clone(),
         _lock: lock,
     };
     let keeper = Some(keeper.start().map_err(Error::System)?);
-    Ok(Daemon { inbox, handle, operators, listening, control_socket, keeper })
+    Ok(Daemon { inbox, handle, operators, listening, tls, control_socket, keeper })
 }

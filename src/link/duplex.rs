@@ -14,6 +14,7 @@ use crate::protocol::limits;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,20 @@ pub enum Ending {
     /// The other side took nothing for [`limits::WRITE_DEADLINE`].
     Stuck,
 }
+
+/// Bytes in both directions that never wait: a socket, or TLS over one.
+///
+/// `write` may keep what the socket did not take; then `flush` sends it on, and both report
+/// `WouldBlock` for as long as it is not gone. `read` reports `Interrupted` when it got somewhere
+/// without having anything to show for it, so that writing and deadlines get their turn.
+pub trait Stream: Read + Write + AsFd {
+    /// Whether something that was written, or that the stream says by itself, has not left yet.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+}
+
+impl Stream for UnixStream {}
 
 /// A socket that is not blocking, its outbox, and what is half written.
 #[derive(Debug)]
@@ -52,7 +67,7 @@ pub struct Duplex<S, T> {
     ending: Option<Ending>,
 }
 
-impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
+impl<S: Stream, T: Outgoing> Duplex<S, T> {
     /// Both directions of `stream`, which must not block. Reading pauses while the other side is
     /// owed `most_owed` answers.
     pub fn new(stream: S, outbox: Arc<Outbox<T>>, most_owed: usize) -> Self {
@@ -107,13 +122,14 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
         self.ending
     }
 
-    /// The socket.
-    pub fn stream(&self) -> &S {
-        &self.stream
+    /// The stream, for its last words.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
+    /// Whether something waits for the socket to take it.
     fn has_output(&self) -> bool {
-        !self.out.is_empty()
+        !self.out.is_empty() || self.stream.has_unsent()
     }
 
     /// Writes as much as the socket takes.
@@ -132,9 +148,14 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
             if !self.has_output() {
                 return Ok(());
             }
-            match self.stream.write(self.out.front()) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.wrote(written),
+            let result = match self.out.is_empty() {
+                false => self.stream.write(self.out.front()).map(Some),
+                true => self.stream.flush().map(|()| None),
+            };
+            match result {
+                Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(Some(written)) => self.wrote(written),
+                Ok(None) => self.stuck_since = None,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.stuck_since.get_or_insert_with(Instant::now);
                     return Ok(());
@@ -226,7 +247,7 @@ impl<S: Read + Write + AsFd, T: Outgoing> Duplex<S, T> {
     }
 }
 
-impl<S: Read + Write + AsFd, T: Outgoing> Read for Duplex<S, T> {
+impl<S: Stream, T: Outgoing> Read for Duplex<S, T> {
     /// Returns 0 when the connection is over; [`Duplex::ending`] says why.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -244,7 +265,8 @@ impl<S: Read + Write + AsFd, T: Outgoing> Read for Duplex<S, T> {
                         return Ok(0);
                     }
                     Ok(bytes) => {
-                        // A short read has emptied the socket; poll tells when there is more.
+                        // A short read has emptied the stream, and what is left in the socket,
+                        // poll tells.
                         self.may_be_readable = bytes == buffer.len();
                         return Ok(bytes);
                     }
@@ -257,5 +279,111 @@ impl<S: Read + Write + AsFd, T: Outgoing> Read for Duplex<S, T> {
             }
             self.sleep()?;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::GatewayFrame;
+    use std::os::fd::BorrowedFd;
+    use std::thread;
+
+    /// Takes everything at once and sends it when it can, as TLS does with a record.
+    struct Keeping {
+        socket: UnixStream,
+        kept: Vec<u8>,
+    }
+
+    impl Read for Keeping {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.socket.read(buffer)
+        }
+    }
+
+    impl Write for Keeping {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.flush()?;
+            self.kept.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            while !self.kept.is_empty() {
+                let sent = self.socket.write(&self.kept)?;
+                self.kept.drain(..sent);
+            }
+            Ok(())
+        }
+    }
+
+    impl AsFd for Keeping {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.socket.as_fd()
+        }
+    }
+
+    impl Stream for Keeping {
+        fn has_unsent(&self) -> bool {
+            !self.kept.is_empty()
+        }
+    }
+
+    /// More than a socket takes at once.
+    const MUCH: usize = 4 * 1024 * 1024;
+
+    fn duplex() -> (UnixStream, Duplex<Keeping, GatewayFrame>) {
+        let (other, socket) = UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let outbox = Arc::new(Outbox::new(0).unwrap());
+        let payload = Some("x".repeat(MUCH).into());
+        outbox.push(GatewayFrame::Event { event: "chat".into(), payload }).unwrap();
+        (other, Duplex::new(Keeping { socket, kept: Vec::new() }, outbox, 1))
+    }
+
+    #[test]
+    fn what_a_stream_keeps_has_to_leave_before_the_end() {
+        let (mut other, mut duplex) = duplex();
+        duplex.outbox.finish();
+        let reader = thread::spawn(move || {
+            let mut all = Vec::new();
+            other.read_to_end(&mut all).map(|_| all.len())
+        });
+        assert_eq!(duplex.read(&mut [0]).unwrap(), 0);
+        assert_eq!(duplex.ending(), Some(Ending::OurEnd));
+        drop(duplex);
+        assert!(reader.join().unwrap().unwrap() > MUCH);
+    }
+
+    #[test]
+    fn whoever_does_not_take_what_a_stream_keeps_is_cut_off() {
+        let (_other, mut duplex) = duplex();
+        duplex.outbox.finish();
+        assert_eq!(duplex.read(&mut [0]).unwrap(), 0);
+        assert_eq!(duplex.ending(), Some(Ending::CutShort));
+        assert!(duplex.stuck_since.is_some(), "it would have been stuck, too");
+    }
+
+    #[test]
+    fn reading_goes_on_while_a_stream_keeps_something() {
+        let (mut other, mut duplex) = duplex();
+        other.write_all(b"?").unwrap();
+        let mut byte = [0];
+        assert_eq!((duplex.read(&mut byte).unwrap(), byte), (1, *b"?"));
+        assert!(duplex.has_output() && duplex.stuck_since.is_some());
+        // It takes everything in the end, and is not stuck any more.
+        let reader = thread::spawn(move || {
+            let mut taken = 0;
+            let mut buffer = vec![0; 64 * 1024];
+            while taken < MUCH {
+                taken += other.read(&mut buffer).unwrap();
+            }
+            other.write_all(b"!").unwrap();
+            other
+        });
+        assert_eq!((duplex.read(&mut byte).unwrap(), byte), (1, *b"!"));
+        let _other = reader.join().unwrap();
+        duplex.flush_outbox().unwrap();
+        assert!(!duplex.has_output() && duplex.stuck_since.is_none());
     }
 }

@@ -14,7 +14,7 @@ mod pieces;
 mod waker;
 
 pub use accept::accept_until;
-pub use duplex::{Duplex, Ending};
+pub use duplex::{Duplex, Ending, Stream};
 pub use gate::{connections_for, Gate, Ticket};
 pub use inbox::{Closed, Door, Inbox, Inputs, Posted};
 pub use lines::{read_line, Line};

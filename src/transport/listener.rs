@@ -4,6 +4,7 @@ use crate::link::{accept_until, Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::router::ConnId;
+use crate::tls::Acceptor;
 use crate::transport::session::Session;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
@@ -36,6 +37,8 @@ pub struct Reception {
     pub gate: Arc<Gate>,
     /// Ends the accept threads.
     pub stop: Arc<Waker>,
+    /// What connections are encrypted with; `None` leaves them in the clear.
+    pub tls: Option<Arc<Acceptor>>,
     /// For what strangers make the log say.
     pub log_limit: Arc<LogLimit>,
     /// The last connection's number; shared, so that numbers are never used twice.
@@ -109,6 +112,8 @@ impl Reception {
             ticket,
             gate: self.gate.clone(),
             inbox: self.inbox.clone(),
+            tls: self.tls.clone(),
+            log_limit: self.log_limit.clone(),
         };
         let thread = Builder::new().name(format!("node-{conn}")).stack_size(limits::STACK);
         thread.spawn(move || session.run()).map(drop)

@@ -5,6 +5,7 @@
 pub mod bind;
 mod listener;
 mod session;
+mod stream;
 mod watch;
 
 pub use listener::{Listener, Reception};

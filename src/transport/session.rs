@@ -5,16 +5,15 @@
 //! has closed the outbox.
 
 use crate::link::{read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Line, Outbox, Ticket};
+use crate::log_limit::LogLimit;
 use crate::protocol::{limits, wire, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use crate::tls::Acceptor;
+use crate::transport::stream::{Socket, Stream, Trouble, TLS_HANDSHAKE};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The first byte of a TLS handshake.
-const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A connection that has been accepted.
 pub(super) struct Session {
@@ -25,12 +24,12 @@ pub(super) struct Session {
     pub(super) ticket: Ticket,
     pub(super) gate: Arc<Gate>,
     pub(super) inbox: Inbox,
+    /// `None` if nothing is encrypted.
+    pub(super) tls: Option<Arc<Acceptor>>,
+    pub(super) log_limit: Arc<LogLimit>,
 }
 
-/// The socket, shared with the gate, which may shut it down.
-struct Socket(Arc<TcpStream>);
-
-type Lines = BufReader<Duplex<Socket, GatewayFrame>>;
+type Lines = BufReader<Duplex<Stream, GatewayFrame>>;
 
 /// Tells the router when the thread ends, however it ends.
 struct Goodbye<'a> {
@@ -55,11 +54,25 @@ impl Session {
             return Ok(None);
         }
         let _goodbye = Goodbye { inbox: &self.inbox, conn: self.conn };
-        let duplex = Duplex::new(Socket(self.stream.clone()), outbox.clone(), limits::UNANSWERED);
+        let stream = Stream::new(Socket(self.stream.clone()), self.tls.clone());
+        let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED);
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
-        let bad = match lines.fill_buf()?.first() {
-            Some(&TLS_HANDSHAKE) => Some(BadFrame::Tls),
-            _ => self.read_frames(&mut lines, &outbox)?,
+        let result = self.converse(&mut lines, &outbox);
+        let ending = lines.get_ref().ending();
+        lines.get_mut().stream_mut().say_goodbye();
+        let is_told = result.as_ref().err().is_some_and(|error| self.tell_trouble(error));
+        if is_told || ending == Some(Ending::OurEnd) {
+            linger(&self.stream);
+        }
+        result.map(|()| ending)
+    }
+
+    /// Everything between the introduction and the end.
+    fn converse(&self, lines: &mut Lines, outbox: &Outbox<GatewayFrame>) -> io::Result<()> {
+        let first = lines.fill_buf()?.first().copied();
+        let bad = match first {
+            Some(TLS_HANDSHAKE) if lines.get_mut().stream_mut().is_plain() => Some(BadFrame::Tls),
+            _ => self.read_frames(lines, outbox)?,
         };
         if let Some(bad) = bad {
             // The router answers and closes; nothing that follows is read.
@@ -71,11 +84,21 @@ impl Session {
                 lines.fill_buf()?;
             }
         }
-        let ending = lines.get_ref().ending();
-        if ending == Some(Ending::OurEnd) {
-            linger(&self.stream);
+        Ok(())
+    }
+
+    /// Tells the log of trouble with TLS. Whether the other side was told, too, by an alert.
+    fn tell_trouble(&self, error: &io::Error) -> bool {
+        let Some(trouble) = Trouble::of(error) else { return false };
+        let (kind, told) = match trouble {
+            Trouble::PlainText => ("plain text", false),
+            Trouble::Handshake(_) => ("tls handshake", true),
+            Trouble::Broken(_) => ("tls broken", true),
+        };
+        if let Some(more) = self.log_limit.admit(kind) {
+            log::info!("node: {trouble} conn={} ip={}{more}", self.conn, self.peer);
         }
-        Ok(ending)
+        told
     }
 
     /// The line loop. Returns what broke it, or nothing if the connection ended.
@@ -117,7 +140,7 @@ impl Session {
 
     fn post(
         &self,
-        duplex: &mut Duplex<Socket, GatewayFrame>,
+        duplex: &mut Duplex<Stream, GatewayFrame>,
         frame: NodeFrame,
     ) -> Result<(), Closed> {
         match &frame {
@@ -157,27 +180,5 @@ impl Drop for Goodbye<'_> {
     fn drop(&mut self) {
         // If the router is gone, it does not need to know.
         let _ = self.inbox.post(Input::Disconnected { conn: self.conn });
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.0).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }

@@ -250,6 +250,7 @@ mod tests {
             inbox: Inbox::new().0,
             gate: Gate::new(8, 8),
             stop: Arc::new(Waker::new().unwrap()),
+            tls: None,
             log_limit: Arc::new(LogLimit::default()),
             last: Arc::new(AtomicU64::new(0)),
         }

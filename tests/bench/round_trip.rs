@@ -1,15 +1,18 @@
 //! What a round trip through the bridge costs, against a raw blocking line echo, and what an idle
-//! node costs. Prints ratios measured in one run, because absolute times belong to the machine.
+//! node costs, with TLS and without. Prints ratios measured in one run, because absolute times belong to the machine.
 //!
 //! `make bench`, or `cargo bench -- ROUNDS NODES`.
 
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
+use rustls::pki_types::{pem::PemObject, CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,39 +33,44 @@ fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|arg| arg.parse::<usize>().ok());
     let rounds = numbers.next().unwrap_or(20);
     let nodes = numbers.next().unwrap_or(500);
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let bridge = Bridge::start(dir.path(), nodes);
+    let (plain, secured) = (Bridge::start(nodes, false), Bridge::start(nodes, true));
+    round_trips(rounds, &plain, &secured);
+    for (name, bridge) in [("plain", &plain), ("TLS", &secured)] {
+        let before = bridge.memory_kib();
+        let crowd: Vec<Line> = (1..nodes).map(|n| bridge.login(n)).collect();
+        let after = bridge.memory_kib();
+        let (count, each) = (crowd.len(), (after - before) as f64 / crowd.len() as f64);
+        println!("{count} idle {name} nodes: {before} -> {after} KiB resident, {each:.1} KiB each");
+    }
+}
 
+fn round_trips(rounds: usize, plain: &Bridge, secured: &Bridge) {
     let (mut echo_process, address) = start_echo();
-    let mut echo = Line::connect(address);
-    let mut node = Line::login(bridge.address, 0);
-    let (mut echoes, mut pings, mut healths) = (Vec::new(), Vec::new(), Vec::new());
+    let mut echo = Line::connect(address, None);
+    let (mut node, mut safe) = (plain.login(0), secured.login(0));
+    let mut samples: [Vec<Duration>; 4] = Default::default();
+    let [echoes, pings, safe_pings, healths] = &mut samples;
     for _ in 0..rounds {
-        echo.turn(PING, &mut echoes);
-        node.turn(PING, &mut pings);
-        node.turn(HEALTH, &mut healths);
+        echo.turn(PING, echoes);
+        node.turn(PING, pings);
+        safe.turn(PING, safe_pings);
+        node.turn(HEALTH, healths);
     }
     println!("{} round trips of each kind, one at a time:", rounds * TURN);
     // It has nothing to lose; not even an answer.
     let _ = echo_process.kill().and_then(|()| echo_process.wait());
-    let floor = median(&mut echoes);
-    for (name, samples) in [("echo", &mut echoes), ("ping", &mut pings), ("health", &mut healths)] {
+    let floor = median(&mut samples[0]);
+    for (name, samples) in ["echo", "ping", "ping over TLS", "health"].iter().zip(&mut samples) {
         let half = median(samples);
         let most = samples[samples.len() * 99 / 100];
         let us = |span: Duration| span.as_secs_f64() * 1e6;
         let ratio = half.as_secs_f64() / floor.as_secs_f64();
         println!(
-            "  {name:6} median {:7.1} us  p99 {:7.1} us  {ratio:.2} x echo",
+            "  {name:13} median {:7.1} us  p99 {:7.1} us  {ratio:.2} x echo",
             us(half),
             us(most)
         );
     }
-
-    let before = bridge.memory_kib();
-    let crowd: Vec<Line> = (1..nodes).map(|n| Line::login(bridge.address, n)).collect();
-    let after = bridge.memory_kib();
-    let each = (after - before) as f64 / crowd.len() as f64;
-    println!("{} idle nodes: {before} -> {after} KiB resident, {each:.1} KiB each", crowd.len());
 }
 
 fn median(samples: &mut [Duration]) -> Duration {
@@ -102,27 +110,28 @@ fn echo_lines() {
 
 /// A connection that asks and waits.
 struct Line {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Box<dyn Wire>>,
     answer: String,
 }
 
+trait Wire: Read + Write {}
+
+impl<T: Read + Write> Wire for T {}
+
 impl Line {
-    fn connect(address: SocketAddr) -> Self {
+    fn connect(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> Self {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("no delay");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a deadline");
-        Self { reader: BufReader::new(stream), answer: String::new() }
-    }
-
-    fn login(address: SocketAddr, node: usize) -> Self {
-        let mut line = Self::connect(address);
-        let hello =
-            format!("{{\"type\":\"hello\",\"nodeId\":\"n{node}\",\"token\":\"t{node}\"}}\n");
-        line.ask(&hello);
-        assert!(line.answer.contains("hello-ok"), "not admitted: {}", line.answer);
-        // The event that every admitted node is sent.
-        line.read();
-        line
+        let wire: Box<dyn Wire> = match tls {
+            None => Box::new(stream),
+            Some(config) => {
+                let name = ServerName::try_from("localhost").expect("a name");
+                let tls = ClientConnection::new(config.clone(), name).expect("a configuration");
+                Box::new(StreamOwned::new(tls, stream))
+            }
+        };
+        Self { reader: BufReader::new(wire), answer: String::new() }
     }
 
     fn read(&mut self) {
@@ -149,22 +158,38 @@ impl Line {
 struct Bridge {
     process: Child,
     address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    _dir: tempfile::TempDir,
 }
 
 impl Bridge {
-    fn start(dir: &Path, nodes: usize) -> Self {
+    fn start(nodes: usize, with_tls: bool) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         let entries = (0..nodes.max(1)).map(|n| format!("\"n{n}\":{{\"token\":\"t{n}\"}}"));
         let book = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
-        fs::create_dir(dir.join("nodes")).expect("a directory");
-        fs::write(dir.join("nodes/paired.json"), book).expect("a pairing file");
+        fs::create_dir(dir.path().join("nodes")).expect("a directory");
+        fs::write(dir.path().join("nodes/paired.json"), book).expect("a pairing file");
         let program = env!("CARGO_BIN_EXE_openclaw-bridge");
         let process = Command::new(program)
             .args(["serve", "--port", "0", "--log", "error", "--state-dir"])
-            .arg(dir)
+            .arg(dir.path())
+            .args(with_tls.then_some("--tls"))
             .spawn()
             .expect("the bridge");
-        let address = wait_for_address(program, dir);
-        Self { process, address }
+        let address = wait_for_address(program, dir.path());
+        let tls = with_tls.then(|| trusting(&dir.path().join("bridge/tls/bridge-cert.pem")));
+        Self { process, address, tls, _dir: dir }
+    }
+
+    fn login(&self, node: usize) -> Line {
+        let mut line = Line::connect(self.address, self.tls.as_ref());
+        let hello =
+            format!("{{\"type\":\"hello\",\"nodeId\":\"n{node}\",\"token\":\"t{node}\"}}\n");
+        line.ask(&hello);
+        assert!(line.answer.contains("hello-ok"), "not admitted: {}", line.answer);
+        // The event that every admitted node is sent.
+        line.read();
+        line
     }
 
     /// Resident memory without what is shared with other programs' files.
@@ -174,6 +199,18 @@ impl Bridge {
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
     }
+}
+
+/// TLS for a node that trusts this certificate only.
+fn trusting(certificate: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(certificate).expect("the certificate");
+    roots.add(certificate).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.expect("versions of TLS").with_root_certificates(roots);
+    Arc::new(config.with_no_client_auth())
 }
 
 impl Drop for Bridge {

@@ -160,7 +160,11 @@ impl Player {
     fn reloaded(&self, op: OperatorId) -> Result<Input, String> {
         let asked = self.world.laws.asked.iter().find(|(asker, _)| *asker == op);
         let (_, id) = asked.ok_or_else(|| format!("op{op} has asked for nothing"))?;
-        let answer = Answer::Reloaded { path: None, restart_needed: Vec::new() };
+        let answer = Answer::Reloaded {
+            path: None,
+            restart_needed: Vec::new(),
+            new_fingerprint_sha256: None,
+        };
         let reply = Some((Asker { op, id: id.clone() }, Ok(answer)));
         Ok(Input::Configured { policy: None, reply })
     }

@@ -13,12 +13,14 @@ rows! {
             Flag::new("bind", "WHERE", Words(BINDS),
                 "Where to listen: loopback, lan, tailnet, auto, or an IP address."),
             Flag::new("port", "N", Port, "The TCP port; 0 takes a free one."),
+            Flag::switch("tls",
+                "Encrypt connections; a certificate is made at the first start."),
             Flag::switch("no-discovery",
                 "Announce nothing. This version announces nothing anyway; the flag is accepted so \
                  that units written today keep working."),
             Flag::new("log", "LEVEL", Choice(LEVELS), "How much is logged."),
         ]],
-        examples: &["serve", "serve --bind lan --log debug"],
+        examples: &["serve", "serve --bind lan --tls"],
     }
     Status: "status" "Tell how the running bridge is" {
         flags: &[
@@ -36,7 +38,9 @@ rows! {
         examples: &["metrics", "metrics > /var/lib/node_exporter/bridge.prom.new"],
     }
     Reload: "reload" "Have the bridge read its configuration again" {
-        about: &["A configuration with a mistake in it changes nothing; the mistake is told."],
+        about: &["A configuration with a mistake in it changes nothing; the mistake is told. The \
+                  TLS certificate is read again, too: nodes that are connected stay, new \
+                  connections get the new one."],
         flags: &[OPERATOR],
         examples: &["reload"],
     }

@@ -116,6 +116,8 @@ pub enum VerbId {
     ConfigCheck,
     /// `config show`
     ConfigShow,
+    /// `fingerprint`
+    Fingerprint,
     /// `zone`
     Zone,
     /// `import`
@@ -155,7 +157,7 @@ pub(super) const TOPICS: &[Topic] = &[
     },
     Topic {
         title: "Setting up and trying out",
-        words: &["config", "zone", "import", "node", "completions", "help"],
+        words: &["config", "fingerprint", "zone", "import", "node", "completions", "help"],
     },
 ];
 

@@ -15,6 +15,15 @@ rows! {
         flags: &[&[CONFIG, JSON]],
         examples: &["config show"],
     }
+    Fingerprint: "fingerprint" "Print the SHA-256 of the TLS certificate, for nodes to pin" {
+        about: &["Asks the running bridge; if there is none, or a configuration is named, reads the \
+                  certificate that `serve` would use. Compare it with what the app shows."],
+        flags: &[&[
+            Flag::switch("qr", "Draw it as a QR code, too."),
+            CONFIG,
+        ], OPERATOR],
+        examples: &["fingerprint", "fingerprint --qr"],
+    }
     Zone: "zone" "Print the DNS zone that shows nodes the way from elsewhere" {
         about: &["For a DNS server in your tailnet or another VPN; etc/coredns has an example. The \
                   port and the certificate are those of the running bridge, else those of the \

@@ -37,13 +37,14 @@ keys! {
         "Whether a tailnet, or the one address of bridge.bind, is waited for if it is not there.";
     "bridge.stateDir" Path, Restart, bridge.state_dir, "The directory for pairings and state.";
     "bridge.log" Choice(LEVELS), Reload, bridge.log, "How much is logged.";
-    "bridge.tls.enabled" Bool, Restart, bridge.tls.enabled,
-        "Whether connections are encrypted; not possible in this version.";
-    "bridge.tls.autoGenerate" Bool, Restart, bridge.tls.auto_generate,
+    "bridge.tls.enabled" Bool, Restart, bridge.tls.enabled, "Whether connections are encrypted.";
+    "bridge.tls.autoGenerate" Bool, Reload, bridge.tls.auto_generate,
         "Whether a certificate is made if there is none.";
-    "bridge.tls.certPath" Path, Restart, bridge.tls.cert_path, "The certificate, PEM.";
-    "bridge.tls.keyPath" Path, Restart, bridge.tls.key_path, "The certificate's key, PEM.";
-    "bridge.tls.caPath" Path, Restart, bridge.tls.ca_path,
+    "bridge.tls.certPath" Path, Reload, bridge.tls.cert_path,
+        "The certificate, PEM; without it, a file in the state directory.";
+    "bridge.tls.keyPath" Path, Reload, bridge.tls.key_path,
+        "The certificate's key, PEM; without it, a file in the state directory.";
+    "bridge.tls.caPath" Path, Unused, bridge.tls.ca_path,
         "Without effect; nodes have no certificates.";
     "bridge.tls.allowPlaintext" Bool, Restart, bridge.tls.allow_plaintext,
         "Whether the same port also serves nodes without TLS.";

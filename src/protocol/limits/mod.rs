@@ -7,10 +7,12 @@ mod addresses;
 mod agent;
 mod host;
 mod sessions;
+mod tls;
 mod wire;
 
 pub use addresses::*;
 pub use agent::*;
 pub use host::*;
 pub use sessions::*;
+pub use tls::*;
 pub use wire::*;

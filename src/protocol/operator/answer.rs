@@ -107,6 +107,9 @@ pub enum Answer {
         path: Option<String>,
         /// Keys whose new value takes effect at the next start.
         restart_needed: Vec<String>,
+        /// SHA-256 of the TLS certificate, if it is another one than before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        new_fingerprint_sha256: Option<String>,
     },
     /// To `log`.
     Level {
@@ -223,6 +226,8 @@ pub struct Status {
     pub waiting_for: Option<String>,
     /// SHA-256 of the TLS certificate, if there is one.
     pub fingerprint_sha256: Option<String>,
+    /// More about that certificate.
+    pub certificate: Option<CertificateView>,
     /// Nodes.
     pub nodes: NodeCounts,
     /// Connections.
@@ -238,6 +243,22 @@ pub struct ListenerView {
     pub address: String,
     /// `off`, `required` or `optional`.
     pub tls: &'static str,
+}
+
+/// The TLS certificate in use. What cannot be read in it is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateView {
+    /// Its file.
+    pub path: String,
+    /// From when it is valid.
+    pub not_before: Option<String>,
+    /// Until when it is valid.
+    pub not_after: Option<String>,
+    /// Whole days until then; negative afterwards.
+    pub expires_in_days: Option<i64>,
+    /// What an operator should know about these dates, if there is anything.
+    pub warning: Option<String>,
 }
 
 /// How many nodes.

@@ -14,8 +14,8 @@ mod answer;
 mod event;
 
 pub use answer::{
-    Answer, ConnectionCounts, Counters, InvokePayload, ListenerView, NodeCounts, NodeView,
-    OperatorFrame, PendingView, Status,
+    Answer, CertificateView, ConnectionCounts, Counters, InvokePayload, ListenerView, NodeCounts,
+    NodeView, OperatorFrame, PendingView, Status,
 };
 pub use event::{OperatorEvent, PairResolved, Presence};
 

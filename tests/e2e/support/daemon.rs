@@ -103,7 +103,8 @@ impl Setup {
     pub(crate) fn start(&self) -> Daemon {
         let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let child = self.serve().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let mut daemon = Daemon { setup: self.clone(), child, addresses: Vec::new() };
+        let (addresses, requires_tls) = (Vec::new(), false);
+        let mut daemon = Daemon { setup: self.clone(), child, addresses, requires_tls };
         let status = eventually("the daemon answers", || {
             if let Some(status) = daemon.child.try_wait().unwrap() {
                 panic!("the daemon ended with {status}");
@@ -116,6 +117,7 @@ impl Setup {
         let listeners = status["listeners"].as_array().unwrap();
         let addresses = listeners.iter().map(|l| l["address"].as_str().unwrap().parse().unwrap());
         daemon.addresses = addresses.collect();
+        daemon.requires_tls = listeners[0]["tls"] == "required";
         daemon
     }
 
@@ -130,6 +132,7 @@ pub(crate) struct Daemon {
     setup: Setup,
     child: Child,
     addresses: Vec<SocketAddr>,
+    requires_tls: bool,
 }
 
 impl Daemon {
@@ -147,6 +150,10 @@ impl Daemon {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    pub(crate) fn requires_tls(&self) -> bool {
+        self.requires_tls
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {

@@ -10,6 +10,7 @@ mod phone;
 pub(crate) mod pi;
 pub(crate) mod secrets;
 mod terminal;
+pub(crate) mod tls;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};

@@ -1,5 +1,6 @@
 //! A node as the apps are: a socket, lines of JSON. Shares no code with the bridge.
 
+use super::tls::{Client, Wire};
 use super::{secrets, Daemon, DEADLINE};
 use serde_json::{json, Value};
 use std::io::{ErrorKind, Read, Write};
@@ -7,10 +8,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Phone {
-    stream: TcpStream,
+    stream: Wire,
     buffer: Vec<u8>,
     /// The token it was given, if it was paired on this connection or logged in.
     pub(crate) token: String,
+}
+
+fn open(address: SocketAddr) -> Option<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, DEADLINE).ok()?;
+    stream.set_nodelay(true).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    Some(stream)
 }
 
 /// What came next.
@@ -22,8 +30,20 @@ pub(crate) enum Next {
 }
 
 impl Phone {
+    /// Connects as the daemon wants it: with TLS if that is required.
     pub(crate) fn connect(daemon: &Daemon) -> Self {
-        Self::connect_to(daemon.address())
+        match daemon.requires_tls() {
+            true => Self::secured(daemon.address(), &Client::default()),
+            false => Self::connect_to(daemon.address()),
+        }
+    }
+
+    /// Connects with TLS.
+    #[track_caller]
+    pub(crate) fn secured(address: SocketAddr, client: &Client) -> Self {
+        let stream = open(address).unwrap();
+        let stream = client.secure(stream).expect("a TLS connection");
+        Self { stream, buffer: Vec::new(), token: String::new() }
     }
 
     pub(crate) fn connect_to(address: SocketAddr) -> Self {
@@ -32,9 +52,7 @@ impl Phone {
 
     /// `None` if nobody listens.
     pub(crate) fn try_connect_to(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect_timeout(&address, DEADLINE).ok()?;
-        stream.set_nodelay(true).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        let stream = Wire::Plain(open(address)?);
         Some(Self { stream, buffer: Vec::new(), token: String::new() })
     }
 
@@ -69,6 +87,15 @@ impl Phone {
         phone
     }
 
+    /// What its bytes travel in.
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.stream
+    }
+
+    pub(crate) fn into_wire(self) -> Wire {
+        self.stream
+    }
+
     pub(crate) fn send(&mut self, frame: &Value) {
         self.send_raw(format!("{frame}\n").as_bytes());
     }
@@ -84,7 +111,7 @@ impl Phone {
 
     /// How long sending may be held up before [`Phone::try_send_raw`] fails.
     pub(crate) fn patience_for_sending(&mut self, patience: Duration) {
-        self.stream.set_write_timeout(Some(patience)).unwrap();
+        self.stream.tcp().set_write_timeout(Some(patience)).unwrap();
     }
 
     /// Calls a method and waits for the answer, throwing away what comes before.
@@ -126,19 +153,22 @@ impl Phone {
     /// The next frame, or what else happens first.
     pub(crate) fn next_within(&mut self, patience: Duration) -> Next {
         let end = Instant::now() + patience;
+        let mut searched = 0;
         loop {
-            if let Some(at) = self.buffer.iter().position(|byte| *byte == b'\n') {
+            let found = self.buffer[searched..].iter().position(|byte| *byte == b'\n');
+            if let Some(at) = found.map(|at| searched + at) {
                 let line: Vec<u8> = self.buffer.drain(..=at).collect();
                 let text = String::from_utf8(line).expect("the bridge sends UTF-8");
                 assert!(text.trim() != "", "the bridge sends no blank lines");
                 let frame = serde_json::from_str(&text).expect("the bridge sends JSON");
                 return Next::Frame(frame);
             }
+            searched = self.buffer.len();
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Next::Silence;
             }
-            self.stream.set_read_timeout(Some(left)).unwrap();
+            self.stream.tcp().set_read_timeout(Some(left)).unwrap();
             let mut chunk = [0; 16 * 1024];
             match self.stream.read(&mut chunk) {
                 Ok(0) => {
@@ -198,7 +228,7 @@ impl Phone {
     pub(crate) fn token_if_any(&mut self) -> Option<String> {
         let end = Instant::now() + DEADLINE;
         let mut chunk = [0; 1024];
-        self.stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        self.stream.tcp().set_read_timeout(Some(DEADLINE)).unwrap();
         while !self.buffer.contains(&b'\n') && Instant::now() < end {
             // A bridge that is killed may leave half a line, or a reset.
             match self.stream.read(&mut chunk) {

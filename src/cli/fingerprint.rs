@@ -1,0 +1,144 @@
+//! `fingerprint`: what nodes pin, for a person to compare or a phone to scan.
+
+use crate::cli::args::CommandLine;
+use crate::cli::failure::Failure;
+use crate::cli::operator::{ask_text, value};
+use crate::cli::print;
+use crate::cli::render::{self, field};
+use crate::cli::text::safe;
+use crate::config::{self, paths, process_env, Sources};
+use crate::tls::{Facts, Fingerprint};
+use crate::{calendar, daemon};
+use qrcodegen::{QrCode, QrCodeEcc};
+use serde_json::{json, Value};
+
+/// Modules of light around a code, without which it is not found.
+const QUIET: i32 = 4;
+
+const HOW: &str = "`openclaw-bridge serve --tls`, or bridge.tls.enabled in the configuration";
+
+pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    let (fingerprint, certificate) = match running(line)? {
+        Some(found) => found,
+        None => on_disk(line)?,
+    };
+    if line.is_set("json") {
+        let mut answer = certificate;
+        answer["fingerprintSha256"] = json!(fingerprint.to_string());
+        answer["fingerprintColons"] = json!(fingerprint.with_colons());
+        return print(&format!("{answer}\n"));
+    }
+    let mut text = format!("{fingerprint}\n{}\n", fingerprint.with_colons());
+    text += &format!("of {}\n", safe(certificate["path"].as_str().unwrap_or_default()));
+    if certificate["notAfter"].is_string() {
+        let dates = ["notBefore", "notAfter"].map(|key| field(&certificate, key));
+        text += &format!("valid from {} until {}\n", dates[0], dates[1]);
+    }
+    if certificate["warning"].is_string() {
+        text += &format!("it {}\n", field(&certificate, "warning"));
+    }
+    if line.is_set("qr") {
+        text += &drawn(&fingerprint.to_string(), render::is_coloured())?;
+    }
+    print(&text)
+}
+
+/// What the running bridge serves with. `None` if none is running, or a configuration was named.
+fn running(line: &CommandLine) -> Result<Option<(Fingerprint, Value)>, Failure> {
+    if line.value("config").is_some() {
+        return Ok(None);
+    }
+    let answer = match ask_text(line, "status", &json!({})) {
+        Ok(answer) => answer,
+        Err(failure) if failure.is_not_running() => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    let mut status = value(&answer)?;
+    let fingerprint = status["fingerprintSha256"].as_str().and_then(|text| text.parse().ok());
+    let Some(fingerprint) = fingerprint else {
+        return Err(Failure::failed(format!(
+            "the running bridge does not encrypt, so there is no fingerprint; {HOW}, turns TLS on"
+        )));
+    };
+    Ok(Some((fingerprint, status["certificate"].take())))
+}
+
+/// What `serve` would serve with. Nothing is made: a fingerprint that nobody serves is of no use.
+fn on_disk(line: &CommandLine) -> Result<(Fingerprint, Value), Failure> {
+    let sources = Sources {
+        file: line.value("config").map(Into::into),
+        state_dir: line.value("state-dir").map(str::to_owned),
+        ..Sources::default()
+    };
+    let config = config::load(&sources, &process_env)?.config;
+    let state_dir = paths::state_dir(&config, &process_env)?;
+    let path = daemon::tls_files(&config, &state_dir).certificate;
+    let Some(facts) = Facts::read(&path)? else {
+        let path = path.display();
+        return Err(Failure::failed(format!(
+            "there is no certificate at `{path}` yet; {HOW}, makes one at the next start"
+        )));
+    };
+    let view = facts.view(calendar::now_ms());
+    let view = serde_json::to_value(view).map_err(|e| Failure::failed(e.to_string()))?;
+    Ok((facts.fingerprint, view))
+}
+
+/// A QR code in half blocks: two rows of modules in each line of text.
+fn drawn(text: &str, is_coloured: bool) -> Result<String, Failure> {
+    let code = QrCode::encode_text(text, QrCodeEcc::Low)
+        .map_err(|error| Failure::failed(format!("could not make a QR code: {error}")))?;
+    // Scanners want dark on light. Where colours are spoken, that is said, whatever the terminal's
+    // own are; elsewhere ink is taken for light, as on a dark terminal.
+    let (before, after) = match is_coloured {
+        true => ("\u{1b}[38;5;231;48;5;16m", "\u{1b}[0m"),
+        false => ("", ""),
+    };
+    let mut drawing = String::new();
+    for y in (-QUIET..code.size() + QUIET).step_by(2) {
+        drawing += before;
+        for x in -QUIET..code.size() + QUIET {
+            // What is outside the code is light.
+            drawing.push(match (code.get_module(x, y), code.get_module(x, y + 1)) {
+                (false, false) => '█',
+                (false, true) => '▀',
+                (true, false) => '▄',
+                (true, true) => ' ',
+            });
+        }
+        drawing += after;
+        drawing.push('\n');
+    }
+    Ok(drawing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawn_code_has_the_modules_of_the_code_and_light_around_them() {
+        let text = Fingerprint::of(b"certificate").to_string();
+        let code = QrCode::encode_text(&text, QrCodeEcc::Low).unwrap();
+        let drawing = drawn(&text, false).unwrap();
+        let lines: Vec<Vec<char>> = drawing.lines().map(|line| line.chars().collect()).collect();
+        assert_eq!(lines.len() as i32, (code.size() + 2 * QUIET + 1) / 2);
+        let is_dark = |x: i32, y: i32| {
+            let (column, row) = ((x + QUIET) as usize, (y + QUIET) as usize);
+            match lines[row / 2][column] {
+                '█' => false,
+                ' ' => true,
+                '▀' => row % 2 == 1,
+                '▄' => row % 2 == 0,
+                other => panic!("{other:?}"),
+            }
+        };
+        for y in -QUIET..code.size() + QUIET {
+            for x in -QUIET..code.size() + QUIET {
+                assert_eq!(is_dark(x, y), code.get_module(x, y), "{x} {y}");
+            }
+        }
+        let coloured = drawn(&text, true).unwrap();
+        assert!(coloured.lines().all(|line| line.starts_with('\u{1b}') && line.ends_with("[0m")));
+    }
+}

@@ -1,0 +1,68 @@
+//! Says in time that the certificate ends. Nodes that pin it do not care; everything else does.
+
+use crate::calendar;
+use crate::daemon::Task;
+use crate::protocol::limits;
+use crate::tls::{Acceptor, Facts};
+use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is watched, and when it is looked at next.
+pub(super) struct Expiry {
+    tls: Option<Arc<Acceptor>>,
+    next: Instant,
+}
+
+impl Expiry {
+    pub(super) fn new(tls: Option<Arc<Acceptor>>) -> Self {
+        Self { tls, next: Instant::now() + limits::EXPIRY_CHECK }
+    }
+
+    /// The next task. While there is none, the certificate is looked at once a day.
+    pub(super) fn next_task(&mut self, tasks: &Receiver<Task>) -> Result<Task, RecvError> {
+        let Some(tls) = &self.tls else { return tasks.recv() };
+        loop {
+            match tasks.recv_deadline(self.next) {
+                Ok(task) => return Ok(task),
+                Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
+                Err(RecvTimeoutError::Timeout) => {
+                    warn(&tls.facts());
+                    self.next = Instant::now() + limits::EXPIRY_CHECK;
+                }
+            }
+        }
+    }
+}
+
+/// Warns if the certificate ends soon, has ended, or has not begun.
+pub(super) fn warn(facts: &Facts) {
+    if let Some(warning) = facts.warning(calendar::now_ms()) {
+        let path = facts.path.display();
+        log::warn!("daemon: the TLS certificate {warning} file={path}; pinned nodes still connect");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::Files;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn a_look_at_the_certificate_is_followed_by_the_next_one_a_day_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = Files::new(dir.path(), None, None, true).load().unwrap();
+        let tls = Arc::new(Acceptor::new(certificate, false).unwrap());
+        let mut expiry = Expiry { tls: Some(tls), next: Instant::now() };
+        let (sender, tasks) = unbounded();
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            sender.send(Task::Stop).unwrap();
+        });
+        assert!(matches!(expiry.next_task(&tasks), Ok(Task::Stop)));
+        late.join().unwrap();
+        assert!(expiry.next > Instant::now() + limits::EXPIRY_CHECK / 2);
+        assert!(expiry.next_task(&tasks).is_err(), "nobody is left to ask for anything");
+    }
+}

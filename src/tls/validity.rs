@@ -1,0 +1,167 @@
+//! From when until when a certificate is valid: the one thing that is read out of it.
+//!
+//! Nodes pin certificates and ignore the dates; people do not, so they are told. Reads DER of the
+//! form that RFC 5280 prescribes, and gives up on anything else.
+
+use crate::calendar;
+
+/// ASN.1 tags.
+const SEQUENCE: u8 = 0x30;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+const VERSION: u8 = 0xa0;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The dates of a certificate, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// `notBefore`
+    pub not_before_ms: u64,
+    /// `notAfter`
+    pub not_after_ms: u64,
+}
+
+impl Validity {
+    /// The dates of a certificate in DER form; `None` if it does not have the usual form.
+    pub fn of(certificate: &[u8]) -> Option<Self> {
+        let mut outer = Der(Der(certificate).expect(SEQUENCE)?);
+        let mut signed = Der(outer.expect(SEQUENCE)?);
+        if signed.0.first() == Some(&VERSION) {
+            signed.element()?;
+        }
+        for _serial_algorithm_issuer in 0..3 {
+            signed.element()?;
+        }
+        let mut dates = Der(signed.expect(SEQUENCE)?);
+        Some(Self { not_before_ms: dates.time()?, not_after_ms: dates.time()? })
+    }
+
+    /// Whole days until the certificate ends; negative when it has ended.
+    pub fn days_left(&self, now_ms: u64) -> i64 {
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        signed(self.not_after_ms).saturating_sub(signed(now_ms)).div_euclid(DAY_MS)
+    }
+}
+
+/// What is left of a list of DER elements.
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    /// The tag and the content of the next element.
+    fn element(&mut self) -> Option<(u8, &'a [u8])> {
+        let (&tag, rest) = self.0.split_first()?;
+        let (&first, rest) = rest.split_first()?;
+        let (length, rest) = match first {
+            0..=0x7f => (usize::from(first), rest),
+            // No certificate needs more than four bytes for a length.
+            0x81..=0x84 => {
+                let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+                let length = bytes.iter().fold(0u32, |sum, byte| (sum << 8) | u32::from(*byte));
+                (usize::try_from(length).ok()?, rest)
+            }
+            _ => return None,
+        };
+        let (content, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some((tag, content))
+    }
+
+    fn expect(&mut self, wanted: u8) -> Option<&'a [u8]> {
+        self.element().filter(|(tag, _)| *tag == wanted).map(|(_, content)| content)
+    }
+
+    /// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`, in milliseconds since 1970; 0 for what was before.
+    fn time(&mut self) -> Option<u64> {
+        let (tag, content) = self.element()?;
+        let text = std::str::from_utf8(content).ok()?;
+        let digits = text.strip_suffix('Z')?;
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let year = match (tag, digits.len()) {
+            (UTC_TIME, 12) if digits < "50" => format!("20{}", &digits[..2]),
+            (UTC_TIME, 12) => format!("19{}", &digits[..2]),
+            (GENERALIZED_TIME, 14) => digits[..4].to_owned(),
+            _ => return None,
+        };
+        if year.as_str() < "1970" {
+            return Some(0);
+        }
+        let part = |from_end: usize| &digits[digits.len() - from_end..digits.len() - from_end + 2];
+        let (month, day) = (part(10), part(8));
+        let (hour, minute, second) = (part(6), part(4), part(2));
+        calendar::parse_iso(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        assert!(content.len() < 128);
+        [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+    }
+
+    fn certificate(dates: &[u8]) -> Vec<u8> {
+        let parts = [
+            element(VERSION, &[2, 1, 2]),
+            element(2, &[1]),
+            element(SEQUENCE, &[]),
+            element(SEQUENCE, &[]),
+            element(SEQUENCE, dates),
+        ];
+        element(SEQUENCE, &element(SEQUENCE, &parts.concat()))
+    }
+
+    fn dates(from: &str, until: &str) -> Option<(String, String)> {
+        let tag = |text: &str| if text.len() == 13 { UTC_TIME } else { GENERALIZED_TIME };
+        let time = |text: &str| element(tag(text), text.as_bytes());
+        let validity = Validity::of(&certificate(&[time(from), time(until)].concat()))?;
+        let shown = [validity.not_before_ms, validity.not_after_ms].map(calendar::iso_seconds);
+        let [from, until] = shown;
+        Some((from, until))
+    }
+
+    #[test]
+    fn both_forms_of_time_are_read() {
+        let read = dates("260119050607Z", "20760120000000Z").unwrap();
+        assert_eq!(read, ("2026-01-19T05:06:07Z".into(), "2076-01-20T00:00:00Z".into()));
+        let old = dates("500101000000Z", "490101000000Z").unwrap();
+        assert_eq!(old, ("1970-01-01T00:00:00Z".into(), "2049-01-01T00:00:00Z".into()));
+        for bad in ["2601190506Z", "260119050607+", "261319050607Z", "26011905060éZ", ""] {
+            assert_eq!(dates(bad, "490101000000Z"), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_down_and_below_zero() {
+        let day = DAY_MS as u64;
+        let validity = Validity { not_before_ms: 0, not_after_ms: 10 * day };
+        assert_eq!(validity.days_left(0), 10);
+        assert_eq!(validity.days_left(9 * day + 1), 0);
+        assert_eq!(validity.days_left(10 * day + 1), -1);
+        assert_eq!(validity.days_left(u64::MAX), (10 * DAY_MS - i64::MAX).div_euclid(DAY_MS));
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange() {
+        let date = element(UTC_TIME, b"260119050607Z");
+        let good = certificate(&[date.clone(), date].concat());
+        assert!(Validity::of(&good).is_some());
+        for end in 0..good.len() {
+            assert_eq!(Validity::of(&good[..end]), None);
+        }
+        for at in 0..good.len() {
+            for byte in 0..=u8::MAX {
+                let mut bad = good.clone();
+                bad[at] = byte;
+                // Whatever it says, it says something.
+                let _ = Validity::of(&bad);
+            }
+        }
+        assert_eq!(Validity::of(&[0x30, 0x88, 255, 255, 255, 255, 255, 255, 255, 255]), None);
+        assert_eq!(Validity::of(&[0x30, 0x84, 255, 255, 255, 255]), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! The phone's side of TLS: what it trusts, what it speaks, and what it saw.
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore};
+use rustls::{SignatureScheme, StreamOwned, SupportedProtocolVersion};
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+/// What a phone's bytes travel in.
+pub(crate) enum Wire {
+    Plain(TcpStream),
+    Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+/// How a phone speaks TLS. Unless told otherwise it takes any certificate, as one that pins does
+/// before it compares.
+pub(crate) struct Client {
+    versions: Vec<&'static SupportedProtocolVersion>,
+    /// The only authority it trusts, and the name it looks for.
+    trust: Option<(CertificateDer<'static>, ServerName<'static>)>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self { versions: vec![&TLS13, &TLS12], trust: None }
+    }
+}
+
+impl Client {
+    /// A phone that is too old for TLS 1.3.
+    pub(crate) fn old() -> Self {
+        Self { versions: vec![&TLS12], trust: None }
+    }
+
+    /// A phone that trusts this certificate for this name or address, and nothing else.
+    pub(crate) fn trusting(certificate: CertificateDer<'static>, name: &str) -> Self {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        Self { trust: Some((certificate, name)), ..Self::default() }
+    }
+
+    /// A connection before its first byte.
+    pub(crate) fn connection(&self) -> ClientConnection {
+        let provider = Arc::new(ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&self.versions)
+            .unwrap();
+        let (config, name) = match &self.trust {
+            Some((certificate, name)) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(certificate.clone()).unwrap();
+                (config.with_root_certificates(roots), name.clone())
+            }
+            None => {
+                let verifier = Arc::new(Anybody(provider));
+                let config = config.dangerous().with_custom_certificate_verifier(verifier);
+                (config, ServerName::try_from("bridge.example").unwrap())
+            }
+        };
+        ClientConnection::new(Arc::new(config.with_no_client_auth()), name).unwrap()
+    }
+
+    /// Shakes hands.
+    pub(crate) fn secure(&self, mut stream: TcpStream) -> io::Result<Wire> {
+        stream.set_read_timeout(Some(super::DEADLINE)).unwrap();
+        let mut tls = self.connection();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream)?;
+        }
+        Ok(Wire::Secured(Box::new(StreamOwned::new(tls, stream))))
+    }
+}
+
+impl Wire {
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Secured(tls) => &tls.sock,
+        }
+    }
+
+    fn tls(&self) -> &ClientConnection {
+        match self {
+            Self::Plain(_) => panic!("not encrypted"),
+            Self::Secured(tls) => &tls.conn,
+        }
+    }
+
+    /// The SHA-256 of the certificate it was shown, in lowercase digits.
+    pub(crate) fn fingerprint(&self) -> String {
+        let certificate = &self.tls().peer_certificates().unwrap()[0];
+        let digest = ::ring::digest::digest(&::ring::digest::SHA256, certificate);
+        let mut text = String::new();
+        digest.as_ref().iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+        text
+    }
+
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.tls().peer_certificates().unwrap()[0].clone().into_owned()
+    }
+
+    /// How many certificates it was shown.
+    pub(crate) fn chain(&self) -> usize {
+        self.tls().peer_certificates().unwrap().len()
+    }
+
+    pub(crate) fn version(&self) -> rustls::ProtocolVersion {
+        self.tls().protocol_version().unwrap()
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.read(buffer),
+            Self::Secured(tls) => tls.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.write(bytes),
+            Self::Secured(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(tcp) => tcp.flush(),
+            Self::Secured(tls) => tls.flush(),
+        }
+    }
+}
+
+/// Takes any certificate, as long as the other side has its key.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
