@@ -125,7 +125,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageEr
                 let flag = words
                     .verb()
                     .and_then(|verb| verb.flags().find(|flag| flag.short == Some(letter)));
-                let flag = flag.ok_or_else(|| words.error(format!("unknown flag `-{letter}`")))?;
+                let hint = words.verb().map_or("", hint_for_foreign_flag);
+                let unknown = || words.error(format!("unknown flag `-{letter}`{hint}"));
+                let flag = flag.ok_or_else(unknown)?;
                 words.take(flag, &mut parser)?;
             }
         }
@@ -185,8 +187,10 @@ impl Words {
             return self.error(format!("`--{name}` has to come after {place}"));
         };
         let known = verb.flags().map(|flag| flag.name).chain(["help", "version"]);
-        let hint = closest(name, known).map(|meant| format!(" (did you mean --{meant}?)"));
-        let hint = hint.unwrap_or_default();
+        let hint = match closest(name, known) {
+            Some(meant) => format!(" (did you mean --{meant}?)"),
+            None => hint_for_foreign_flag(verb).to_owned(),
+        };
         self.error(format!("`{}` has no flag `--{name}`{hint}", self.path))
     }
 
@@ -265,6 +269,16 @@ impl Words {
     }
 }
 
+/// A flag may belong to the command that a node shall run.
+fn hint_for_foreign_flag(verb: &Verb) -> &'static str {
+    let is_for_node = verb.positionals.iter().any(|word| word.kind == Kind::Argument);
+    if is_for_node {
+        " (put -- before the node's own command)"
+    } else {
+        ""
+    }
+}
+
 fn unknown_command(path: &str, word: &str) -> UsageError {
     let hint = closest(word, table::words_after(path))
         .map(|meant| format!(" (did you mean `{}`?)", format!("{path} {meant}").trim_start()));
@@ -288,10 +302,14 @@ fn explain(words: &[String]) -> Result<Parsed, UsageError> {
 fn check(kind: Kind, value: &str) -> Result<(), String> {
     let wrong = |expected: &str| Err(format!("must be {expected}, not `{value}`"));
     match kind {
-        _ if value.is_empty() && kind != Kind::Switch => Err("must not be empty".to_owned()),
+        _ if value.is_empty() && !matches!(kind, Kind::Switch | Kind::Argument) => {
+            Err("must not be empty".to_owned())
+        }
         Kind::Number if value.parse::<u32>().map_or(true, |n| n == 0) => {
             wrong("a whole number above 0")
         }
+        Kind::Count if value.parse::<u32>().is_err() => wrong("a whole number"),
+        Kind::Decimal if !is_decimal(value) => wrong("a number such as 12, 0.5 or -3"),
         Kind::Port if value.parse::<u16>().is_err() => wrong("a port from 0 to 65535"),
         Kind::Duration if duration::parse(value).is_none() => {
             wrong("a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")
@@ -301,6 +319,9 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
         {
             wrong("two texts with = between them")
         }
+        Kind::Variable if value.split_once('=').is_none_or(|(name, _)| name.is_empty()) => {
+            wrong("a name, = and a value")
+        }
         Kind::Choice(words) if !words.contains(&value) => {
             let hint = closest(value, words.iter().copied());
             let hint = hint.map(|word| format!(" (did you mean {word}?)")).unwrap_or_default();
@@ -308,6 +329,17 @@ fn check(kind: Kind, value: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Digits, at most one point between them, and perhaps a sign.
+fn is_decimal(value: &str) -> bool {
+    let number = value.strip_prefix('-').unwrap_or(value);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str, most: usize| {
+        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    // With more of them, JSON would write an exponent, which Android does not read.
+    digits(whole, 9) && digits(fraction, 4)
 }
 
 #[cfg(test)]

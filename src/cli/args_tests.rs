@@ -144,3 +144,25 @@ fn help_is_given_wherever_it_is_asked_for() {
     assert!(matches!(parse("-V"), Ok(Parsed::Version)));
     assert!(matches!(parse("serve --version"), Ok(Parsed::Version)));
 }
+
+#[test]
+fn numbers_variables_and_words_for_a_node_are_what_the_table_says() {
+    let present = |x: &str| parse(&format!("nodes canvas present --node n --x {x}"));
+    for x in ["0", "-5", "12.5", "-0.0001", "123456789"] {
+        assert!(present(x).is_ok(), "{x}");
+    }
+    for x in ["1e3", "1.", ".5", "+1", "--1", "0.00001", "1234567890", "x"] {
+        assert!(present(x).is_err(), "{x}");
+    }
+    let record = |n: &str| parse(&format!("nodes screen record --node n --screen {n}"));
+    assert!(record("0").is_ok() && record("-1").is_err() && record("1.5").is_err());
+    let line = run("nodes run --node n --env A= --env B=c=d -- ls -l --json list");
+    assert_eq!(line.values("env"), ["A=", "B=c=d"]);
+    assert_eq!(line.positionals, ["ls", "-l", "--json", "list"]);
+    assert!(!line.is_set("json"));
+    let words = ["nodes", "run", "--node", "n", "--", "printf", ""].map(OsString::from);
+    assert!(matches!(super::parse(words), Ok(Parsed::Run(line)) if line.positionals[1].is_empty()));
+    assert!(error("nodes run --node n --env =x -- ls").contains("a name, = and a value"));
+    assert!(error("nodes run --node n ls -l").contains("put -- before the node's own command"));
+    assert!(error("nodes run --node n ls --all").contains("put -- before the node's own command"));
+}

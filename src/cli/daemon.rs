@@ -2,27 +2,45 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
+use crate::cli::nodes;
 use crate::cli::operator::{ask_text, connect, patience, value};
 use crate::cli::print;
 use crate::cli::render::{field, span};
 use crate::cli::text::{safe, safe_json};
+use crate::cli::watch::watch;
 use crate::control::ClientError;
 use serde_json::{json, Value};
 
 pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
+    if line.is_set("watch") {
+        return watch(|| picture(line));
+    }
     let answer = ask_text(line, "status", &json!({}))?;
     if line.is_set("json") {
         return print(&(safe_json(&answer) + "\n"));
     }
-    let status = value(&answer)?;
+    print(&words(&value(&answer)?))
+}
+
+/// The status and the nodes, once.
+fn picture(line: &CommandLine) -> Result<String, Failure> {
+    let status = ask_text(line, "status", &json!({}))?;
+    if line.is_set("json") {
+        return Ok(safe_json(&status) + "\n");
+    }
+    let nodes = value(&ask_text(line, "node.list", &json!({}))?)?;
+    Ok(format!("{}\n{}", words(&value(&status)?), nodes::overview(&nodes)))
+}
+
+fn words(status: &Value) -> String {
     let listeners = status["listeners"].as_array().map_or(&[][..], Vec::as_slice);
     let listeners = listeners
         .iter()
         .map(|listener| format!("{} (TLS {})", field(listener, "address"), field(listener, "tls")));
-    let waiting = field(&status, "waitingFor");
+    let waiting = field(status, "waitingFor");
     let waiting = if waiting.is_empty() { waiting } else { format!("Waiting for: {waiting}\n") };
     let number = |part: &str, key: &str| status[part][key].as_u64().unwrap_or_default();
-    print(&format!(
+    format!(
         "{} · openclaw-bridge {} · pid {} · up {}\n\
          Listening:   {}\n\
          {waiting}\
@@ -31,20 +49,20 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n",
-        field(&status, "serverName"),
-        field(&status, "version"),
+        field(status, "serverName"),
+        field(status, "version"),
         status["pid"],
         span(status["uptimeMs"].as_u64().unwrap_or_default()),
         listeners.collect::<Vec<_>>().join(", "),
-        certificate(&status),
+        certificate(status),
         announced(&status["discovery"]["mdns"]),
-        field(&status, "stateDir"),
+        field(status, "stateDir"),
         number("nodes", "paired"),
         number("nodes", "connected"),
         number("nodes", "pending"),
         number("connections", "open"),
         number("connections", "unauthenticated"),
-    ))
+    )
 }
 
 /// The lines about the certificate; none without TLS.

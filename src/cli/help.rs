@@ -1,6 +1,6 @@
 //! Help, made from the table.
 
-use super::table::{self, Flag, Verb, PROGRAM};
+use super::table::{self, Flag, Kind, Verb, PROGRAM};
 use super::verbs::TOPICS;
 
 /// Columns of a terminal nobody has made wider.
@@ -73,7 +73,8 @@ fn command(page: &mut Page, verb: &Verb) {
         usage.push_str(" [FLAGS]");
     }
     for positional in verb.positionals.iter().filter(|positional| positional.flag.is_none()) {
-        usage = format!("{usage} {}", positional.usage());
+        let dashes = if positional.kind == Kind::Argument { "-- " } else { "" };
+        usage = format!("{usage} {dashes}{}", positional.usage());
     }
     page.line(&usage);
     for paragraph in verb.about {

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod chat;
+mod columns;
 pub mod completions;
 mod config_file;
 mod daemon;
@@ -9,10 +10,13 @@ mod discover;
 mod events;
 mod failure;
 mod fingerprint;
+mod hands;
 pub mod help;
 mod import;
 mod logging;
 pub mod manual;
+mod memory;
+mod metrics;
 pub mod node;
 mod node_verb;
 mod nodes;
@@ -24,6 +28,7 @@ mod settings;
 pub mod table;
 mod text;
 mod verbs;
+mod watch;
 mod zone;
 
 use args::{CommandLine, Parsed};
@@ -57,6 +62,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
     match line.id() {
         VerbId::Serve => serve::run(line),
         VerbId::Status => daemon::status(line),
+        VerbId::Metrics => metrics::run(line),
         VerbId::Reload => daemon::reload(line),
         VerbId::Stop => daemon::stop(line),
         VerbId::Log => daemon::log(line),
@@ -68,6 +74,21 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::NodesRename => nodes::rename(line),
         VerbId::NodesRevoke => nodes::revoke(line),
         VerbId::NodesInvoke => nodes::invoke(line),
+        VerbId::NodesRun => hands::run(line),
+        VerbId::NodesNotify => hands::notify(line),
+        VerbId::CameraList => hands::cameras(line),
+        VerbId::CameraSnap => hands::snap(line),
+        VerbId::CameraClip => hands::clip(line),
+        VerbId::CanvasSnapshot => hands::snapshot(line),
+        VerbId::CanvasPresent => hands::present(line),
+        VerbId::CanvasHide => hands::hide(line),
+        VerbId::CanvasNavigate => hands::navigate(line),
+        VerbId::CanvasEval => hands::eval(line),
+        VerbId::CanvasA2uiPush => hands::push(line),
+        VerbId::CanvasA2uiReset => hands::reset(line),
+        VerbId::ScreenRecord => hands::record(line),
+        VerbId::LocationGet => hands::location(line),
+        VerbId::SmsSend => hands::sms(line),
         VerbId::Events => events::run(line),
         VerbId::ChatSend => chat::send(line),
         VerbId::ChatHistory => chat::history(line),

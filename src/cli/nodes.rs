@@ -2,23 +2,40 @@
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
+use crate::cli::columns::{table, Column};
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::print;
-use crate::cli::render::{ago, device, field, name, span, table, versions};
-use crate::cli::text::{safe, safe_json};
+use crate::cli::render::{ago, device, field, name, span, versions};
+use crate::cli::text::{safe, safe_json, write_safe_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
+use std::io;
 
 /// How long the bridge may take beyond what the node may.
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Columns of the list, and what they give up where the terminal is too narrow for them.
+const COLUMNS: &[Column<'_>] = &[
+    Column::new("NAME", 6, 8),
+    Column::new("ID", 5, 9),
+    Column::new("STATE", 0, 12),
+    Column::new("ADDRESS", 4, 9),
+    Column::new("DEVICE", 3, 10),
+    Column::new("VERSION", 2, 8),
+    Column::new("CAPS", 1, 10),
+];
 
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     let answer = ask_text(line, "node.list", &json!({}))?;
     if line.is_set("json") {
         return print(&(safe_json(&answer) + "\n"));
     }
-    let answer = value(&answer)?;
+    print(&overview(&value(&answer)?))
+}
+
+/// All nodes, in a table.
+pub(super) fn overview(answer: &Value) -> String {
     let nodes = entries(&answer["nodes"]);
     let connected = nodes.iter().filter(|node| node["connected"] == true).count();
     let mut text = format!("Paired: {} · Connected: {connected}\n", nodes.len());
@@ -26,9 +43,9 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
         text += "No node is paired yet. `openclaw-bridge nodes pending` shows who asks.\n";
     } else {
         let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
-        text += &table(&["NAME", "ID", "STATE", "ADDRESS", "DEVICE", "VERSION", "CAPS"], &rows);
+        text += &table(COLUMNS, &rows);
     }
-    print(&text)
+    text
 }
 
 fn row(node: &Value) -> Vec<String> {
@@ -142,6 +159,7 @@ fn description(node: &Value) -> String {
         Some(since) => format!("connected for {}", span(now.saturating_sub(since))),
         None => "disconnected".into(),
     };
+    let last_seen = node["lastSeenAtMs"].as_u64().map(|at| ago(now, at));
     let permissions = node["permissions"].as_object().map(|permissions| {
         let flag = |allowed: &Value| if *allowed == true { "yes" } else { "no" };
         let list =
@@ -154,6 +172,7 @@ fn description(node: &Value) -> String {
         ("Address", field(node, "remoteIp")),
         ("Device", device(node)),
         ("Version", versions(node)),
+        ("Last seen", last_seen.unwrap_or_default()),
         ("Paired", paired.unwrap_or_default()),
         ("Permissions", permissions.unwrap_or_default()),
         ("Caps", words(&node["caps"])),
@@ -187,11 +206,15 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let reply = connect(line)?.ask_raw("node.invoke", &request, patience)?;
     let answer = reply.map_err(|refusal| Failure::refused(&refusal))?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let fields = crate::protocol::json::Fields::read(&answer, &["payload"]);
     let payload = fields.ok().and_then(|fields| fields.json("payload")).unwrap_or("null");
-    print(&(safe_json(payload) + "\n"))
+    print_json(payload)
+}
+
+fn print_json(text: &str) -> Result<(), Failure> {
+    write_safe_json(text, &mut io::stdout().lock()).map_err(Failure::output)
 }
 
 fn named(node: &Value) -> String {

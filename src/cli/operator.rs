@@ -82,11 +82,13 @@ pub(super) fn text_argument(line: &CommandLine, index: usize) -> Result<String, 
     }
 }
 
-fn could_not_read(what: &str, error: &std::io::Error) -> Failure {
+/// A file or standard input that was named cannot be read.
+pub(super) fn could_not_read(what: &str, error: &std::io::Error) -> Failure {
     Failure::failed(format!("could not read {what}: {error}"))
 }
 
-fn read(input: impl Read) -> std::io::Result<String> {
+/// A text of bearable length.
+pub(super) fn read(input: impl Read) -> std::io::Result<String> {
     let mut text = String::new();
     input.take(LONGEST_PARAMS + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LONGEST_PARAMS {

@@ -1,4 +1,6 @@
-//! Tables, ages and names for a person at a terminal.
+//! Ages, names and devices for a person at a terminal.
+
+pub(super) use crate::cli::columns::whole_table as table;
 
 use crate::cli::text::safe;
 use serde_json::Value;
@@ -68,39 +70,10 @@ pub(super) fn ago(now_ms: u64, then_ms: u64) -> String {
     }
 }
 
-/// Rows under headings, in columns as wide as their widest entry.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |text: &str| text.chars().count();
-    let widths: Vec<usize> = (0..headings.len())
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell));
-            cells.chain([width(headings[column])]).max().unwrap_or_default()
-        })
-        .collect();
-    let line = |cells: &[&str]| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = padded.collect::<Vec<_>>().join("  ");
-        format!("{}\n", line.trim_end())
-    };
-    let mut text = bold(line(headings).trim_end()) + "\n";
-    for row in rows {
-        text += &line(&row.iter().map(String::as_str).collect::<Vec<_>>());
-    }
-    text
-}
-
 /// Whether standard output is a terminal that wants colours.
 pub(super) fn is_coloured() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !plain && io::stdout().is_terminal()
-}
-
-/// Bold on a terminal that wants colours, plain everywhere else.
-fn bold(text: &str) -> String {
-    if !is_coloured() {
-        return text.to_owned();
-    }
-    format!("\u{1b}[1m{text}\u{1b}[0m")
 }
 
 #[cfg(test)]
@@ -121,12 +94,6 @@ mod tests {
             assert_eq!(span(ms), text);
         }
         assert_eq!((ago(1000, 900), ago(5000, 0)), ("just now".into(), "5s ago".into()));
-    }
-
-    #[test]
-    fn columns_fit_their_entries() {
-        let rows = vec![vec!["kitchen".into(), "x".into()], vec!["é".into(), "yy".into()]];
-        assert_eq!(table(&["NAME", "B"], &rows), "NAME     B\nkitchen  x\né        yy\n");
     }
 
     #[test]

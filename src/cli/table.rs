@@ -85,6 +85,8 @@ pub enum Kind {
     Switch,
     /// Any text that is not empty.
     Text,
+    /// Any text, also none: a word of somebody else's command.
+    Argument,
     /// A file.
     File,
     /// A directory.
@@ -93,12 +95,18 @@ pub enum Kind {
     Port,
     /// A positive whole number.
     Number,
+    /// A whole number, also 0.
+    Count,
+    /// A number written with digits, a point and a sign only: a node may look at the text.
+    Decimal,
     /// A duration, see [`crate::duration::parse`].
     Duration,
     /// JSON, `@` and a file, or `-` for standard input.
     Json,
     /// A name and a value with `=` between them.
     Pair,
+    /// A name and a value with `=` between them; the value may be empty.
+    Variable,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any text; these words are usual.

@@ -3,7 +3,12 @@
 
 use crate::protocol::json;
 use crate::protocol::text::is_tricky;
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::io::{self, IsTerminal};
+
+/// How much of a long text is made safe at once, in bytes.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The JSON document on one line without anything a terminal would obey. Text that is not JSON
 /// becomes a JSON string.
@@ -13,6 +18,25 @@ pub(crate) fn safe_json(text: &str) -> String {
         Some(json) => safe(&json.replace('\t', " ")),
         None => safe(&serde_json::Value::from(text).to_string()),
     }
+}
+
+/// Writes what [`safe_json`] makes, and a line feed, without having all of it twice: a node's
+/// answer may be a recording.
+pub(crate) fn write_safe_json(text: &str, out: &mut impl io::Write) -> io::Result<()> {
+    let Some(Cow::Borrowed(mut json)) = json::one_line(text) else {
+        return writeln!(out, "{}", safe_json(text));
+    };
+    while !json.is_empty() {
+        let mut end = json.len().min(AT_ONCE);
+        while !json.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (piece, rest) = json.split_at(end);
+        out.write_all(safe(&piece.replace('\t', " ")).as_bytes())?;
+        json = rest;
+    }
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// The text with control characters, and those that change the direction of writing, as escapes
@@ -37,6 +61,25 @@ pub(crate) fn safe_text(text: &str) -> String {
     text.split('\n').map(|line| safe(line.trim_end_matches('\r'))).collect::<Vec<_>>().join("\n")
 }
 
+/// Text of a node on its way to standard output: as it is into a file or another program, safe on
+/// a terminal.
+pub(crate) fn for_stdout(text: &str) -> String {
+    for_stream(text, io::stdout().is_terminal())
+}
+
+/// As [`for_stdout`], for standard error.
+pub(crate) fn for_stderr(text: &str) -> String {
+    for_stream(text, io::stderr().is_terminal())
+}
+
+fn for_stream(text: &str, is_terminal: bool) -> String {
+    if is_terminal {
+        // Tabs harm nobody, and programs make columns with them.
+        return text.split('\t').map(safe_text).collect::<Vec<_>>().join("\t");
+    }
+    text.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,11 +91,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_printed_is_made_safe_for_terminals_only() {
+        let text = "a\tb\r\n\u{1b}[2J";
+        assert_eq!(for_stream(text, true), "a\tb\n\\u001b[2J");
+        assert_eq!(for_stream(text, false), text);
+    }
+
+    #[test]
     fn json_stays_the_same_document() {
         let line = safe_json("{\n\t\"a\":\t\"\u{9b}\\n\"}");
         assert_eq!(line, "{  \"a\": \"\\u009b\\n\"}");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["a"], "\u{9b}\n");
         assert_eq!(safe_json("no\njson"), "\"no\\njson\"");
+        let long = format!("{{\t\"a\":\"{}\"}}", "\u{202e}é€".repeat(AT_ONCE / 3));
+        for text in ["{\n\"a\":1}", "no\njson", "[]", &long] {
+            let mut written = Vec::new();
+            write_safe_json(text, &mut written).unwrap();
+            assert_eq!(String::from_utf8(written).unwrap(), safe_json(text) + "\n");
+        }
     }
 }

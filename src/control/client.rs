@@ -1,6 +1,7 @@
 //! The commands' side of the control socket: connect, ask, wait, or listen.
 
-use crate::protocol::json::{mend_surrogates, Fields};
+use crate::control::strainer::{Strainer, Unstrained};
+use crate::protocol::json::{mended, place, Fields};
 use crate::protocol::limits;
 use serde_json::{json, Value};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -11,6 +12,9 @@ use std::{error, fmt};
 
 /// Bytes in one line from the daemon: a recording, its escapes, and some room.
 const LONGEST_LINE: u64 = 2 * limits::LINE_RECORDING as u64;
+
+/// Bytes read at once. A recording comes through here.
+const READ_BUFFER: usize = 64 * 1024;
 
 /// A connection to a running daemon.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ pub enum Error {
     Io(io::Error),
     /// The daemon answered in a way that makes no sense.
     Nonsense,
+    /// The media in the answer cannot be taken out.
+    Media(Unstrained),
 }
 
 impl fmt::Display for Error {
@@ -86,6 +92,11 @@ impl fmt::Display for Error {
             Self::Nonsense => {
                 f.write_str("the bridge answered something unexpected; is it of another version?")
             }
+            Self::Media(Unstrained::NotBase64) => f.write_str("the media is not valid Base64"),
+            Self::Media(Unstrained::TooLong) => {
+                f.write_str("the answer is very long and has no media in it")
+            }
+            Self::Media(Unstrained::Write(_)) => f.write_str("could not write the media"),
         }
     }
 }
@@ -93,7 +104,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) | Self::Media(Unstrained::Write(error)) => Some(error),
             _ => None,
         }
     }
@@ -107,7 +118,10 @@ impl Client {
     pub fn connect(places: &[PathBuf]) -> Result<Self, Error> {
         for path in places {
             match UnixStream::connect(path) {
-                Ok(stream) => return Ok(Self { lines: BufReader::new(stream), last_id: 0 }),
+                Ok(stream) => {
+                    let lines = BufReader::with_capacity(READ_BUFFER, stream);
+                    return Ok(Self { lines, last_id: 0 });
+                }
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                     return Err(Error::NotAllowed(path.clone()));
                 }
@@ -141,6 +155,51 @@ impl Client {
         params: &str,
         patience: Duration,
     ) -> Result<Reply, Error> {
+        self.send(method, params, patience)?;
+        loop {
+            if let Message::Reply(reply) = self.message(patience)? {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// As [`Client::ask_raw`], for an answer with media in it: its bytes go to `media` as they
+    /// come, and the answer has an empty text where their Base64 was. Says whether there was any.
+    ///
+    /// # Errors
+    /// As [`Client::ask`], and what is wrong with the media.
+    pub fn ask_for_media(
+        &mut self,
+        method: &str,
+        params: &str,
+        patience: Duration,
+        media: &mut dyn Write,
+    ) -> Result<(Reply, bool), Error> {
+        self.send(method, params, patience)?;
+        loop {
+            let mut strainer = Strainer::new(media);
+            loop {
+                let piece = match self.lines.fill_buf() {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    other => other.map_err(|e| failure(e, patience))?,
+                };
+                if piece.is_empty() {
+                    return Err(Error::HungUp);
+                }
+                let (used, is_over) = strainer.take(piece).map_err(Error::Media)?;
+                self.lines.consume(used);
+                if is_over {
+                    break;
+                }
+            }
+            let (line, was_found) = strainer.finish();
+            if let Message::Reply(reply) = message(line)? {
+                return Ok((reply, was_found));
+            }
+        }
+    }
+
+    fn send(&mut self, method: &str, params: &str, patience: Duration) -> Result<(), Error> {
         self.last_id += 1;
         let method = json!(method);
         let line = format!("{{\"id\":{},\"method\":{method},\"params\":{params}}}\n", self.last_id);
@@ -149,13 +208,8 @@ impl Client {
         stream.set_read_timeout(Some(patience)).map_err(Error::Io)?;
         match (&*stream).write_all(line.as_bytes()).map_err(|e| failure(e, patience)) {
             // A bridge that takes no more operators says so before it hangs up.
-            Ok(()) | Err(Error::HungUp) => {}
-            Err(error) => return Err(error),
-        }
-        loop {
-            if let Message::Reply(reply) = self.message(patience)? {
-                return Ok(reply);
-            }
+            Ok(()) | Err(Error::HungUp) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -195,24 +249,36 @@ impl Client {
         if line.pop() != Some(b'\n') {
             return Err(Error::HungUp);
         }
-        let line = String::from_utf8(line).map_err(|_| Error::Nonsense)?;
-        let line = mend_surrogates(&line);
-        let fields = Fields::read(&line, &["ok", "payload", "error", "event"]);
-        let fields = fields.map_err(|_| Error::Nonsense)?;
-        if fields.has("event") {
-            return Ok(Message::Event(line.into_owned()));
-        }
-        if fields.is_true("ok") {
-            return Ok(Message::Reply(Ok(fields.json("payload").unwrap_or("null").to_owned())));
-        }
-        let error = fields.json("error").ok_or(Error::Nonsense)?;
-        let error = Fields::read(error, &["code", "message", "details"]);
-        let error = error.map_err(|_| Error::Nonsense)?;
-        let text = |name| error.text(name).unwrap_or_default().into_owned();
-        let details = error.json("details").map(str::to_owned);
-        let refusal = Refusal { code: text("code"), message: text("message"), details };
-        Ok(Message::Reply(Err(refusal)))
+        message(line)
     }
+}
+
+/// Reads a line from the daemon.
+fn message(line: Vec<u8>) -> Result<Message, Error> {
+    let line = String::from_utf8(line).map_err(|_| Error::Nonsense)?;
+    let mut line = mended(line);
+    let fields = Fields::read(&line, &["ok", "payload", "error", "event"]);
+    let fields = fields.map_err(|_| Error::Nonsense)?;
+    if fields.has("event") {
+        return Ok(Message::Event(line));
+    }
+    if fields.is_true("ok") {
+        let payload = fields.json("payload").unwrap_or("null");
+        let Some(place) = place(&line, payload) else {
+            return Ok(Message::Reply(Ok(payload.to_owned())));
+        };
+        // The answer stays in the buffer of its line, which may be a long one.
+        line.truncate(place.end);
+        line.drain(..place.start);
+        return Ok(Message::Reply(Ok(line)));
+    }
+    let error = fields.json("error").ok_or(Error::Nonsense)?;
+    let error = Fields::read(error, &["code", "message", "details"]);
+    let error = error.map_err(|_| Error::Nonsense)?;
+    let text = |name| error.text(name).unwrap_or_default().into_owned();
+    let details = error.json("details").map(str::to_owned);
+    let refusal = Refusal { code: text("code"), message: text("message"), details };
+    Ok(Message::Reply(Err(refusal)))
 }
 
 /// No socket there, or one that a killed daemon left behind.

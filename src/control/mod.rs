@@ -4,6 +4,8 @@
 
 mod client;
 mod server;
+mod strainer;
 
 pub use client::{Client, Error as ClientError, Message, Refusal, Reply};
 pub use server::{Error, Server};
+pub use strainer::Unstrained;

@@ -8,7 +8,7 @@ use crate::protocol::operator::{
     Answer, EventFilter, InvokePayload, InvokeRequest, NodeQuery, NodeView, OperatorCommand,
     OperatorEvent, OperatorFrame, OperatorRequest, PendingView, RequestQuery,
 };
-use crate::protocol::{limits, Method, WireError};
+use crate::protocol::{limits, Body, Method, WireError};
 use crate::router::{Input, OperatorId};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -136,7 +136,7 @@ impl Operator {
         command: &str,
         params: Option<&str>,
         timeout: Duration,
-    ) -> Result<Option<InvokePayload>, WireError> {
+    ) -> Result<Option<InvokePayload<Body>>, WireError> {
         let request = InvokeRequest {
             node_id: node.to_owned(),
             command: command.to_owned(),

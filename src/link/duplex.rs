@@ -9,7 +9,7 @@
 //! while it is owed [`limits::UNANSWERED`] answers, and not while more than
 //! [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
 
-use crate::link::{Outbox, Outgoing};
+use crate::link::{Outbox, Outgoing, Pieces};
 use crate::protocol::limits;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use std::io::{self, Read, Write};
@@ -52,8 +52,7 @@ impl Stream for UnixStream {}
 pub struct Duplex<S, T> {
     stream: S,
     outbox: Arc<Outbox<T>>,
-    out: Vec<u8>,
-    written: usize,
+    out: Pieces,
     /// Answers the other side is owed.
     owed: usize,
     most_owed: usize,
@@ -75,8 +74,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         Self {
             stream,
             outbox,
-            out: Vec::new(),
-            written: 0,
+            out: Pieces::default(),
             owed: 0,
             most_owed,
             awaits_verdict: false,
@@ -131,13 +129,13 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
 
     /// Whether something waits for the socket to take it.
     fn has_output(&self) -> bool {
-        self.written < self.out.len() || self.stream.has_unsent()
+        !self.out.is_empty() || self.stream.has_unsent()
     }
 
     /// Writes as much as the socket takes.
     fn flush_outbox(&mut self) -> io::Result<()> {
         loop {
-            while self.out.len() - self.written < limits::WRITE_BUFFER {
+            while self.out.len() < limits::WRITE_BUFFER {
                 let Some(frame) = self.outbox.pop() else { break };
                 if frame.is_answer() {
                     self.owed = self.owed.saturating_sub(1);
@@ -150,9 +148,9 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             if !self.has_output() {
                 return Ok(());
             }
-            let result = match self.written < self.out.len() {
-                true => self.stream.write(&self.out[self.written..]).map(Some),
-                false => self.stream.flush().map(|()| None),
+            let result = match self.out.is_empty() {
+                false => self.stream.write(self.out.front()).map(Some),
+                true => self.stream.flush().map(|()| None),
             };
             match result {
                 Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
@@ -170,12 +168,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
 
     fn wrote(&mut self, bytes: usize) {
         self.stuck_since = None;
-        self.written += bytes;
-        if self.written == self.out.len() {
-            self.out.clear();
-            self.written = 0;
-            self.out.shrink_to(limits::WRITE_BUFFER);
-        }
+        self.out.advance(bytes);
     }
 
     /// Whether the connection is over from our side.

@@ -10,6 +10,7 @@ mod gate;
 mod inbox;
 mod lines;
 mod outbox;
+mod pieces;
 mod waker;
 
 pub use accept::accept_until;
@@ -18,4 +19,5 @@ pub use gate::{connections_for, Gate, Ticket};
 pub use inbox::{Closed, Door, Inbox, Inputs, Posted};
 pub use lines::{read_line, Line};
 pub use outbox::{Outbox, Outgoing, TooSlow};
+pub use pieces::Pieces;
 pub use waker::Waker;

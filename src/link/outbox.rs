@@ -1,7 +1,7 @@
 //! What waits to be written to one connection. Grows as needed, up to a limit; whoever puts
 //! something in never waits.
 
-use crate::link::Waker;
+use crate::link::{Pieces, Waker};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, wire, GatewayFrame};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -22,7 +22,7 @@ pub trait Outgoing: Send + 'static {
     /// Whether it may be dropped under pressure.
     fn is_superseded_later(&self) -> bool;
     /// Appends the line.
-    fn encode(&self, out: &mut Vec<u8>);
+    fn encode(&self, out: &mut Pieces);
 }
 
 impl Outgoing for GatewayFrame {
@@ -42,8 +42,8 @@ impl Outgoing for GatewayFrame {
         self.is_superseded_later()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        wire::encode(self, out);
+    fn encode(&self, out: &mut Pieces) {
+        out.append(|out| wire::encode(self, out));
     }
 }
 
@@ -64,8 +64,13 @@ impl Outgoing for OperatorFrame {
         false
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        wire::append_line(self, out);
+    fn encode(&self, out: &mut Pieces) {
+        let Some((head, body, tail)) = self.in_parts() else {
+            return out.append(|out| wire::append_line(self, out));
+        };
+        out.append(|out| out.extend_from_slice(&head));
+        out.share(body);
+        out.append(|out| out.extend_from_slice(&tail));
     }
 }
 

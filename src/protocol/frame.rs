@@ -1,6 +1,6 @@
 //! The frames, one variant for each `type` (protocol section 3).
 
-use crate::protocol::{NodeId, NodeProfile, Payload, Token, WireError};
+use crate::protocol::{Body, NodeId, NodeProfile, Payload, Token, WireError};
 use std::sync::Arc;
 
 /// What a node sends, decoded.
@@ -31,7 +31,7 @@ pub enum NodeFrame {
         /// The id that the invoke carried.
         id: Arc<str>,
         /// The result as text, or what went wrong.
-        result: Result<Option<Payload>, InvokeFailure>,
+        result: Result<Option<Body>, InvokeFailure>,
     },
     /// "Are you there?"
     Ping {

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 /// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
 #[derive(Debug, Default)]
@@ -141,6 +142,21 @@ pub fn mend_surrogates(text: &str) -> Cow<'_, str> {
     }
     mended.push_str(&text[copied..]);
     Cow::Owned(mended)
+}
+
+/// As [`mend_surrogates`], for a text that may be too long to have twice.
+pub fn mended(text: String) -> String {
+    match mend_surrogates(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(mended) => mended,
+    }
+}
+
+/// Where in `text` a slice of it stands; `None` if it is none.
+pub fn place(text: &str, slice: &str) -> Option<Range<usize>> {
+    let start = (slice.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    let end = start.checked_add(slice.len())?;
+    (text.get(start..end)? == slice).then_some(start..end)
 }
 
 /// The UTF-16 unit of a `\uXXXX` escape at this place.

@@ -22,6 +22,7 @@
 
 pub mod allow;
 pub mod base64;
+pub mod body;
 pub mod error;
 pub mod frame;
 pub mod json;
@@ -35,6 +36,7 @@ pub mod token;
 pub mod wire;
 
 pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
+pub use body::Body;
 pub use error::{ErrorCode, WireError};
 pub use frame::{GatewayFrame, Hello, InvokeFailure, NodeFrame, PairRequest};
 pub use method::Method;

@@ -5,9 +5,10 @@
 
 use crate::protocol::frame::{GatewayFrame, Hello, InvokeFailure, NodeFrame, PairRequest};
 use crate::protocol::json::{self, Fields};
-use crate::protocol::{NodeId, NodeProfile, Payload, Token, WireError};
+use crate::protocol::{limits, Body, NodeId, NodeProfile, Payload, Token, WireError};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A line that is not a frame.
@@ -51,6 +52,40 @@ pub fn decode(line: &[u8]) -> Option<Result<NodeFrame, BadFrame>> {
         Ok(fields) => Ok(frame(&fields)),
         Err(error) => Err(BadFrame::NotJson(error.to_string())),
     })
+}
+
+/// As [`decode`]. Of a long line the buffer is taken; what a node answered to an invoke stays in
+/// it, so that a recording is not copied.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_line(line: &mut Vec<u8>) -> Option<Result<NodeFrame, BadFrame>> {
+    if line.len() <= limits::LINE_BUFFER_KEPT {
+        return decode(line);
+    }
+    let text = String::from_utf8(std::mem::take(line));
+    let text = text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    if text.trim().is_empty() {
+        return None;
+    }
+    let text = json::mended(text);
+    let fields = match Fields::read(&text, &FIELDS) {
+        Ok(fields) => fields,
+        Err(error) => return Some(Err(BadFrame::NotJson(error.to_string()))),
+    };
+    let Some((id, string)) = long_result(&text, &fields) else { return Some(Ok(frame(&fields))) };
+    let body = Body::unescaped(text, string);
+    let result = Ok((!body.trim().is_empty()).then_some(body));
+    Some(Ok(NodeFrame::InvokeRes { id, result }))
+}
+
+/// For a successful answer with a payload: its id, and where in the line the payload stands.
+fn long_result(line: &str, fields: &Fields<'_>) -> Option<(Arc<str>, Range<usize>)> {
+    if fields.text("type")? != "invoke-res" || !fields.is_true("ok") {
+        return None;
+    }
+    let string = fields.json("payloadJSON")?.strip_prefix('"')?.strip_suffix('"')?;
+    Some((id(fields), json::place(line, string)?))
 }
 
 fn frame(fields: &Fields<'_>) -> NodeFrame {
@@ -100,9 +135,10 @@ fn payload(fields: &Fields<'_>, name: &str) -> Option<Payload> {
     fields.text(name).filter(|text| !text.trim().is_empty()).map(shared)
 }
 
-fn invoke_result(fields: &Fields<'_>) -> Result<Option<Payload>, InvokeFailure> {
+fn invoke_result(fields: &Fields<'_>) -> Result<Option<Body>, InvokeFailure> {
     if fields.is_true("ok") {
-        return Ok(payload(fields, "payloadJSON"));
+        let text = fields.text("payloadJSON").filter(|text| !text.trim().is_empty());
+        return Ok(text.map(|text| text.into_owned().into()));
     }
     let error = fields.json("error").and_then(|text| Fields::read(text, &["code", "message"]).ok());
     let error = error.unwrap_or_default();
@@ -279,6 +315,34 @@ mod tests {
         assert_eq!(failed, NodeFrame::InvokeRes { id: "i".into(), result: Err(failure) });
         let done = decoded(r#"{"type":"invoke-res","id":"i","ok":true}"#);
         assert_eq!(done, NodeFrame::InvokeRes { id: "i".into(), result: Ok(None) });
+    }
+
+    #[test]
+    fn a_long_line_means_the_same_as_a_short_one() {
+        let long = "x".repeat(limits::LINE_BUFFER_KEPT);
+        for rest in [
+            r#""type":"invoke-res","id":7,"ok":true,"payloadJSON":"{\"a\":\"\ud83d\ude00\"}""#,
+            r#""payloadJSON":"a\/b","ok":true,"type":"invoke-res","id":"i""#,
+            r#""type":"invoke-res","id":"i","ok":true,"payloadJSON":" ""#,
+            r#""type":"invoke-res","id":"i","ok":true,"payloadJSON":null"#,
+            r#""type":"invoke-res","id":"i","ok":true,"payloadJSON":{"not":"text"}"#,
+            r#""type":"invoke-res","id":"i","ok":false,"payloadJSON":"x""#,
+            r#""type":"req","id":"i","method":"health","paramsJSON":"\ude00""#,
+            r#""type":"#,
+        ] {
+            for text in [format!("{{\"x\":\"{long}\",{rest}}}"), format!("{{\"x\":\"\",{rest}}}")] {
+                let mut line = text.into_bytes();
+                let whole = decode(&line);
+                let was_long = line.len() > limits::LINE_BUFFER_KEPT;
+                let same = |a: Result<NodeFrame, _>, b: Result<NodeFrame, BadFrame>| match (a, b) {
+                    (Err(_), Err(_)) => {}
+                    (a, b) => assert_eq!(a, b, "{rest}"),
+                };
+                same(decode_line(&mut line).unwrap(), whole.unwrap());
+                assert_eq!(line.is_empty(), was_long, "a short line's buffer is kept");
+            }
+        }
+        assert!(decode_line(&mut vec![b' '; limits::LINE_BUFFER_KEPT + 1]).is_none());
     }
 
     #[test]

@@ -194,6 +194,7 @@ impl Router {
         connection.refusals = 0;
         self.counters.admitted += 1;
         self.remind_connection(self.now.mono + limits::PING_AFTER, conn, Reminder::Silence(conn));
+        self.last_seen.remove(node);
         self.online.insert(node.clone(), conn);
         self.out.push(Output::Admit { conn, node: node.clone() });
         let unnoticed = self.is_back(node);
@@ -251,6 +252,10 @@ impl Router {
     /// Operators and subscriptions get a grace: phones connect twice, and come back after a
     /// lift, a tunnel, a switch from Wi-Fi.
     fn went_away(&mut self, node: NodeId) {
+        self.last_seen.insert(node.clone(), self.now.wall);
+        if self.last_seen.len() > self.book.paired.len() {
+            self.last_seen.retain(|node, _| self.book.paired.contains_key(node));
+        }
         let absence = Absence { since: self.now.mono, announced: false };
         self.absent.insert(node.clone(), absence);
         self.deadlines

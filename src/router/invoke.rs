@@ -5,7 +5,9 @@
 //! queued here and the clock of each starts when it is sent.
 
 use crate::protocol::operator::{Answer, InvokePayload, InvokeRequest};
-use crate::protocol::{limits, ErrorCode, GatewayFrame, InvokeFailure, NodeId, Payload, WireError};
+use crate::protocol::{
+    limits, Body, ErrorCode, GatewayFrame, InvokeFailure, NodeId, Payload, WireError,
+};
 use crate::router::deadlines::Reminder;
 use crate::router::{Asker, ConnId, Mono, OperatorId, Output, Router};
 use std::collections::BTreeMap;
@@ -235,7 +237,7 @@ impl Router {
         &mut self,
         conn: ConnId,
         id: &str,
-        result: Result<Option<Payload>, InvokeFailure>,
+        result: Result<Option<Body>, InvokeFailure>,
     ) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             if connection.recordings.remove(id) && connection.recordings.is_empty() {

@@ -105,6 +105,8 @@ pub struct Router {
     ids: Box<dyn Ids>,
     connections: BTreeMap<ConnId, Connection>,
     online: BTreeMap<NodeId, ConnId>,
+    /// When nodes that are not here were here last.
+    last_seen: BTreeMap<NodeId, Wall>,
     /// Nodes that went away a moment ago; whether operators have been told yet.
     absent: BTreeMap<NodeId, Absence>,
     cool_downs: CoolDowns,
@@ -143,6 +145,7 @@ impl Router {
             ids,
             connections: BTreeMap::new(),
             online: BTreeMap::new(),
+            last_seen: BTreeMap::new(),
             absent: BTreeMap::new(),
             cool_downs: CoolDowns::default(),
             pairing_ends: BTreeMap::new(),

@@ -28,6 +28,7 @@ impl Router {
             paired: true,
             connected: live.is_some(),
             connected_at_ms: live.map(|connection| connection.since.0),
+            last_seen_at_ms: self.last_seen.get(node).filter(|_| live.is_none()).map(|at| at.0),
             approved_at_ms: paired.approved_at.0,
         }
     }
@@ -88,6 +89,7 @@ impl Router {
             paired: false,
             connected: false,
             connected_at_ms: None,
+            last_seen_at_ms: None,
             approved_at_ms: request.approved_at.map_or(0, |at| at.0),
         })
     }

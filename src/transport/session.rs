@@ -122,7 +122,7 @@ impl Session {
                 Line::End => return Ok(None),
                 Line::TooLong(limit) => return Ok(Some(BadFrame::TooLong(limit))),
             }
-            match wire::decode(&line) {
+            match wire::decode_line(&mut line) {
                 None => {}
                 Some(Err(bad)) => return Ok(Some(bad)),
                 Some(Ok(frame)) => {

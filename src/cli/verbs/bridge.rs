@@ -22,8 +22,19 @@ rows! {
         examples: &["serve", "serve --bind lan --tls"],
     }
     Status: "status" "Tell how the running bridge is" {
+        flags: &[
+            &[Flag::switch("watch",
+                "Draw it again every second, with the nodes, until Ctrl-C; when standard output \
+                 is no terminal, print it again.")],
+            OPERATOR,
+        ],
+        examples: &["status", "status --json", "status --watch"],
+    }
+    Metrics: "metrics" "Print the bridge's counters for Prometheus" {
+        about: &["Text for the textfile collector of the Prometheus node exporter. Write it to a \
+                  file beside the real one and rename it, so that no half file is read."],
         flags: &[OPERATOR],
-        examples: &["status", "status --json"],
+        examples: &["metrics", "metrics > /var/lib/node_exporter/bridge.prom.new"],
     }
     Reload: "reload" "Have the bridge read its configuration again" {
         about: &["A configuration with a mistake in it changes nothing; the mistake is told. The \

@@ -1,7 +1,10 @@
 //! The rows of the command table.
 
 use crate::cli::table::{Flag, Group, Kind, Positional, Topic, Verb};
-use Kind::{Choice, Directory, Duration, File, Json, Number, Pair, Port, Text, Words};
+use Kind::{
+    Argument, Choice, Count, Decimal, Directory, Duration, File, Json, Number, Pair, Port, Text,
+    Variable, Words,
+};
 
 /// The rows of one file: which command, its words, its summary, and what differs from [`row`].
 macro_rules! rows {
@@ -13,6 +16,7 @@ macro_rules! rows {
 }
 
 mod bridge;
+mod hands;
 mod nodes;
 mod setup;
 mod talk;
@@ -30,6 +34,8 @@ pub enum VerbId {
     Stop,
     /// `log`
     Log,
+    /// `metrics`
+    Metrics,
     /// `nodes list`
     NodesList,
     /// `nodes pending`
@@ -46,6 +52,36 @@ pub enum VerbId {
     NodesRevoke,
     /// `nodes invoke`
     NodesInvoke,
+    /// `nodes run`
+    NodesRun,
+    /// `nodes notify`
+    NodesNotify,
+    /// `nodes camera list`
+    CameraList,
+    /// `nodes camera snap`
+    CameraSnap,
+    /// `nodes camera clip`
+    CameraClip,
+    /// `nodes canvas snapshot`
+    CanvasSnapshot,
+    /// `nodes canvas present`
+    CanvasPresent,
+    /// `nodes canvas hide`
+    CanvasHide,
+    /// `nodes canvas navigate`
+    CanvasNavigate,
+    /// `nodes canvas eval`
+    CanvasEval,
+    /// `nodes canvas a2ui push`
+    CanvasA2uiPush,
+    /// `nodes canvas a2ui reset`
+    CanvasA2uiReset,
+    /// `nodes screen record`
+    ScreenRecord,
+    /// `nodes location get`
+    LocationGet,
+    /// `nodes sms send`
+    SmsSend,
     /// `events`
     Events,
     /// `chat send`
@@ -98,7 +134,7 @@ pub enum VerbId {
 
 /// Every command, in the order in which help shows them.
 pub fn verbs() -> impl Iterator<Item = &'static Verb> {
-    [bridge::ROWS, nodes::ROWS, talk::ROWS, setup::ROWS].into_iter().flatten()
+    [bridge::ROWS, nodes::ROWS, hands::ROWS, talk::ROWS, setup::ROWS].into_iter().flatten()
 }
 
 const fn row(id: VerbId, path: &'static str, summary: &'static str) -> Verb {
@@ -116,7 +152,7 @@ const fn row(id: VerbId, path: &'static str, summary: &'static str) -> Verb {
 
 /// The headings of top-level help.
 pub(super) const TOPICS: &[Topic] = &[
-    Topic { title: "The bridge", words: &["serve", "status", "reload", "stop", "log"] },
+    Topic { title: "The bridge", words: &["serve", "status", "metrics", "reload", "stop", "log"] },
     Topic {
         title: "Its nodes and conversations",
         words: &["nodes", "events", "chat", "sessions", "settings", "voicewake"],
@@ -139,6 +175,12 @@ pub(super) const TOPICS: &[Topic] = &[
 /// Words that begin several commands.
 pub const GROUPS: &[Group] = &[
     Group { path: "nodes", summary: "List nodes, approve them, have them do something" },
+    Group { path: "nodes camera", summary: "Take pictures and clips with a node's cameras" },
+    Group { path: "nodes canvas", summary: "Show something on a node's screen, and look at it" },
+    Group { path: "nodes canvas a2ui", summary: "Show interfaces that are described in A2UI" },
+    Group { path: "nodes screen", summary: "Record a node's screen" },
+    Group { path: "nodes location", summary: "Ask a node where it is" },
+    Group { path: "nodes sms", summary: "Send text messages with an Android phone" },
     Group { path: "chat", summary: "Talk to the agent in the same conversations as the nodes" },
     Group { path: "sessions", summary: "List and tend the conversations" },
     Group { path: "settings", summary: "Read and change the settings that nodes see" },

@@ -26,6 +26,9 @@ pub const READ_BUFFER: usize = 4 * 1024;
 /// shrinks back after a large frame.
 pub const WRITE_BUFFER: usize = 16 * 1024;
 
+/// A payload of more bytes is not copied into an operator's line but written from where it is.
+pub const SHARED_BODY: usize = 64 * 1024;
+
 /// Connections in all, admitted or not (`bridge.limits.connections`). Each costs a thread, two
 /// descriptors and about 20 KiB; a home has a dozen, so this only stops a runaway.
 pub const CONNECTIONS: usize = 4096;

@@ -1,10 +1,12 @@
 //! What operators are answered, and how it is written on the control socket.
 
 use crate::protocol::operator::OperatorEvent;
-use crate::protocol::{json, NodeId, NodeProfile, Payload, WireError};
+use crate::protocol::{json, limits, wire, Body, NodeId, NodeProfile, Payload, WireError};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// One line to an operator.
@@ -96,7 +98,7 @@ pub enum Answer {
         command: Arc<str>,
         /// What the node answered.
         #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<InvokePayload>,
+        payload: Option<InvokePayload<Body>>,
     },
     /// To `reload`.
     #[serde(rename_all = "camelCase")]
@@ -123,9 +125,9 @@ pub enum Answer {
 /// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
 /// is shown as `{"payloadJSON": text}`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct InvokePayload(pub Payload);
+pub struct InvokePayload<T = Payload>(pub T);
 
-impl Serialize for InvokePayload {
+impl<T: Deref<Target = str>> Serialize for InvokePayload<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Some(text) = json::one_line(&self.0) {
             if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
@@ -157,6 +159,9 @@ pub struct NodeView {
     /// When it was admitted, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected_at_ms: Option<u64>,
+    /// When it was here last, in milliseconds since 1970, if it is not now and was since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_at_ms: Option<u64>,
     /// When its pairing was approved, in milliseconds since 1970.
     pub approved_at_ms: u64,
 }
@@ -351,12 +356,38 @@ impl Serialize for OperatorFrame {
 }
 
 impl OperatorFrame {
+    /// The line of an answer with a long payload as what comes before the payload, the payload
+    /// itself, and what comes after it: a recording is written from where it is, not copied.
+    /// `None` if the line has to be put together in the usual way.
+    pub fn in_parts(&self) -> Option<(Vec<u8>, Body, Vec<u8>)> {
+        let Self::Reply { id, result: Ok(Answer::Invoked { ok, node_id, command, payload }) } =
+            self
+        else {
+            return None;
+        };
+        let InvokePayload(body) = payload.as_ref().filter(|p| p.0.len() > limits::SHARED_BODY)?;
+        let Cow::Borrowed(text) = json::one_line(body)? else { return None };
+        if text.len() != body.len() {
+            return None;
+        }
+        let (ok, node_id, command) = (*ok, node_id.clone(), command.clone());
+        let without = Answer::Invoked { ok, node_id, command, payload: None };
+        let mut head = Vec::new();
+        wire::append_line(&Self::Reply { id: id.clone(), result: Ok(without) }, &mut head);
+        // The payload is the last field of the last field.
+        let tail = head.split_off(head.strip_suffix(b"}}\n")?.len());
+        head.extend_from_slice(b",\"payload\":");
+        Some((head, body.clone(), tail))
+    }
+
     /// About how many bytes it will take.
     pub fn weight(&self) -> usize {
         const ENVELOPE: usize = 256;
         match self {
-            Self::Reply { result: Ok(Answer::Invoked { payload: Some(payload), .. }), .. }
-            | Self::Reply { result: Ok(Answer::Called(payload)), .. } => ENVELOPE + payload.0.len(),
+            Self::Reply { result: Ok(Answer::Invoked { payload: Some(payload), .. }), .. } => {
+                ENVELOPE + payload.0.len()
+            }
+            Self::Reply { result: Ok(Answer::Called(payload)), .. } => ENVELOPE + payload.0.len(),
             Self::Reply { result: Ok(Answer::Nodes { nodes, .. }), .. } => {
                 ENVELOPE * (1 + nodes.len())
             }

@@ -282,10 +282,35 @@ mod tests {
 
     #[test]
     fn what_a_node_answers_is_shown_as_json_on_one_line() {
-        let show = |text: &str| serde_json::to_string(&InvokePayload(text.into())).unwrap();
+        let show =
+            |text: &str| serde_json::to_string(&InvokePayload::<Payload>(text.into())).unwrap();
         assert_eq!(show("{\n\"a\": 1}"), "{ \"a\": 1}");
         assert_eq!(show("not json"), r#"{"payloadJSON":"not json"}"#);
         assert_eq!(show(r#"{"cut":"\ud83d"}"#), r#"{"cut":"\ufffd"}"#);
+    }
+
+    #[test]
+    fn a_long_payload_goes_out_in_parts_that_make_the_same_line() {
+        let frame = |payload: String| OperatorFrame::Reply {
+            id: "{\"a\":1}".into(),
+            result: Ok(Answer::Invoked {
+                ok: true,
+                node_id: crate::protocol::NodeId::new("n}}").unwrap(),
+                command: "camera.clip".into(),
+                payload: Some(InvokePayload(payload.into())),
+            }),
+        };
+        let long = "A".repeat(limits::SHARED_BODY);
+        let clip = frame(format!("{{\"base64\":\"{long}\"}}"));
+        let (mut line, body, tail) = clip.in_parts().unwrap();
+        line.extend_from_slice(body.as_bytes());
+        line.extend_from_slice(&tail);
+        assert_eq!(String::from_utf8(line).unwrap(), serde_json::to_string(&clip).unwrap() + "\n");
+        // What may not stand in a line as it is takes the usual way.
+        for payload in ["no JSON ", "{\n\"a\":\"", " {\"a\":\"", "{\"a\":\"\\ud800"] {
+            assert_eq!(frame(format!("{payload}{long}\"}}")).in_parts(), None, "{payload}");
+        }
+        assert_eq!(frame("{}".into()).in_parts(), None, "short");
     }
 
     #[test]

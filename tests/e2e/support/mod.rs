@@ -1,4 +1,5 @@
-//! What the tests are made of: [`Daemon`], [`Phone`], [`pi::Pi`], [`Operator`] and [`Control`].
+//! What the tests are made of: [`Daemon`], [`Phone`], [`pi::Pi`], [`Operator`], [`Control`] and
+//! [`Terminal`].
 
 pub(crate) mod apps;
 mod control;
@@ -8,6 +9,7 @@ mod operator;
 mod phone;
 pub(crate) mod pi;
 pub(crate) mod secrets;
+mod terminal;
 pub(crate) mod tls;
 
 pub(crate) use control::Control;
@@ -15,6 +17,7 @@ pub(crate) use daemon::{Daemon, Setup};
 pub(crate) use namespace::Namespace;
 pub(crate) use operator::{Operator, Run};
 pub(crate) use phone::Phone;
+pub(crate) use terminal::Terminal;
 
 use std::time::{Duration, Instant};
 

@@ -42,6 +42,10 @@ impl Operator {
         kill_process(self.pid, signal).unwrap();
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_pid().unsigned_abs()
+    }
+
     /// The lines of its standard output, as they come, until it ends.
     pub(crate) fn lines(&mut self) -> mpsc::Receiver<String> {
         let stdout = self.child.as_mut().unwrap().stdout.take().unwrap();

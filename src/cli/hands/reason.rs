@@ -1,0 +1,180 @@
+//! Why a node did not do what it was asked: its own words, and what the person can do about it
+//! (protocol section 8.3).
+
+use crate::cli::failure::Failure;
+use crate::cli::text::safe;
+use crate::control::Refusal;
+use serde_json::Value;
+
+/// Reasons, or how they begin, and what helps. The first that fits counts.
+const HELP: &[(&str, &str)] = &[
+    ("NODE_BACKGROUND_UNAVAILABLE", "open the app on the device and try again"),
+    ("CAMERA_DISABLED", "allow the camera in the app's settings on the device"),
+    ("CANVAS_DISABLED", "allow the canvas in the app's settings on the Mac"),
+    ("CAMERA_PERMISSION_REQUIRED", "allow the app to use the camera in the phone's settings"),
+    ("MIC_PERMISSION_REQUIRED", "allow the app to use the microphone, or add --no-audio"),
+    ("SCREEN_PERMISSION_REQUIRED", "answer the phone's question about screen recording with yes"),
+    ("CAMERA_TOO_LARGE", "ask for less with --max-width or --quality"),
+    ("LOCATION_DISABLED", "allow the location in the app's settings on the device"),
+    ("LOCATION_PERMISSION_REQUIRED", "allow the app to use the location in the phone's settings"),
+    (
+        "LOCATION_BACKGROUND_UNAVAILABLE",
+        "open the app on the device, or allow it to use the location always",
+    ),
+    ("LOCATION_TIMEOUT", "allow more with --location-timeout, or less with --accuracy coarse"),
+    ("LOCATION_UNAVAILABLE", "the device does not know where it is; try again under open sky"),
+    ("A2UI_HOST_NOT_CONFIGURED", "set canvasHost.url in the bridge's configuration"),
+    ("A2UI_HOST_UNAVAILABLE", "the device cannot reach the canvas host; check canvasHost.url"),
+    ("SMS_PERMISSION_REQUIRED", "allow the app to send SMS in the phone's settings"),
+    ("SMS_UNAVAILABLE", "this device cannot send SMS"),
+    ("SMS_SEND_FAILED", "check the number and the phone's reception"),
+    ("SYSTEM_RUN_DISABLED", "allow commands in the settings of the node"),
+    ("SYSTEM_RUN_DENIED", "the node's owner, or its list of allowed commands, has to allow it"),
+    ("PERMISSION_MISSING", "allow the app to record the screen in the Mac's privacy settings"),
+    ("COMPANION_APP_UNAVAILABLE", "start the app on the Mac; it asks its owner about commands"),
+    ("NOT_AUTHORIZED", "allow the app's notifications in the Mac's settings"),
+];
+
+/// What helps when the words are no reason of their own.
+const HELP_BY_WORDS: &[(&str, &str)] = &[
+    ("invoke timeout", "allow the node more with --invoke-timeout"),
+    (
+        "node not connected",
+        "open the app on the device; `openclaw-bridge nodes` tells who is there",
+    ),
+    ("permission denied", "allow it for the app in the device's privacy settings"),
+    ("command not supported", "`openclaw-bridge nodes describe` lists what a node can do"),
+    ("unknown command", "`openclaw-bridge nodes describe` lists what a node can do"),
+    ("too many invokes", "wait until the node has done what it was asked before"),
+    ("disconnected", "the node lost its connection; try again when it is back"),
+    ("connection closed", "the node lost its connection; try again when it is back"),
+];
+
+/// Codes that say nothing by themselves.
+const GENERIC: &[&str] = &["UNAVAILABLE", "INVALID_REQUEST", ""];
+
+/// The failure for a person, under the name of the command.
+pub(super) fn failure(label: &str, refusal: &Refusal) -> Failure {
+    let (reason, message) = reason(refusal);
+    let help = help(&reason, &message).map(|help| format!("; {help}")).unwrap_or_default();
+    Failure::failed(format!("{label} failed: {}{help}", safe(&message)))
+}
+
+/// The most specific word for what went wrong, and the sentence to show.
+fn reason(refusal: &Refusal) -> (String, String) {
+    let details: Value = refusal
+        .details
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let node = &details["nodeError"];
+    let code = node["code"].as_str().unwrap_or_default();
+    let message = node["message"].as_str().unwrap_or(&refusal.message).trim();
+    // iOS puts a reason of ours behind one that is generic for it.
+    let is_known = HELP.iter().any(|(reason, _)| *reason == leading_word(message));
+    if GENERIC.contains(&code) || is_known {
+        return (leading_word(message).to_owned(), message.to_owned());
+    }
+    if message.is_empty() || message == code {
+        return (code.to_owned(), code.to_owned());
+    }
+    if message.starts_with(code) {
+        return (code.to_owned(), message.to_owned());
+    }
+    (code.to_owned(), format!("{code}: {message}"))
+}
+
+/// `CAMERA_DISABLED` of `CAMERA_DISABLED: enable it`; empty if the text does not begin like that.
+fn leading_word(message: &str) -> &str {
+    let word = message.split(':').next().unwrap_or_default();
+    let is_word = !word.is_empty()
+        && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_' || b.is_ascii_digit());
+    if is_word && message.len() > word.len() {
+        word
+    } else {
+        ""
+    }
+}
+
+fn help(reason: &str, message: &str) -> Option<&'static str> {
+    let by_reason = HELP.iter().find(|(known, _)| *known == reason);
+    let message = message.to_lowercase();
+    let by_words = || HELP_BY_WORDS.iter().find(|(words, _)| message.contains(words));
+    by_reason.or_else(by_words).map(|(_, help)| *help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told(code: Option<&str>, message: Option<&str>) -> String {
+        let details = json!({ "nodeError": { "code": code, "message": message } });
+        let refusal = Refusal {
+            code: "UNAVAILABLE".into(),
+            message: message.or(code).unwrap_or("node invoke failed").into(),
+            details: Some(details.to_string()),
+        };
+        failure("nodes camera snap", &refusal).message
+    }
+
+    #[test]
+    fn each_platform_is_understood_in_its_own_way() {
+        let ios = told(Some("UNAVAILABLE"), Some("CAMERA_DISABLED: enable Camera in iOS Settings"));
+        assert_eq!(
+            ios,
+            "nodes camera snap failed: CAMERA_DISABLED: enable Camera in iOS Settings; allow the \
+             camera in the app's settings on the device"
+        );
+        let android = told(Some("CAMERA_DISABLED"), Some("enable it"));
+        assert!(android.starts_with("nodes camera snap failed: CAMERA_DISABLED: enable it; allow"));
+        let twice = told(Some("CAMERA_DISABLED"), Some("CAMERA_DISABLED: x"));
+        assert!(twice.contains("failed: CAMERA_DISABLED: x; allow"), "{twice}");
+        let bare = told(Some("NODE_BACKGROUND_UNAVAILABLE"), None);
+        assert!(bare.ends_with(
+            "failed: NODE_BACKGROUND_UNAVAILABLE; open the app on the device and try again"
+        ));
+        let both =
+            told(Some("NODE_BACKGROUND_UNAVAILABLE"), Some("LOCATION_BACKGROUND_UNAVAILABLE: x"));
+        assert!(
+            both.contains("failed: LOCATION_BACKGROUND_UNAVAILABLE: x; open the app"),
+            "{both}"
+        );
+        let host = told(Some("UNAVAILABLE"), Some("SYSTEM_RUN_DENIED: approval required"));
+        assert!(host.contains("; the node's owner"), "{host}");
+        let denied = told(Some("UNAVAILABLE"), Some("Camera permission denied"));
+        assert!(denied.contains("; allow it for the app"), "{denied}");
+        assert_eq!(told(None, None), "nodes camera snap failed: node invoke failed");
+        assert_eq!(
+            told(Some("INVALID_REQUEST"), Some("bad: params")),
+            "nodes camera snap failed: bad: params"
+        );
+    }
+
+    #[test]
+    fn what_the_bridge_says_itself_is_helped_with_too() {
+        let refused = |code: &str, message: &str| {
+            let refusal = Refusal { code: code.into(), message: message.into(), details: None };
+            failure("nodes run", &refusal).message
+        };
+        assert!(refused("UNAVAILABLE", "invoke timeout").ends_with("--invoke-timeout"));
+        assert!(refused("UNAVAILABLE", "node not connected (ada)").contains("; open the app"));
+        let unknown = "unknown node: bob (known: alice)";
+        assert_eq!(refused("INVALID_REQUEST", unknown), format!("nodes run failed: {unknown}"));
+    }
+
+    #[test]
+    fn a_node_cannot_drive_the_terminal_with_its_reasons() {
+        let told = told(Some("X\u{1b}[2J"), Some("\u{9b}y"));
+        assert!(!told.contains(['\u{1b}', '\u{9b}']), "{told:?}");
+    }
+
+    #[test]
+    fn every_reason_has_one_help_and_is_a_word() {
+        for (at, (reason, help)) in HELP.iter().enumerate() {
+            assert_eq!(leading_word(&format!("{reason}: x")), *reason);
+            assert!(!help.ends_with('.') && !help.is_empty());
+            assert_eq!(HELP.iter().position(|(other, _)| other == reason), Some(at));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A long JSON text that nobody copies: a recording in the answer to an invoke.
+//!
+//! It stays in the buffer into which the node's line was read. The string inside the line is
+//! unescaped where it stands, since that only makes it shorter; from there the router, the outbox
+//! and the socket share it.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// See above. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body(Arc<String>);
+
+impl Body {
+    /// The value of a JSON string: `string` is the range between its quotes in `line`. What is
+    /// around it is thrown away.
+    pub fn unescaped(line: String, string: Range<usize>) -> Self {
+        let mut bytes = line.into_bytes();
+        unescape(&mut bytes, string);
+        bytes.shrink_to_fit();
+        let text = String::from_utf8(bytes);
+        // Escapes of text are text again; should that be wrong, the damage is shown.
+        Self::from(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self(Arc::new(text))
+    }
+}
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl Deref for Body {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// Moves the value of the JSON string at `string` to the front of `bytes`, and cuts off the rest.
+fn unescape(bytes: &mut Vec<u8>, string: Range<usize>) {
+    let end = string.end.min(bytes.len());
+    let mut read = string.start.min(end);
+    let mut write = 0;
+    while read < end {
+        let plain = bytes[read..end].iter().position(|byte| *byte == b'\\').unwrap_or(end - read);
+        bytes.copy_within(read..read + plain, write);
+        write += plain;
+        read += plain;
+        if read < end {
+            let (character, used) = escape(&bytes[read..end]);
+            // An escape is at least as long as what it stands for.
+            write += character.encode_utf8(&mut bytes[write..]).len();
+            read += used;
+        }
+    }
+    bytes.truncate(write);
+}
+
+/// What the escape at the start of `text` stands for, and how long it is.
+fn escape(text: &[u8]) -> (char, usize) {
+    let character = match text.get(1) {
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'u') => return unicode(text),
+        Some(byte) => char::from(*byte),
+        None => return ('\\', 1),
+    };
+    (character, 2)
+}
+
+/// `\uXXXX`, or two of them for one character.
+fn unicode(text: &[u8]) -> (char, usize) {
+    let unit = |at: usize| {
+        let digits = std::str::from_utf8(text.get(at..at + 6)?.strip_prefix(b"\\u")?).ok()?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let Some(first) = unit(0) else { return ('u', 2) };
+    let second = unit(6).filter(|_| (0xd800..0xdc00).contains(&first));
+    let mut decoded = char::decode_utf16([first].into_iter().chain(second));
+    match decoded.next() {
+        Some(Ok(character)) => (character, 6 * character.len_utf16()),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_unescaped_where_it_stands() {
+        for value in
+            ["", "plain", "{\"a\":\"b\\\\\"}", "\n\r\t\u{8}\u{c}\u{0}/é€😀", "\\\\\\", "\u{fffd}"]
+        {
+            let json = serde_json::Value::from(value).to_string();
+            let line = format!("{{\"x\":{json},\"y\":1}}");
+            let body = Body::unescaped(line, 6..5 + json.len() - 1);
+            assert_eq!(&*body, value);
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_an_escape_is_understood() {
+        for (json, value) in [
+            (r"\/\u0041\u00e9\u20ac", "/Aé€"),
+            (r"\ud83d\ude00!", "😀!"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            (r"\ude00x", "\u{fffd}x"),
+        ] {
+            assert_eq!(&*Body::unescaped(json.to_owned(), 0..json.len()), value, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_string_is_no_reason_to_panic() {
+        for text in ["\\", "\\u12", "\\uzzzz", "\\u", "é\\"] {
+            Body::unescaped(text.to_owned(), 0..text.len());
+        }
+        assert_eq!(&*Body::unescaped("short".to_owned(), 3..99), "rt");
+    }
+}
