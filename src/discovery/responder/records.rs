@@ -3,9 +3,10 @@
 use super::link::Place;
 use super::names::{name, type_name, Names};
 use crate::discovery::Facts;
-use simple_dns::rdata::{RData, A, AAAA, NSEC, PTR, SRV, TXT};
+use simple_dns::rdata::{RData, NSEC, PTR, SRV, TXT};
 use simple_dns::{CharacterString, Name, Packet, Question, ResourceRecord};
 use simple_dns::{CLASS, QCLASS, QTYPE, TYPE};
+use simple_mdns::conversion_utils::ip_addr_to_resource_record;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -74,7 +75,10 @@ pub(super) struct Entry {
 impl Entry {
     fn new(part: Part, name: &Name<'static>, ttl: u32, rdata: RData<'static>) -> Self {
         let record = ResourceRecord::new(name.clone(), CLASS::IN, ttl, rdata);
-        let record = record.with_cache_flush(!part.is_shared());
+        Self::of(part, record.with_cache_flush(!part.is_shared()))
+    }
+
+    fn of(part: Part, record: ResourceRecord<'static>) -> Self {
         let size = wire(&record).len();
         Self { part, record, size, sent: None, due: None, asker: None }
     }
@@ -123,13 +127,8 @@ pub(super) fn records(facts: &Facts, names: &Names, place: &Place) -> Vec<Entry>
         ]);
     }
     for ip in &place.addresses {
-        let rdata = match ip {
-            IpAddr::V4(ip) => RData::A(A { address: (*ip).into() }),
-            IpAddr::V6(ip) => RData::AAAA(AAAA { address: (*ip).into() }),
-        };
-        let mut entry = Entry::new(Part::Address, &host_name, TTL_HOST, rdata);
-        entry.record.cache_flush = place.is_whole;
-        entries.push(entry);
+        let record = ip_addr_to_resource_record(&host_name, *ip, TTL_HOST);
+        entries.push(Entry::of(Part::Address, record.with_cache_flush(place.is_whole)));
     }
     let mut kinds = Vec::new();
     kinds.extend(place.speaks(false).then_some(TYPE::A));
