@@ -35,7 +35,7 @@ fn start(dir: &Path, spare: usize) -> Result<Daemon, Error> {
     let limit = getrlimit(Resource::Nofile);
     // Counting takes one descriptor itself.
     let least = u64::try_from(count("fd") - 1 + spare).unwrap();
-    setrlimit(Resource::Nofile, Rlimit { current: Some(least), ..limit.clone() }).unwrap();
+    setrlimit(Resource::Nofile, Rlimit { current: Some(least), ..limit }).unwrap();
     let daemon = Daemon::start(settings, backend);
     setrlimit(Resource::Nofile, limit).unwrap();
     daemon
