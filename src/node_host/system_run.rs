@@ -78,7 +78,7 @@ fn judge(
     let nothing = String::new();
     let rules = shared.approvals.rules(order.wish.agent_id.as_deref());
     let rules = rules.map_err(|why| (Denial::Disabled, why))?;
-    // Without a look at anything else: under `deny`, no answer tells what is installed here.
+    // Without a look at anything else: whatever the command is, the answer under `deny` is the same.
     if let Err(denial @ Denial::Disabled) = rules.decide(true) {
         return Err((denial, nothing));
     }
@@ -152,7 +152,7 @@ impl Order {
         // What systemd tells the node is not for its children.
         command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_PID").env_remove("WATCHDOG_USEC");
         let wanted = self.wish.env.clone().unwrap_or_default();
-        command.envs(environment::allowed(wanted, rules.security));
+        command.envs(environment::allowed(wanted, rules.scope()));
         log::info!("node: system.run path={:?} command={:?}", found.path, self.subject.command());
         run::run(&mut command, self.time(), cancel)
     }
