@@ -142,7 +142,12 @@ impl Capture {
     }
 
     fn outcome(&self, end: End) -> Outcome {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes: &[u8]| {
+            // The limit may have cut a character in two; what is left of it is none.
+            let rest = bytes.utf8_chunks().last().filter(|_| self.truncated);
+            let end = bytes.len() - rest.map_or(0, |chunk| chunk.invalid().len());
+            String::from_utf8_lossy(&bytes[..end]).into_owned()
+        };
         let (mut stdout, mut stderr) = (text(&self.stdout), text(&self.stderr));
         if self.truncated {
             let marked = if stderr.trim().is_empty() { &mut stdout } else { &mut stderr };
@@ -224,6 +229,9 @@ mod tests {
         assert_eq!(kept, limits::RUN_OUTPUT);
         assert!(both.stderr.starts_with("first\n") && both.stderr.ends_with(marker));
         assert_eq!(sh("printf '\\377'", long()).stdout, "\u{fffd}");
+        let cut = sh("printf x; yes é | tr -d '\\n' | head -c 300000", long());
+        assert_eq!(cut.stdout.len(), limits::RUN_OUTPUT - 1 + marker.len());
+        assert!(!cut.stdout.contains('\u{fffd}'), "no half characters");
     }
 
     #[test]
