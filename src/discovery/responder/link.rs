@@ -242,7 +242,11 @@ impl Link {
             |entry: &Entry| entry.sent.is_some_and(|sent| now.duration_since(sent) < SECOND);
         let mut additional = self.additional(&chosen);
         additional.retain(|i| !is_fresh(&self.entries[*i]));
-        let packets = answer_packets(&self.pick(&chosen), &self.pick(&additional));
+        let (packets, left_out) = answer_packets(&self.pick(&chosen), &self.pick(&additional));
+        // What found no room has not been told, and may be due all the same.
+        for number in left_out.into_iter().rev() {
+            additional.remove(number);
+        }
         for i in chosen.into_iter().chain(additional) {
             let entry = &mut self.entries[i];
             (entry.sent, entry.due, entry.asker) = (Some(now), None, None);
