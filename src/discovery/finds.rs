@@ -148,7 +148,7 @@ impl Finds {
             RData::A(a) => self.place(name, (Ipv4Addr::from(a.address).into(), 0), record.ttl),
             RData::AAAA(aaaa) => {
                 let ip = Ipv6Addr::from(aaaa.address);
-                let scope = if ip.segments()[0] & 0xffc0 == 0xfe80 { link } else { 0 };
+                let scope = if ip.is_unicast_link_local() { link } else { 0 };
                 self.place(name, (ip.into(), scope), record.ttl);
             }
             _ => {}

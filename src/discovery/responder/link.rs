@@ -129,7 +129,7 @@ impl Link {
 
     /// Whether an address is in a network of this link, so that it may be answered alone.
     pub(super) fn is_near(&self, ip: IpAddr) -> bool {
-        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.segments()[0] & 0xffc0 == 0xfe80);
+        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
         is_link_local || self.place.networks.iter().any(|network| network.contains(ip))
     }
 
