@@ -203,6 +203,18 @@ fn a_disk_that_takes_nothing_changes_nothing() {
 }
 
 #[test]
+fn what_the_owner_writes_meanwhile_stays() {
+    let (dir, approvals) = file(LISTED, true);
+    let Snapshot { document, hash, .. } = approvals.read().unwrap();
+    let path = dir.path().join("exec-approvals.json");
+    let denied = r#"{"version":1,"defaults":{"security":"deny"}}"#;
+    fs::write(&path, denied).unwrap();
+    assert!(approvals.write(&document, &hash).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), denied);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn uses_are_noted_but_seldom() {
     let (_dir, approvals) = file(LISTED, false);
     approvals.note_use(None, &ls(), "ls -l");
