@@ -55,6 +55,7 @@ install: ## Install what `make build` built: program, units, manual pages, examp
 	install -D -m 644 etc/man/openclaw-bridge.json5.5 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
+	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5
 	install -d $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
 	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile

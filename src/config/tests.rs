@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 const EXAMPLE: &str = include_str!("../../etc/bridge.json5");
+const LAN: &str = include_str!("../../etc/bridge-lan.json5");
 
 /// A home with one configuration file and its environment.
 struct Home {
@@ -338,4 +339,11 @@ fn debug_output_hides_what_sections_contain() {
     config.agent.env.insert("KEY".to_owned(), "sk-1234".to_owned());
     let text = format!("{config:?}");
     assert!(text.contains("apiKey") && !text.contains("sk-1234"), "{text}");
+}
+
+#[test]
+fn the_configuration_for_a_home_network_opens_it_and_encrypts() {
+    let bridge = Home::new(LAN).load(&Sources::default()).unwrap().config.bridge;
+    assert_eq!((bridge.bind, bridge.tls.enabled), (Bind::Lan, true));
+    assert!(!bridge.tls.allow_plaintext);
 }
