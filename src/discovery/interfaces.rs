@@ -159,7 +159,7 @@ fn is_wanted(found: &if_addrs::Interface, name: &str, wanted: &Wanted) -> bool {
 fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.segments()[0] & 0xffc0 == 0xfe80,
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
