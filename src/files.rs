@@ -53,6 +53,18 @@ impl Staged {
         self.committed = true;
         Ok(())
     }
+
+    /// As [`Staged::commit`], and durable when this returns.
+    ///
+    /// # Errors
+    /// Whatever the file system says. Only when the last step, syncing the directory, fails may
+    /// the new content be in place all the same.
+    pub fn commit_durably(self) -> io::Result<()> {
+        let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or_else(|| Path::new(".")).to_owned();
+        self.commit()?;
+        sync_dir(&dir)
+    }
 }
 
 impl Drop for Staged {
@@ -83,12 +95,9 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
 /// Replaces the content of one file; it is on disk when this returns.
 ///
 /// # Errors
-/// Whatever the file system says. Only when the last step, syncing the directory, fails may the
-/// new content be in place all the same.
+/// See [`Staged::commit_durably`].
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    Staged::write(path, bytes)?.commit()?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    sync_dir(dir.unwrap_or_else(|| Path::new(".")))
+    Staged::write(path, bytes)?.commit_durably()
 }
 
 /// Makes a directory, and those above it, for its owner only. One that exists is left as it is.

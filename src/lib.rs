@@ -59,6 +59,8 @@
 //! | `control`, `op-N` | 1, one for each operator | the Unix socket |
 //! | `rpc-1`…`rpc-4`, `notices` | 5 | call the backend |
 //! | `run-N` | as many as the agent has runs | of [`backend::embedded`] |
+//! | `watch` | 1 | has listeners, announcements and the wide-area zone follow the machine's addresses |
+//! | `mdns` | 1, if it is announced | answers in the local network |
 //! | `keeper` | 1 | reload and stop |
 //!
 //! # What is guaranteed

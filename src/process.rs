@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{
     kill_process_group, pidfd_open, waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
 };
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -29,6 +30,18 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long a drop waits for a killed program. Nothing survives KILL, but a file system that
 /// hangs can make it late.
 const LATE: Duration = Duration::from_secs(1);
+
+/// What systemd tells this process, and no child of it.
+const FROM_SYSTEMD: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// A program to start, with the environment of this process but for what is for it alone.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in FROM_SYSTEMD {
+        command.env_remove(name);
+    }
+    command
+}
 
 /// A program that was started. Dropping it kills what still runs of it.
 pub(crate) struct Program {

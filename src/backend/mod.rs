@@ -5,6 +5,7 @@
 //! program can bring its own.
 
 pub mod embedded;
+mod turns;
 mod workers;
 
 pub use workers::{Job, Workers};
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 /// Answers the calls of nodes and operators.
 ///
-/// Calls come from a few worker threads at once and may block, for files for instance; one that
+/// Calls come from a few worker threads at once and may block, for files for instance. Those of one
+/// node that change something come one at a time, in the node's order. A call that
 /// takes longer than [`limits::CALL_DEADLINE`](crate::protocol::limits::CALL_DEADLINE) is
 /// answered without it. Notices come one at a time, in order, from a thread of their own.
 pub trait Backend: Send + Sync + 'static {

@@ -1,8 +1,9 @@
 //! Threads `rpc-N` and `notices`: where the backend runs, so that neither the router nor a node
 //! ever waits for a file of its.
 
+use crate::backend::turns::{Line, Turn, Turns};
 use crate::backend::Backend;
-use crate::link::Inbox;
+use crate::link::{Closed, Inbox};
 use crate::protocol::{limits, Method, Payload, WireError};
 use crate::router::{CallId, Caller, Input, Notice};
 use crossbeam_channel::{bounded, Receiver, Sender};
@@ -30,7 +31,14 @@ pub struct Job {
 pub struct Workers {
     jobs: Sender<Job>,
     notices: Sender<Notice>,
-    waiting_bytes: Arc<AtomicUsize>,
+    queued: Arc<Queued>,
+}
+
+/// What is known of the calls that wait.
+#[derive(Debug, Default)]
+struct Queued {
+    bytes: AtomicUsize,
+    turns: Turns,
 }
 
 impl Workers {
@@ -41,19 +49,21 @@ impl Workers {
     pub fn start(backend: &Arc<dyn Backend>, inbox: &Inbox) -> io::Result<Self> {
         let (jobs, job_queue) = bounded(limits::CALL_QUEUE);
         let (notices, notice_queue) = bounded(limits::NOTICE_QUEUE);
-        let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let queued = Arc::new(Queued::default());
         for number in 1..=limits::CALL_WORKERS {
-            let (backend, inbox, queue) = (backend.clone(), inbox.clone(), job_queue.clone());
-            let bytes = waiting_bytes.clone();
-            Builder::new()
-                .name(format!("rpc-{number}"))
-                .spawn(move || answer_calls(&*backend, &inbox, &queue, &bytes))?;
+            let worker = Worker {
+                backend: backend.clone(),
+                inbox: inbox.clone(),
+                queue: job_queue.clone(),
+                queued: queued.clone(),
+            };
+            Builder::new().name(format!("rpc-{number}")).spawn(move || worker.run())?;
         }
         let backend = backend.clone();
         Builder::new()
             .name("notices".into())
             .spawn(move || pass_notices(&*backend, &notice_queue))?;
-        Ok(Self { jobs, notices, waiting_bytes })
+        Ok(Self { jobs, notices, queued })
     }
 
     /// Hands a call over without waiting.
@@ -62,14 +72,29 @@ impl Workers {
     /// Too many calls are waiting; what the caller is told.
     pub fn call(&self, job: Job) -> Result<(), WireError> {
         let busy = || WireError::unavailable("the gateway is busy; try again");
-        let bytes = job.params.as_ref().map_or(0, |params| params.len());
-        let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let bytes = weight(&job);
+        let waiting = self.queued.bytes.fetch_add(bytes, Ordering::Relaxed);
         let too_much = waiting > 0 && waiting + bytes > limits::CALL_QUEUE_BYTES;
-        if too_much || self.jobs.try_send(job).is_err() {
-            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(busy());
+        if !too_much && self.hand_over(job) {
+            return Ok(());
         }
-        Ok(())
+        self.queued.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        Err(busy())
+    }
+
+    fn hand_over(&self, job: Job) -> bool {
+        match self.queued.turns.enter(job) {
+            Turn::Later => true,
+            Turn::Full => false,
+            Turn::Now(job) => match self.jobs.try_send(job) {
+                Ok(()) => true,
+                Err(refused) => {
+                    // Nothing can have lined up behind it yet: calls come from one thread.
+                    let _ = self.queued.turns.next(&Line::of(&refused.into_inner()));
+                    false
+                }
+            },
+        }
     }
 
     /// Hands a notice over without waiting; whether there was room for it.
@@ -78,26 +103,43 @@ impl Workers {
     }
 }
 
-fn answer_calls(
-    backend: &dyn Backend,
-    inbox: &Inbox,
-    queue: &Receiver<Job>,
-    waiting_bytes: &AtomicUsize,
-) {
-    for job in queue {
-        let bytes = job.params.as_ref().map_or(0, |params| params.len());
-        waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+fn weight(job: &Job) -> usize {
+    job.params.as_ref().map_or(0, |params| params.len())
+}
+
+/// One of the threads that answer calls.
+struct Worker {
+    backend: Arc<dyn Backend>,
+    inbox: Inbox,
+    queue: Receiver<Job>,
+    queued: Arc<Queued>,
+}
+
+impl Worker {
+    fn run(&self) {
+        for job in &self.queue {
+            let mut next = Some(job);
+            while let Some(job) = next {
+                let line = Line::of(&job);
+                if self.answer(job).is_err() {
+                    return;
+                }
+                next = self.queued.turns.next(&line);
+            }
+        }
+    }
+
+    fn answer(&self, job: Job) -> Result<(), Closed> {
+        self.queued.bytes.fetch_sub(weight(&job), Ordering::Relaxed);
         // A backend that panics costs this call, not the worker.
         let result = catch_unwind(AssertUnwindSafe(|| {
-            backend.call(&job.caller, job.method, job.params.as_deref())
+            self.backend.call(&job.caller, job.method, job.params.as_deref())
         }));
         let result = result.unwrap_or_else(|_| {
             log::error!("backend: panicked method={}", job.method);
             Err(WireError::unavailable("the gateway failed to answer"))
         });
-        if inbox.post(Input::Answered { call: job.call, result }).is_err() {
-            return;
-        }
+        self.inbox.post(Input::Answered { call: job.call, result })
     }
 }
 
@@ -106,5 +148,79 @@ fn pass_notices(backend: &dyn Backend, queue: &Receiver<Notice>) {
         if catch_unwind(AssertUnwindSafe(|| backend.notice(notice))).is_err() {
             log::error!("backend: panicked over a notice");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Inputs;
+    use crate::protocol::NodeId;
+    use crossbeam_channel::{unbounded, RecvTimeoutError};
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Tells what it is asked, and answers when it may.
+    struct Slow {
+        asked: Sender<String>,
+        go: Receiver<()>,
+    }
+
+    impl Backend for Slow {
+        fn call(
+            &self,
+            _: &Caller,
+            method: Method,
+            params: Option<&str>,
+        ) -> Result<Payload, WireError> {
+            self.asked.send(params.unwrap_or_default().to_owned()).unwrap();
+            if method.changes_something() {
+                self.go.recv().unwrap();
+            }
+            Ok("{}".into())
+        }
+    }
+
+    fn job(call: u64, node: &str, method: Method, name: &str) -> Job {
+        let caller = Caller::Node(NodeId::new(node).unwrap());
+        Job { call: CallId(call), caller, method, params: Some(name.into()) }
+    }
+
+    fn answered(inputs: &Inputs) -> CallId {
+        match inputs.next(Some(SOON)).unwrap().input {
+            Input::Answered { call, .. } => call,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_node_changes_is_changed_in_its_order_and_holds_up_nothing_else() {
+        let ((asked, heard), (let_go, go)) = (unbounded(), unbounded());
+        let backend: Arc<dyn Backend> = Arc::new(Slow { asked, go });
+        let (inbox, inputs) = Inbox::new();
+        let workers = Workers::start(&backend, &inbox).unwrap();
+        for (call, node, method, name) in [
+            (1, "a", Method::ChatSend, "a first"),
+            (2, "a", Method::ChatSend, "a second"),
+            (3, "a", Method::Health, "a health"),
+            (4, "b", Method::ChatSend, "b first"),
+        ] {
+            workers.call(job(call, node, method, name)).unwrap();
+        }
+        let mut begun: Vec<String> = (0..3).map(|_| heard.recv_timeout(SOON).unwrap()).collect();
+        begun.sort();
+        assert_eq!(begun, ["a first", "a health", "b first"]);
+        assert_eq!(answered(&inputs), CallId(3));
+        let quiet = heard.recv_timeout(Duration::from_millis(50));
+        assert_eq!(quiet, Err(RecvTimeoutError::Timeout), "the second waits");
+        let_go.send(()).unwrap();
+        let_go.send(()).unwrap();
+        assert_eq!(heard.recv_timeout(SOON).unwrap(), "a second");
+        let_go.send(()).unwrap();
+        let mut rest = [answered(&inputs), answered(&inputs), answered(&inputs)];
+        rest.sort();
+        assert_eq!(rest, [CallId(1), CallId(2), CallId(4)]);
+        assert!(workers.queued.turns.next(&Line::of(&job(5, "a", Method::ChatSend, ""))).is_none());
     }
 }

@@ -237,10 +237,7 @@ mod tests {
             "NAME     CAPS          VERSION\nkitchen  canvas came…  1.2.3\né        x\n"
         );
         let (text, _) = fit(TITLES, &rows(), Some(16));
-        assert_eq!(
-            text,
-            "NAME     VERS…\nkitchen  1.2.3\né\n".replace("VERS…", "VER…").replace("1.2.3", "1.2…")
-        );
+        assert_eq!(text, "NAME     VER…\nkitchen  1.2…\né\n");
         let (text, _) = fit(TITLES, &rows(), Some(5));
         assert_eq!(text, "NAME\nkitc…\né\n");
         for limit in 0..60 {

@@ -15,7 +15,6 @@ pub mod help;
 mod import;
 mod logging;
 pub mod manual;
-mod memory;
 mod metrics;
 pub mod node;
 mod node_verb;

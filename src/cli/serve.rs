@@ -3,7 +3,7 @@
 use crate::backend::embedded::Embedded;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::{logging, memory};
+use crate::cli::logging;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
 use crate::daemon::{self, notify, Daemon, Handle, Host, Reloaded, Settings};
 use crate::tls::{Acceptor, Fingerprint};
@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    memory::start_with_settings();
     let text = |name| line.value(name).map(str::to_owned);
     let sources = Sources {
         file: line.value("config").map(Into::into),

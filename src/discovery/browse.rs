@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Between the first two questions; then twice as long each time (RFC 6762, section 5.2).
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Before what an answer left open is asked for.
+/// Before what is still open is asked for.
 const ASK_MORE: Duration = Duration::from_millis(200);
 
 struct Path {
@@ -50,6 +50,7 @@ pub fn browse(service_type: &str, patience: Duration) -> io::Result<Vec<Found>> 
         if now >= ask_at {
             send(&paths, &finds.question());
             (ask_at, pause) = (now + pause, pause * 2);
+            more_at = Some(now + ASK_MORE);
         }
         if more_at.is_some_and(|at| now >= at) {
             finds.open_questions().iter().for_each(|packet| send(&paths, packet));

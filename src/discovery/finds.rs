@@ -103,18 +103,28 @@ impl Finds {
         questions.chunks(QUESTIONS).map(packet).collect()
     }
 
-    /// Takes what a packet tells; whether it is an answer.
+    /// Takes what a packet tells; whether that was something new.
     pub(super) fn read(&mut self, link: u32, bytes: &[u8]) -> bool {
         let Some(packet) = parse(bytes) else { return false };
         if !packet.has_flags(PacketFlag::RESPONSE) {
             return false;
         }
+        let known = self.known();
         for record in packet.answers.iter().chain(&packet.additional_records) {
             if record.class == CLASS::IN {
                 self.learn(link, record);
             }
         }
-        true
+        self.known() != known
+    }
+
+    /// How many instances, their parts, and hosts are known.
+    fn known(&self) -> [usize; 4] {
+        let count = |is_known: fn(&Instance) -> bool| {
+            self.instances.values().filter(|instance| is_known(instance)).count()
+        };
+        let (servers, texts) = (count(|i| i.server.is_some()), count(|i| i.txt.is_some()));
+        [self.instances.len(), servers, texts, self.hosts.len()]
     }
 
     fn learn(&mut self, link: u32, record: &ResourceRecord<'_>) {
@@ -138,7 +148,7 @@ impl Finds {
             RData::A(a) => self.place(name, (Ipv4Addr::from(a.address).into(), 0), record.ttl),
             RData::AAAA(aaaa) => {
                 let ip = Ipv6Addr::from(aaaa.address);
-                let scope = if ip.segments()[0] & 0xffc0 == 0xfe80 { link } else { 0 };
+                let scope = if ip.is_unicast_link_local() { link } else { 0 };
                 self.place(name, (ip.into(), scope), record.ttl);
             }
             _ => {}
@@ -270,7 +280,8 @@ mod tests {
     fn one_bridge_on_two_interfaces_is_one_bridge() {
         let mut finds = Finds::new(TYPE_NAME);
         let label = "Pe\\.ter\\032x. (Clawdbot)";
-        assert!(finds.read(2, &everything(label, 120)) && finds.read(3, &everything(label, 120)));
+        assert!(finds.read(2, &everything(label, 120)));
+        assert!(!finds.read(3, &everything(label, 120)), "nothing else has to be asked for");
         assert!(finds.open_questions().is_empty());
         let found = finds.found(&|index| format!("eth{index}"));
         assert_eq!(found.len(), 1);
@@ -293,6 +304,16 @@ mod tests {
         let kinds: Vec<_> = packet.questions.iter().map(|question| question.qtype).collect();
         assert_eq!(kinds, [TYPE::SRV.into(), TYPE::TXT.into()]);
         assert!(finds.found(&|_| String::new()).is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_tells_nothing_new_leads_to_no_question() {
+        let mut finds = Finds::new(TYPE_NAME);
+        let pointer = || RData::PTR(PTR(instance("x")));
+        let bytes = packet(vec![(type_name(TYPE_NAME), 9, pointer())]);
+        assert!(finds.read(1, &bytes));
+        assert!(!finds.open_questions().is_empty());
+        assert!(!finds.read(1, &bytes), "or every answer in the network makes us ask again");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Asks the `tailscale` program for this machine's name in the tailnet.
 
-use crate::process::Program;
+use crate::process::{self, Program};
 use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
 use serde::Deserialize;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Instant;
 
 /// Why there is no name.
@@ -69,9 +69,8 @@ struct Own {
 /// # Errors
 /// See [`Error`].
 pub fn name(cancel: &impl AsFd) -> Result<Option<String>, Error> {
-    let mut command = Command::new("tailscale");
-    // What systemd tells the bridge is not for its children.
-    command.args(["status", "--json", "--peers=false"]).env_remove("NOTIFY_SOCKET");
+    let mut command = process::command("tailscale");
+    command.args(["status", "--json", "--peers=false"]);
     let program = Program::start(&mut command).map_err(Error::Program)?;
     read(&answer(program, cancel)?)
 }
@@ -123,7 +122,7 @@ mod tests {
     use std::time::Duration;
 
     fn shell(script: &str) -> Result<Vec<u8>, Error> {
-        let program = Program::start(Command::new("/bin/sh").args(["-c", script])).unwrap();
+        let program = Program::start(process::command("/bin/sh").args(["-c", script])).unwrap();
         answer(program, &Waker::new().unwrap())
     }
 
@@ -152,7 +151,7 @@ mod tests {
     fn who_does_not_want_to_know_any_more_does_not_wait() {
         let cancel = Waker::new().unwrap();
         cancel.alarm();
-        let program = Program::start(Command::new("/bin/sh").args(["-c", "sleep 60"])).unwrap();
+        let program = Program::start(process::command("/bin/sh").args(["-c", "sleep 60"])).unwrap();
         assert!(matches!(answer(program, &cancel), Err(Error::Cancelled)));
     }
 }

@@ -1,7 +1,7 @@
 //! The text of the wide-area zone (protocol section 10.4). Pure; `zone_file.rs` keeps the file.
 
 use crate::calendar;
-use crate::discovery::service::{label, Service, SERVICE_TYPE};
+use crate::discovery::service::{label, Service, LABEL_BYTES, SERVICE_TYPE};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,9 +13,6 @@ const NO_SERIAL: &str = "SERIAL";
 
 /// Behind the machine's name in the name of the instance.
 const INSTANCE: &str = "-bridge";
-
-/// Bytes of one DNS label.
-const LABEL_BYTES: usize = 63;
 
 /// A zone: everything but its serial.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! One run of a handler program: the parameters go in, a result comes out, within limits.
 
 use crate::client::Stop;
-use crate::process::Program;
+use crate::process::{self, Program};
 use crate::protocol::{json, Payload, WireError};
 use std::ffi::OsStr;
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 /// Bytes of a program's result: more does not fit into a line once it is escaped.
@@ -24,9 +24,8 @@ pub(super) fn run(
     time_limit: Duration,
     cancel: &Stop,
 ) -> Result<Option<Payload>, WireError> {
-    let mut call = Command::new(program);
-    // What systemd tells the node is not for its children.
-    call.env("OPENCLAW_COMMAND", command).env_remove("NOTIFY_SOCKET");
+    let mut call = process::command(program);
+    call.env("OPENCLAW_COMMAND", command);
     let program = Program::start(&mut call).map_err(|error| {
         log::warn!("program not started program={program:?} error={error}");
         WireError::unavailable(format!("the program for {command} could not be started: {error}"))

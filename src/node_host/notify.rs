@@ -3,9 +3,9 @@
 use crate::client::Stop;
 use crate::node_host::run;
 use crate::node_host::which::SearchPath;
+use crate::process;
 use crate::protocol::{limits, Payload, WireError};
 use serde::Deserialize;
-use std::process::Command;
 
 /// The program that shows notifications, by the freedesktop.org specification.
 const PROGRAM: &str = "notify-send";
@@ -33,8 +33,8 @@ pub(super) fn answer(
         let why = "NOTIFICATIONS_UNAVAILABLE: notify-send is not installed on this node";
         return Err(WireError::unavailable(why));
     };
-    let mut command = Command::new(program);
-    command.args(arguments).env_remove("NOTIFY_SOCKET");
+    let mut command = process::command(program);
+    command.args(arguments);
     let outcome = run::run(&mut command, limits::NOTIFICATION_TIME, cancel);
     if outcome.is_success() {
         return Ok(None);
@@ -77,6 +77,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn texts_are_never_options_or_markup() {

@@ -86,7 +86,24 @@ pub(super) struct Rules {
     pub(super) allowlist: Vec<Pattern>,
 }
 
+/// Which programs may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those on the allowlist at most.
+    Listed,
+    /// All.
+    Everything,
+}
+
 impl Rules {
+    /// What all settings together come to.
+    pub(super) fn scope(&self) -> Scope {
+        match self.decide(false) {
+            Ok(()) => Scope::Everything,
+            Err(_) => Scope::Listed,
+        }
+    }
+
     /// Whether the program is on the allowlist.
     pub(super) fn lists(&self, program: Option<&Found>, skills: &BTreeSet<String>) -> bool {
         let Some(found) = program else { return false };
@@ -181,6 +198,7 @@ mod tests {
             let rules = rules(security, ask, fallback);
             assert_eq!(rules.decide(true), listed, "{rules:?}");
             assert_eq!(rules.decide(false), unlisted, "{rules:?}");
+            assert_eq!(rules.scope() == Scope::Everything, unlisted.is_ok(), "{rules:?}");
         }
     }
 

@@ -142,7 +142,12 @@ impl Capture {
     }
 
     fn outcome(&self, end: End) -> Outcome {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes: &[u8]| {
+            // The limit may have cut a character in two; what is left of it is none.
+            let rest = bytes.utf8_chunks().last().filter(|_| self.truncated);
+            let end = bytes.len() - rest.map_or(0, |chunk| chunk.invalid().len());
+            String::from_utf8_lossy(&bytes[..end]).into_owned()
+        };
         let (mut stdout, mut stderr) = (text(&self.stdout), text(&self.stderr));
         if self.truncated {
             let marked = if stderr.trim().is_empty() { &mut stdout } else { &mut stderr };
@@ -224,6 +229,9 @@ mod tests {
         assert_eq!(kept, limits::RUN_OUTPUT);
         assert!(both.stderr.starts_with("first\n") && both.stderr.ends_with(marker));
         assert_eq!(sh("printf '\\377'", long()).stdout, "\u{fffd}");
+        let cut = sh("printf x; yes é | tr -d '\\n' | head -c 300000", long());
+        assert_eq!(cut.stdout.len(), limits::RUN_OUTPUT - 1 + marker.len());
+        assert!(!cut.stdout.contains('\u{fffd}'), "no half characters");
     }
 
     #[test]
@@ -238,7 +246,7 @@ mod tests {
             child.display(),
         );
         let began = Instant::now();
-        let outcome = sh(&script, Duration::from_millis(700));
+        let outcome = sh(&script, Duration::from_secs(2));
         assert!(outcome.timed_out && outcome.exit_code.is_none() && !outcome.is_success());
         assert_eq!(outcome.stdout, "here\n", "what it wrote before is kept");
         assert!(began.elapsed() >= limits::RUN_KILL_AFTER, "it had its time to leave");
@@ -248,8 +256,7 @@ mod tests {
 
     #[test]
     fn a_program_that_listens_leaves_when_it_is_asked_to() {
-        let outcome =
-            sh("trap 'echo bye; exit 7' TERM; sleep 1000 & wait", Duration::from_millis(500));
+        let outcome = sh("trap 'echo bye; exit 7' TERM; sleep 1000 & wait", Duration::from_secs(2));
         assert!(outcome.timed_out);
         assert_eq!((outcome.stdout.as_str(), outcome.exit_code), ("bye\n", None));
     }

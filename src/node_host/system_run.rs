@@ -11,6 +11,7 @@ use crate::node_host::host::Shared;
 use crate::node_host::policy::{Denial, Rules};
 use crate::node_host::run::{self, Outcome};
 use crate::node_host::which::Found;
+use crate::process;
 use crate::protocol::{limits, Payload, WireError};
 use crate::random;
 use serde::Deserialize;
@@ -19,7 +20,6 @@ use std::collections::BTreeMap;
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 /// The parameters.
@@ -78,7 +78,7 @@ fn judge(
     let nothing = String::new();
     let rules = shared.approvals.rules(order.wish.agent_id.as_deref());
     let rules = rules.map_err(|why| (Denial::Disabled, why))?;
-    // Without a look at anything else: under `deny`, no answer tells what is installed here.
+    // Without a look at anything else: whatever the command is, the answer under `deny` is the same.
     if let Err(denial @ Denial::Disabled) = rules.decide(true) {
         return Err((denial, nothing));
     }
@@ -147,12 +147,10 @@ impl Order {
         if !self.cwd.is_dir() {
             return Outcome::failed(format!("cwd is not a directory: {:?}", self.cwd));
         }
-        let mut command = Command::new(&found.path);
+        let mut command = process::command(&found.path);
         command.arg0(name).args(arguments).current_dir(&self.cwd);
-        // What systemd tells the node is not for its children.
-        command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_PID").env_remove("WATCHDOG_USEC");
         let wanted = self.wish.env.clone().unwrap_or_default();
-        command.envs(environment::allowed(wanted, rules.security));
+        command.envs(environment::allowed(wanted, rules.scope()));
         log::info!("node: system.run path={:?} command={:?}", found.path, self.subject.command());
         run::run(&mut command, self.time(), cancel)
     }

@@ -54,6 +54,35 @@ methods! {
     ChatInject = "chat.inject",
 }
 
+impl Method {
+    /// Whether a call may leave something different from before. Such calls of one node are
+    /// carried out in order.
+    pub fn changes_something(self) -> bool {
+        match self {
+            Self::Health
+            | Self::VoicewakeGet
+            | Self::ModelsList
+            | Self::SkillsBins
+            | Self::ConfigGet
+            | Self::ConfigSchema
+            | Self::SessionsList
+            | Self::SessionsResolve
+            | Self::ChatHistory => false,
+            Self::VoicewakeSet
+            | Self::TalkMode
+            | Self::ConfigSet
+            | Self::ConfigPatch
+            | Self::SessionsPatch
+            | Self::SessionsReset
+            | Self::SessionsDelete
+            | Self::SessionsCompact
+            | Self::ChatSend
+            | Self::ChatAbort
+            | Self::ChatInject => true,
+        }
+    }
+}
+
 impl std::fmt::Display for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

@@ -285,4 +285,7 @@ fn a_full_queue_is_told_and_the_next_message_is_welcome_again() {
     assert_eq!(app.end_of("two").state, "final");
     open_gate(&daemon.setup().path("three"), "go");
     assert_eq!(app.end_of("three").text.as_deref(), Some("re three"));
+    let kept = app.messages("main");
+    let times = kept.iter().filter(|(_, text)| text == "three").count();
+    assert_eq!(times, 1, "a message that was refused is not kept: {kept:?}");
 }

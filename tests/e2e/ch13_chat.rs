@@ -33,6 +33,29 @@ fn an_answer_is_in_the_history_when_its_end_is_told() {
 }
 
 #[test]
+fn messages_of_one_packet_are_kept_in_the_order_of_the_node() {
+    let daemon = Daemon::start();
+    let mut app = App::paired(&daemon, "alice");
+    let mut packet = String::new();
+    for number in 0..32 {
+        let params = json!({ "sessionKey": "main", "message": format!("message {number}"),
+                             "idempotencyKey": format!("run-{number}") });
+        let request = json!({ "type": "req", "id": format!("{number}"), "method": "chat.send",
+                              "paramsJSON": params.to_string() });
+        packet += &format!("{request}\n");
+    }
+    app.phone.send_raw(packet.as_bytes());
+    let mut answered = 0;
+    while answered < 32 {
+        answered += usize::from(app.phone.receive()["type"] == "res");
+    }
+    let said = app.messages("main").into_iter().filter(|(role, _)| role == "user");
+    let said: Vec<String> = said.map(|(_, text)| text).collect();
+    let expected: Vec<String> = (0..32).map(|number| format!("message {number}")).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn what_was_told_survives_a_kill() {
     let mut daemon = Daemon::start();
     let mut app = App::paired(&daemon, "alice");

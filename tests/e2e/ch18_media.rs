@@ -1,6 +1,6 @@
 //! Pictures and films: whole files or none, wherever they shall go, and what they cost.
 
-use crate::support::{eventually, Daemon, Operator, Phone};
+use crate::support::{eventually, Daemon, Operator, Phone, Setup};
 use rustix::process::Signal;
 use serde_json::{json, Value};
 use std::fs;
@@ -9,11 +9,23 @@ use std::path::{Path, PathBuf};
 
 /// A daemon, a node, and an empty directory for new files.
 fn stage() -> (Daemon, Phone, PathBuf) {
-    let daemon = Daemon::start();
+    stage_with(Daemon::start())
+}
+
+fn stage_with(daemon: Daemon) -> (Daemon, Phone, PathBuf) {
     let phone = Phone::paired(&daemon, "alice");
     let dir = daemon.setup().path("tmp");
     fs::create_dir(&dir).unwrap();
     (daemon, phone, dir)
+}
+
+/// A daemon and a node, with the memory settings of the systemd unit: without them glibc keeps
+/// blocks of the size it has seen.
+fn stage_as_a_unit() -> (Daemon, Phone, PathBuf) {
+    let unit = include_str!("../../etc/openclaw-bridge.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("Environment=GLIBC_TUNABLES="));
+    let setup = Setup::new().env("GLIBC_TUNABLES", line.expect("the unit sets it"));
+    stage_with(setup.start())
 }
 
 fn operator(daemon: &Daemon, dir: &Path, args: &str) -> Operator {
@@ -234,7 +246,7 @@ fn memory(pid: u32, key: &str) -> Option<u64> {
 fn a_long_film_costs_its_size_once_in_the_daemon_and_little_in_the_command() {
     // Longer than a line of a node that owes no recording.
     const FILM: usize = 34 * 1024 * 1024;
-    let (daemon, mut phone, dir) = stage();
+    let (daemon, mut phone, dir) = stage_as_a_unit();
     let record = operator(&daemon, &dir, "screen record");
     let (pid, before) = (record.pid(), daemon.proc("VmHWM"));
     let (invoke, _) = asked(&mut phone);
@@ -262,7 +274,7 @@ fn a_long_film_costs_its_size_once_in_the_daemon_and_little_in_the_command() {
 
 #[test]
 fn the_memory_of_long_messages_is_given_back() {
-    let (daemon, mut phone, _) = stage();
+    let (daemon, mut phone, _) = stage_as_a_unit();
     let before = daemon.proc("VmRSS");
     phone.send(&json!({ "type": "event", "event": "chat.subscribe",
         "payloadJSON": "{\"sessionKey\":\"main\"}" }));

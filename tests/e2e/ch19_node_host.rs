@@ -76,7 +76,7 @@ fn a_program_over_its_time_is_killed_with_its_family() {
         child.display()
     );
     let mut params = sh(&script);
-    params["timeoutMs"] = json!(500);
+    params["timeoutMs"] = json!(2000);
     let result = pi.invoke("system.run", &params);
     assert_eq!((&result["timedOut"], &result["success"]), (&json!(true), &json!(false)));
     assert!(result.get("exitCode").is_none());

@@ -161,13 +161,4 @@ mod tests {
         );
         assert_eq!(line('-', "x on y", second, 34_567_890), "- x on y · 1s · 34.5 MB");
     }
-
-    #[test]
-    fn where_nobody_watches_there_is_no_line() {
-        // Tests have their standard error captured, or on a terminal where TERM may be unset.
-        let wait = Wait::start("x".into());
-        wait.received(5);
-        assert_eq!(wait.shared.received.load(Ordering::Relaxed), 5);
-        drop(wait);
-    }
 }

@@ -129,7 +129,7 @@ impl Link {
 
     /// Whether an address is in a network of this link, so that it may be answered alone.
     pub(super) fn is_near(&self, ip: IpAddr) -> bool {
-        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.segments()[0] & 0xffc0 == 0xfe80);
+        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
         is_link_local || self.place.networks.iter().any(|network| network.contains(ip))
     }
 
@@ -242,7 +242,11 @@ impl Link {
             |entry: &Entry| entry.sent.is_some_and(|sent| now.duration_since(sent) < SECOND);
         let mut additional = self.additional(&chosen);
         additional.retain(|i| !is_fresh(&self.entries[*i]));
-        let packets = answer_packets(&self.pick(&chosen), &self.pick(&additional));
+        let (packets, left_out) = answer_packets(&self.pick(&chosen), &self.pick(&additional));
+        // What found no room has not been told, and may be due all the same.
+        for number in left_out.into_iter().rev() {
+            additional.remove(number);
+        }
         for i in chosen.into_iter().chain(additional) {
             let entry = &mut self.entries[i];
             (entry.sent, entry.due, entry.asker) = (Some(now), None, None);

@@ -36,8 +36,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     Packet::parse(bytes).ok()
 }
 
-/// Packets with these records; `additional` is told only if it fits beside the last of them.
-pub(super) fn answer_packets(answers: &[&Entry], additional: &[&Entry]) -> Vec<Vec<u8>> {
+/// Packets with these records, and beside the last of them as many of `additional` as fit. Which
+/// of those were left out comes second, by their number.
+pub(super) fn answer_packets(
+    answers: &[&Entry],
+    additional: &[&Entry],
+) -> (Vec<Vec<u8>>, Vec<usize>) {
+    let mut left_out = Vec::new();
     let mut packets = Vec::new();
     let mut packet = new_answer(0);
     let mut size = HEADER;
@@ -49,16 +54,18 @@ pub(super) fn answer_packets(answers: &[&Entry], additional: &[&Entry]) -> Vec<V
         size += entry.size;
         packet.answers.push(entry.record.clone());
     }
-    for entry in additional {
+    for (number, entry) in additional.iter().enumerate() {
         if size + entry.size <= limits::MDNS_REPLY {
             size += entry.size;
             packet.additional_records.push(entry.record.clone());
+        } else {
+            left_out.push(number);
         }
     }
     if !packet.answers.is_empty() {
         packets.extend(built(&packet));
     }
-    packets
+    (packets, left_out)
 }
 
 /// Packets that say that these records are no more.
@@ -69,7 +76,7 @@ pub(super) fn goodbye_packets(entries: &[&Entry]) -> Vec<Vec<u8>> {
         entry
     });
     let gone: Vec<Entry> = gone.collect();
-    answer_packets(&gone.iter().collect::<Vec<_>>(), &[])
+    answer_packets(&gone.iter().collect::<Vec<_>>(), &[]).0
 }
 
 /// One packet for a resolver that knows nothing of multicast: with its question and its id, and

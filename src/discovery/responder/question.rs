@@ -85,7 +85,7 @@ impl Link {
             return Vec::new();
         }
         let additional = self.additional(&alone);
-        let packets = answer_packets(&self.pick(&alone), &self.pick(&additional));
+        let (packets, _) = answer_packets(&self.pick(&alone), &self.pick(&additional));
         transmits(id, Some(from), packets).collect()
     }
 

@@ -42,24 +42,18 @@ impl Document {
             text(socket, "path", "socket.path")?;
             text(socket, "token", "socket.token")?;
         }
+        let mut patterns = 0;
         if let Some(defaults) = object(&content, "defaults", "defaults")? {
-            check_rules(defaults, "defaults")?;
+            patterns += check_rules(defaults, "defaults")?;
         }
         let agents = object(&content, "agents", "agents")?;
         if agents.is_some_and(|agents| agents.len() > limits::APPROVALS_AGENTS) {
             return Err(format!("has more than {} agents", limits::APPROVALS_AGENTS));
         }
-        let mut patterns = 0;
         for (name, agent) in agents.into_iter().flatten() {
             let path = format!("agents.{name}");
             let agent = agent.as_object().ok_or_else(|| format!("{path} must be an object"))?;
-            check_rules(agent, &path)?;
-            for entry in allowlist(agent, &path)? {
-                if entry.get("pattern").and_then(Value::as_str).is_none() {
-                    return Err(format!("{path}.allowlist has an entry without a pattern"));
-                }
-                patterns += 1;
-            }
+            patterns += check_rules(agent, &path)?;
         }
         if patterns > limits::APPROVALS_PATTERNS {
             return Err(format!("has more than {} patterns", limits::APPROVALS_PATTERNS));
@@ -174,7 +168,8 @@ fn setting<T: FromStr>(levels: &[&Map<String, Value>], key: &str) -> Option<T> {
     levels.iter().find_map(|level| level.get(key)?.as_str()?.parse().ok())
 }
 
-fn check_rules(rules: &Map<String, Value>, path: &str) -> Result<(), String> {
+/// Checks what counts for one agent or for all; how many patterns there are.
+fn check_rules(rules: &Map<String, Value>, path: &str) -> Result<usize, String> {
     for key in ["security", "askFallback"] {
         let path = format!("{path}.{key}");
         if text(rules, key, &path)?.is_some_and(|text| text.parse::<Security>().is_err()) {
@@ -185,10 +180,14 @@ fn check_rules(rules: &Map<String, Value>, path: &str) -> Result<(), String> {
     if text(rules, "ask", &path_of_ask)?.is_some_and(|text| text.parse::<Ask>().is_err()) {
         return Err(format!("{path_of_ask} must be \"off\", \"on-miss\" or \"always\""));
     }
-    match rules.get("autoAllowSkills") {
-        None | Some(Value::Null | Value::Bool(_)) => Ok(()),
-        Some(_) => Err(format!("{path}.autoAllowSkills must be true or false")),
+    if !matches!(rules.get("autoAllowSkills"), None | Some(Value::Null | Value::Bool(_))) {
+        return Err(format!("{path}.autoAllowSkills must be true or false"));
     }
+    let entries = allowlist(rules, path)?;
+    if entries.iter().any(|entry| entry.get("pattern").and_then(Value::as_str).is_none()) {
+        return Err(format!("{path}.allowlist has an entry without a pattern"));
+    }
+    Ok(entries.len())
 }
 
 fn object<'a>(
@@ -215,8 +214,8 @@ fn text<'a>(
     }
 }
 
-fn allowlist<'a>(agent: &'a Map<String, Value>, path: &str) -> Result<&'a [Value], String> {
-    match agent.get("allowlist") {
+fn allowlist<'a>(rules: &'a Map<String, Value>, path: &str) -> Result<&'a [Value], String> {
+    match rules.get("allowlist") {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(entries)) => Ok(entries),
         Some(_) => Err(format!("{path}.allowlist must be a list")),

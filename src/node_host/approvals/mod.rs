@@ -8,7 +8,7 @@ mod document;
 mod wider;
 
 use crate::calendar::now_ms;
-use crate::files;
+use crate::files::{self, Staged};
 use crate::log_limit::LogLimit;
 use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{Owner, Rules, Security};
@@ -131,7 +131,7 @@ impl Approvals {
             }
         }
         let new = new.with_socket_of(&old.document, !self.may_widen);
-        self.write(&new).map_err(not_saved)?;
+        self.write(&new, &old.hash).map_err(not_saved)?;
         *turn = None;
         log::info!("node: exec approvals changed by the gateway path={:?}", self.path);
         self.shown()
@@ -145,7 +145,7 @@ impl Approvals {
         if turn.is_some_and(|last| now.duration_since(last) < limits::APPROVALS_USE_EVERY) {
             return;
         }
-        let Ok(Snapshot { exists: true, mut document, .. }) = self.read() else { return };
+        let Ok(Snapshot { exists: true, mut document, hash }) = self.read() else { return };
         let is_meant = |pattern: &str| {
             let pattern = Pattern::new(pattern, self.home.as_deref());
             pattern.is_some_and(|pattern| pattern.matches(program))
@@ -153,7 +153,7 @@ impl Approvals {
         let path = program.path.to_string_lossy();
         if document.note_use(agent, is_meant, (now_ms(), command, &path)) {
             *turn = Some(now);
-            if let Err(error) = self.write(&document) {
+            if let Err(error) = self.write(&document, &hash) {
                 log::warn!("node: the use of a program was not noted: {error}");
             }
         }
@@ -185,12 +185,18 @@ impl Approvals {
         Ok(Snapshot { exists: true, hash, document })
     }
 
-    fn write(&self, document: &Document) -> io::Result<()> {
+    /// Replaces the content that has this hash. If the owner has written something else meanwhile,
+    /// that stays: it may have taken away a right.
+    fn write(&self, document: &Document, old_hash: &str) -> io::Result<()> {
         let bytes = encoded(document)?;
         if let Some(directory) = self.path.parent() {
             files::create_private_dir(directory)?;
         }
-        files::write_atomically(&self.path, &bytes)
+        let staged = Staged::write(&self.path, &bytes)?;
+        if !self.read().is_ok_and(|now| now.hash == old_hash) {
+            return Err(io::Error::other("it was changed meanwhile"));
+        }
+        staged.commit_durably()
     }
 }
 

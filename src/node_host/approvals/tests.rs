@@ -49,6 +49,7 @@ fn a_file_that_cannot_be_trusted_denies_everything() {
         r#"{"version":1,"agents":[]}"#,
         r#"{"version":1,"agents":{"main":5}}"#,
         r#"{"version":1,"agents":{"main":{"allowlist":["ls"]}}}"#,
+        r#"{"version":1,"defaults":{"allowlist":{"pattern":"ls"}}}"#,
         r#"{"version":1,"agents":{"main":{"autoAllowSkills":"yes"}}}"#,
         r#"{"version":1,"socket":{"token":"s3cret"}, oops"#,
     ] {
@@ -176,16 +177,18 @@ fn a_content_that_is_wrong_or_too_large_is_refused() {
 
 #[test]
 fn the_worst_change_is_judged_in_a_moment() {
-    let (_dir, approvals) = file("", false);
     let long = "a".repeat(limits::APPROVALS_BYTES / limits::APPROVALS_PATTERNS - 60);
     let list = (0..limits::APPROVALS_PATTERNS).map(|i| json!({ "pattern": format!("/{i}{long}") }));
     let list: Vec<Value> = list.collect();
     let mut agents: serde_json::Map<String, Value> =
         (1..limits::APPROVALS_AGENTS).map(|i| (i.to_string(), json!({}))).collect();
-    agents.insert("*".into(), json!({ "allowlist": list, "security": "deny" }));
+    agents.insert("*".into(), json!({ "allowlist": list, "security": "allowlist" }));
+    let mut content = json!({ "version": 1, "agents": agents });
+    let (_dir, approvals) = file(&content.to_string(), false);
+    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    content["agents"]["*"]["security"] = json!("deny");
     let began = Instant::now();
-    let deny = json!({ "version": 1, "agents": agents, "defaults": { "security": "deny" } });
-    approvals.replace(deny, None).unwrap();
+    approvals.replace(content, Some(&hash)).unwrap();
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
 
@@ -197,6 +200,18 @@ fn a_disk_that_takes_nothing_changes_nothing() {
     let error = approvals.replace(json!({ "version": 1 }), Some(&hash)).unwrap_err();
     assert!(error.message.contains("could not be saved"), "{error}");
     assert_eq!(approvals.shown().unwrap()["hash"], hash);
+}
+
+#[test]
+fn what_the_owner_writes_meanwhile_stays() {
+    let (dir, approvals) = file(LISTED, true);
+    let Snapshot { document, hash, .. } = approvals.read().unwrap();
+    let path = dir.path().join("exec-approvals.json");
+    let denied = r#"{"version":1,"defaults":{"security":"deny"}}"#;
+    fs::write(&path, denied).unwrap();
+    assert!(approvals.write(&document, &hash).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), denied);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
 #[test]

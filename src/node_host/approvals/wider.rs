@@ -8,6 +8,10 @@ use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{Owner, Rules, Security};
 use crate::protocol::limits;
 use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Stands for every home: patterns are compared as they are written.
+const SOME_HOME: &str = "/home/owner";
 
 /// What the new content allows beyond the old one, if anything.
 pub(super) fn beyond(old: &Document, new: &Document) -> Option<String> {
@@ -17,7 +21,8 @@ pub(super) fn beyond(old: &Document, new: &Document) -> Option<String> {
         let mut agents: BTreeSet<&str> = old.agents();
         agents.extend(new.agents());
         agents.into_iter().find_map(|agent| {
-            let rules = |document: &Document| document.rules(Some(agent), &owner, None);
+            let home = Some(Path::new(SOME_HOME));
+            let rules = |document: &Document| document.rules(Some(agent), &owner, home);
             let what = more(&rules(old), &rules(new))?;
             let agent: String = agent.chars().take(limits::SHORT_TEXT_CHARS).collect();
             Some(format!("{what} for the agent {agent:?}"))
@@ -34,12 +39,10 @@ fn more(old: &Rules, new: &Rules) -> Option<String> {
     if runs(new, false) {
         return Some("every program".to_owned());
     }
-    if !runs(new, true) {
-        return None;
-    }
-    if !runs(old, true) {
+    if runs(new, true) && !runs(old, true) {
         return Some("the programs on the allowlist".to_owned());
     }
+    // Also where nothing runs now: the owner who allows the list later means the one of today.
     if new.auto_allow_skills && !old.auto_allow_skills {
         return Some("the programs of skills".to_owned());
     }
@@ -68,6 +71,12 @@ mod tests {
         json!({ "agents": { "main": { "security": "allowlist", "allowlist": list } } })
     }
 
+    fn denied(patterns: &[&str]) -> Value {
+        let mut denied = listed(patterns);
+        denied["agents"]["main"]["security"] = json!("deny");
+        denied
+    }
+
     #[test]
     fn taking_rights_away_is_not_wider() {
         let full = json!({ "defaults": { "security": "full" } });
@@ -76,6 +85,7 @@ mod tests {
             (json!({}), json!({ "agents": { "main": { "security": "deny" } }, "mine": 5 })),
             (full.clone(), json!({ "defaults": { "security": "deny" } })),
             (listed(&["/bin/ls", "git"]), listed(&["git"])),
+            (listed(&["~/bin/x", "git"]), denied(&["git", "~/bin/x"])),
             (listed(&["git"]), json!({ "agents": { "main": { "security": "allowlist" } } })),
             (full, json!({ "defaults": { "security": "full", "ask": "always" } })),
         ] {
@@ -100,6 +110,9 @@ mod tests {
             (json!({}), main(json!({ "allowlist": [{ "pattern": "**" }] }))),
             (json!({}), main(json!({ "autoAllowSkills": true }))),
             (listed(&["git"]), listed(&["git", "**"])),
+            (listed(&["git"]), listed(&["git", "~/**"])),
+            (denied(&["git"]), denied(&["git", "**"])),
+            (denied(&[]), main(json!({ "security": "deny", "autoAllowSkills": true }))),
             (listed(&["git"]), main(json!({ "security": "full" }))),
             // Nothing more now, but more if the owner says --exec allowlist.
             (json!({ "defaults": { "security": "full" } }), listed(&["/bin/ls"])),

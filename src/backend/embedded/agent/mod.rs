@@ -151,6 +151,15 @@ impl Agents {
         Self { shared: Arc::new(Shared::new(config)) }
     }
 
+    /// Whether a run of this session with this many bytes would be taken now, so that nothing needs
+    /// to be kept of one that would not. Somebody else may be quicker.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(crate) fn has_room(&self, session_key: &str, bytes: usize) -> Result<(), Busy> {
+        self.shared.has_room(session_key, bytes)
+    }
+
     /// Starts a run, or queues it. Never waits.
     ///
     /// # Errors

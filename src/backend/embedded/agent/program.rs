@@ -9,12 +9,12 @@ use super::line::one_line;
 use super::run::{Ending, Remains};
 use super::{Context, Run, RunSink};
 use crate::config::{AgentConfig, AgentInput};
-use crate::process::Program;
+use crate::process::{self, Program};
 use crate::protocol::limits;
 use rustix::process::Signal;
 use serde_json::json;
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Instant;
 
 /// Characters of what a node says that are handed on as a variable; the system has a limit, too.
@@ -35,9 +35,8 @@ pub(super) fn start(
     };
     remains.files = Files::write(&run.attachments)
         .map_err(|error| format!("could not write the attachments for the agent: {error}"))?;
-    let mut command = Command::new(name);
-    // What systemd tells the bridge is not for its children.
-    command.args(arguments).env_remove("NOTIFY_SOCKET").envs(&config.env);
+    let mut command = process::command(name);
+    command.args(arguments).envs(&config.env);
     let variables = [
         ("RUN_ID", Some(&run.run_id)),
         ("SESSION_KEY", Some(&run.session_key)),

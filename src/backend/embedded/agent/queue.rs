@@ -58,6 +58,13 @@ impl State {
         self.waiting.iter().any(|job| job.run.session_key == session_key)
     }
 
+    /// Whether a run of this session can begin at once.
+    fn is_free_for(&self, session_key: &str, max_concurrent: usize) -> bool {
+        self.working.len() < max_concurrent
+            && !self.is_working(session_key)
+            && !self.is_waiting(session_key)
+    }
+
     /// Whether one more of this weight may wait. A heavy one may, if it waits alone.
     fn has_room(&self, weight: usize, most: usize) -> bool {
         let bytes: usize = self.waiting.iter().map(|job| job.weight()).sum();
@@ -94,6 +101,17 @@ impl Shared {
         Self { config, state: Mutex::default(), gone: Condvar::new() }
     }
 
+    pub(super) fn has_room(&self, session_key: &str, weight: usize) -> Result<(), Busy> {
+        let state = self.state();
+        let room = state.is_free_for(session_key, self.config.max_concurrent)
+            || state.has_room(weight, self.config.queue);
+        match state.stopping {
+            true => Err(Busy::Stopping),
+            false if room => Ok(()),
+            false => Err(Busy::Full),
+        }
+    }
+
     pub(super) fn start(self: &Arc<Self>, run: Run, sink: Box<dyn RunSink>) -> Result<(), Busy> {
         let abort = Abort::new().map_err(|error| exhausted(&error))?;
         let job = Job { run, sink, abort: Arc::new(abort) };
@@ -102,11 +120,7 @@ impl Shared {
             return Err(Busy::Stopping);
         }
         state.threads.retain(|thread| !thread.is_finished());
-        let key = &job.run.session_key;
-        let at_once = state.working.len() < self.config.max_concurrent
-            && !state.is_working(key)
-            && !state.is_waiting(key);
-        if at_once {
+        if state.is_free_for(&job.run.session_key, self.config.max_concurrent) {
             return self.start_thread(&mut state, job);
         }
         if !state.has_room(job.weight(), self.config.queue) {

@@ -14,7 +14,7 @@ use super::pulse::Beat;
 use super::sessions::{ActiveRuns, Session, Sessions};
 use super::stripes::Stripes;
 use super::system_events::SystemEvents;
-use crate::backend::embedded::agent::{Agents, Attachment, Run};
+use crate::backend::embedded::agent::{Agents, Attachment, Busy, Run};
 use crate::backend::Outlet;
 use crate::protocol::{limits, session, Method, NodeId, Payload, WireError};
 use crate::random;
@@ -143,6 +143,10 @@ impl Chat {
         }
         let said = user_message(&saying.message, &saying.attachments, now_ms);
         let _turn = self.turns.lock(&session.key);
+        let busy = |busy: Busy| WireError::unavailable(busy.to_string());
+        let files: usize = saying.attachments.iter().map(|file| file.bytes.len()).sum();
+        // A message that is refused must not be in the transcript: it will be sent again.
+        self.agents.has_room(&session.key, saying.message.len() + files).map_err(busy)?;
         self.sessions.append(&session, &said, now_ms)?;
         let news = self.news(&saying.run_id, &session);
         self.runs.live(news.clone());
@@ -165,9 +169,7 @@ impl Chat {
             attachments: saying.attachments,
             timeout: saying.timeout.map_or(usual, |wanted| wanted.min(usual)),
         };
-        self.agents
-            .start(run, Box::new(telling))
-            .map_err(|busy| WireError::unavailable(busy.to_string()))
+        self.agents.start(run, Box::new(telling)).map_err(busy)
     }
 
     fn news(&self, run_id: &str, session: &Session) -> Arc<RunNews> {

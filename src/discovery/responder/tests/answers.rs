@@ -194,3 +194,32 @@ fn what_apple_puts_beside_its_questions_is_no_hindrance() {
     packet.extend([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
     assert_eq!(answers(&bench.after(PHONE, &packet)), [POINTER]);
 }
+
+#[test]
+fn what_found_no_room_beside_an_answer_is_still_told_when_it_is_due() {
+    let mut facts = facts("Studio", 18790);
+    facts.types.push("_old-bridge._tcp".to_owned());
+    facts.service.cli_path = Some("/".repeat(240));
+    facts.service.tailnet_dns = Some("x".repeat(240));
+    let mut bench = Bench::new(facts.clone());
+    bench.run(Duration::from_secs(10));
+    // Announced twice, and asked for so soon after it that both pointers are due at one time.
+    facts.service.port += 1;
+    bench.responder.update(bench.now, facts);
+    bench.run(Duration::from_millis(1800));
+    let second = name(["Studio (Clawdbot)", "_old-bridge", "_tcp", "local"]);
+    let mut patient = query(vec![question(second.clone(), TYPE::TXT)]);
+    patient.set_flags(PacketFlag::TRUNCATION);
+    bench.hear(PHONE, &bytes(&patient));
+    let types = [SERVICE_TYPE, "_old-bridge._tcp"];
+    let both = types.map(|service_type| question(type_name(service_type), TYPE::PTR));
+    let sent = bench.after(PHONE, &bytes(&query(both.to_vec())));
+    assert_eq!(answers(&sent[..1]).len(), 2);
+    let told = sent.iter().flat_map(|transmit| {
+        let packet = Packet::parse(&transmit.bytes).unwrap();
+        let records = packet.answers.iter().chain(&packet.additional_records);
+        let texts = records.filter(|record| matches!(record.rdata, RData::TXT(_)));
+        texts.map(|record| record.name.clone().into_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [instance("Studio (Clawdbot)"), second]);
+}
