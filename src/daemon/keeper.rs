@@ -64,6 +64,8 @@ impl Keeper {
                 Ok(Some(Task::Reload(asker)))
                     if reloading.as_ref().is_some_and(|thread| !thread.is_finished()) =>
                 {
+                    // For whoever asked by a signal, the log is the answer.
+                    log::warn!("daemon: not reloading, the configuration is being read already");
                     let error = WireError::unavailable("the configuration is being read already");
                     answer(&self.shared.inbox, asker, None, Err(error));
                 }
