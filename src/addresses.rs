@@ -41,6 +41,14 @@ pub fn is_tailnet(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether an address means nothing beyond its own link; it is nobody's for long.
+pub fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
 impl Tailnet {
     /// The tailnet's addresses among all of this machine.
     pub fn of(own: &[Own]) -> Self {

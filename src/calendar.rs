@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Milliseconds in a day.
+pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Days from 0000-03-01 to 1970-01-01, and in 400 years of the calendar.
 const DAYS_TO_1970: u64 = 719_468;

@@ -25,8 +25,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 1: decisions, configuration, and the ways between threads.
     ("router", &["protocol"]),
     ("config", &["protocol", "suggest", "duration", "json5_text", "addresses"]),
-    ("link", &["protocol", "router", "log_limit"]),
-    ("tls", &["protocol", "files", "calendar"]),
+    ("link", &["protocol", "router", "log_limit", "wait"]),
+    ("tls", &["protocol", "files", "calendar", "addresses"]),
     // Floor 2: files and sockets. Neighbours do not know each other.
     ("pairing_store", &["protocol", "router", "files"]),
     ("transport", &["protocol", "router", "link", "tls", "config", "log_limit", "addresses"]),
@@ -44,6 +44,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "process",
             "random",
             "wait",
+            "addresses",
         ],
     ),
     (

@@ -6,6 +6,7 @@ use crate::client::handshake::shake_hands;
 use crate::client::lines::{LineReader, Trace, Writer};
 use crate::client::stop::{Stop, Waited};
 use crate::tls::{Fingerprint, Trust};
+use crate::wait;
 use rustix::event::PollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
@@ -13,7 +14,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How to connect.
 #[derive(Clone)]
@@ -123,7 +124,7 @@ fn connect_to(
         Err(error)
             if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
         {
-            let deadline = Instant::now() + options.timeout;
+            let deadline = wait::after(options.timeout);
             match stop.wait_for(socket.as_fd(), PollFlags::OUT, deadline)? {
                 Waited::Ready => {}
                 Waited::TimedOut => return Err(io::ErrorKind::TimedOut.into()),

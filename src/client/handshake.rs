@@ -5,6 +5,7 @@ use crate::client::error::Error;
 use crate::client::stop::{Stop, Waited};
 use crate::protocol::limits;
 use crate::tls::{self, Fingerprint, PinMismatch, Trust};
+use crate::wait;
 use rustix::event::PollFlags;
 use rustls::ClientConnection;
 use std::io::{self, ErrorKind, Read};
@@ -34,7 +35,7 @@ pub(super) fn shake_hands(
     let config = tls::client_config(trust).map_err(failed)?;
     let address = socket.peer_addr().map_err(Error::Broken)?.ip();
     let mut tls = ClientConnection::new(config, tls::server_name(host, address)).map_err(failed)?;
-    let deadline = Instant::now() + patience;
+    let deadline = wait::after(patience);
     let mut is_first = true;
     while tls.is_handshaking() || tls.wants_write() {
         let flags = if tls.wants_write() { PollFlags::OUT } else { PollFlags::IN };

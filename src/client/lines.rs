@@ -5,10 +5,11 @@ use crate::client::error::Error;
 use crate::client::frame::OutgoingFrame;
 use crate::protocol::json::Fields;
 use crate::protocol::limits;
+use crate::wait;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Which way a traced line went.
@@ -161,11 +162,12 @@ impl Writer {
         if line.len() > limits::LINE_NODE {
             return Err(Error::LineTooLong(limits::LINE_NODE));
         }
-        let turn = self.0.turn.lock().expect("no writer panics while it has its turn");
+        // The caller's trace may panic, but nothing is written by then.
+        let turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(trace) = &self.0.trace {
             trace(Direction::Sent, &redacted(String::from_utf8_lossy(&line).trim_end()));
         }
-        let written = self.0.channel.write(&line, Instant::now() + self.0.timeout);
+        let written = self.0.channel.write(&line, wait::after(self.0.timeout));
         drop(turn);
         if written.is_err() {
             self.close();
@@ -269,6 +271,23 @@ mod tests {
         ] {
             assert!(!redacted(line).contains("s3cret"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_trace_that_panics_costs_one_line_and_not_the_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let trace: Trace = Arc::new(|_, line| assert!(!line.contains("bad"), "as it should"));
+        let options = ConnectOptions { trace: Some(trace), ..ConnectOptions::default() };
+        let node = connect("127.0.0.1", port, options, &Stop::new().unwrap()).unwrap();
+        let writer = node.writer.clone();
+        let bad = std::thread::spawn(move || writer.send(&OutgoingFrame::Pong { id: "bad" }));
+        assert!(bad.join().is_err());
+        node.writer.send(&OutgoingFrame::Pong { id: "good" }).unwrap();
+        drop(node);
+        let mut heard = String::new();
+        listener.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "{\"type\":\"pong\",\"id\":\"good\"}\n");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::client::identity::IdentityFile;
 use crate::client::lines::{LineReader, Received, Writer};
 use crate::protocol::{limits, NodeId, NodeProfile, Token};
 use crate::tls::{Fingerprint, Trust};
+use crate::wait;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -94,7 +95,7 @@ pub fn join(
     let node_id = identity.node_id().clone();
     let token = identity.token();
     writer.send(&OutgoingFrame::Hello { node_id: &node_id, token, profile })?;
-    let admission = match verdict(&mut reader)? {
+    let admission = match verdict(&mut reader, HELLO_DEADLINE)? {
         Verdict::Admitted(admission) => admission,
         Verdict::PairFirst => {
             writer.send(&OutgoingFrame::PairRequest { node_id: &node_id, profile })?;
@@ -150,17 +151,18 @@ enum Verdict {
 }
 
 /// The gateway's first line decides, as the old apps see it.
-fn verdict(reader: &mut LineReader) -> Result<Verdict, Error> {
-    let deadline = Instant::now() + HELLO_DEADLINE;
+fn verdict(reader: &mut LineReader, patience: Duration) -> Result<Verdict, Error> {
+    let deadline = wait::after(patience);
+    let too_late = || Error::NoAnswer { to: "hello", after: patience };
     loop {
         let line = match reader.read_line(deadline) {
             Ok(Received::Line(line)) => line,
-            Ok(Received::Nothing) => {
-                return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE });
-            }
+            Ok(Received::Nothing) => return Err(too_late()),
             Err(error) => return Err(without_a_word(error, reader)),
         };
         return match IncomingFrame::decode(&line) {
+            // A gateway that only sends blank lines must not hold up the deadline.
+            None if Instant::now() >= deadline => Err(too_late()),
             None => continue,
             Some(Err(_)) if is_tls(&line) && !reader.is_encrypted() => Err(Error::SpeaksTls),
             Some(Ok(IncomingFrame::HelloOk { server_name, canvas_host_url, main_session_key })) => {
@@ -292,12 +294,13 @@ impl Session {
     }
 
     fn lost_at(&self) -> Instant {
-        self.reader.heard() + self.keepalive.lost_after
+        wait::later(self.reader.heard(), self.keepalive.lost_after)
     }
 
     fn next_ping(&self) -> Instant {
         let heard = self.reader.heard();
-        self.pinged.map_or(heard, |pinged| pinged.max(heard)) + self.keepalive.ping_after
+        let last = self.pinged.map_or(heard, |pinged| pinged.max(heard));
+        wait::later(last, self.keepalive.ping_after)
     }
 
     /// Comes after reading, so that what arrived while nobody read counts as heard.
@@ -318,5 +321,29 @@ impl Drop for Session {
     /// Other threads may still hold the writer; the session is over all the same.
     fn drop(&mut self) {
         self.writer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{connect, ConnectOptions, Stop};
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    #[test]
+    fn blank_lines_without_end_are_no_answer_to_hello() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let gateway = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            while socket.write_all(&[b'\n'; 4096]).is_ok() {}
+        });
+        let stop = Stop::new().unwrap();
+        let mut node = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
+        let verdict = verdict(&mut node.reader, Duration::from_millis(50));
+        assert!(matches!(verdict, Err(Error::NoAnswer { to: "hello", .. })));
+        drop(node);
+        gateway.join().unwrap();
     }
 }

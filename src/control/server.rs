@@ -1,7 +1,9 @@
 //! Threads `control` and `op-N`: operators come and go.
 
 use crate::files;
-use crate::link::{accept_until, read_line, Closed, Door, Duplex, Inbox, Line, Outbox, Waker};
+use crate::link::{
+    accept_until, read_line, Closed, Door, Duplex, Inbox, Inlet, Line, Outbox, Waker,
+};
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::OperatorRequest;
 use crate::protocol::{limits, WireError};
@@ -196,7 +198,7 @@ impl Session {
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let mut line = Vec::new();
         // The first request brings the way back along; before it there is nothing to send.
-        let mut door = Some(Door::Operator(outbox.clone()));
+        let mut door = Some(Door::Operator(Inlet::new(outbox.clone())));
         loop {
             match read_line(&mut lines, &mut line, || outbox.line_limit(), || ())? {
                 Line::Complete if line.trim_ascii().is_empty() => continue,

@@ -19,17 +19,16 @@ impl Expiry {
         Self { tls, next: Instant::now() + limits::EXPIRY_CHECK }
     }
 
-    /// The next task. While there is none, the certificate is looked at once a day.
-    pub(super) fn next_task(&mut self, tasks: &Receiver<Task>) -> Result<Task, RecvError> {
-        let Some(tls) = &self.tls else { return tasks.recv() };
-        loop {
-            match tasks.recv_deadline(self.next) {
-                Ok(task) => return Ok(task),
-                Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
-                Err(RecvTimeoutError::Timeout) => {
-                    warn(&tls.facts());
-                    self.next = Instant::now() + limits::EXPIRY_CHECK;
-                }
+    /// The next task; `None` if it was time for the daily look at the certificate instead.
+    pub(super) fn next_task(&mut self, tasks: &Receiver<Task>) -> Result<Option<Task>, RecvError> {
+        let Some(tls) = &self.tls else { return tasks.recv().map(Some) };
+        match tasks.recv_deadline(self.next) {
+            Ok(task) => Ok(Some(task)),
+            Err(RecvTimeoutError::Disconnected) => Err(RecvError),
+            Err(RecvTimeoutError::Timeout) => {
+                warn(&tls.facts());
+                self.next = Instant::now() + limits::EXPIRY_CHECK;
+                Ok(None)
             }
         }
     }
@@ -56,13 +55,11 @@ mod tests {
         let tls = Arc::new(Acceptor::new(certificate, false).unwrap());
         let mut expiry = Expiry { tls: Some(tls), next: Instant::now() };
         let (sender, tasks) = unbounded();
-        let late = std::thread::spawn(move || {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-            sender.send(Task::Stop).unwrap();
-        });
-        assert!(matches!(expiry.next_task(&tasks), Ok(Task::Stop)));
-        late.join().unwrap();
+        assert!(matches!(expiry.next_task(&tasks), Ok(None)));
         assert!(expiry.next > Instant::now() + limits::EXPIRY_CHECK / 2);
+        sender.send(Task::Stop).unwrap();
+        assert!(matches!(expiry.next_task(&tasks), Ok(Some(Task::Stop))));
+        drop(sender);
         assert!(expiry.next_task(&tasks).is_err(), "nobody is left to ask for anything");
     }
 }

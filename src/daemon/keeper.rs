@@ -5,8 +5,9 @@ use crate::backend::Backend;
 use crate::daemon::expiry::{self, Expiry};
 use crate::daemon::watch::Changed;
 use crate::daemon::{Error, Host, Lock, Task};
-use crate::discovery::Advertiser;
+use crate::discovery::{Advertiser, Board};
 use crate::link::{Gate, Inbox, Waker};
+use crate::log_limit::LogLimit;
 use crate::protocol::operator::Answer;
 use crate::protocol::{limits, WireError};
 use crate::router::{Asker, Input, Policy};
@@ -14,22 +15,36 @@ use crate::tls::Acceptor;
 use crossbeam_channel::Receiver;
 use log::LevelFilter;
 use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-/// Everything that has to end when the bridge does.
-pub(super) struct Keeper {
+/// What an operator is told of a host that has panicked; the log tells where.
+const FAILED: &str = "the program around the bridge failed";
+
+/// What several threads share.
+pub(super) struct Shared {
     pub(super) inbox: Inbox,
     pub(super) gate: Arc<Gate>,
     pub(super) stop: Arc<Waker>,
+    pub(super) changed: Arc<Changed>,
+    pub(super) log_limit: Arc<LogLimit>,
+    pub(super) tls: Option<Arc<Acceptor>>,
+    pub(super) board: Board,
+    pub(super) operators: Arc<AtomicU64>,
+}
+
+/// Everything that has to end when the bridge does, which is when this is dropped: asked to, after
+/// a failure, or in the middle of a start.
+pub(super) struct Keeper {
+    pub(super) shared: Shared,
     pub(super) tasks: Receiver<Task>,
     pub(super) backend: Arc<dyn Backend>,
     pub(super) host: Arc<dyn Host>,
     pub(super) accepting: Vec<JoinHandle<()>>,
-    pub(super) router: JoinHandle<()>,
-    pub(super) changed: Arc<Changed>,
-    pub(super) tls: Option<Arc<Acceptor>>,
+    pub(super) router: Option<JoinHandle<()>>,
     pub(super) advertiser: Option<Arc<Advertiser>>,
     pub(super) _lock: Lock,
 }
@@ -42,59 +57,74 @@ impl Keeper {
     fn run(self) -> Result<(), Error> {
         // A file system that hangs must keep nobody from stopping the bridge, hence the thread.
         let mut reloading: Option<JoinHandle<()>> = None;
-        let mut expiry = Expiry::new(self.tls.clone());
+        let mut expiry = Expiry::new(self.shared.tls.clone());
         loop {
             match expiry.next_task(&self.tasks) {
-                Ok(Task::Reload(asker)) if reloading.as_ref().is_some_and(|r| !r.is_finished()) => {
+                Ok(None) => {}
+                Ok(Some(Task::Reload(asker)))
+                    if reloading.as_ref().is_some_and(|thread| !thread.is_finished()) =>
+                {
+                    // For whoever asked by a signal, the log is the answer.
+                    log::warn!("daemon: not reloading, the configuration is being read already");
                     let error = WireError::unavailable("the configuration is being read already");
-                    answer(&self.inbox, asker, None, Err(error));
+                    answer(&self.shared.inbox, asker, None, Err(error));
                 }
-                Ok(Task::Reload(asker)) => {
-                    let (inbox, host) = (self.inbox.clone(), self.host.clone());
-                    let (changed, tls) = (self.changed.clone(), self.tls.clone());
-                    let thread = Builder::new().name("reload".into());
-                    let thread = thread
-                        .spawn(move || read_again(&inbox, &changed, tls.as_deref(), asker, &*host));
-                    reloading = thread.map_err(|e| log::error!("daemon: cannot reload: {e}")).ok();
+                Ok(Some(Task::Reload(asker))) => reloading = self.reload(asker),
+                Ok(Some(Task::Log(asker, level))) => {
+                    answer(&self.shared.inbox, Some(asker), None, self.log(level));
                 }
-                Ok(Task::Log(asker, level)) => {
-                    answer(&self.inbox, Some(asker), None, self.log(level));
-                }
-                Ok(Task::Stop) => {
-                    self.shut_down();
-                    return Ok(());
-                }
-                Ok(Task::RouterGone) | Err(_) => return Err(Error::RouterFailed),
+                Ok(Some(Task::Stop)) => return Ok(()),
+                Ok(Some(Task::RouterGone)) | Err(_) => return Err(Error::RouterFailed),
             }
         }
     }
 
-    fn log(&self, level: LevelFilter) -> Result<Answer, WireError> {
-        self.host.log(level).map_err(WireError::unavailable)?;
-        Ok(Answer::Level { level: level.as_str().to_lowercase() })
+    fn reload(&self, asker: Option<Asker>) -> Option<JoinHandle<()>> {
+        let (inbox, host) = (self.shared.inbox.clone(), self.host.clone());
+        let (changed, tls) = (self.shared.changed.clone(), self.shared.tls.clone());
+        let who = asker.clone();
+        let thread = Builder::new()
+            .name("reload".into())
+            .spawn(move || read_again(&inbox, &changed, tls.as_deref(), who, &*host));
+        let refuse = |error: io::Error| {
+            log::error!("daemon: cannot reload: {error}");
+            let error = WireError::unavailable(format!("the configuration was not read: {error}"));
+            answer(&self.shared.inbox, asker, None, Err(error));
+        };
+        thread.map_err(refuse).ok()
     }
 
-    fn shut_down(self) {
+    /// A host that panics costs an answer, not the keeper.
+    fn log(&self, level: LevelFilter) -> Result<Answer, WireError> {
+        let done = catch_unwind(AssertUnwindSafe(|| self.host.log(level)));
+        done.unwrap_or_else(|_| Err(FAILED.to_owned())).map_err(WireError::unavailable)?;
+        Ok(Answer::Level { level: level.as_str().to_lowercase() })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
         let began = Instant::now();
+        let Shared { inbox, gate, .. } = &self.shared;
         if let Some(advertiser) = &self.advertiser {
             // First, so that no node finds a bridge that is about to leave.
             advertiser.stop();
         }
-        self.stop.alarm();
-        for thread in self.accepting {
+        self.shared.stop.alarm();
+        for thread in self.accepting.drain(..) {
             if thread.join().is_err() {
                 log::error!("daemon: an accepting thread had panicked");
             }
         }
         // Once to close every connection, and once more to end.
-        let _ = self.inbox.post(Input::Stop);
-        let left = self.gate.wait_until_empty(limits::STOP_DEADLINE);
+        let _ = inbox.post(Input::Stop);
+        let left = gate.wait_until_empty(limits::STOP_DEADLINE);
         if left > 0 {
             log::warn!("daemon: leaving without {left} connections that did not end in time");
         }
         self.backend.stop(limits::STOP_BACKEND);
-        let _ = self.inbox.post(Input::Stop);
-        if self.router.join().is_err() {
+        let _ = inbox.post(Input::Stop);
+        if self.router.take().is_some_and(|router| router.join().is_err()) {
             log::error!("daemon: the router had panicked");
         }
         log::info!("daemon: stopped took={}ms", began.elapsed().as_millis());
@@ -108,7 +138,8 @@ fn read_again(
     asker: Option<Asker>,
     host: &dyn Host,
 ) {
-    match host.reload(tls) {
+    let reloaded = catch_unwind(AssertUnwindSafe(|| host.reload(tls)));
+    match reloaded.unwrap_or_else(|_| Err(FAILED.to_owned())) {
         Ok(mut reloaded) => {
             let path = reloaded.path.map(|path| path.display().to_string());
             let file = path.as_deref().unwrap_or("none");

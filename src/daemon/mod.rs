@@ -1,8 +1,8 @@
 //! The bridge as a running whole: the only place that knows every part.
 //!
 //! Born in this order: lock, pairing files, certificate, listeners, control socket, workers, router,
-//! accepting, mDNS. Dies in reverse: a goodbye, no more newcomers, every connection is told and
-//! closed, the router ends, the socket and the lock go.
+//! backend, accepting, mDNS. Dies in this: a goodbye, no more newcomers and no sockets for them,
+//! every connection is told and closed, the backend and the router end, the lock goes.
 
 mod announcing;
 mod clock;

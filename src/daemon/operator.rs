@@ -3,17 +3,18 @@
 //! The same commands, answers and events as on the control socket, as values. It runs on the
 //! caller's thread and waits where the caller says so.
 
-use crate::link::{Door, Inbox, Outbox};
+use crate::link::{Door, Inbox, Inlet, Outbox};
 use crate::protocol::operator::{
     Answer, EventFilter, InvokePayload, InvokeRequest, NodeQuery, NodeView, OperatorCommand,
     OperatorEvent, OperatorFrame, OperatorRequest, PendingView, RequestQuery,
 };
 use crate::protocol::{limits, Body, Method, WireError};
 use crate::router::{Input, OperatorId};
+use crate::wait;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An operator within the program. Give every thread that needs one its own
 /// ([`Daemon::operator`](super::Daemon::operator)).
@@ -54,7 +55,7 @@ impl Operator {
         let posted = if self.introduced {
             self.inbox.post(input)
         } else {
-            self.inbox.introduce(input, Door::Operator(self.outbox.clone()))
+            self.inbox.introduce(input, Door::Operator(Inlet::new(self.outbox.clone())))
         };
         posted.map_err(|_| ended())?;
         self.introduced = true;
@@ -178,7 +179,7 @@ impl Operator {
     /// The next event, if one comes within `patience` and the bridge has not ended. Whoever asks
     /// for events and then takes none is cut off after [`limits::OUTBOX_FRAMES`] of them.
     pub fn next_event(&mut self, patience: Duration) -> Option<Arc<OperatorEvent>> {
-        let deadline = Instant::now() + patience;
+        let deadline = wait::after(patience);
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);

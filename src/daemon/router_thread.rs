@@ -8,7 +8,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
 use crate::daemon::Task;
 use crate::discovery::Board;
-use crate::link::{Door, Gate, Inputs, Outbox};
+use crate::link::{Door, Gate, Inlet, Inputs};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::protocol::operator::{
@@ -37,7 +37,7 @@ pub(super) struct RouterThread {
     inputs: Inputs,
     world: World,
     nodes: BTreeMap<ConnId, NodeDoor>,
-    operators: BTreeMap<OperatorId, Arc<Outbox<OperatorFrame>>>,
+    operators: BTreeMap<OperatorId, Inlet<OperatorFrame>>,
     journal: Journal,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Facts {
 struct NodeDoor {
     /// It is a node, not a stranger.
     admitted: bool,
-    outbox: Arc<Outbox<GatewayFrame>>,
+    outbox: Inlet<GatewayFrame>,
     gate: Arc<Gate>,
     peer: String,
 }
@@ -82,14 +82,12 @@ impl RouterThread {
     pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
         Builder::new().name("router".into()).spawn(move || {
             let end = catch_unwind(AssertUnwindSafe(|| self.run()));
-            // Nobody shall wait for what cannot come any more.
-            self.nodes.values().for_each(|door| door.outbox.finish());
-            self.operators.values().for_each(|outbox| outbox.finish());
             if end.is_err() {
                 log::error!("router: panicked; the last inputs were: {}", self.journal);
                 // Nobody to tell means that we are ending anyway.
                 let _ = self.world.tasks.send(Task::RouterGone);
             }
+            // With `self` go the ways to everybody, so nobody waits for what cannot come any more.
         })
     }
 
@@ -227,8 +225,8 @@ impl RouterThread {
     }
 
     fn close(&mut self, conn: ConnId, why: Closing) {
+        // With the door goes the way back: what waits is sent, and then the connection ends.
         let Some(door) = self.nodes.remove(&conn) else { return };
-        door.outbox.finish();
         let line = format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
         match why {
             _ if door.admitted => log::info!("router: {line}"),

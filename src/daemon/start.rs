@@ -5,11 +5,11 @@ use crate::backend::{Backend, Workers};
 use crate::control::Server;
 use crate::daemon::announcing::Announcing;
 use crate::daemon::clock::Clock;
-use crate::daemon::keeper::Keeper;
+use crate::daemon::keeper::{Keeper, Shared};
 use crate::daemon::router_thread::{Facts, RouterThread, World};
 use crate::daemon::watch::{Changed, Watch};
 use crate::daemon::{expiry, ids, BackendOutlet, Daemon, Error, Handle, Host, Lock, Settings, Tls};
-use crate::discovery::{Advertiser, Board};
+use crate::discovery::Board;
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
@@ -20,7 +20,6 @@ use crossbeam_channel::unbounded;
 use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// Everything that another program, a file or the network may refuse.
 struct Opened {
@@ -50,24 +49,6 @@ fn open_tls(settings: &Tls) -> Result<Arc<Acceptor>, Error> {
     Ok(Arc::new(acceptor))
 }
 
-/// What several threads share.
-struct Common {
-    inbox: Inbox,
-    gate: Arc<Gate>,
-    stop: Arc<Waker>,
-    log_limit: Arc<LogLimit>,
-    tls: Option<Arc<Acceptor>>,
-    board: Board,
-    operators: Arc<AtomicU64>,
-}
-
-/// The threads that let others in, or tell them where to come.
-struct Doors {
-    accepting: Vec<JoinHandle<()>>,
-    changed: Arc<Changed>,
-    advertiser: Option<Arc<Advertiser>>,
-}
-
 pub(super) fn start(
     settings: Settings,
     backend: Arc<dyn Backend>,
@@ -78,73 +59,83 @@ pub(super) fn start(
     let listening = bound.listening().clone();
     let control_socket = control.path().to_owned();
     let (inbox, inputs) = Inbox::new();
-    let common = Common {
+    let (task_sender, tasks) = unbounded();
+    let shared = Shared {
         inbox: inbox.clone(),
         gate: Gate::new(settings.connections, settings.strangers),
         stop: Arc::new(Waker::new().map_err(Error::System)?),
+        changed: Arc::new(Changed::new().map_err(Error::System)?),
         log_limit: Arc::new(LogLimit::default()),
         tls: tls.clone(),
         board: Board::default(),
         operators: Arc::new(AtomicU64::new(0)),
     };
 
-    let (task_sender, tasks) = unbounded();
     let workers = Workers::start(&backend, &inbox).map_err(Error::System)?;
-    backend.start(Arc::new(BackendOutlet(inbox.clone())));
-    let policy = settings.policy.clone();
-    let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-    let (state_dir, log_limit) = (settings.state_dir.clone(), common.log_limit.clone());
-    let (listening_now, board) = (listening.clone(), common.board.clone());
-    let facts = Facts { listening: listening_now, tls: tls.clone(), board, state_dir, clock };
+    let router = Router::new(clock.now(), settings.policy.clone(), book, Box::new(ids::Random));
+    let facts = Facts {
+        listening: listening.clone(),
+        tls: tls.clone(),
+        board: shared.board.clone(),
+        state_dir: settings.state_dir.clone(),
+        clock,
+    };
+    let log_limit = shared.log_limit.clone();
     let world = World { store, workers, tasks: task_sender.clone(), log_limit, facts };
     let router = RouterThread::new(router, inputs, world).start().map_err(Error::System)?;
-
-    let Doors { accepting, changed, advertiser } =
-        open_doors(&common, bound, control, settings).map_err(Error::System)?;
-    let keeper = Keeper {
-        inbox: inbox.clone(),
-        gate: common.gate,
-        stop: common.stop,
+    // From here on, dropping the keeper takes down whatever runs.
+    let mut keeper = Keeper {
+        shared,
         tasks,
-        backend,
+        backend: backend.clone(),
         host,
-        accepting,
-        router,
-        changed,
-        tls: tls.clone(),
-        advertiser,
+        accepting: Vec::new(),
+        router: Some(router),
+        advertiser: None,
         _lock: lock,
     };
+    backend.start(Arc::new(BackendOutlet(inbox.clone())));
+    open_doors(&mut keeper, bound, control, settings).map_err(Error::System)?;
+    let operators = keeper.shared.operators.clone();
     let keeper = Some(keeper.start().map_err(Error::System)?);
-    let (handle, operators) = (Handle { tasks: task_sender }, common.operators);
+    let handle = Handle { tasks: task_sender };
     Ok(Daemon { inbox, handle, operators, listening, tls, control_socket, keeper })
 }
 
+/// Starts the threads that let others in, or tell them where to come.
 fn open_doors(
-    common: &Common,
+    keeper: &mut Keeper,
     bound: Bound,
     control: Server,
     settings: Settings,
-) -> io::Result<Doors> {
+) -> io::Result<()> {
+    let shared = &keeper.shared;
     let listening = bound.listening().clone();
     let listeners = bound.start(Reception {
-        inbox: common.inbox.clone(),
-        gate: common.gate.clone(),
-        stop: common.stop.clone(),
-        tls: common.tls.clone(),
-        log_limit: common.log_limit.clone(),
+        inbox: shared.inbox.clone(),
+        gate: shared.gate.clone(),
+        tls: shared.tls.clone(),
+        log_limit: shared.log_limit.clone(),
         last: Arc::new(AtomicU64::new(0)),
     })?;
     let mut profile = settings.profile;
-    profile.fingerprint = common.tls.as_deref().map(Acceptor::fingerprint);
+    profile.fingerprint = shared.tls.as_deref().map(Acceptor::fingerprint);
     let (plan, service) = (&settings.listen, profile.service(listeners.port(), None));
     let announcing = settings.discovery.and_then(|discovery| {
-        Announcing::start(discovery, plan, &listening.now().addresses, service, &common.board)
+        Announcing::start(discovery, plan, &listening.now().addresses, service, &shared.board)
     });
-    let advertiser = announcing.as_ref().map(Announcing::advertiser);
-    let (watch, changed) =
-        Watch::start(listeners, profile, announcing, settings.state_dir, &common.stop)?;
-    let (inbox, operators) = (common.inbox.clone(), common.operators.clone());
-    let control = control.start(inbox, operators, common.stop.clone(), common.log_limit.clone())?;
-    Ok(Doors { accepting: vec![watch, control], changed, advertiser })
+    keeper.advertiser = announcing.as_ref().map(Announcing::advertiser);
+    let (state_dir, changed) = (settings.state_dir, &shared.changed);
+    keeper.accepting.push(Watch::start(
+        listeners,
+        profile,
+        announcing,
+        state_dir,
+        changed,
+        &shared.stop,
+    )?);
+    let (inbox, operators) = (shared.inbox.clone(), shared.operators.clone());
+    let (stop, log_limit) = (shared.stop.clone(), shared.log_limit.clone());
+    keeper.accepting.push(control.start(inbox, operators, stop, log_limit)?);
+    Ok(())
 }

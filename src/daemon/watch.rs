@@ -57,6 +57,12 @@ struct Said {
 }
 
 impl Changed {
+    /// # Errors
+    /// No descriptor left.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { profile: Mutex::default(), waker: Waker::new()? })
+    }
+
     pub(super) fn tell(&self, profile: Profile) {
         *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = Some(profile);
         self.waker.alarm();
@@ -75,9 +81,9 @@ impl Watch {
         profile: Profile,
         announcing: Option<Announcing>,
         state_dir: PathBuf,
+        changed: &Arc<Changed>,
         stop: &Arc<Waker>,
-    ) -> io::Result<(JoinHandle<()>, Arc<Changed>)> {
-        let changed = Arc::new(Changed { profile: Mutex::default(), waker: Waker::new()? });
+    ) -> io::Result<JoinHandle<()>> {
         let mut watch = Self {
             listeners,
             profile,
@@ -93,8 +99,7 @@ impl Watch {
                 watch.listeners.follow(&own);
             }
         }
-        let thread = Builder::new().name("watch".into()).spawn(move || watch.run())?;
-        Ok((thread, changed))
+        Builder::new().name("watch".into()).spawn(move || watch.run())
     }
 
     fn run(mut self) {
@@ -105,7 +110,7 @@ impl Watch {
                 announcing.update(service);
             }
             if !self.sleep() {
-                return self.listeners.close();
+                return;
             }
             if let Some(profile) = self.changed.take() {
                 self.profile = profile;

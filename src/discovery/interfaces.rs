@@ -4,6 +4,7 @@
 //! for nothing, so only addresses that the local network can reach are told.
 
 use super::responder::{Network, Place};
+use crate::addresses::is_link_local;
 use crate::protocol::limits;
 use if_addrs::IfAddr;
 use std::collections::BTreeSet;
@@ -154,13 +155,6 @@ fn is_wanted(found: &if_addrs::Interface, name: &str, wanted: &Wanted) -> bool {
         return wanted.names.iter().any(|wanted| wanted == name);
     }
     !found.is_p2p() && !INNER.iter().any(|start| name.starts_with(start))
-}
-
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    }
 }
 
 /// The addresses in the kernel's table that are not there to stay: per line the address, index,

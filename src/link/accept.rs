@@ -2,10 +2,12 @@
 
 use crate::link::Waker;
 use crate::log_limit::LogLimit;
-use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How long accepting pauses when descriptors or memory are short.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -18,16 +20,24 @@ pub fn accept_until(
     log_limit: &LogLimit,
     mut accept_one: impl FnMut() -> io::Result<()>,
 ) {
-    while !alarmed(stop, Some(socket), None) {
-        match accept_one() {
+    loop {
+        let accepted = match alarmed(stop, Some(socket), None) {
+            Ok(true) => return,
+            Ok(false) => accept_one(),
+            Err(error) => Err(error),
+        };
+        match accepted {
             Ok(()) => {}
             Err(error) if is_passing(&error) => {}
             Err(error) => {
                 if let Some(more) = log_limit.admit("accept") {
                     log::warn!("could not accept a connection, pausing: {error}{more}");
                 }
-                if alarmed(stop, None::<&Waker>, Some(PAUSE)) {
-                    return;
+                match alarmed(stop, None::<&Waker>, Some(Instant::now() + PAUSE)) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    // So little memory that even waiting fails.
+                    Err(_) => thread::sleep(PAUSE),
                 }
             }
         }
@@ -40,15 +50,14 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
 }
 
-/// Waits for a connection, for the alarm, or for the time to pass; whether it was the alarm.
-fn alarmed(stop: &Waker, socket: Option<&impl AsFd>, patience: Option<Duration>) -> bool {
-    let timeout = patience.and_then(|wait| Timespec::try_from(wait).ok());
+/// Waits for a connection, for the alarm, or for the deadline; whether it was the alarm.
+fn alarmed(
+    stop: &Waker,
+    socket: Option<&impl AsFd>,
+    deadline: Option<Instant>,
+) -> io::Result<bool> {
     let mut wait = vec![PollFd::new(stop, PollFlags::IN)];
     wait.extend(socket.map(|socket| PollFd::new(socket, PollFlags::IN)));
-    match poll(&mut wait, timeout.as_ref()) {
-        Ok(_) => wait[0].revents().contains(PollFlags::IN),
-        Err(rustix::io::Errno::INTR) => false,
-        // Nothing sensible can be waited for any more.
-        Err(_) => true,
-    }
+    poll_until(&mut wait, deadline)?;
+    Ok(!wait[0].revents().is_empty())
 }

@@ -11,12 +11,13 @@
 
 use crate::link::{Outbox, Outgoing, Pieces};
 use crate::protocol::limits;
-use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,18 +217,14 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             self.outbox.waker().woke_up(false);
             return Ok(());
         }
-        let timeout = self.timeout();
         let mut wait = [
             PollFd::from_borrowed_fd(self.stream.as_fd(), interest),
             PollFd::from_borrowed_fd(self.outbox.waker().as_fd(), PollFlags::IN),
         ];
-        let result = poll(&mut wait, timeout.as_ref());
+        let result = poll_until(&mut wait, self.deadline());
         let [socket, woken] = wait.map(|fd| fd.revents());
         self.outbox.waker().woke_up(woken.contains(PollFlags::IN));
-        match result {
-            Err(rustix::io::Errno::INTR) => return Ok(()),
-            other => other?,
-        };
+        result?;
         if socket.contains(PollFlags::IN) {
             self.may_be_readable = true;
         } else if socket.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
@@ -237,13 +234,11 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         Ok(())
     }
 
-    fn timeout(&self) -> Option<Timespec> {
-        let left = |since: Instant, limit: Duration| limit.saturating_sub(since.elapsed());
-        let stuck = self.stuck_since.map(|since| left(since, limits::WRITE_DEADLINE));
-        let finishing = self.finishing_since.map(|since| left(since, limits::CLOSE_FLUSH));
-        let wait = stuck.into_iter().chain(finishing).min()?;
-        // Rounded up, or the last millisecond would be spent spinning.
-        Timespec::try_from(wait + Duration::from_millis(1)).ok()
+    /// When [`Duplex::check_end`] has to look again, whatever happens.
+    fn deadline(&self) -> Option<Instant> {
+        let stuck = self.stuck_since.map(|since| since + limits::WRITE_DEADLINE);
+        let finishing = self.finishing_since.map(|since| since + limits::CLOSE_FLUSH);
+        stuck.into_iter().chain(finishing).min()
     }
 }
 

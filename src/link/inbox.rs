@@ -1,10 +1,11 @@
 //! Everything that happens, on its way to the router: one queue, one order.
 
-use crate::link::{Gate, Outbox};
+use crate::link::{Gate, Inlet};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, GatewayFrame};
 use crate::router::Input;
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +25,12 @@ pub enum Door {
     /// To a node.
     Node {
         /// What waits for it.
-        outbox: Arc<Outbox<GatewayFrame>>,
+        outbox: Inlet<GatewayFrame>,
         /// Who counts it.
         gate: Arc<Gate>,
     },
     /// To an operator.
-    Operator(Arc<Outbox<OperatorFrame>>),
+    Operator(Inlet<OperatorFrame>),
 }
 
 /// The sending end. Whoever posts waits while the router has [`limits::INBOX`] inputs to do: so
@@ -37,6 +38,7 @@ pub enum Door {
 #[derive(Clone, Debug)]
 pub struct Inbox {
     sender: Sender<Posted>,
+    ended: Arc<AtomicBool>,
 }
 
 /// The router is gone; the program is ending.
@@ -47,7 +49,8 @@ impl Inbox {
     /// Both ends.
     pub fn new() -> (Self, Inputs) {
         let (sender, receiver) = bounded(limits::INBOX);
-        (Self { sender }, Inputs { receiver })
+        let ended = Arc::new(AtomicBool::new(false));
+        (Self { sender, ended: ended.clone() }, Inputs { receiver, ended })
     }
 
     /// Posts an input.
@@ -63,7 +66,12 @@ impl Inbox {
     /// # Errors
     /// The router is gone.
     pub fn introduce(&self, input: Input, door: Door) -> Result<(), Closed> {
-        self.sender.send(Posted { input, door: Some(door) }).map_err(|_| Closed)
+        self.sender.send(Posted { input, door: Some(door) }).map_err(|_| Closed)?;
+        // Either this is seen here, or the newcomer was there when the inbox was emptied.
+        if self.ended.load(Ordering::SeqCst) {
+            return Err(Closed);
+        }
+        Ok(())
     }
 }
 
@@ -71,6 +79,7 @@ impl Inbox {
 #[derive(Debug)]
 pub struct Inputs {
     receiver: Receiver<Posted>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Inputs {
@@ -85,5 +94,40 @@ impl Inputs {
             Err(RecvTimeoutError::Timeout) => Some(Posted { input: Input::Tick, door: None }),
             Err(RecvTimeoutError::Disconnected) => None,
         }
+    }
+}
+
+impl Drop for Inputs {
+    /// The channel would keep what nobody takes for as long as somebody could send more, and with
+    /// it the doors of newcomers, who would wait for good.
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        while self.receiver.try_recv().is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Outbox;
+    use crate::protocol::operator::{OperatorCommand, OperatorRequest};
+    use crate::router::OperatorId;
+    use std::time::Instant;
+
+    #[test]
+    fn a_newcomer_whom_the_router_never_met_does_not_wait_for_it() {
+        let (inbox, inputs) = Inbox::new();
+        let outbox = Arc::new(Outbox::new(0).unwrap());
+        let come = || {
+            let request = OperatorRequest { id: "1".into(), command: Ok(OperatorCommand::Status) };
+            let input = Input::Operator { op: OperatorId(1), request };
+            inbox.introduce(input, Door::Operator(Inlet::new(outbox.clone())))
+        };
+        come().unwrap();
+        drop(inputs);
+        let began = Instant::now();
+        assert_eq!(outbox.wait(Some(began + Duration::from_secs(60))), None);
+        assert!(began.elapsed() < Duration::from_secs(30));
+        assert_eq!(come(), Err(Closed));
     }
 }

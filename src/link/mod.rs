@@ -18,6 +18,6 @@ pub use duplex::{Duplex, Ending, Stream};
 pub use gate::{connections_for, Gate, Ticket};
 pub use inbox::{Closed, Door, Inbox, Inputs, Posted};
 pub use lines::{read_line, Line};
-pub use outbox::{Outbox, Outgoing, TooSlow};
+pub use outbox::{Inlet, Outbox, Outgoing, TooSlow};
 pub use pieces::Pieces;
 pub use waker::Waker;

@@ -4,12 +4,14 @@
 use crate::link::{Pieces, Waker};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, wire, GatewayFrame};
-use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 /// A frame that can be written.
 pub trait Outgoing: Send + 'static {
@@ -149,7 +151,7 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     /// Nothing more will come: the connection closes once everything is sent.
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         let mut queue = self.lock();
         if queue.state == State::Open {
             queue.state = State::Finishing;
@@ -184,17 +186,14 @@ impl<T: Outgoing> Outbox<T> {
                 self.waker.woke_up(false);
                 return Some(frame);
             }
-            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            if self.lock().state != State::Open || left == Some(Duration::ZERO) {
+            let is_over = deadline.is_some_and(|at| at <= Instant::now());
+            if self.lock().state != State::Open || is_over {
                 self.waker.woke_up(false);
                 return None;
             }
-            // Rounded up, or the last millisecond would be spent spinning.
-            let timeout = left.map(|left| left + Duration::from_millis(1));
-            let timeout = timeout.and_then(|left| Timespec::try_from(left).ok());
             let mut fds = [PollFd::new(&self.waker, PollFlags::IN)];
-            // A failed poll is a look too many, no more.
-            let woken = poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0);
+            // A wait that fails is a look too many, no more.
+            let woken = poll_until(&mut fds, deadline).unwrap_or(false);
             self.waker.woke_up(woken);
         }
     }
@@ -233,6 +232,32 @@ impl<T: Outgoing> Outbox<T> {
     /// A thread that panics with the lock held leaves the queue in a usable state.
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The end of an outbox that belongs to who fills it. When it is dropped, wherever that happens,
+/// nothing more will come: the connection closes once everything is sent.
+#[derive(Debug)]
+pub struct Inlet<T: Outgoing>(Arc<Outbox<T>>);
+
+impl<T: Outgoing> Inlet<T> {
+    /// The only one of this outbox.
+    pub fn new(outbox: Arc<Outbox<T>>) -> Self {
+        Self(outbox)
+    }
+}
+
+impl<T: Outgoing> Deref for Inlet<T> {
+    type Target = Outbox<T>;
+
+    fn deref(&self) -> &Outbox<T> {
+        &self.0
+    }
+}
+
+impl<T: Outgoing> Drop for Inlet<T> {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -139,16 +139,16 @@ impl Facts {
     /// What an operator should know about the dates now, if there is anything.
     pub fn warning(&self, now_ms: u64) -> Option<String> {
         let validity = self.validity?;
-        let days = validity.days_left(now_ms);
-        let soon = i64::try_from(limits::EXPIRY_WARNING.as_secs() / 86_400).unwrap_or(i64::MAX);
         let end = calendar::iso_seconds(validity.not_after_ms);
         if now_ms < validity.not_before_ms {
             let start = calendar::iso_seconds(validity.not_before_ms);
             return Some(format!("is valid only from {start}; is the clock right?"));
         }
-        match days {
-            _ if days < 0 => Some(format!("has expired ({end})")),
-            _ if days < soon => Some(format!("expires in {days} days ({end})")),
+        match validity.days_left(now_ms) {
+            ..0 => Some(format!("has expired ({end})")),
+            days if days < limits::EXPIRY_WARNING_DAYS => {
+                Some(format!("expires in {days} days ({end})"))
+            }
             _ => None,
         }
     }

@@ -85,7 +85,7 @@ impl fmt::Display for Error {
             Self::HalfAPair { present, absent } => write!(
                 f,
                 "half a TLS certificate: {} is there, {} is not. Put the other half back, or \
-                 remove this one, and a new pair is made",
+                 remove this one and let the bridge make a new pair",
                 quoted(present),
                 quoted(absent)
             ),

@@ -1,6 +1,7 @@
 //! A certificate of our own making: self-signed, for every name and address of this machine.
 
-use crate::calendar;
+use crate::addresses::{self, is_link_local};
+use crate::calendar::{self, DAY_MS};
 use crate::protocol::limits;
 use rcgen::string::Ia5String;
 use rcgen::{
@@ -9,8 +10,6 @@ use rcgen::{
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// 2026-01-01. A Raspberry Pi has no clock of its own and may wake up in 1970; its certificate is
 /// not to end in 1980.
@@ -57,10 +56,10 @@ fn names() -> Vec<SanType> {
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy().trim().trim_end_matches('.').to_owned();
     let local = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let others = interfaces.iter().map(|interface| interface.ip());
+    // Whoever pins does not look at the names, so a certificate without these is worth making.
+    let own = addresses::own().unwrap_or_default();
     let others: BTreeSet<IpAddr> =
-        others.filter(|ip| !local.contains(ip) && is_lasting(ip)).collect();
+        own.iter().map(|own| own.ip).filter(|ip| !local.contains(ip) && is_lasting(*ip)).collect();
     let names = host_names(&host).into_iter().filter_map(|name| Ia5String::try_from(name).ok());
     let addresses = local.into_iter().chain(others).map(SanType::IpAddress);
     names.map(SanType::DnsName).chain(addresses).take(limits::CERTIFICATE_NAMES).collect()
@@ -79,11 +78,8 @@ fn host_names(host: &str) -> Vec<String> {
 }
 
 /// Link-local addresses are nobody's for long, and mean nothing without an interface.
-fn is_lasting(ip: &IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !ip.is_link_local() && !ip.is_unspecified(),
-        IpAddr::V6(ip) => !ip.is_unicast_link_local() && !ip.is_unspecified(),
-    }
+fn is_lasting(ip: IpAddr) -> bool {
+    !is_link_local(ip) && !ip.is_unspecified()
 }
 
 #[cfg(test)]
@@ -116,7 +112,7 @@ mod tests {
 
     #[test]
     fn addresses_that_do_not_last_are_left_out() {
-        let lasting = |text: &str| is_lasting(&text.parse().unwrap());
+        let lasting = |text: &str| is_lasting(text.parse().unwrap());
         assert!(lasting("192.168.1.5") && lasting("fd7a:115c:a1e0::1") && lasting("100.64.0.1"));
         assert!(!lasting("169.254.3.4") && !lasting("fe80::1") && !lasting("0.0.0.0"));
     }

@@ -97,23 +97,16 @@ impl fmt::Debug for Acceptor {
 
 impl Current {
     fn new(certificate: Certificate) -> Result<Self, Error> {
-        let facts = Arc::new(certificate.facts.clone());
-        Ok(Self { config: Arc::new(config(certificate)?), facts })
+        Ok(Self { config: Arc::new(config(&certificate)?), facts: Arc::new(certificate.facts) })
     }
 }
 
 /// Whether a certificate can be served with.
 pub(super) fn check(certificate: &Certificate) -> Result<(), Error> {
-    let copy = Certificate {
-        chain: certificate.chain.clone(),
-        key: certificate.key.clone_key(),
-        facts: certificate.facts.clone(),
-        key_path: certificate.key_path.clone(),
-    };
-    config(copy).map(drop)
+    config(certificate).map(drop)
 }
 
-fn config(certificate: Certificate) -> Result<ServerConfig, Error> {
+fn config(certificate: &Certificate) -> Result<ServerConfig, Error> {
     let Certificate { chain, key, facts, key_path } = certificate;
     let refused = |source| match source {
         rustls::Error::InconsistentKeys(_) => {
@@ -128,7 +121,7 @@ fn config(certificate: Certificate) -> Result<ServerConfig, Error> {
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(refused)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
+        .with_single_cert(chain.clone(), key.clone_key())
         .map_err(refused)?;
     // Nodes stay connected for days. What would make the next handshake cheaper costs every idle
     // connection memory, and tickets need keys that have to be renewed.

@@ -1,13 +1,11 @@
 //! Pairs of files as people and power cuts leave them.
 
 use super::*;
-use crate::calendar;
+use crate::calendar::{self, DAY_MS};
 use crate::files::temp_name;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 fn files(dir: &Path, generate: bool) -> Files {
     Files::new(dir, None, None, generate)

@@ -3,15 +3,13 @@
 //! Nodes pin certificates and ignore the dates; people do not, so they are told. Reads DER of the
 //! form that RFC 5280 prescribes, and gives up on anything else.
 
-use crate::calendar;
+use crate::calendar::{self, DAY_MS};
 
 /// ASN.1 tags.
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The dates of a certificate, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ impl Validity {
     /// Whole days until the certificate ends; negative when it has ended.
     pub fn days_left(&self, now_ms: u64) -> i64 {
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
-        signed(self.not_after_ms).saturating_sub(signed(now_ms)).div_euclid(DAY_MS)
+        signed(self.not_after_ms).saturating_sub(signed(now_ms)).div_euclid(signed(DAY_MS))
     }
 }
 
@@ -137,12 +135,12 @@ mod tests {
 
     #[test]
     fn days_are_counted_down_and_below_zero() {
-        let day = DAY_MS as u64;
-        let validity = Validity { not_before_ms: 0, not_after_ms: 10 * day };
+        let validity = Validity { not_before_ms: 0, not_after_ms: 10 * DAY_MS };
         assert_eq!(validity.days_left(0), 10);
-        assert_eq!(validity.days_left(9 * day + 1), 0);
-        assert_eq!(validity.days_left(10 * day + 1), -1);
-        assert_eq!(validity.days_left(u64::MAX), (10 * DAY_MS - i64::MAX).div_euclid(DAY_MS));
+        assert_eq!(validity.days_left(9 * DAY_MS + 1), 0);
+        assert_eq!(validity.days_left(10 * DAY_MS + 1), -1);
+        let day = i64::try_from(DAY_MS).unwrap();
+        assert_eq!(validity.days_left(u64::MAX), (10 * day - i64::MAX).div_euclid(day));
     }
 
     #[test]

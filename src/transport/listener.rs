@@ -35,8 +35,6 @@ pub struct Reception {
     pub inbox: Inbox,
     /// Who may come in.
     pub gate: Arc<Gate>,
-    /// Ends the accept threads.
-    pub stop: Arc<Waker>,
     /// What connections are encrypted with; `None` leaves them in the clear.
     pub tls: Option<Arc<Acceptor>>,
     /// For what strangers make the log say.
@@ -61,14 +59,18 @@ impl Listener {
         self.address
     }
 
-    /// Starts the thread that accepts connections.
+    /// Starts the thread that accepts connections until the alarm of `stop`.
     ///
     /// # Errors
     /// No thread left.
-    pub fn start(self, number: usize, reception: Reception) -> io::Result<JoinHandle<()>> {
+    pub(super) fn start(
+        self,
+        number: usize,
+        stop: Arc<Waker>,
+        reception: Reception,
+    ) -> io::Result<JoinHandle<()>> {
         Builder::new().name(format!("accept-{number}")).stack_size(limits::STACK).spawn(move || {
-            let (stop, log_limit) = (reception.stop.clone(), reception.log_limit.clone());
-            accept_until(&stop, &self.socket, &log_limit, || {
+            accept_until(&stop, &self.socket, &reception.log_limit, || {
                 let (stream, peer) = self.socket.accept()?;
                 reception.admit(stream, peer)
             });

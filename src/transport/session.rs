@@ -4,7 +4,9 @@
 //! same thread while it waits for the next line. Ends when the socket does, or when the router
 //! has closed the outbox.
 
-use crate::link::{read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Line, Outbox, Ticket};
+use crate::link::{
+    read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Inlet, Line, Outbox, Ticket,
+};
 use crate::log_limit::LogLimit;
 use crate::protocol::{limits, wire, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
@@ -48,7 +50,7 @@ impl Session {
 
     fn serve(&self) -> io::Result<Option<Ending>> {
         let outbox = Arc::new(Outbox::new(limits::LINE_STRANGER)?);
-        let door = Door::Node { outbox: outbox.clone(), gate: self.gate.clone() };
+        let door = Door::Node { outbox: Inlet::new(outbox.clone()), gate: self.gate.clone() };
         let hello = Input::Connected { conn: self.conn, peer: self.peer };
         if self.inbox.introduce(hello, door).is_err() {
             return Ok(None);

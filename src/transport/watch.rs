@@ -32,7 +32,7 @@ pub struct State {
     pub waiting_for: Option<String>,
 }
 
-/// The listeners of a running bridge.
+/// The listeners of a running bridge. Dropped, they are closed, and nobody is accepted any more.
 #[derive(Debug)]
 pub struct Listeners {
     target: Target,
@@ -44,11 +44,12 @@ pub struct Listeners {
     listening: Listening,
 }
 
+/// A listener and its thread; closed when dropped.
 #[derive(Debug)]
 struct Open {
     address: SocketAddr,
     stop: Arc<Waker>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
     /// Whether an interface was seen to have the address; some that can be listened on never are.
     seen: bool,
 }
@@ -150,7 +151,7 @@ impl Listeners {
         self.open = keep;
         for open in gone {
             log::info!("no longer listening on {}, the address is gone", open.address);
-            open.close();
+            drop(open);
         }
         let mut waiting_for = None;
         for Endpoint { ip, required } in &wanted {
@@ -206,16 +207,10 @@ impl Listeners {
     fn accept_at(&mut self, listener: Listener) -> io::Result<SocketAddr> {
         let address = listener.address();
         let stop = Arc::new(Waker::new()?);
-        let reception = Reception { stop: stop.clone(), ..self.reception.clone() };
-        let thread = listener.start(self.last + 1, reception)?;
+        let thread = listener.start(self.last + 1, stop.clone(), self.reception.clone())?;
         self.last += 1;
-        self.open.push(Open { address, stop, thread, seen: false });
+        self.open.push(Open { address, stop, thread: Some(thread), seen: false });
         Ok(address)
-    }
-
-    /// Stops accepting everywhere.
-    pub fn close(self) {
-        self.open.into_iter().for_each(Open::close);
     }
 }
 
@@ -227,10 +222,10 @@ fn absence(ip: IpAddr, error: &io::Error) -> String {
     }
 }
 
-impl Open {
-    fn close(self) {
+impl Drop for Open {
+    fn drop(&mut self) {
         self.stop.alarm();
-        if self.thread.join().is_err() {
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("the thread that accepted on {} had panicked", self.address);
         }
     }
@@ -249,7 +244,6 @@ mod tests {
         Reception {
             inbox: Inbox::new().0,
             gate: Gate::new(8, 8),
-            stop: Arc::new(Waker::new().unwrap()),
             tls: None,
             log_limit: Arc::new(LogLimit::default()),
             last: Arc::new(AtomicU64::new(0)),
@@ -274,7 +268,7 @@ mod tests {
         assert!(state.addresses.iter().all(|address| address.ip().is_loopback()));
         assert!(state.waiting_for.is_some_and(|what| what.starts_with("192.0.2.77, which")));
         assert!(TcpStream::connect(state.addresses[0]).is_ok());
-        listeners.close();
+        drop(listeners);
         assert!(TcpStream::connect(state.addresses[0]).is_err());
     }
 

@@ -3,10 +3,11 @@
 use crate::support::{eventually, Control, Phone, DEADLINE};
 use openclaw_bridge::backend::Backend;
 use openclaw_bridge::config::Config;
-use openclaw_bridge::daemon::{Daemon, Operator, Settings};
+use openclaw_bridge::daemon::{Daemon, Host, Operator, Reloaded, Settings};
 use openclaw_bridge::protocol::operator::OperatorEvent;
 use openclaw_bridge::protocol::{ErrorCode, Method, Payload, WireError};
 use openclaw_bridge::router::{Audience, Caller, News};
+use openclaw_bridge::tls::Acceptor;
 use serde_json::json;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -24,10 +25,14 @@ impl Backend for Named {
 }
 
 fn start(name: &'static str, dir: &Path) -> Daemon {
+    start_in(name, dir, Arc::new(()))
+}
+
+fn start_in(name: &'static str, dir: &Path, host: Arc<dyn Host>) -> Daemon {
     let mut config = Config::default();
     config.bridge.port = 0;
     let settings = Settings::new(&config, dir.to_owned(), dir.join("control.sock")).unwrap();
-    Daemon::start(settings, Arc::new(Named(name))).unwrap()
+    Daemon::start_in(settings, Arc::new(Named(name)), host).unwrap()
 }
 
 /// A phone that the program approves as soon as the event says that it asks.
@@ -100,7 +105,7 @@ fn a_program_invokes_tells_and_stops() {
     assert_eq!(operator.approve("nobody").unwrap_err().code, ErrorCode::InvalidRequest);
     bridge.stop().unwrap();
     assert_eq!(operator.nodes().unwrap_err().code, ErrorCode::Unavailable);
-    assert_eq!(operator.next_event(DEADLINE), None);
+    while operator.next_event(Duration::MAX).is_some() {}
 }
 
 #[test]
@@ -128,6 +133,33 @@ fn a_program_that_offers_no_reload_says_so_to_operators() {
     assert_eq!(log::max_level(), level, "the log belongs to the program");
     control.ask("stop", &json!({})).unwrap();
     bridge.wait().unwrap();
+}
+
+/// A program that fails whenever it is asked something.
+struct Failing;
+
+impl Host for Failing {
+    fn reload(&self, _: Option<&Acceptor>) -> Result<Reloaded, String> {
+        panic!("as it should")
+    }
+
+    fn log(&self, _: log::LevelFilter) -> Result<(), String> {
+        panic!("as it should")
+    }
+}
+
+#[test]
+fn a_program_that_panics_when_asked_leaves_neither_operator_nor_bridge_hanging() {
+    let dir = TempDir::new().unwrap();
+    let bridge = start_in("failing", dir.path(), Arc::new(Failing));
+    let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
+    for (method, params) in [("reload", json!({})), ("log", json!({ "level": "trace" }))] {
+        for _ in 0..2 {
+            let error = control.ask(method, &params).unwrap_err();
+            assert!(error["message"].as_str().unwrap().contains("program"), "{error}");
+        }
+    }
+    bridge.stop().unwrap();
 }
 
 #[test]

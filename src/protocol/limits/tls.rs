@@ -13,8 +13,8 @@ pub const CERTIFICATE_LIFE: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 /// more addresses than anybody connects to.
 pub const CERTIFICATE_NAMES: usize = 64;
 
-/// The log and `status` warn so long before a certificate ends.
-pub const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The log and `status` warn so many days before a certificate ends.
+pub const EXPIRY_WARNING_DAYS: i64 = 30;
 
 /// How often a running bridge looks whether its certificate ends soon.
 pub const EXPIRY_CHECK: Duration = Duration::from_secs(24 * 60 * 60);
