@@ -15,7 +15,7 @@ use crate::discovery::tailscale;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::ZoneFile;
 use crate::link::Waker;
-use crate::tls::Fingerprint;
+use crate::tls::{Facts, Fingerprint};
 use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -32,9 +32,12 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let tailnet = tailnet()?;
     let (v4, v6) = addresses(line, &place, tailnet)?;
     let mut profile = daemon::profile(&config);
-    if let Some(running) = &running {
-        profile.name.clone_from(&running.name);
-        profile.fingerprint = running.fingerprint;
+    match &running {
+        Some(running) => {
+            profile.name.clone_from(&running.name);
+            profile.fingerprint = running.fingerprint;
+        }
+        None => profile.fingerprint = fingerprint(&config)?,
     }
     let port = port(&config, running.as_ref())?;
     let is_known = profile.tailnet_dns.is_some() || tailnet == Tailnet::default();
@@ -85,6 +88,24 @@ fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure
         text += &format!("somebody had edited it; that version is now {}\n", safe(&aside));
     }
     print(&text)
+}
+
+/// That of the certificate with which `serve` would encrypt. A zone without it would tell nodes to
+/// send their tokens in the clear.
+fn fingerprint(config: &Config) -> Result<Option<Fingerprint>, Failure> {
+    if !config.bridge.tls.enabled {
+        return Ok(None);
+    }
+    let path = daemon::tls_files(config, &paths::state_dir(config, &process_env)?).certificate;
+    let facts = Facts::read(&path)?;
+    let missing = || {
+        let path = safe(&path.to_string_lossy());
+        Failure::failed(format!(
+            "bridge.tls.enabled is true, but there is no certificate at `{path}` yet; start the \
+             bridge once, so that the zone can tell its fingerprint"
+        ))
+    };
+    facts.map(|facts| Some(facts.fingerprint)).ok_or_else(missing)
 }
 
 /// What the running bridge says of itself.

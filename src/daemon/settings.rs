@@ -105,7 +105,10 @@ impl Settings {
 pub fn tls_files(config: &Config, state_dir: &Path) -> Files {
     let tls = &config.bridge.tls;
     let (certificate, key) = (tls.cert_path.as_deref(), tls.key_path.as_deref());
-    Files::new(state_dir, certificate, key, tls.auto_generate)
+    // A path that somebody wrote down means a certificate that is there, or will be when a disk is:
+    // another one in its place would lock out every node that pins the right one.
+    let generate = tls.auto_generate && certificate.is_none() && key.is_none();
+    Files::new(state_dir, certificate, key, generate)
 }
 
 fn discovery(config: &Config) -> Option<Discovery> {

@@ -2,7 +2,8 @@
 //! environment in it, protocol section 10.5) and the machine.
 
 use crate::config::{domain_name, url_host, url_port, Bind, Config};
-use crate::discovery::service::{host_label, Service};
+use crate::discovery::service::Service;
+use crate::protocol::label::host_label;
 use crate::tls::Fingerprint;
 use std::net::{IpAddr, Ipv4Addr};
 

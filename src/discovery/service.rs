@@ -1,6 +1,7 @@
 //! What is announced about a bridge: names and TXT strings (protocol sections 10.2 and 10.3).
 //! Pure; the same facts go into mDNS answers and into the wide-area zone.
 
+use crate::protocol::label::{cut, LABEL_BYTES};
 use crate::tls::Fingerprint;
 
 /// What the apps of the protocol's time browse for.
@@ -8,9 +9,6 @@ pub const SERVICE_TYPE: &str = "_clawdbot-bridge._tcp";
 
 /// Bytes of one TXT string: its length is a single byte on the wire.
 const TXT_BYTES: usize = 255;
-
-/// Bytes of one DNS label.
-pub(super) const LABEL_BYTES: usize = 63;
 
 /// The ending that the old gateway put behind names, and that the apps expect.
 const SUFFIX: &str = " (Clawdbot)";
@@ -94,25 +92,6 @@ impl Service {
     }
 }
 
-/// The machine's name as a DNS label: what stands before the first dot, in lowercase, with `-` for
-/// what a label cannot hold.
-pub fn host_label(name: &str) -> String {
-    let first = name.trim().split('.').next().unwrap_or_default();
-    let label = label(first);
-    if label.is_empty() {
-        "clawdbot".to_owned()
-    } else {
-        label
-    }
-}
-
-/// Any text as a DNS label (protocol section 10.4); empty if nothing of it can be kept.
-pub fn label(text: &str) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let label: String = text.trim().chars().map(keep).collect();
-    cut(label.trim_matches('-'), LABEL_BYTES).trim_end_matches('-').to_owned()
-}
-
 /// TXT strings in the making.
 #[derive(Default)]
 struct Txt {
@@ -144,15 +123,6 @@ impl Txt {
 fn collapsed(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// At most `bytes` bytes of `text`, without cutting a character in two.
-pub(super) fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]
@@ -226,14 +196,5 @@ mod tests {
         assert!(txt.contains(&"tailnetDns=studio.tail1234.ts.net".to_owned()));
         assert!(!txt.iter().any(|string| string.starts_with("cliPath")), "useless when cut");
         assert!(txt.iter().chain(&full.wide_area_txt()).all(|string| string.len() <= 255));
-    }
-
-    #[test]
-    fn labels_hold_letters_digits_and_dashes() {
-        assert_eq!(host_label("Peters-MacBook.local"), "peters-macbook");
-        assert_eq!(host_label("..."), "clawdbot");
-        assert_eq!(label(" Peter's Studio! "), "peter-s-studio");
-        assert_eq!(label("日本"), "");
-        assert!(label(&"x-".repeat(60)).len() <= 63);
     }
 }

@@ -1,7 +1,8 @@
 //! The text of the wide-area zone (protocol section 10.4). Pure; `zone_file.rs` keeps the file.
 
 use crate::calendar;
-use crate::discovery::service::{label, Service, LABEL_BYTES, SERVICE_TYPE};
+use crate::discovery::service::{Service, SERVICE_TYPE};
+use crate::protocol::label::{label, LABEL_BYTES};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -44,6 +44,11 @@ pub trait Stream: Read + Write + AsFd {
     fn has_unsent(&self) -> bool {
         false
     }
+
+    /// Whether there is something to read that the socket does not have any more.
+    fn has_unread(&self) -> bool {
+        false
+    }
 }
 
 impl Stream for UnixStream {}
@@ -262,7 +267,7 @@ impl<S: Stream, T: Outgoing> Read for Duplex<S, T> {
                     Ok(bytes) => {
                         // A short read has emptied the stream, and what is left in the socket,
                         // poll tells.
-                        self.may_be_readable = bytes == buffer.len();
+                        self.may_be_readable = bytes == buffer.len() || self.stream.has_unread();
                         return Ok(bytes);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -26,6 +26,7 @@ pub mod body;
 pub mod error;
 pub mod frame;
 pub mod json;
+pub mod label;
 pub mod limits;
 pub mod method;
 pub mod node;

@@ -78,14 +78,14 @@ impl fmt::Display for Error {
         match self {
             Self::Missing { certificate } => write!(
                 f,
-                "there is no TLS certificate at {}, and bridge.tls.autoGenerate is false: put one \
-                 there, or let the bridge make one",
+                "there is no TLS certificate at {}. Put it there; or, for one that the bridge makes, \
+                 leave out bridge.tls.certPath, keyPath and autoGenerate",
                 quoted(certificate)
             ),
             Self::HalfAPair { present, absent } => write!(
                 f,
-                "half a TLS certificate: {} is there, {} is not. Put the other half back, or \
-                 remove this one and let the bridge make a new pair",
+                "half a TLS certificate: {} is there, {} is not. Put the other half back; if the \
+                 bridge made them, remove this one, and a new pair is made at the next start",
                 quoted(present),
                 quoted(absent)
             ),
@@ -93,7 +93,12 @@ impl fmt::Display for Error {
                 write!(f, "could not read the TLS file {}: {source}", quoted(path))
             }
             Self::NotPem { path, wanted, is_damaged: false } => {
-                write!(f, "{} holds no {wanted} in PEM form", quoted(path))
+                write!(
+                    f,
+                    "{} holds no {wanted} in PEM form (text that begins with -----BEGIN; `openssl` \
+                     converts other forms)",
+                    quoted(path)
+                )
             }
             Self::NotPem { path, wanted, is_damaged: true } => {
                 write!(f, "the {wanted} in {} is damaged: it is not PEM", quoted(path))
@@ -120,6 +125,10 @@ impl fmt::Display for Error {
                         f,
                         "it is no X.509 certificate of version 3, such as `openssl req -x509` \
                          makes ({reason:?})"
+                    ),
+                    rustls::Error::General(reason) if reason.contains("private key") => f.write_str(
+                        "the key is of no kind that TLS is served with here: RSA of 2048 bits or \
+                         more, P-256, P-384, or Ed25519",
                     ),
                     source => source.fmt(f),
                 }

@@ -2,6 +2,7 @@
 
 use crate::addresses::{self, is_link_local};
 use crate::calendar::{self, DAY_MS};
+use crate::protocol::label::{host_label, LABEL_BYTES};
 use crate::protocol::limits;
 use rcgen::string::Ia5String;
 use rcgen::{
@@ -65,16 +66,26 @@ fn names() -> Vec<SanType> {
     names.map(SanType::DnsName).chain(addresses).take(limits::CERTIFICATE_NAMES).collect()
 }
 
-/// `pi.home.lan` is also `pi`, and `pi.local` in mDNS.
+/// `pi.home.lan` is also `pi`, and `pi.local` in mDNS. What is no DNS name has no place in a
+/// certificate; what mDNS makes of it has.
 fn host_names(host: &str) -> Vec<String> {
     let first = host.split('.').next().unwrap_or_default();
+    let announced = format!("{}.local", host_label(host));
     let mut names = vec!["localhost".to_owned()];
-    for name in [host.to_owned(), first.to_owned(), format!("{first}.local")] {
-        if !first.is_empty() && !names.contains(&name) {
+    for name in [host.to_owned(), first.to_owned(), format!("{first}.local"), announced] {
+        if is_dns_name(&name) && !names.contains(&name) {
             names.push(name);
         }
     }
     names
+}
+
+fn is_dns_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !label.is_empty() && label.len() <= LABEL_BYTES && label.bytes().all(fits)
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// Link-local addresses are nobody's for long, and mean nothing without an interface.
@@ -91,7 +102,11 @@ mod tests {
         let names = host_names("pi.home.lan");
         assert_eq!(names, ["localhost", "pi.home.lan", "pi", "pi.local"]);
         assert_eq!(host_names("pi.local"), ["localhost", "pi.local", "pi"]);
-        assert_eq!(host_names(""), ["localhost"]);
+        assert_eq!(host_names("my_host")[1..], ["my_host", "my_host.local", "my-host.local"]);
+        assert_eq!(host_names("küche"), ["localhost", "k-che.local"]);
+        assert_eq!(host_names("A B"), ["localhost", "a-b.local"]);
+        assert_eq!(host_names(&"h".repeat(64)), ["localhost".into(), "h".repeat(63) + ".local"]);
+        assert_eq!(host_names(""), ["localhost", "clawdbot.local"]);
         assert_eq!(host_names("localhost"), ["localhost", "localhost.local"]);
     }
 

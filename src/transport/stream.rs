@@ -35,6 +35,9 @@ pub(super) enum Stream {
 pub(super) struct Secured {
     socket: Socket,
     tls: ServerConnection,
+    /// The other side's goodbye has come. It may have come behind a line, and then nothing more
+    /// comes over the socket that would make anybody look for it.
+    has_goodbye: bool,
 }
 
 /// Why a connection that should be encrypted is not going on.
@@ -83,7 +86,7 @@ impl Stream {
         *self = match first[0] {
             TLS_HANDSHAKE => {
                 let tls = acceptor.connection().map_err(|e| Trouble::Handshake(e).into_io())?;
-                Self::Secured(Box::new(Secured { socket, tls }))
+                Self::Secured(Box::new(Secured { socket, tls, has_goodbye: false }))
             }
             _ if acceptor.allows_plaintext() => Self::Plain(socket),
             _ => return Err(Trouble::PlainText.into_io()),
@@ -126,6 +129,10 @@ impl link::Stream for Stream {
     fn has_unsent(&self) -> bool {
         matches!(self, Self::Secured(secured) if secured.tls.wants_write())
     }
+
+    fn has_unread(&self) -> bool {
+        matches!(self, Self::Secured(secured) if secured.has_goodbye)
+    }
 }
 
 impl AsFd for Stream {
@@ -157,7 +164,13 @@ impl Secured {
     /// Takes in what the socket has.
     fn receive(&mut self) -> io::Result<()> {
         self.tls.read_tls(&mut self.socket)?;
-        let Err(error) = self.tls.process_new_packets() else { return Ok(()) };
+        let error = match self.tls.process_new_packets() {
+            Ok(state) => {
+                self.has_goodbye = state.peer_has_closed();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
         // The alert that says why is two bytes, and nothing that matters is lost with it.
         let _ = self.send();
         let trouble = match self.tls.is_handshaking() {

@@ -230,3 +230,24 @@ fn der(text: &str) -> Vec<u8> {
     use rustls::pki_types::pem::PemObject;
     CertificateDer::from_pem_slice(text.as_bytes()).unwrap().to_vec()
 }
+
+#[test]
+fn nothing_is_made_where_somebody_said_that_a_certificate_is() {
+    let setup = Setup::new().config(OWN);
+    let refused = setup.fail_to_start().error(78);
+    assert!(refused.contains("no TLS certificate at") && refused.contains("own.pem"), "{refused}");
+    // A certificate on a disk that is not there yet.
+    std::os::unix::fs::symlink("/nowhere/own.pem", setup.path("own.pem")).unwrap();
+    setup.fail_to_start().error(78);
+    assert!(fs::symlink_metadata(setup.path("own.pem")).unwrap().is_symlink());
+    assert!(!setup.path("own.key").exists());
+    fs::remove_file(setup.path("own.pem")).unwrap();
+    own(&setup, &pair(2020, 2040));
+    let daemon = setup.start();
+    let fingerprint = daemon.status()["fingerprintSha256"].take();
+    for name in ["own.pem", "own.key"] {
+        fs::remove_file(setup.path(name)).unwrap();
+    }
+    daemon.run(["reload"]).error(1);
+    assert_eq!(daemon.status()["fingerprintSha256"], fingerprint);
+}

@@ -349,3 +349,15 @@ impl Phone {
         }
     }
 }
+
+#[test]
+fn a_goodbye_that_comes_together_with_a_line_is_heard() {
+    let daemon = Daemon::with_config(TLS);
+    for client in [Client::default(), Client::old()] {
+        let mut phone = Phone::secured(daemon.address(), &client);
+        phone.wire_mut().send_and_say_goodbye(b"{\"type\":\"hello\",\"nodeId\":\"n\"}\n");
+        let open = || (daemon.status()["connections"]["open"] == 0).then_some(());
+        // Long before a stranger's time is over.
+        within(Duration::from_secs(15), "the connection ends", open);
+    }
+}

@@ -90,6 +90,23 @@ fn a_zone_is_printed_and_written_without_a_bridge() {
 }
 
 #[test]
+fn a_zone_without_a_bridge_tells_the_certificate_too() {
+    let setup = Setup::new().config("{ bridge: { port: 18790, tls: { enabled: true } } }");
+    let args = ["--config", "bridge.json5", "--address", "10.8.0.1"];
+    let refused = zone(&setup, &args).error(1);
+    assert!(
+        refused.contains("no certificate") && refused.contains("start the bridge"),
+        "{refused}"
+    );
+    let mut daemon = setup.start();
+    let pin = daemon.status()["fingerprintSha256"].as_str().unwrap().to_owned();
+    daemon.signal(Signal::TERM);
+    daemon.wait(crate::support::DEADLINE);
+    let printed = zone(&setup, &args).ok();
+    assert!(record(&printed, "TXT").contains(&format!("\"bridgeTlsSha256={pin}\"")), "{printed}");
+}
+
+#[test]
 fn the_running_bridge_keeps_the_file_current() {
     let setup = Setup::new();
     let daemon = setup.start();

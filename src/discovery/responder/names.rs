@@ -1,7 +1,7 @@
 //! The names the bridge goes by, and the others it takes when somebody has them already.
 
-use crate::discovery::service::{cut, LABEL_BYTES};
 use crate::discovery::Facts;
+use crate::protocol::label::{cut, LABEL_BYTES};
 use simple_dns::{Label, Name};
 
 /// What a name can be lost as.

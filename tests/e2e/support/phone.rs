@@ -92,6 +92,10 @@ impl Phone {
         &self.stream
     }
 
+    pub(crate) fn wire_mut(&mut self) -> &mut Wire {
+        &mut self.stream
+    }
+
     pub(crate) fn into_wire(self) -> Wire {
         self.stream
     }

@@ -103,6 +103,18 @@ impl Wire {
         self.tls().peer_certificates().unwrap()[0].clone().into_owned()
     }
 
+    /// Sends these bytes and says goodbye, both in one packet; the socket stays open.
+    pub(crate) fn send_and_say_goodbye(&mut self, bytes: &[u8]) {
+        let Self::Secured(tls) = self else { panic!("not encrypted") };
+        tls.conn.writer().write_all(bytes).unwrap();
+        tls.conn.send_close_notify();
+        let mut packet = Vec::new();
+        while tls.conn.wants_write() {
+            tls.conn.write_tls(&mut packet).unwrap();
+        }
+        tls.sock.write_all(&packet).unwrap();
+    }
+
     /// How many certificates it was shown.
     pub(crate) fn chain(&self) -> usize {
         self.tls().peer_certificates().unwrap().len()

@@ -1,0 +1,46 @@
+//! Names as DNS has them: labels of at most 63 bytes (protocol section 10.4).
+
+/// Bytes of one DNS label.
+pub const LABEL_BYTES: usize = 63;
+
+/// The machine's name as a DNS label: what stands before the first dot, in lowercase, with `-` for
+/// what a label cannot hold.
+pub fn host_label(name: &str) -> String {
+    let first = name.trim().split('.').next().unwrap_or_default();
+    let label = label(first);
+    if label.is_empty() {
+        "clawdbot".to_owned()
+    } else {
+        label
+    }
+}
+
+/// Any text as a DNS label (protocol section 10.4); empty if nothing of it can be kept.
+pub fn label(text: &str) -> String {
+    let keep = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let label: String = text.trim().chars().map(keep).collect();
+    cut(label.trim_matches('-'), LABEL_BYTES).trim_end_matches('-').to_owned()
+}
+
+/// At most `bytes` bytes of `text`, without cutting a character in two.
+pub fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_hold_letters_digits_and_dashes() {
+        assert_eq!(host_label("Peters-MacBook.local"), "peters-macbook");
+        assert_eq!(host_label("..."), "clawdbot");
+        assert_eq!(label(" Peter's Studio! "), "peter-s-studio");
+        assert_eq!(label("日本"), "");
+        assert!(label(&"x-".repeat(60)).len() <= 63);
+    }
+}
