@@ -4,7 +4,7 @@
 //! What this machine's other responders say about its addresses is no conflict: avahi announces the
 //! same host name with the same addresses, and both are right.
 
-use super::link::Stage;
+use super::link::{Link, Stage};
 use super::names::Which;
 use super::records::{data, Entry, Part};
 use super::{transmits, LinkId, Responder, Transmit};
@@ -90,6 +90,9 @@ impl Responder {
     }
 
     fn conflict(&mut self, now: Instant, id: LinkId, which: Which) -> Vec<Transmit> {
+        if self.links.values().all(Link::is_settled) {
+            self.conflicts.clear();
+        }
         let Some(link) = self.links.get(&id) else { return Vec::new() };
         let mut out = Vec::new();
         match link.stage {
@@ -106,9 +109,11 @@ impl Responder {
             // Perhaps a leftover; whoever really has the name will defend it.
             _ => log::debug!("discovery: somebody else uses the same name, asking who has it"),
         }
-        let window = limits::MDNS_CONFLICT_WINDOW;
-        self.conflicts.retain(|at| now.duration_since(*at) < window);
-        self.conflicts.push_back(now);
+        if self.conflicts.len() < limits::MDNS_CONFLICTS {
+            let window = limits::MDNS_CONFLICT_WINDOW;
+            self.conflicts.retain(|at| now.duration_since(*at) < window);
+            self.conflicts.push_back(now);
+        } // Else every further attempt waits, until one succeeds.
         let pause = if self.conflicts.len() >= limits::MDNS_CONFLICTS {
             limits::MDNS_CONFLICT_PAUSE
         } else {

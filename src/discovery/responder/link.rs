@@ -123,6 +123,11 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Whether the names are ours, as far as anybody has said.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Settled)
+    }
+
     pub(super) fn is_probing(&self) -> bool {
         matches!(self.stage, Stage::Probing { .. })
     }
