@@ -101,6 +101,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("OPENCLAW_BRIDGE_STATE_DIR", "The state directory; overrides bridge.stateDir."),
     ("OPENCLAW_BRIDGE_BIND, OPENCLAW_BRIDGE_PORT", "Override bridge.bind and bridge.port."),
     ("OPENCLAW_BRIDGE_LOG", "Overrides bridge.log."),
+    ("TMPDIR", "Where pictures and films go that are given no name; without it, /tmp."),
     ("STATE_DIRECTORY, RUNTIME_DIRECTORY", "Set by systemd for a unit."),
     ("NO_COLOR", "Nothing is printed in colour."),
 ];
@@ -144,6 +145,10 @@ fn command(page: &mut Page, verb: &Verb) {
     }
     page.subsection(&usage);
     page.text(&format!("{}.", verb.summary));
+    if let [first, rest @ ..] = verb.aliases {
+        let others: String = rest.iter().map(|alias| format!(", `{alias}`")).collect();
+        page.text(&format!("The same as `{first}`{others}."));
+    }
     for paragraph in verb.about {
         page.text(paragraph);
     }

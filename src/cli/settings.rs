@@ -5,29 +5,41 @@ use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, params, value};
 use crate::cli::print;
 use crate::cli::text::{safe, safe_json};
+use crate::config::hide_secrets;
 use serde_json::{json, Value};
 
+/// A text that stands for a secret.
+const HIDDEN: &str = "\"…\"";
+
 pub(super) fn get(line: &CommandLine) -> Result<(), Failure> {
-    let answer = ask_text(line, "config.get", &json!({}))?;
+    show(line, &ask_text(line, "config.get", &json!({}))?)
+}
+
+/// What the daemon answered, without the keys of other services: they are for the apps.
+fn show(line: &CommandLine, answer: &str) -> Result<(), Failure> {
+    let mut answer = value(answer)?;
+    hide_secrets(&mut answer);
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print(&(safe_json(&answer.to_string()) + "\n"));
     }
-    print(&(pretty(&value(&answer)?["config"]) + "\n"))
+    print(&(pretty(&answer["config"]) + "\n"))
 }
 
 /// Replaces or merges. What is read first guards against a change in between.
 pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
     let raw = params(line.positionals.first().map_or("", String::as_str))?;
+    if raw.contains(HIDDEN) {
+        return Err(Failure::usage(format!(
+            "a value is {HIDDEN}, which `settings get` shows instead of a secret; leave that key \
+             out, or say the secret itself"
+        )));
+    }
     let now = value(&ask_text(line, "config.get", &json!({}))?)?;
     let mut request = json!({ "raw": raw });
     if now["exists"] == true {
         request["baseHash"] = now["hash"].clone();
     }
-    let answer = ask_text(line, method, &request)?;
-    if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
-    }
-    print(&(pretty(&value(&answer)?["config"]) + "\n"))
+    show(line, &ask_text(line, method, &request)?)
 }
 
 /// Prints the words, or chooses new ones.

@@ -187,6 +187,11 @@ pub(super) fn is_secret(name: &str) -> bool {
         .any(|word| name.ends_with(word))
 }
 
+/// Replaces the values of everything that is named like a secret by dots.
+pub fn hide_secrets(value: &mut Value) {
+    redact("", value);
+}
+
 fn redact(name: &str, value: &mut Value) {
     match value {
         Value::Object(entries) => {

@@ -22,7 +22,7 @@ pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, NotABind};
 pub use error::{Error, Problem};
 pub use hosts::{domain_name, url_host, url_port};
-pub use load::{load, process_env, Env, Loaded, Origin, Shown, Sources};
+pub use load::{hide_secrets, load, process_env, Env, Loaded, Origin, Shown, Sources};
 pub use mdns::{is_service_type, Interfaces, Mdns, ServiceTypes};
 
 use crate::protocol::limits;

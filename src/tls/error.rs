@@ -120,18 +120,7 @@ impl fmt::Display for Error {
             Self::Unusable { certificate, key, source } => {
                 let (certificate, key) = (quoted(certificate), quoted(key));
                 write!(f, "the TLS certificate {certificate} with the key {key} cannot be used: ")?;
-                match source {
-                    rustls::Error::InvalidCertificate(reason) => write!(
-                        f,
-                        "it is no X.509 certificate of version 3, such as `openssl req -x509` \
-                         makes ({reason:?})"
-                    ),
-                    rustls::Error::General(reason) if reason.contains("private key") => f.write_str(
-                        "the key is of no kind that TLS is served with here: RSA of 2048 bits or \
-                         more, P-256, P-384, or Ed25519",
-                    ),
-                    source => source.fmt(f),
-                }
+                unusable(f, source)
             }
             Self::Generate(reason) => write!(f, "could not make a TLS certificate: {reason}"),
             Self::Write { path, source } => write!(
@@ -141,6 +130,21 @@ impl fmt::Display for Error {
                 quoted(path)
             ),
         }
+    }
+}
+
+fn unusable(f: &mut fmt::Formatter<'_>, source: &rustls::Error) -> fmt::Result {
+    match source {
+        rustls::Error::InvalidCertificate(reason) => write!(
+            f,
+            "it is no X.509 certificate of version 3, such as `openssl req -x509` makes \
+             ({reason:?})"
+        ),
+        rustls::Error::General(reason) if reason.contains("private key") => f.write_str(
+            "the key is of no kind that TLS is served with here: RSA of 2048 bits or more, P-256, \
+             P-384, or Ed25519",
+        ),
+        source => write!(f, "{source}"),
     }
 }
 

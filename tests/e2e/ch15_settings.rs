@@ -57,6 +57,18 @@ fn nodes_see_what_the_apps_read_and_no_secret() {
 }
 
 #[test]
+fn an_operators_screen_shows_no_secret_and_takes_none_of_its_dots() {
+    let daemon = Daemon::with_config(CONFIG);
+    for args in [&["settings", "get"][..], &["settings", "get", "--json"]] {
+        let shown = daemon.run(args.iter().copied()).ok();
+        assert!(shown.contains("voiceId") && !shown.contains("talk-key"), "{shown}");
+    }
+    let dots = r#"{"talk":{"apiKey":"…"}}"#;
+    let refused = daemon.run(["settings", "patch", dots]).error(2);
+    assert!(refused.contains("instead of a secret"), "{refused}");
+}
+
+#[test]
 fn nothing_configured_is_the_main_key() {
     let daemon = Daemon::start();
     let mut app = alice(&daemon);

@@ -233,12 +233,23 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if meta.mode() & 0o022 != 0 {
         return Err(io::Error::other("others may write to it; run `chmod 600` on it"));
     }
+    if is_open_to_others(path)? {
+        return Err(io::Error::other("others may write to its directory, and replace it"));
+    }
     let mut bytes = Vec::new();
     file.take(limits::APPROVALS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limits::APPROVALS_BYTES {
         return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
     }
     Ok(Some(bytes))
+}
+
+/// Whether somebody else may put another file in its place. In a directory with the sticky bit,
+/// such as `/tmp`, only owners may.
+fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mode = std::fs::metadata(directory.unwrap_or_else(|| Path::new(".")))?.mode();
+    Ok(mode & 0o022 != 0 && mode & 0o1000 == 0)
 }
 
 #[cfg(test)]

@@ -73,6 +73,12 @@ fn a_file_that_somebody_else_could_have_made_denies_everything() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
     assert!(approvals.rules(None).unwrap_err().contains("others may write to it"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let open = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+    open(0o777);
+    assert!(approvals.rules(None).unwrap_err().contains("write to its directory"));
+    open(0o1777);
+    assert!(approvals.rules(None).is_ok(), "as in /tmp, nobody can replace it");
+    open(0o700);
     fs::rename(&path, dir.path().join("other")).unwrap();
     symlink(dir.path().join("other"), &path).unwrap();
     assert!(approvals.rules(None).unwrap_err().contains("symbolic link"));
