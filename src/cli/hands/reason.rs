@@ -46,6 +46,10 @@ const HELP_BY_WORDS: &[(&str, &str)] = &[
     ("command not supported", "`openclaw-bridge nodes describe` lists what a node can do"),
     ("unknown command", "`openclaw-bridge nodes describe` lists what a node can do"),
     ("too many invokes", "wait until the node has done what it was asked before"),
+    (
+        "answer is longer than",
+        "ask for less: a shorter --duration, a smaller --max-width, a part of the result",
+    ),
     ("disconnected", "the node lost its connection; try again when it is back"),
     ("connection closed", "the node lost its connection; try again when it is back"),
 ];
@@ -159,6 +163,8 @@ mod tests {
         };
         assert!(refused("UNAVAILABLE", "invoke timeout").ends_with("--invoke-timeout"));
         assert!(refused("UNAVAILABLE", "node not connected (ada)").contains("; open the app"));
+        let long = refused("UNAVAILABLE", "the node's answer is longer than 32 MiB");
+        assert!(long.contains("longer than 32 MiB; ask for less: a shorter --duration"), "{long}");
         let unknown = "unknown node: bob (known: alice)";
         assert_eq!(refused("INVALID_REQUEST", unknown), format!("nodes run failed: {unknown}"));
     }
