@@ -122,10 +122,8 @@ impl RouterThread {
     fn register(&mut self, input: &Input, door: Door) {
         match (input, door) {
             (Input::Connected { conn, peer }, Door::Node { outbox, gate }) => {
-                self.nodes.insert(
-                    *conn,
-                    NodeDoor { node: None, outbox, gate, peer: peer.to_string() },
-                );
+                self.nodes
+                    .insert(*conn, NodeDoor { node: None, outbox, gate, peer: peer.to_string() });
             }
             (Input::Operator { op, .. }, Door::Operator(outbox)) => {
                 self.operators.insert(*op, outbox);
