@@ -74,7 +74,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
                 taken.push(about);
             }
             Err(failure) => {
-                outcome = Err(failure);
+                outcome = Err(of_camera(failure, facing, facings.len()));
                 break;
             }
         }
@@ -84,6 +84,15 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         print(&(safe_json(&json!({ "files": taken }).to_string()) + "\n"))?;
     }
     outcome
+}
+
+/// Of two cameras, the failure says which one it was.
+fn of_camera(mut failure: Failure, facing: &str, cameras: usize) -> Failure {
+    if cameras > 1 {
+        let which = format!(" failed for the {facing} camera: ");
+        failure.message = failure.message.replacen(" failed: ", &which, 1);
+    }
+    failure
 }
 
 fn snap_with(line: &CommandLine, facing: Option<&str>, place: Place) -> Result<Media, Failure> {
