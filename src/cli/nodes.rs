@@ -193,7 +193,7 @@ fn description(node: &Value) -> String {
 
 pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let node_timeout = line.duration("invoke-timeout").unwrap_or_default();
-    let params = line.value("params").map(params).transpose()?;
+    let params = line.value("params").map(|text| params(text, "--params")).transpose()?;
     let mut request = json!({
         "nodeId": line.value("node"),
         "command": line.value("command"),

@@ -17,7 +17,7 @@ pub(super) fn get(line: &CommandLine) -> Result<(), Failure> {
 
 /// Replaces or merges. What is read first guards against a change in between.
 pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
-    let raw = params(line.positionals.first().map_or("", String::as_str))?;
+    let raw = params(line.positionals.first().map_or("", String::as_str), "the argument")?;
     let now = value(&ask_text(line, "config.get", &json!({}))?)?;
     let mut request = json!({ "raw": raw });
     if now["exists"] == true {

@@ -218,7 +218,7 @@ fn of_two_cameras_the_one_that_fails_is_named() {
     let error = json!({ "code": "CAMERA_UNAVAILABLE", "message": "no camera" });
     phone.send(&json!({ "type": "invoke-res", "id": back["id"], "ok": false, "error": error }));
     let said = snap.finish().error(1);
-    let why = "nodes camera snap failed for the back camera: CAMERA_UNAVAILABLE: no camera";
+    let why = "nodes camera snap failed: CAMERA_UNAVAILABLE: no camera (the back camera)";
     assert!(said.contains(why), "{said}");
     assert_eq!(names(&dir).len(), 1, "the other picture is kept");
 }

@@ -3,7 +3,7 @@
 use crate::cli::args::CommandLine;
 use crate::cli::columns::clip;
 use crate::cli::failure::Failure;
-use crate::cli::hands::ask::{could_not_write, failed, payload, usage, Invoke};
+use crate::cli::hands::ask::{could_not_write, failed, said, usage, Invoke};
 use crate::cli::hands::new_file::NewFile;
 use crate::cli::hands::wait::{clean_up_when_interrupted, Wait};
 use crate::cli::print;
@@ -158,7 +158,7 @@ fn about(
     was_found: bool,
     formats: Formats,
 ) -> Result<(Map<String, Value>, &'static str), String> {
-    let said = payload(answer).map_err(|failure| failure.message)?;
+    let said = said(answer)?;
     let shown = || match &said {
         Value::Null => "nothing".to_owned(),
         said => clip(&safe_json(&said.to_string()), SHOWN),

@@ -86,11 +86,10 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
     outcome
 }
 
-/// Of two cameras, the failure says which one it was.
+/// Of two cameras, the failure says which one it was: at its end, for those who read its beginning.
 fn of_camera(mut failure: Failure, facing: &str, cameras: usize) -> Failure {
-    if cameras > 1 {
-        let which = format!(" failed for the {facing} camera: ");
-        failure.message = failure.message.replacen(" failed: ", &which, 1);
+    if cameras > 1 && failure.message.contains(" failed: ") {
+        failure.message += &format!(" (the {facing} camera)");
     }
     failure
 }
