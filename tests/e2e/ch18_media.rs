@@ -256,6 +256,9 @@ fn no_picture_is_taken_that_cannot_be_kept() {
             "{said}"
         );
     }
+    fs::create_dir(dir.join("two-back.jpg")).unwrap();
+    let both = operator(&daemon, &dir, "camera snap --out two.jpg").finish().error(2);
+    assert!(both.contains("`two-back.jpg` is not a regular file"), "{both}");
     let said = clip("nowhere/clip.mp4").error(1);
     assert!(said.contains("could not write in `nowhere`: No such file"), "{said}");
     phone.expect_nothing_before_pong();

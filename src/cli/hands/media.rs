@@ -78,6 +78,11 @@ impl Place {
         }
     }
 
+    /// Whether a file can go there, as far as its name tells.
+    pub(super) fn check(&self, line: &CommandLine) -> Result<(), Failure> {
+        self.resolve(line).map(|_| ())
+    }
+
     /// The directory, and the file to replace. Looked at before the node is asked, so that no
     /// picture is taken that cannot be kept.
     fn resolve(&self, line: &CommandLine) -> Result<(PathBuf, Option<PathBuf>), Failure> {

@@ -56,14 +56,16 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         }
         (_, false) | (Some(_), true) => &["front", "back"],
     };
+    let place_of = |facing: &&str| match (format!("camera-snap-{facing}"), facings.len()) {
+        (stem, 1) => Place::of(line, &stem),
+        (stem, _) => Place::of_part(line, &stem, facing),
+    };
+    // No picture of one camera while that of the other cannot be kept.
+    facings.iter().try_for_each(|facing| place_of(facing).check(line))?;
     let mut taken = Vec::new();
     let mut outcome = Ok(());
     for facing in facings {
-        let stem = format!("camera-snap-{facing}");
-        let place = match facings.len() {
-            1 => Place::of(line, &stem),
-            _ => Place::of_part(line, &stem, facing),
-        };
+        let place = place_of(facing);
         match snap_with(line, Some(facing), place) {
             Ok(media) => {
                 if !line.is_set("json") {
