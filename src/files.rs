@@ -122,10 +122,29 @@ pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// The directory for temporary files: `TMPDIR`, else `/tmp`. An empty one counts as none; it would
+/// mean wherever the program happens to run.
+pub fn temp_dir() -> PathBuf {
+    or_tmp(std::env::temp_dir())
+}
+
+fn or_tmp(dir: PathBuf) -> PathBuf {
+    if dir.as_os_str().is_empty() {
+        return "/tmp".into();
+    }
+    dir
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn an_empty_directory_for_temporary_files_counts_as_none() {
+        assert_eq!(or_tmp(PathBuf::new()), Path::new("/tmp"));
+        assert_eq!(or_tmp("/var/tmp".into()), Path::new("/var/tmp"));
+    }
 
     #[test]
     fn a_file_is_replaced_whole_and_private() {

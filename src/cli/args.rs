@@ -209,7 +209,12 @@ impl Words {
                 .map_err(|reason| self.error(format!("--{}: {reason}", flag.name)))?;
             value
         };
-        self.flags.entry(flag.name).or_default().push(value);
+        let values = self.flags.entry(flag.name).or_default();
+        values.push(value);
+        // Wrappers give defaults and let others follow; but nobody means two nodes and gets one.
+        if flag.required && !flag.repeat && values.len() > 1 {
+            return Err(self.error(format!("`--{}` was given twice", flag.name)));
+        }
         Ok(())
     }
 

@@ -42,6 +42,8 @@ fn flags_have_values_and_defaults() {
     assert_eq!(command.value("idempotency-key"), None);
     assert_eq!(run("serve --port 1 --port 2").port("port"), Some(2), "the last one counts");
     assert_eq!(run("node").port("port"), Some(18790));
+    let twice = error("nodes invoke --node a --command x --node b");
+    assert!(twice.starts_with("`--node` was given twice; see"), "{twice}");
 }
 
 #[test]

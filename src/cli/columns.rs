@@ -8,6 +8,9 @@ use std::os::fd::AsFd;
 /// Between two columns of a table.
 const GAP: usize = 2;
 
+/// Where there is too little room, no column takes more than this before others give up.
+const WIDEST: usize = 40;
+
 /// What stands for what was cut off.
 const CUT: char = '…';
 
@@ -190,14 +193,17 @@ fn squeeze(titles: &[Column<'_>], widths: &mut [Option<usize>], limit: usize) {
     };
     let mut order: Vec<usize> = (0..titles.len()).filter(|at| titles[*at].gives > 0).collect();
     order.sort_by_key(|at| titles[*at].gives);
-    for at in &order {
-        let excess = over(widths);
-        if let Some(width) = &mut widths[*at] {
-            *width -= width.saturating_sub(titles[*at].least).min(excess);
+    for floor in [WIDEST, 0] {
+        for at in &order {
+            let excess = over(widths);
+            if let Some(width) = &mut widths[*at] {
+                *width -= width.saturating_sub(titles[*at].least.max(floor)).min(excess);
+            }
         }
     }
     for at in order {
-        if over(widths) > 0 {
+        // One is always of more use than none.
+        if over(widths) > 0 && widths.iter().flatten().count() > 1 {
             widths[at] = None;
         }
     }
@@ -245,6 +251,20 @@ mod tests {
                 assert!(columns(line) <= limit.max(1), "{limit}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn one_long_entry_does_not_take_the_room_of_all_others() {
+        let titles =
+            [Column::new("NAME", 3, 4), Column::new("CAPS", 1, 6), Column::new("STATE", 2, 9)];
+        let rows = vec![vec!["x".repeat(200), "canvas camera".to_owned(), "connected".to_owned()]];
+        let cut = |width: usize| "x".repeat(width - 1) + "…";
+        let line = |limit| fit(&titles, &rows, Some(limit)).0.lines().nth(1).unwrap().to_owned();
+        assert_eq!(line(70), cut(44) + "  canvas camera  connected");
+        assert_eq!(line(60), cut(40) + "  canvas…  connected");
+        assert_eq!(line(30), cut(11) + "  canva…  connected");
+        // The first of them is of use to the end.
+        assert_eq!((line(16), line(12), line(2)), (cut(4) + "  connected", cut(4), cut(2)));
     }
 
     #[test]

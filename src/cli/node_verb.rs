@@ -24,7 +24,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
 
 fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
     let text = |name| line.value(name).map(str::to_owned);
-    let params = line.value("params").map(operator::params).transpose()?;
+    let params = line.value("params").map(|text| operator::params(text, "--params")).transpose()?;
     let request = text("request").map(|method| (method, params.clone()));
     if params.is_some() && request.is_none() {
         return Err(Failure::usage("--params needs --request; see `openclaw-bridge node --help`"));
@@ -80,7 +80,9 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
 /// `--event NAME=JSON`
 fn events(line: &CommandLine) -> Result<Vec<(String, String)>, Failure> {
     let events = line.values("event").iter().filter_map(|pair| pair.split_once('='));
-    events.map(|(name, payload)| Ok((name.to_owned(), operator::params(payload)?))).collect()
+    events
+        .map(|(name, payload)| Ok((name.to_owned(), operator::params(payload, "--event")?)))
+        .collect()
 }
 
 /// A fingerprint means TLS, whether or not that was said too.

@@ -2,11 +2,12 @@
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
-use crate::cli::columns::{table, Column};
+use crate::cli::columns::{clip, table, Column};
 use crate::cli::failure::Failure;
+use crate::cli::hands;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::print;
-use crate::cli::render::{ago, device, field, name, span, versions};
+use crate::cli::render::{ago, device, field, name, part, span, versions};
 use crate::cli::text::{safe, safe_json, write_safe_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
@@ -15,11 +16,14 @@ use std::io;
 /// How long the bridge may take beyond what the node may.
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// As much of a stranger's words as one line shows, in columns.
+const STRANGERS_WORDS: usize = 60;
+
 /// Columns of the list, and what they give up where the terminal is too narrow for them.
 const COLUMNS: &[Column<'_>] = &[
-    Column::new("NAME", 6, 8),
+    Column::new("NAME", 7, 8),
     Column::new("ID", 5, 9),
-    Column::new("STATE", 0, 12),
+    Column::new("STATE", 6, 12),
     Column::new("ADDRESS", 4, 9),
     Column::new("DEVICE", 3, 10),
     Column::new("VERSION", 2, 8),
@@ -80,15 +84,17 @@ pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
 
 /// One request, with everything that should make an operator think twice.
 fn pending_line(request: &Value, now: u64) -> String {
-    let mut text = format!("- {}: {}", field(request, "requestId"), name(request));
+    let [name, id, device] = [name(request), part(request, "nodeId"), device(request)]
+        .map(|words| clip(&words, STRANGERS_WORDS));
+    let mut text = format!("- {}: {name}", field(request, "requestId"));
     let mut add = |part: &str| {
         // Writing to a string cannot fail.
         let _ = write!(text, " · {part}");
     };
-    if name(request) != field(request, "nodeId") {
-        add(&field(request, "nodeId"));
+    if name != id {
+        add(&id);
     }
-    for part in [device(request), field(request, "remoteIp")] {
+    for part in [device, field(request, "remoteIp")] {
         if !part.is_empty() {
             add(&part);
         }
@@ -187,7 +193,7 @@ fn description(node: &Value) -> String {
 
 pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let node_timeout = line.duration("invoke-timeout").unwrap_or_default();
-    let params = line.value("params").map(params).transpose()?;
+    let params = line.value("params").map(|text| params(text, "--params")).transpose()?;
     let mut request = json!({
         "nodeId": line.value("node"),
         "command": line.value("command"),
@@ -204,7 +210,7 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     }
     let patience = patience(line).max(node_timeout + MARGIN);
     let reply = connect(line)?.ask_raw("node.invoke", &request, patience)?;
-    let answer = reply.map_err(|refusal| Failure::refused(&refusal))?;
+    let answer = reply.map_err(|refusal| hands::failure(line.verb.path, &refusal))?;
     if line.is_set("json") {
         return print_json(&answer);
     }
@@ -232,4 +238,21 @@ fn entries(list: &Value) -> &[Value] {
 fn words(list: &Value) -> String {
     let words = entries(list).iter().filter_map(Value::as_str).map(safe);
     words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_cannot_imitate_the_other_parts_of_its_line() {
+        let request = json!({
+            "requestId": "3f2a", "nodeId": "x", "remoteIp": "10.0.0.9", "ts": 0, "waiting": true,
+            "displayName": "Ada · alice \u{2022} 10.0.0.1", "platform": "y".repeat(200),
+        });
+        let line = pending_line(&request, 0);
+        let parts: Vec<&str> = line.trim_end().split(" · ").collect();
+        let device = "y".repeat(STRANGERS_WORDS - 1) + "…";
+        assert_eq!(parts, ["- 3f2a: Ada . alice . 10.0.0.1", "x", &device, "10.0.0.9", "just now"]);
+    }
 }

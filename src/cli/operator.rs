@@ -54,7 +54,8 @@ pub(super) fn show(
 }
 
 /// Parameters given as JSON, as `@FILE`, or as `-` for standard input; checked to be JSON.
-pub(super) fn params(text: &str) -> Result<String, Failure> {
+/// `place` is where they were written, such as a flag.
+pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
     let (text, origin) = match text.strip_prefix('@') {
         Some(path) => {
             let file = std::fs::File::open(path).map_err(|e| could_not_read(path, &e))?;
@@ -64,7 +65,7 @@ pub(super) fn params(text: &str) -> Result<String, Failure> {
             let read = read(std::io::stdin());
             (read.map_err(|e| could_not_read("standard input", &e))?, "standard input")
         }
-        None => (text.to_owned(), "--params"),
+        None => (text.to_owned(), place),
     };
     let value: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
     match value {

@@ -11,11 +11,20 @@ pub(super) fn field(value: &Value, name: &str) -> String {
     safe(value[name].as_str().unwrap_or_default())
 }
 
+/// What looks like the dot between the parts of a line.
+const DOTS: [char; 7] =
+    ['·', '\u{387}', '\u{2022}', '\u{2027}', '\u{2219}', '\u{22c5}', '\u{2e31}'];
+
+/// A text field of a node's own choice, as one part of a line: it cannot begin another.
+pub(super) fn part(value: &Value, name: &str) -> String {
+    field(value, name).replace(DOTS, ".")
+}
+
 /// A node's or request's name, else its node id.
 pub(super) fn name(value: &Value) -> String {
-    let name = field(value, "displayName");
+    let name = part(value, "displayName");
     if name.is_empty() {
-        field(value, "nodeId")
+        part(value, "nodeId")
     } else {
         name
     }
@@ -23,7 +32,7 @@ pub(super) fn name(value: &Value) -> String {
 
 /// What kind of device it is, as far as it says.
 pub(super) fn device(value: &Value) -> String {
-    let parts = ["deviceFamily", "modelIdentifier", "platform"].map(|key| field(value, key));
+    let parts = ["deviceFamily", "modelIdentifier", "platform"].map(|key| part(value, key));
     let mut shown: Vec<String> = Vec::new();
     for part in parts {
         let known = |other: &String| other.to_lowercase().contains(&part.to_lowercase());
@@ -36,7 +45,7 @@ pub(super) fn device(value: &Value) -> String {
 
 /// Versions, as the old command line wrote them.
 pub(super) fn versions(value: &Value) -> String {
-    let [version, core, ui] = ["version", "coreVersion", "uiVersion"].map(|key| field(value, key));
+    let [version, core, ui] = ["version", "coreVersion", "uiVersion"].map(|key| part(value, key));
     let mut parts = Vec::new();
     if !core.is_empty() {
         parts.push(format!("core v{core}"));

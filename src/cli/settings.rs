@@ -27,7 +27,7 @@ fn show(line: &CommandLine, answer: &str) -> Result<(), Failure> {
 
 /// Replaces or merges. What is read first guards against a change in between.
 pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
-    let raw = params(line.positionals.first().map_or("", String::as_str))?;
+    let raw = params(line.positionals.first().map_or("", String::as_str), "the argument")?;
     if raw.contains(HIDDEN) {
         return Err(Failure::usage(format!(
             "a value is {HIDDEN}, which `settings get` shows instead of a secret; leave that key \

@@ -52,7 +52,8 @@ pub struct Flag {
     pub value: &'static str,
     /// What the value may be.
     pub kind: Kind,
-    /// Whether every occurrence counts; otherwise the last one does.
+    /// Whether every occurrence counts; otherwise the last one does, or one more is a mistake if
+    /// the flag is required.
     pub repeat: bool,
     /// Whether the command makes no sense without it.
     pub required: bool,

@@ -60,11 +60,21 @@ pub(super) struct Facts {
 }
 
 struct NodeDoor {
-    /// It is a node, not a stranger.
-    admitted: bool,
+    /// The node it is, if no stranger.
+    node: Option<NodeId>,
     outbox: Inlet<GatewayFrame>,
     gate: Arc<Gate>,
     peer: String,
+}
+
+impl NodeDoor {
+    /// Where it comes from, and what it is called if it is a node, for the log.
+    fn who(&self) -> String {
+        match &self.node {
+            Some(node) => format!("ip={} node={:?}", self.peer, node.as_str()),
+            None => format!("ip={}", self.peer),
+        }
+    }
 }
 
 impl RouterThread {
@@ -110,10 +120,8 @@ impl RouterThread {
     fn register(&mut self, input: &Input, door: Door) {
         match (input, door) {
             (Input::Connected { conn, peer }, Door::Node { outbox, gate }) => {
-                self.nodes.insert(
-                    *conn,
-                    NodeDoor { admitted: false, outbox, gate, peer: peer.to_string() },
-                );
+                self.nodes
+                    .insert(*conn, NodeDoor { node: None, outbox, gate, peer: peer.to_string() });
             }
             (Input::Operator { op, .. }, Door::Operator(outbox)) => {
                 self.operators.insert(*op, outbox);
@@ -152,7 +160,6 @@ impl RouterThread {
             Output::Send { to, frame } => self.send(to, frame),
             Output::Admit { conn, node } => {
                 let Some(door) = self.nodes.get_mut(&conn) else { return };
-                door.admitted = true;
                 door.outbox.set_line_limit(limits::LINE_NODE);
                 door.gate.admitted(conn.0);
                 log::info!(
@@ -160,6 +167,7 @@ impl RouterThread {
                     node.as_str(),
                     door.peer
                 );
+                door.node = Some(node);
             }
             Output::Wait { conn, node } => self.wait(conn, &node),
             Output::LineLimit { conn, bytes } => {
@@ -207,29 +215,29 @@ impl RouterThread {
             // Every node begins like this, and some try TLS first.
             GatewayFrame::Error(error) if is_usual(error) => {}
             GatewayFrame::Error(error) => {
-                let peer = &door.peer;
+                let who = door.who();
                 // The apps try TLS first, on every port; that is no attack. Lines about it must
                 // not use up the room for those about guessed tokens either.
                 let (level, kind) = match error.code {
                     ErrorCode::InvalidRequest => (Level::Info, "invalid"),
                     _ => (Level::Warn, "refused"),
                 };
-                self.log(level, kind, || format!("refused conn={to} ip={peer} why={error}"));
+                self.log(level, kind, || format!("refused conn={to} {who} why={error}"));
             }
             _ => {}
         }
         log::trace!("router: out {} conn={to}", frame.kind());
         if door.outbox.push(frame).is_err() {
-            log::warn!("router: node takes nothing, closing conn={to} ip={}", door.peer);
+            log::warn!("router: node takes nothing, closing conn={to} {}", door.who());
         }
     }
 
     fn close(&mut self, conn: ConnId, why: Closing) {
         // With the door goes the way back: what waits is sent, and then the connection ends.
         let Some(door) = self.nodes.remove(&conn) else { return };
-        let line = format!("closing conn={conn} ip={} why={}", door.peer, why.as_str());
+        let line = format!("closing conn={conn} {} why={}", door.who(), why.as_str());
         match why {
-            _ if door.admitted => log::info!("router: {line}"),
+            _ if door.node.is_some() => log::info!("router: {line}"),
             Closing::NotApproved => self.log(Level::Info, "not approved", || line),
             _ => log::debug!("router: {line}"),
         }

@@ -135,6 +135,9 @@ impl Router {
         let error = match bad {
             BadFrame::NotJson(what) => WireError::invalid(what.clone()),
             BadFrame::TooLong(limit) => {
+                // Which one it was cannot be read; nobody shall hear of a lost connection only.
+                let reason = format!("the node's answer is longer than {} MiB", limit >> 20);
+                self.fail_invokes_under_way(conn, &reason);
                 WireError::invalid(format!("line longer than {limit} bytes"))
             }
             BadFrame::Tls => WireError::tls_on_plain_port(),

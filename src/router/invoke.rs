@@ -275,6 +275,18 @@ impl Router {
         }
     }
 
+    /// The node has sent something that cannot be read and may be the answer to any of them. What
+    /// was not sent yet fails when the connection is closed.
+    pub(super) fn fail_invokes_under_way(&mut self, conn: ConnId, reason: &str) {
+        for id in self.invokes.of_connection(conn) {
+            if self.invokes.open.get(&id).is_none_or(|invoke| invoke.ends.is_none()) {
+                continue;
+            }
+            let Some(invoke) = self.invokes.take(&id) else { continue };
+            self.finish_invoke(&id, invoke, Err(WireError::unavailable(reason.to_owned())));
+        }
+    }
+
     /// The connection is gone: nobody will answer.
     pub(super) fn fail_invokes_of(&mut self, conn: ConnId, reason: &'static str) {
         for id in self.invokes.of_connection(conn) {

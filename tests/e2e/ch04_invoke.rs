@@ -77,6 +77,16 @@ fn what_the_node_says_went_wrong_is_told() {
     let said = operator.finish().error(1);
     assert!(said.contains("CAMERA_DISABLED: switch it") && !said.contains('\u{1b}'), "{said:?}");
 
+    let operator = daemon.operator(invoke(&[]));
+    let asked = phone.expect("invoke");
+    let error = json!({ "code": "INVALID_REQUEST", "message": "INVALID_REQUEST: unknown command" });
+    phone.send(&json!({ "type": "invoke-res", "id": asked["id"], "ok": false, "error": error }));
+    assert_eq!(
+        operator.finish().error(1),
+        "error: nodes invoke failed: INVALID_REQUEST: unknown command; `openclaw-bridge nodes \
+         describe` lists what a node can do\n"
+    );
+
     let mut control = daemon.control();
     let id = control.send("node.invoke", &json!({ "nodeId": "alice", "command": "x" }));
     let asked = phone.expect("invoke");

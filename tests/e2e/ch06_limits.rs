@@ -62,6 +62,22 @@ fn a_line_of_more_than_32_mib_from_a_node_is_an_error_and_the_end() {
 }
 
 #[test]
+fn whoever_waits_for_an_answer_that_is_too_long_is_told_so() {
+    let daemon = Daemon::start();
+    let mut phone = Phone::paired(&daemon, "alice");
+    let eval = daemon.operator(["nodes", "canvas", "eval", "--js", "x", "--node", "alice"]);
+    phone.expect("invoke");
+    // The end of it may find the connection closed.
+    let sent = phone.try_send_raw(&vec![b'a'; 33 * MIB]);
+    let said = eval.finish().error(1);
+    let why = "canvas eval failed: the node's answer is longer than 32 MiB; ask for less: ";
+    assert!(said.contains(why), "{said}");
+    let line = "node=\"alice\" why=INVALID_REQUEST: line longer than 33554432 bytes";
+    eventually("the log names the node", || daemon.log().contains(line).then_some(()));
+    drop(sent);
+}
+
+#[test]
 fn a_picture_of_20_mib_reaches_the_operator() {
     let daemon = Daemon::start();
     let mut phone = Phone::paired(&daemon, "alice");

@@ -48,6 +48,20 @@ fn misspelt_words_and_flags_get_a_suggestion() {
 }
 
 #[test]
+fn the_flag_that_is_wrong_is_the_one_that_is_named() {
+    let daemon = Daemon::start();
+    for (args, says) in [
+        (&["node", "--once", "--event", "x=no"][..], "error: --event is not JSON"),
+        (&["node", "--once", "--request", "x", "--params", "no"], "error: --params is not JSON"),
+        (&["settings", "set", "no"], "error: the argument is not JSON"),
+        (&["nodes", "describe", "--node", "a", "--node", "b"], "`--node` was given twice"),
+    ] {
+        let said = daemon.run(args.iter().copied()).error(2);
+        assert!(said.contains(says), "{said}");
+    }
+}
+
+#[test]
 fn json_has_the_shape_that_scripts_rely_on() {
     let daemon = Daemon::start();
     let status = daemon.run(["status", "--json"]).json();

@@ -353,3 +353,25 @@ fn a_node_that_allows_no_programs_says_so_and_the_error_helps() {
     let said = pi.daemon.run(["nodes", "run", "--node", "pi", "--", "true"]).error(1);
     assert!(said.contains("nodes run failed: SYSTEM_RUN_DISABLED: security=deny; allow"), "{said}");
 }
+
+#[test]
+fn an_answer_that_cannot_be_understood_is_told_in_plain_words() {
+    let mut stage = Stage::new();
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let cannot = "failed: the node's answer cannot be read; a number in it is too large";
+    for (args, payload, says) in [
+        (&["location", "get"][..], r#"{"lat":1e400,"lon":2}"#, cannot),
+        (&["location", "get"], r#"{"lat":91,"lon":2}"#, "failed: the node's answer makes no sense"),
+        (&["canvas", "eval", "--js", "x"], &format!(r#"{{"result":{deep}}}"#), cannot),
+        (&["camera", "snap", "--facing", "front"], r#"{"x":1e400,"base64":"Zm9v"}"#, cannot),
+    ] {
+        let operator = stage.daemon.operator(with_node(args));
+        let asked = stage.phone.expect("invoke");
+        let frame = json!({ "type": "invoke-res", "id": asked["id"], "ok": true,
+            "payloadJSON": payload });
+        stage.phone.send(&frame);
+        let said = operator.finish().error(1);
+        let [group, verb] = [args[0], args[1]];
+        assert!(said.contains(&format!("nodes {group} {verb} {says}")), "{said}");
+    }
+}

@@ -209,12 +209,56 @@ fn what_is_no_picture_makes_no_file_and_is_told() {
 }
 
 #[test]
+fn of_two_cameras_the_one_that_fails_is_named() {
+    let (daemon, mut phone, dir) = stage();
+    let snap = operator(&daemon, &dir, "camera snap --facing both");
+    let (front, _) = asked(&mut phone);
+    answer(&mut phone, &front, r#"{"format":"jpg","base64":"Zm9v"}"#);
+    let (back, _) = asked(&mut phone);
+    let error = json!({ "code": "CAMERA_UNAVAILABLE", "message": "no camera" });
+    phone.send(&json!({ "type": "invoke-res", "id": back["id"], "ok": false, "error": error }));
+    let said = snap.finish().error(1);
+    let why = "nodes camera snap failed: CAMERA_UNAVAILABLE: no camera (the back camera)";
+    assert!(said.contains(why), "{said}");
+    assert_eq!(names(&dir).len(), 1, "the other picture is kept");
+}
+
+#[test]
+fn an_empty_tmpdir_counts_as_unset() {
+    let (daemon, mut phone, dir) = stage();
+    let mut command = daemon.setup().program();
+    command.args(["nodes", "camera", "snap", "--facing", "front", "--node", "alice"]);
+    command.env("TMPDIR", "").current_dir(&dir);
+    let snap = Operator::spawn(command);
+    let (invoke, _) = asked(&mut phone);
+    answer(&mut phone, &invoke, r#"{"format":"jpg","base64":"Zm9v"}"#);
+    let path = media(&snap.finish().ok()).remove(0);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(path.parent(), Some(Path::new("/tmp")));
+}
+
+#[test]
 fn no_picture_is_taken_that_cannot_be_kept() {
     let (daemon, mut phone, dir) = stage();
     fs::create_dir(dir.join("d")).unwrap();
     let clip = |out: &str| operator(&daemon, &dir, &format!("camera clip --out {out}")).finish();
     assert!(clip("d").error(2).contains("`d` is not a regular file"));
     assert!(clip("/dev/null").error(2).contains("not a regular file"));
+    assert!(clip("-").error(2).contains("--out: name a file;"));
+    let long = format!("d/{}.mp4", "x".repeat(252));
+    assert!(clip(&long).error(2).contains("is too long; the name of a file has at most 255 bytes"));
+    for out in ["a.b/", "d/.", "d/..", "-"] {
+        // Of two pictures, whose names are made from it.
+        let snap = operator(&daemon, &dir, &format!("camera snap --out {out}"));
+        let said = snap.finish().error(2);
+        assert!(
+            said.contains("is not the name of a file") || said.contains("name a file"),
+            "{said}"
+        );
+    }
+    fs::create_dir(dir.join("two-back.jpg")).unwrap();
+    let both = operator(&daemon, &dir, "camera snap --out two.jpg").finish().error(2);
+    assert!(both.contains("`two-back.jpg` is not a regular file"), "{both}");
     let said = clip("nowhere/clip.mp4").error(1);
     assert!(said.contains("could not write in `nowhere`: No such file"), "{said}");
     phone.expect_nothing_before_pong();

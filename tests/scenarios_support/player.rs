@@ -4,6 +4,7 @@
 //! policy canvas=URL methods=a,b commands=x.*,y pending=N pendingPerAddress=N paired=N
 //! paired NODE [{profile}]          in the files at the start; its token is `token-of-NODE`
 //! connect c1 [ip=ADDRESS]          c1 {frame}    c1 raw TEXT    c1 too-long    c1 tls
+//! c1 too-long-answer
 //! disconnect c1                    heard c1
 //! operator op1 METHOD [{params}]   operator op1 gone    reloaded op1
 //! answered CALL {json}             answered CALL error CODE MESSAGE
@@ -18,7 +19,7 @@ use super::printer;
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest};
 use openclaw_bridge::protocol::{
-    wire, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
+    limits, wire, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
 };
 use openclaw_bridge::router::{
     Asker, Audience, CallId, ConnId, Input, News, OperatorId, PairedNode, PairingBook, Policy, Wall,
@@ -184,6 +185,10 @@ impl Player {
 fn frame(conn: ConnId, text: &str) -> Result<Option<Input>, String> {
     let text = match text {
         "too-long" => return Ok(Some(Input::BadFrame { conn, bad: BadFrame::TooLong(65536) })),
+        "too-long-answer" => {
+            let bad = BadFrame::TooLong(limits::LINE_NODE);
+            return Ok(Some(Input::BadFrame { conn, bad }));
+        }
         "tls" => return Ok(Some(Input::BadFrame { conn, bad: BadFrame::Tls })),
         _ => text,
     };

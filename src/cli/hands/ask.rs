@@ -4,7 +4,7 @@ use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::hands::reason;
 use crate::cli::hands::wait::Wait;
-use crate::cli::operator::{connect, patience, value};
+use crate::cli::operator::{connect, patience};
 use crate::cli::print;
 use crate::cli::text::safe_json;
 use crate::control::{ClientError, Reply, Unstrained};
@@ -227,8 +227,17 @@ pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
 }
 
 /// What the node answered, out of the whole answer; null if it said nothing.
-pub(super) fn payload(answer: &str) -> Result<Value, Failure> {
-    Ok(value(answer)?["payload"].take())
+pub(super) fn payload(line: &CommandLine, answer: &str) -> Result<Value, Failure> {
+    said(answer).map_err(|why| failed(line, why))
+}
+
+/// As [`payload`], or why it cannot be read. Numbers like 1e400 are JSON, but none that computers
+/// have.
+pub(super) fn said(answer: &str) -> Result<Value, &'static str> {
+    let mut answer: Value = serde_json::from_str(answer).map_err(|_| {
+        "the node's answer cannot be read; a number in it is too large, or it is nested too deeply"
+    })?;
+    Ok(answer["payload"].take())
 }
 
 /// Prints an answer: the whole of it with `--json`, else words made of what the node said.
@@ -240,5 +249,5 @@ pub(super) fn show(
     if line.is_set("json") {
         return print(&(safe_json(answer) + "\n"));
     }
-    print(&words(&payload(answer)?))
+    print(&words(&payload(line, answer)?))
 }

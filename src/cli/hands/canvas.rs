@@ -86,7 +86,7 @@ fn rendered(
     words: &'static str,
 ) -> Result<(), Failure> {
     let answer = Invoke::new(line, command, params).ask()?;
-    let said = payload(&answer)?;
+    let said = payload(line, &answer)?;
     if said["ok"] == json!(false) {
         let why = match &said["error"] {
             Value::String(_) => field(&said, "error"),

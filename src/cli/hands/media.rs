@@ -3,11 +3,12 @@
 use crate::cli::args::CommandLine;
 use crate::cli::columns::clip;
 use crate::cli::failure::Failure;
-use crate::cli::hands::ask::{could_not_write, failed, payload, usage, Invoke};
+use crate::cli::hands::ask::{could_not_write, failed, said, usage, Invoke};
 use crate::cli::hands::new_file::NewFile;
 use crate::cli::hands::wait::{clean_up_when_interrupted, Wait};
 use crate::cli::print;
 use crate::cli::text::{for_stdout, safe, safe_json};
+use crate::files::temp_dir;
 use crate::random;
 use serde_json::{json, Map, Value};
 use std::fs;
@@ -18,6 +19,9 @@ pub(super) type Formats = &'static [(&'static str, &'static str)];
 
 pub(super) const PICTURES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
 pub(super) const FILMS: Formats = &[("mp4", "mp4")];
+
+/// The longest name that the usual file systems take, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// How much of a strange answer is shown, in columns.
 const SHOWN: usize = 200;
@@ -74,10 +78,17 @@ impl Place {
         }
     }
 
+    /// Whether a file can go there, as far as its name tells.
+    pub(super) fn check(&self, line: &CommandLine) -> Result<(), Failure> {
+        self.resolve(line).map(|_| ())
+    }
+
     /// The directory, and the file to replace. Looked at before the node is asked, so that no
     /// picture is taken that cannot be kept.
     fn resolve(&self, line: &CommandLine) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-        let Self::Out(path) = self else { return Ok((std::env::temp_dir(), None)) };
+        let Self::Out(path) = self else { return Ok((temp_dir(), None)) };
+        // As it was written: a part's name does not show everything that is wrong with it.
+        check_name(line.value("out").unwrap_or_default()).map_err(|why| usage(line, &why))?;
         let shown = safe(&path.to_string_lossy());
         // Through a link to what it means.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
@@ -87,11 +98,27 @@ impl Place {
             }
             _ => {}
         }
-        if target.file_name().is_none() || shown.ends_with('/') {
+        let Some(name) = target.file_name() else {
             return Err(usage(line, &format!("--out: `{shown}` is not the name of a file")));
+        };
+        if name.len() > LONGEST_NAME {
+            let why = format!("the name of a file has at most {LONGEST_NAME} bytes");
+            return Err(usage(line, &format!("--out: `{}` is too long; {why}", clip(&shown, 60))));
         }
         let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty());
         Ok((dir.unwrap_or_else(|| Path::new(".")).to_owned(), Some(target)))
+    }
+}
+
+/// Whether the last part of a path can be that of a file.
+fn check_name(path: &str) -> Result<(), String> {
+    match path.rsplit('/').next().unwrap_or_default() {
+        _ if path == "-" => {
+            Err("--out: name a file; pictures and films are not written to standard output"
+                .to_owned())
+        }
+        "" | "." | ".." => Err(format!("--out: `{}` is not the name of a file", safe(path))),
+        _ => Ok(()),
     }
 }
 
@@ -136,7 +163,7 @@ fn about(
     was_found: bool,
     formats: Formats,
 ) -> Result<(Map<String, Value>, &'static str), String> {
-    let said = payload(answer).map_err(|failure| failure.message)?;
+    let said = said(answer)?;
     let shown = || match &said {
         Value::Null => "nothing".to_owned(),
         said => clip(&safe_json(&said.to_string()), SHOWN),

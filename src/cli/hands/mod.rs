@@ -15,6 +15,7 @@ mod wait;
 mod words;
 
 pub(super) use canvas::{eval, hide, navigate, present, push, reset};
+pub(super) use reason::failure;
 pub(super) use recordings::{cameras, clip, record, snap, snapshot};
 pub(super) use run::run;
 pub(super) use words::{location, notify, sms};

@@ -6,13 +6,17 @@
 
 use crate::random;
 use rustix::fs::{linkat, openat, AtFlags, Mode, OFlags, CWD};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How much of a file's name its hidden name repeats, in bytes. File systems take 255 in all.
+const NAME_BYTES: usize = 200;
 
 /// The hidden files that an interruption has to remove.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -134,10 +138,12 @@ fn by_descriptor(file: &File) -> PathBuf {
 }
 
 /// A name that nobody else uses or can guess.
-fn hidden_name(name: &std::ffi::OsStr) -> io::Result<OsString> {
+fn hidden_name(name: &OsStr) -> io::Result<OsString> {
     let bits = random::bits().map_err(|_| io::Error::other("no random numbers"))?;
+    // The suffix shall not make a name too long that is none by itself.
+    let name = name.as_bytes();
     let mut hidden = OsString::from(".");
-    hidden.push(name);
+    hidden.push(OsStr::from_bytes(&name[..name.len().min(NAME_BYTES)]));
     hidden.push(format!(".{bits:032x}.part"));
     Ok(hidden)
 }
@@ -185,6 +191,16 @@ mod tests {
             file.replace(&target).unwrap();
             assert_eq!(fs::read(&target).unwrap(), b"new");
             assert_eq!(names(dir.path()), ["a.jpg"]);
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_the_file_system_takes() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = "é".repeat(127);
+        for make in [NewFile::create, NewFile::hidden] {
+            make(dir.path()).unwrap().replace(&dir.path().join(&name)).unwrap();
+            assert_eq!(names(dir.path()), [name.as_str()]);
         }
     }
 

@@ -46,6 +46,10 @@ const HELP_BY_WORDS: &[(&str, &str)] = &[
     ("command not supported", "`openclaw-bridge nodes describe` lists what a node can do"),
     ("unknown command", "`openclaw-bridge nodes describe` lists what a node can do"),
     ("too many invokes", "wait until the node has done what it was asked before"),
+    (
+        "answer is longer than",
+        "ask for less: a shorter --duration, a smaller --max-width, a part of the result",
+    ),
     ("disconnected", "the node lost its connection; try again when it is back"),
     ("connection closed", "the node lost its connection; try again when it is back"),
 ];
@@ -54,7 +58,7 @@ const HELP_BY_WORDS: &[(&str, &str)] = &[
 const GENERIC: &[&str] = &["UNAVAILABLE", "INVALID_REQUEST", ""];
 
 /// The failure for a person, under the name of the command.
-pub(super) fn failure(label: &str, refusal: &Refusal) -> Failure {
+pub(crate) fn failure(label: &str, refusal: &Refusal) -> Failure {
     let (reason, message) = reason(refusal);
     let help = help(&reason, &message).map(|help| format!("; {help}")).unwrap_or_default();
     Failure::failed(format!("{label} failed: {}{help}", safe(&message)))
@@ -68,7 +72,9 @@ fn reason(refusal: &Refusal) -> (String, String) {
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     let node = &details["nodeError"];
-    let code = node["code"].as_str().unwrap_or_default();
+    // What the bridge refuses by itself has a code, too.
+    let code = if node.is_null() { refusal.code.as_str() } else { "" };
+    let code = node["code"].as_str().unwrap_or(code);
     let message = node["message"].as_str().unwrap_or(&refusal.message).trim();
     // iOS puts a reason of ours behind one that is generic for it.
     let is_known = HELP.iter().any(|(reason, _)| *reason == leading_word(message));
@@ -159,6 +165,10 @@ mod tests {
         };
         assert!(refused("UNAVAILABLE", "invoke timeout").ends_with("--invoke-timeout"));
         assert!(refused("UNAVAILABLE", "node not connected (ada)").contains("; open the app"));
+        let long = refused("UNAVAILABLE", "the node's answer is longer than 32 MiB");
+        assert!(long.contains("longer than 32 MiB; ask for less: a shorter --duration"), "{long}");
+        let forbidden = refused("FORBIDDEN", "see bridge.allow.commands");
+        assert_eq!(forbidden, "nodes run failed: FORBIDDEN: see bridge.allow.commands");
         let unknown = "unknown node: bob (known: alice)";
         assert_eq!(refused("INVALID_REQUEST", unknown), format!("nodes run failed: {unknown}"));
     }

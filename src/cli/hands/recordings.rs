@@ -56,14 +56,16 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         }
         (_, false) | (Some(_), true) => &["front", "back"],
     };
+    let place_of = |facing: &&str| match (format!("camera-snap-{facing}"), facings.len()) {
+        (stem, 1) => Place::of(line, &stem),
+        (stem, _) => Place::of_part(line, &stem, facing),
+    };
+    // No picture of one camera while that of the other cannot be kept.
+    facings.iter().try_for_each(|facing| place_of(facing).check(line))?;
     let mut taken = Vec::new();
     let mut outcome = Ok(());
     for facing in facings {
-        let stem = format!("camera-snap-{facing}");
-        let place = match facings.len() {
-            1 => Place::of(line, &stem),
-            _ => Place::of_part(line, &stem, facing),
-        };
+        let place = place_of(facing);
         match snap_with(line, Some(facing), place) {
             Ok(media) => {
                 if !line.is_set("json") {
@@ -74,7 +76,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
                 taken.push(about);
             }
             Err(failure) => {
-                outcome = Err(failure);
+                outcome = Err(of_camera(failure, facing, facings.len()));
                 break;
             }
         }
@@ -84,6 +86,14 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         print(&(safe_json(&json!({ "files": taken }).to_string()) + "\n"))?;
     }
     outcome
+}
+
+/// Of two cameras, the failure says which one it was: at its end, for those who read its beginning.
+fn of_camera(mut failure: Failure, facing: &str, cameras: usize) -> Failure {
+    if cameras > 1 && failure.message.contains(" failed: ") {
+        failure.message += &format!(" (the {facing} camera)");
+    }
+    failure
 }
 
 fn snap_with(line: &CommandLine, facing: Option<&str>, place: Place) -> Result<Media, Failure> {

@@ -26,7 +26,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
         .maybe("needsScreenRecording", needs_screen);
     let busy = line.duration("command-timeout").unwrap_or_default();
     let answer = Invoke::new(line, "system.run", params).busy_for(busy).ask()?;
-    let said = payload(&answer)?;
+    let said = payload(line, &answer)?;
     if line.is_set("json") {
         print(&(safe_json(&answer) + "\n"))?;
     } else {

@@ -30,11 +30,21 @@ pub(crate) fn location(line: &CommandLine) -> Result<(), Failure> {
         .milliseconds(line, "location-timeout", "timeoutMs");
     let search = line.duration("location-timeout").unwrap_or_default();
     let answer = Invoke::new(line, "location.get", params).busy_for(search).ask()?;
-    let said = payload(&answer)?;
+    let said = payload(line, &answer)?;
     let position = position(&said).ok_or_else(|| {
         failed(line, &format!("the node said no position but {}", safe_json(&said.to_string())))
     })?;
+    if !is_on_earth(&said) {
+        let said = safe_json(&said.to_string());
+        return Err(failed(line, &format!("the node's answer makes no sense: {said}")));
+    }
     show(line, &answer, |_| position)
+}
+
+/// Whether a position that was said is one.
+fn is_on_earth(said: &Value) -> bool {
+    let within = |name: &str, most: f64| said[name].as_f64().is_some_and(|n| n.abs() <= most);
+    within("lat", 90.0) && within("lon", 180.0)
 }
 
 /// `lat,lon ±Nm`, as the old command line wrote it.
@@ -47,7 +57,7 @@ fn position(said: &Value) -> Option<String> {
 pub(crate) fn sms(line: &CommandLine) -> Result<(), Failure> {
     let params = Params::default().text(line, "to", "to").text(line, "message", "message");
     let answer = Invoke::new(line, "sms.send", params).ask()?;
-    let said = payload(&answer)?;
+    let said = payload(line, &answer)?;
     if said["ok"] == false {
         return Err(failed(line, &safe_json(&said.to_string())));
     }
@@ -65,5 +75,8 @@ mod tests {
         assert_eq!(position(&said).as_deref(), Some("48.2,16 ±12m\n"));
         assert_eq!(position(&json!({ "lat": -1.5, "lon": 2.25 })).as_deref(), Some("-1.5,2.25\n"));
         assert_eq!(position(&json!({ "lat": "1", "lon": 2 })), None);
+        for (lat, lon, is) in [(90.0, -180.0, true), (90.1, 0.0, false), (0.0, -181.0, false)] {
+            assert_eq!(is_on_earth(&json!({ "lat": lat, "lon": lon })), is, "{lat} {lon}");
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Files {
         if attachments.is_empty() {
             return Ok(None);
         }
-        let mut files = Self { dir: private_dir(&std::env::temp_dir())?, paths: Vec::new() };
+        let mut files = Self { dir: private_dir(&files::temp_dir())?, paths: Vec::new() };
         for (i, attachment) in attachments.iter().enumerate() {
             let path = files.dir.join(file_name(i + 1, attachment));
             let mut file =
