@@ -45,6 +45,14 @@ pub(crate) struct Run {
     pub(crate) timeout: Duration,
 }
 
+impl Run {
+    /// Bytes it keeps in memory while it waits.
+    fn weight(&self) -> usize {
+        let files: usize = self.attachments.iter().map(|file| file.bytes.len()).sum();
+        self.message.len() + files
+    }
+}
+
 /// What a run is told when it starts.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
@@ -151,13 +159,13 @@ impl Agents {
         Self { shared: Arc::new(Shared::new(config)) }
     }
 
-    /// Whether a run of this session with this many bytes would be taken now, so that nothing needs
-    /// to be kept of one that would not. Somebody else may be quicker.
+    /// Whether a run would be taken now, so that nothing needs to be kept of one that would not.
+    /// Somebody else may be quicker.
     ///
     /// # Errors
     /// There is no room for it.
-    pub(crate) fn has_room(&self, session_key: &str, bytes: usize) -> Result<(), Busy> {
-        self.shared.has_room(session_key, bytes)
+    pub(crate) fn has_room(&self, run: &Run) -> Result<(), Busy> {
+        self.shared.has_room(run)
     }
 
     /// Starts a run, or queues it. Never waits.

@@ -67,7 +67,7 @@ impl State {
 
     /// Whether one more of this weight may wait. A heavy one may, if it waits alone.
     fn has_room(&self, weight: usize, most: usize) -> bool {
-        let bytes: usize = self.waiting.iter().map(|job| job.weight()).sum();
+        let bytes: usize = self.waiting.iter().map(|job| job.run.weight()).sum();
         self.waiting.len() < most && (bytes == 0 || bytes + weight <= limits::AGENT_QUEUE_BYTES)
     }
 
@@ -101,10 +101,10 @@ impl Shared {
         Self { config, state: Mutex::default(), gone: Condvar::new() }
     }
 
-    pub(super) fn has_room(&self, session_key: &str, weight: usize) -> Result<(), Busy> {
+    pub(super) fn has_room(&self, run: &Run) -> Result<(), Busy> {
         let state = self.state();
-        let room = state.is_free_for(session_key, self.config.max_concurrent)
-            || state.has_room(weight, self.config.queue);
+        let room = state.is_free_for(&run.session_key, self.config.max_concurrent)
+            || state.has_room(run.weight(), self.config.queue);
         match state.stopping {
             true => Err(Busy::Stopping),
             false if room => Ok(()),
@@ -123,7 +123,7 @@ impl Shared {
         if state.is_free_for(&job.run.session_key, self.config.max_concurrent) {
             return self.start_thread(&mut state, job);
         }
-        if !state.has_room(job.weight(), self.config.queue) {
+        if !state.has_room(job.run.weight(), self.config.queue) {
             return Err(Busy::Full);
         }
         state.waiting.push_back(job);

@@ -21,14 +21,6 @@ pub(super) struct Job {
     pub(super) abort: Arc<Abort>,
 }
 
-impl Job {
-    /// Bytes it keeps in memory while it waits.
-    pub(super) fn weight(&self) -> usize {
-        let files: usize = self.run.attachments.iter().map(|file| file.bytes.len()).sum();
-        self.run.message.len() + files
-    }
-}
-
 /// How the agent came to an end, and with which text.
 pub(super) struct Ending {
     pub(super) result: Result<(), String>,

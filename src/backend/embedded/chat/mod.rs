@@ -142,32 +142,31 @@ impl Chat {
             return Err(WireError::invalid("send blocked by session policy"));
         }
         let said = user_message(&saying.message, &saying.attachments, now_ms);
-        let _turn = self.turns.lock(&session.key);
-        let busy = |busy: Busy| WireError::unavailable(busy.to_string());
-        let files: usize = saying.attachments.iter().map(|file| file.bytes.len()).sum();
-        // A message that is refused must not be in the transcript: it will be sent again.
-        self.agents.has_room(&session.key, saying.message.len() + files).map_err(busy)?;
-        self.sessions.append(&session, &said, now_ms)?;
         let news = self.news(&saying.run_id, &session);
-        self.runs.live(news.clone());
-        let telling = Telling {
-            news,
-            session: session.clone(),
-            sessions: self.sessions.clone(),
-            runs: self.runs.clone(),
-            system_events: self.system_events.clone(),
-            nudge: self.nudge.clone(),
-            said,
-        };
         let usual = self.usual_timeout;
         let run = Run {
             run_id: saying.run_id,
-            session_key: session.key,
+            session_key: session.key.clone(),
             node_id: node,
             message: saying.message,
             thinking: saying.thinking,
             attachments: saying.attachments,
             timeout: saying.timeout.map_or(usual, |wanted| wanted.min(usual)),
+        };
+        let busy = |busy: Busy| WireError::unavailable(busy.to_string());
+        let _turn = self.turns.lock(&session.key);
+        // A message that is refused must not be in the transcript: it will be sent again.
+        self.agents.has_room(&run).map_err(busy)?;
+        self.sessions.append(&session, &said, now_ms)?;
+        self.runs.live(news.clone());
+        let telling = Telling {
+            news,
+            session,
+            sessions: self.sessions.clone(),
+            runs: self.runs.clone(),
+            system_events: self.system_events.clone(),
+            nudge: self.nudge.clone(),
+            said,
         };
         self.agents.start(run, Box::new(telling)).map_err(busy)
     }
