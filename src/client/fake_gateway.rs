@@ -87,6 +87,14 @@ impl<T: Read + Write + Send> Stream for T {}
 pub(crate) struct Visit(BufReader<Box<dyn Stream>>);
 
 impl Visit {
+    /// A node that is not paired says hello and asks to be, until the operator has to decide; its
+    /// request is returned.
+    pub(crate) fn ask_to_be_paired(&mut self) -> Value {
+        self.expect("hello");
+        self.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
+        self.expect("pair-request")
+    }
+
     /// The next frame, which has to be of this type.
     pub(crate) fn expect(&mut self, kind: &str) -> Value {
         let frame = self.any();

@@ -105,9 +105,7 @@ fn a_token_that_cannot_be_stored_ends_the_connection() {
     std::fs::create_dir(alice.file()).unwrap();
     let gateway = FakeGateway::start(|door| {
         let mut visit = door.accept();
-        visit.expect("hello");
-        visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
-        visit.expect("pair-request");
+        visit.ask_to_be_paired();
         visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
         visit.expect_closed();
     });

@@ -186,9 +186,7 @@ fn pairing_over_tls_keeps_the_certificate_with_the_token() {
         let pin = certificate.fingerprint();
         let gateway = FakeGateway::start(move |door| {
             let mut visit = door.accept_tls(certificate.config_for(&[version]));
-            visit.expect("hello");
-            visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
-            visit.expect("pair-request");
+            visit.ask_to_be_paired();
             visit.send(&format!("{}\n{HELLO_OK}", r#"{"type":"pair-ok","token":"s3cret"}"#));
             visit.expect_closed();
         });

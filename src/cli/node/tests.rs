@@ -317,9 +317,7 @@ fn a_signal_is_a_stop() {
 fn once_pairs_tells_what_to_type_and_traces_without_the_token() {
     let gateway = FakeGateway::start(|door| {
         let mut visit = door.accept();
-        visit.expect("hello");
-        visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
-        visit.expect("pair-request");
+        visit.ask_to_be_paired();
         visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
         visit.send(r#"{"type":"hello-ok","serverName":"studio"}"#);
         visit.expect_closed();

@@ -10,9 +10,7 @@ fn the_certificate_met_first_is_told_kept_and_demanded_without_a_flag() {
     let (pin, presented) = (certificate.fingerprint(), other.fingerprint());
     let gateway = FakeGateway::start(move |door| {
         let mut visit = door.accept_tls(certificate.config());
-        visit.expect("hello");
-        visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
-        visit.expect("pair-request");
+        visit.ask_to_be_paired();
         visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
         visit.send(r#"{"type":"hello-ok","serverName":"studio"}"#);
         visit.expect_closed();
