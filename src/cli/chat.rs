@@ -3,9 +3,9 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, connect, patience, text_argument, value};
-use crate::cli::print;
 use crate::cli::render::field;
-use crate::cli::text::{safe, safe_json, safe_text};
+use crate::cli::text::{safe, safe_text};
+use crate::cli::{print, print_json};
 use crate::control::{Client, Message};
 use crate::random;
 use serde_json::{json, Map, Value};
@@ -40,7 +40,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     let reply = value(&reply.map_err(|refusal| Failure::refused(&refusal))?)?;
     match reply["status"].as_str() {
         Some("started" | "in_flight") => follow(&mut client, &run_id, line.is_set("json")),
-        _ => print(&(safe_json(&reply.to_string()) + "\n")),
+        _ => print_json(&reply.to_string()),
     }
 }
 
@@ -55,7 +55,7 @@ fn follow(client: &mut Client, run_id: &str, as_json: bool) -> Result<(), Failur
             continue;
         }
         if as_json {
-            print(&(safe_json(&chat.to_string()) + "\n"))?;
+            print_json(&chat.to_string())?;
         } else {
             let text = text_of(&chat["message"]);
             print(&safe_text(text.get(shown..).unwrap_or_default()))?;
@@ -82,7 +82,7 @@ pub(super) fn history(line: &CommandLine) -> Result<(), Failure> {
     let params = json!({ "sessionKey": line.value("session"), "limit": limit.min(1000) });
     let answer = ask_text(line, "chat.history", &params)?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let answer = value(&answer)?;
     let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
@@ -103,7 +103,7 @@ pub(super) fn abort(line: &CommandLine) -> Result<(), Failure> {
     }
     let answer = ask_text(line, "chat.abort", &params)?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let aborted = value(&answer)?["aborted"] == true;
     print(if aborted { "aborted\n" } else { "there was nothing to abort\n" })
@@ -119,7 +119,7 @@ pub(super) fn inject(line: &CommandLine) -> Result<(), Failure> {
     }
     let answer = ask_text(line, "chat.inject", &params)?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     print(&format!("message {}\n", field(&value(&answer)?, "messageId")))
 }

@@ -2,15 +2,25 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::print;
 use crate::cli::render::table;
 use crate::cli::text::safe;
-use crate::config::{self, process_env, Loaded, Sources};
+use crate::cli::{print, print_json};
+use crate::config::{self, process_env, Config, Loaded, Sources};
 use serde_json::{json, Value};
 
+fn sources(line: &CommandLine) -> Sources {
+    Sources { file: line.value("config").map(Into::into), ..Sources::default() }
+}
+
 fn load(line: &CommandLine) -> Result<Loaded, config::Error> {
-    let file = line.value("config").map(Into::into);
-    config::load(&Sources { file, ..Sources::default() }, &process_env)
+    config::load(&sources(line), &process_env)
+}
+
+/// The configuration that `serve` would use with the same `--config` and `--state-dir`.
+pub(super) fn of_serve(line: &CommandLine) -> Result<Config, config::Error> {
+    let state_dir = line.value("state-dir").map(str::to_owned);
+    let sources = Sources { state_dir, ..sources(line) };
+    config::load(&sources, &process_env).map(|loaded| loaded.config)
 }
 
 /// Every mistake at once; exit code 78 if there is one.
@@ -24,7 +34,7 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
                 if problems.is_empty() {
                     problems.push(error.to_string());
                 }
-                print(&(json!({ "ok": false, "problems": problems }).to_string() + "\n"))?;
+                print_json(&json!({ "ok": false, "problems": problems }).to_string())?;
             }
             return Err(error.into());
         }
@@ -33,7 +43,7 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("json") {
         let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections,
             "warnings": loaded.config.warnings() });
-        return print(&(answer.to_string() + "\n"));
+        return print_json(&answer.to_string());
     }
     let mut text = match path {
         Some(path) => format!("{} is fine\n", safe(&path)),
@@ -58,7 +68,7 @@ pub(super) fn show(line: &CommandLine) -> Result<(), Failure> {
             (setting.path.to_owned(), json!({ "value": setting.value, "origin": origin }))
         });
         let map: serde_json::Map<String, Value> = entries.collect();
-        return print(&(Value::Object(map).to_string() + "\n"));
+        return print_json(&Value::Object(map).to_string());
     }
     let rows: Vec<Vec<String>> = shown
         .iter()

@@ -4,10 +4,10 @@ use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::nodes;
 use crate::cli::operator::{ask_text, connect, patience, value};
-use crate::cli::print;
 use crate::cli::render::{field, span};
 use crate::cli::text::{safe, safe_json};
 use crate::cli::watch::watch;
+use crate::cli::{print, print_json};
 use crate::control::ClientError;
 use serde_json::{json, Value};
 
@@ -17,7 +17,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
     }
     let answer = ask_text(line, "status", &json!({}))?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     print(&words(&value(&answer)?))
 }
@@ -100,7 +100,7 @@ fn announced(mdns: &Value) -> String {
 pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
     let answer = ask_text(line, "reload", &json!({}))?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let answer = value(&answer)?;
     let mut text = match answer["path"].as_str() {
@@ -135,7 +135,7 @@ pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
     let level = line.positionals.first().map_or("", String::as_str);
     let answer = ask_text(line, "log", &json!({ "level": level }))?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     print(&format!("log level is now {}\n", field(&value(&answer)?, "level")))
 }

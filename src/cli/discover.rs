@@ -2,9 +2,9 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
-use crate::cli::print;
 use crate::cli::render::table;
-use crate::cli::text::{safe, safe_json};
+use crate::cli::text::safe;
+use crate::cli::{print, print_json};
 use crate::config::is_service_type;
 use crate::discovery::browse::browse;
 use crate::discovery::Found;
@@ -27,7 +27,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     })?;
     if line.is_set("json") {
         let bridges: Vec<Value> = found.iter().map(as_json).collect();
-        print(&(safe_json(&json!({ "bridges": bridges }).to_string()) + "\n"))?;
+        print_json(&json!({ "bridges": bridges }).to_string())?;
     } else if !found.is_empty() {
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
         print(&table(&["NAME", "HOST", "ADDRESS", "TLS", "FINGERPRINT"], &rows))?;

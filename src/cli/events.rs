@@ -3,8 +3,7 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{connect, patience};
-use crate::cli::print;
-use crate::cli::text::safe_json;
+use crate::cli::print_json;
 use crate::control::{ClientError, Message};
 use serde_json::json;
 
@@ -16,7 +15,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     reply.map_err(|refusal| Failure::refused(&refusal))?;
     loop {
         match client.listen() {
-            Ok(Message::Event(event)) => print(&(safe_json(&event) + "\n"))?,
+            Ok(Message::Event(event)) => print_json(&event)?,
             Ok(Message::Reply(_)) => {}
             Err(ClientError::HungUp) => return Err(Failure::not_running("the bridge has stopped")),
             Err(error) => return Err(error.into()),

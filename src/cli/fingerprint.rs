@@ -1,16 +1,18 @@
 //! `fingerprint`: what nodes pin, for a person to compare or a phone to scan.
 
 use crate::cli::args::CommandLine;
+use crate::cli::config_file;
 use crate::cli::failure::Failure;
-use crate::cli::operator::{ask_text, value};
-use crate::cli::print;
+use crate::cli::operator::running_status;
 use crate::cli::render::{self, field};
 use crate::cli::text::safe;
-use crate::config::{self, paths, process_env, Sources};
+use crate::cli::{print, print_json};
+use crate::config::{paths, process_env, Config};
 use crate::tls::{Facts, Fingerprint};
 use crate::{calendar, daemon};
 use qrcodegen::{QrCode, QrCodeEcc};
 use serde_json::{json, Value};
+use std::path::PathBuf;
 
 /// Modules of light around a code, without which it is not found.
 const QUIET: i32 = 4;
@@ -26,7 +28,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         let mut answer = certificate;
         answer["fingerprintSha256"] = json!(fingerprint.to_string());
         answer["fingerprintColons"] = json!(fingerprint.with_colons());
-        return print(&format!("{answer}\n"));
+        return print_json(&answer.to_string());
     }
     let mut text = format!("{fingerprint}\n{}\n", fingerprint.with_colons());
     text += &format!("of {}\n", safe(certificate["path"].as_str().unwrap_or_default()));
@@ -48,12 +50,7 @@ fn running(line: &CommandLine) -> Result<Option<(Fingerprint, Value)>, Failure> 
     if line.value("config").is_some() {
         return Ok(None);
     }
-    let answer = match ask_text(line, "status", &json!({})) {
-        Ok(answer) => answer,
-        Err(failure) if failure.is_not_running() => return Ok(None),
-        Err(failure) => return Err(failure),
-    };
-    let mut status = value(&answer)?;
+    let Some(mut status) = running_status(line)? else { return Ok(None) };
     let fingerprint = status["fingerprintSha256"].as_str().and_then(|text| text.parse().ok());
     let Some(fingerprint) = fingerprint else {
         return Err(Failure::failed(format!(
@@ -65,15 +62,9 @@ fn running(line: &CommandLine) -> Result<Option<(Fingerprint, Value)>, Failure> 
 
 /// What `serve` would serve with. Nothing is made: a fingerprint that nobody serves is of no use.
 fn on_disk(line: &CommandLine) -> Result<(Fingerprint, Value), Failure> {
-    let sources = Sources {
-        file: line.value("config").map(Into::into),
-        state_dir: line.value("state-dir").map(str::to_owned),
-        ..Sources::default()
-    };
-    let config = config::load(&sources, &process_env)?.config;
-    let state_dir = paths::state_dir(&config, &process_env)?;
-    let path = daemon::tls_files(&config, &state_dir).certificate;
-    let Some(facts) = Facts::read(&path)? else {
+    let config = config_file::of_serve(line)?;
+    let (path, facts) = certificate(&config)?;
+    let Some(facts) = facts else {
         let path = path.display();
         return Err(Failure::failed(format!(
             "there is no certificate at `{path}` yet; {HOW}, makes one at the next start"
@@ -82,6 +73,14 @@ fn on_disk(line: &CommandLine) -> Result<(Fingerprint, Value), Failure> {
     let view = facts.view(calendar::now_ms());
     let view = serde_json::to_value(view).map_err(|e| Failure::failed(e.to_string()))?;
     Ok((facts.fingerprint, view))
+}
+
+/// The file with which a bridge of this configuration encrypts, and what is in it if it is there.
+pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<Facts>), Failure> {
+    let state_dir = paths::state_dir(config, &process_env)?;
+    let path = daemon::tls_files(config, &state_dir).certificate;
+    let facts = Facts::read(&path)?;
+    Ok((path, facts))
 }
 
 /// A QR code in half blocks: two rows of modules in each line of text.

@@ -3,9 +3,9 @@
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
-use crate::cli::print;
 use crate::cli::render::table;
-use crate::cli::text::{safe, safe_json};
+use crate::cli::text::safe;
+use crate::cli::{print, print_json};
 use crate::config::{self, paths, process_env, Sources};
 use crate::import::{self, Item, Outcome, Report};
 use crate::router::Wall;
@@ -20,7 +20,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let report = import::run(Path::new(source), &state_dir, line.is_set("apply"), Wall(now_ms()));
     let report = report.map_err(|error| Failure::failed(safe(&chain(&error))))?;
     if line.is_set("json") {
-        print(&(safe_json(&report.to_json().to_string()) + "\n"))?;
+        print_json(&report.to_json().to_string())?;
     } else {
         print(&text(&report, &state_dir))?;
     }

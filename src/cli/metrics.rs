@@ -3,8 +3,7 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, value};
-use crate::cli::print;
-use crate::cli::text::safe_json;
+use crate::cli::{print, print_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
 
@@ -41,7 +40,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let answer = ask_text(line, "status", &json!({}))?;
     if line.is_set("json") {
         let counters = value(&answer)?["counters"].take();
-        return print(&(safe_json(&counters.to_string()) + "\n"));
+        return print_json(&counters.to_string());
     }
     print(&text(&value(&answer)?))
 }

@@ -119,6 +119,11 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
     }
 }
 
+/// Prints a JSON document on one line, safe for a terminal.
+fn print_json(json: &str) -> Result<(), Failure> {
+    text::write_safe_json(json, &mut io::stdout().lock()).map_err(Failure::output)
+}
+
 /// Prints text on standard output.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

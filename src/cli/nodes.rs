@@ -6,12 +6,11 @@ use crate::cli::columns::{clip, table, Column};
 use crate::cli::failure::Failure;
 use crate::cli::hands;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
-use crate::cli::print;
 use crate::cli::render::{ago, device, field, name, part, span, versions};
-use crate::cli::text::{safe, safe_json, write_safe_json};
+use crate::cli::text::safe;
+use crate::cli::{print, print_json};
 use serde_json::{json, Value};
 use std::fmt::Write;
-use std::io;
 
 /// How long the bridge may take beyond what the node may.
 const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -33,7 +32,7 @@ const COLUMNS: &[Column<'_>] = &[
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     let answer = ask_text(line, "node.list", &json!({}))?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     print(&overview(&value(&answer)?))
 }
@@ -69,7 +68,7 @@ pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
     let answer = value(&ask_text(line, "node.pair.list", &json!({}))?)?;
     let pending = &answer["pending"];
     if line.is_set("json") {
-        return print(&(safe_json(&json!({ "pending": pending }).to_string()) + "\n"));
+        return print_json(&json!({ "pending": pending }).to_string());
     }
     let now = now_ms();
     let mut text = String::new();
@@ -217,10 +216,6 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let fields = crate::protocol::json::Fields::read(&answer, &["payload"]);
     let payload = fields.ok().and_then(|fields| fields.json("payload")).unwrap_or("null");
     print_json(payload)
-}
-
-fn print_json(text: &str) -> Result<(), Failure> {
-    write_safe_json(text, &mut io::stdout().lock()).map_err(Failure::output)
 }
 
 fn named(node: &Value) -> String {

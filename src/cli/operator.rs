@@ -2,8 +2,7 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::print;
-use crate::cli::text::safe_json;
+use crate::cli::{print, print_json};
 use crate::config::{paths, process_env};
 use crate::control::Client;
 use serde_json::Value;
@@ -13,6 +12,8 @@ use std::time::Duration;
 
 /// The longest parameters that are read from a file or from standard input, in bytes.
 const LONGEST_PARAMS: u64 = 24 * 1024 * 1024;
+
+const STDIN: &str = "standard input";
 
 /// Connects to the bridge the command means.
 pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
@@ -36,6 +37,15 @@ pub(super) fn ask_text(
     reply.map_err(|refusal| Failure::refused(&refusal))
 }
 
+/// The status of the bridge; `None` if none is running.
+pub(super) fn running_status(line: &CommandLine) -> Result<Option<Value>, Failure> {
+    match ask_text(line, "status", &Value::Object(serde_json::Map::new())) {
+        Ok(answer) => value(&answer).map(Some),
+        Err(failure) if failure.is_not_running() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// An answer as a JSON value. The commands run on a stack that bears its depth.
 pub(super) fn value(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|e| Failure::failed(format!("strange answer: {e}")))
@@ -48,7 +58,7 @@ pub(super) fn show(
     sentence: impl FnOnce(&Value) -> String,
 ) -> Result<(), Failure> {
     if line.is_set("json") {
-        return print(&(safe_json(answer) + "\n"));
+        return print_json(answer);
     }
     print(&sentence(&value(answer)?))
 }
@@ -57,14 +67,8 @@ pub(super) fn show(
 /// `place` is where they were written, such as a flag.
 pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
     let (text, origin) = match text.strip_prefix('@') {
-        Some(path) => {
-            let file = std::fs::File::open(path).map_err(|e| could_not_read(path, &e))?;
-            (read(file).map_err(|e| could_not_read(path, &e))?, path)
-        }
-        None if text == "-" => {
-            let read = read(std::io::stdin());
-            (read.map_err(|e| could_not_read("standard input", &e))?, "standard input")
-        }
+        Some(path) => (read_file(path)?, path),
+        None if text == "-" => (read_stdin()?, STDIN),
         None => (text.to_owned(), place),
     };
     let value: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
@@ -78,18 +82,27 @@ pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
 /// An argument that is text, or `-` for standard input.
 pub(super) fn text_argument(line: &CommandLine, index: usize) -> Result<String, Failure> {
     match line.positionals.get(index).map_or("", String::as_str) {
-        "-" => read(std::io::stdin()).map_err(|e| could_not_read("standard input", &e)),
+        "-" => read_stdin(),
         text => Ok(text.to_owned()),
     }
 }
 
-/// A file or standard input that was named cannot be read.
-pub(super) fn could_not_read(what: &str, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("could not read {what}: {error}"))
+/// A file of bearable length that was named.
+pub(super) fn read_file(path: &str) -> Result<String, Failure> {
+    read(path, std::fs::File::open(path))
 }
 
-/// A text of bearable length.
-pub(super) fn read(input: impl Read) -> std::io::Result<String> {
+/// Standard input, if it is of bearable length.
+pub(super) fn read_stdin() -> Result<String, Failure> {
+    read(STDIN, Ok(std::io::stdin()))
+}
+
+fn read(name: &str, input: std::io::Result<impl Read>) -> Result<String, Failure> {
+    let text = input.and_then(bearable);
+    text.map_err(|error| Failure::failed(format!("could not read {name}: {error}")))
+}
+
+fn bearable(input: impl Read) -> std::io::Result<String> {
     let mut text = String::new();
     input.take(LONGEST_PARAMS + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LONGEST_PARAMS {

@@ -4,9 +4,8 @@ use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, show, value};
-use crate::cli::print;
 use crate::cli::render::{ago, field, table};
-use crate::cli::text::safe_json;
+use crate::cli::{print, print_json};
 use serde_json::{json, Map, Value};
 
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
@@ -14,7 +13,7 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     let params = json!({ "includeGlobal": true, "includeUnknown": true, "limit": limit });
     let answer = ask_text(line, "sessions.list", &params)?;
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let answer = value(&answer)?;
     let sessions = answer["sessions"].as_array().map_or(&[][..], Vec::as_slice);

@@ -3,8 +3,8 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::operator::{ask_text, params, value};
-use crate::cli::print;
-use crate::cli::text::{safe, safe_json};
+use crate::cli::text::safe;
+use crate::cli::{print, print_json};
 use crate::config::hide_secrets;
 use serde_json::{json, Value};
 
@@ -20,7 +20,7 @@ fn show(line: &CommandLine, answer: &str) -> Result<(), Failure> {
     let mut answer = value(answer)?;
     hide_secrets(&mut answer);
     if line.is_set("json") {
-        return print(&(safe_json(&answer.to_string()) + "\n"));
+        return print_json(&answer.to_string());
     }
     print(&(pretty(&answer["config"]) + "\n"))
 }
@@ -49,7 +49,7 @@ pub(super) fn voicewake(line: &CommandLine, words: Option<&[String]>) -> Result<
         Some(words) => ask_text(line, "voicewake.set", &json!({ "triggers": words }))?,
     };
     if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
+        return print_json(&answer);
     }
     let answer = value(&answer)?;
     let words = answer["triggers"].as_array().into_iter().flatten().filter_map(Value::as_str);

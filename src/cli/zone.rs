@@ -3,30 +3,26 @@
 use crate::addresses::{self, Tailnet};
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
+use crate::cli::config_file;
 use crate::cli::failure::{chain, Failure};
-use crate::cli::operator::{patience, value};
-use crate::cli::print;
+use crate::cli::fingerprint::certificate;
+use crate::cli::operator::running_status;
 use crate::cli::text::safe;
-use crate::config::{self, paths, process_env, Config, Sources};
-use crate::control::{Client, ClientError};
+use crate::cli::{print, print_json};
+use crate::config::{paths, process_env, Config};
 use crate::daemon;
 use crate::discovery::profile::ZonePlace;
 use crate::discovery::tailscale;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::ZoneFile;
 use crate::link::Waker;
-use crate::tls::{Facts, Fingerprint};
+use crate::tls::Fingerprint;
 use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let sources = Sources {
-        file: line.value("config").map(Into::into),
-        state_dir: line.value("state-dir").map(str::to_owned),
-        ..Sources::default()
-    };
-    let config = config::load(&sources, &process_env)?.config;
+    let config = config_file::of_serve(line)?;
     let running = running(line)?;
     let place = ZonePlace::new(&config);
     let tailnet = tailnet()?;
@@ -58,7 +54,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
             "domain": place.domain, "path": file.path().to_string_lossy(),
             "serial": compared.serial, "current": compared.is_current, "zone": compared.text,
         });
-        return print(&(answer.to_string() + "\n"));
+        return print_json(&answer.to_string());
     }
     print(&compared.text)
 }
@@ -72,7 +68,7 @@ fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure
         let answer = json!({
             "path": path, "serial": kept.serial, "written": kept.is_new, "keptAside": aside,
         });
-        return print(&(answer.to_string() + "\n"));
+        return print_json(&answer.to_string());
     }
     let mut text = match (kept.is_new, kept.is_foreign) {
         (true, _) => format!("wrote {}, serial {}\n", safe(&path), kept.serial),
@@ -96,8 +92,7 @@ fn fingerprint(config: &Config) -> Result<Option<Fingerprint>, Failure> {
     if !config.bridge.tls.enabled {
         return Ok(None);
     }
-    let path = daemon::tls_files(config, &paths::state_dir(config, &process_env)?).certificate;
-    let facts = Facts::read(&path)?;
+    let (path, facts) = certificate(config)?;
     let missing = || {
         let path = safe(&path.to_string_lossy());
         Failure::failed(format!(
@@ -118,15 +113,7 @@ struct Running {
 
 /// `None` if no bridge is running, which is fine here.
 fn running(line: &CommandLine) -> Result<Option<Running>, Failure> {
-    let state_dir = line.value("state-dir").map(Path::new);
-    let places = paths::control_socket_candidates(state_dir, &process_env);
-    let mut client = match Client::connect(&places) {
-        Ok(client) => client,
-        Err(ClientError::NotRunning(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let reply = client.ask("status", &json!({}), patience(line))?;
-    let status = value(&reply.map_err(|refusal| Failure::refused(&refusal))?)?;
+    let Some(status) = running_status(line)? else { return Ok(None) };
     let address = status["listeners"][0]["address"].as_str().unwrap_or_default();
     Ok(Some(Running {
         name: status["serverName"].as_str().unwrap_or_default().to_owned(),

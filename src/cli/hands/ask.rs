@@ -5,8 +5,7 @@ use crate::cli::failure::{chain, Failure};
 use crate::cli::hands::reason;
 use crate::cli::hands::wait::Wait;
 use crate::cli::operator::{connect, patience};
-use crate::cli::print;
-use crate::cli::text::safe_json;
+use crate::cli::{print, print_json};
 use crate::control::{ClientError, Reply, Unstrained};
 use serde_json::{Map, Value};
 use std::io::{ErrorKind, Write};
@@ -247,7 +246,7 @@ pub(super) fn show(
     words: impl FnOnce(&Value) -> String,
 ) -> Result<(), Failure> {
     if line.is_set("json") {
-        return print(&(safe_json(answer) + "\n"));
+        return print_json(answer);
     }
     print(&words(&payload(line, answer)?))
 }

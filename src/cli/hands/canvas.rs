@@ -4,13 +4,10 @@ use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::hands::a2ui;
 use crate::cli::hands::ask::{failed, payload, show, usage, Invoke, Params};
-use crate::cli::operator::{could_not_read, read};
-use crate::cli::print;
+use crate::cli::operator::{read_file, read_stdin};
 use crate::cli::render::field;
 use crate::cli::text::{for_stdout, safe_json};
 use serde_json::{json, Value};
-use std::fs::File;
-use std::io;
 
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
     let placement = Params::default()
@@ -44,7 +41,7 @@ fn done(
 
 pub(crate) fn eval(line: &CommandLine) -> Result<(), Failure> {
     let program = match line.value("js").unwrap_or_default() {
-        "-" => read(io::stdin()).map_err(|e| could_not_read("standard input", &e))?,
+        "-" => read_stdin()?,
         program => program.to_owned(),
     };
     let params = Params::default().set("javaScript", program);
@@ -59,12 +56,7 @@ pub(crate) fn eval(line: &CommandLine) -> Result<(), Failure> {
 pub(crate) fn push(line: &CommandLine) -> Result<(), Failure> {
     let jsonl = match (line.value("jsonl"), line.value("text")) {
         (Some(path), None) => {
-            let text = if path == "-" {
-                read(io::stdin()).map_err(|e| could_not_read("standard input", &e))?
-            } else {
-                let file = File::open(path).and_then(read);
-                file.map_err(|e| could_not_read(path, &e))?
-            };
+            let text = if path == "-" { read_stdin()? } else { read_file(path)? };
             a2ui::checked(&text).map_err(|why| failed(line, &format!("{path}: {why}")))?
         }
         (None, Some(text)) => a2ui::for_text(text),
@@ -94,8 +86,5 @@ fn rendered(
         };
         return Err(failed(line, &format!("the page on the node says {why}")));
     }
-    if line.is_set("json") {
-        return print(&(safe_json(&answer) + "\n"));
-    }
-    print(words)
+    show(line, &answer, |_| words.to_owned())
 }

@@ -6,8 +6,8 @@ use crate::cli::failure::Failure;
 use crate::cli::hands::ask::{could_not_write, failed, said, usage, Invoke};
 use crate::cli::hands::new_file::NewFile;
 use crate::cli::hands::wait::{clean_up_when_interrupted, Wait};
-use crate::cli::print;
 use crate::cli::text::{for_stdout, safe, safe_json};
+use crate::cli::{print, print_json};
 use crate::files::temp_dir;
 use crate::random;
 use serde_json::{json, Map, Value};
@@ -196,7 +196,7 @@ pub(super) fn say(media: &Media) -> Result<(), Failure> {
 /// One file: where it is, or everything about it with `--json`.
 pub(super) fn show(line: &CommandLine, media: &Media) -> Result<(), Failure> {
     if line.is_set("json") {
-        return print(&(safe_json(&json!({ "file": media.json() }).to_string()) + "\n"));
+        return print_json(&json!({ "file": media.json() }).to_string());
     }
     say(media)
 }

@@ -5,9 +5,8 @@ use crate::cli::columns::{table, Column};
 use crate::cli::failure::Failure;
 use crate::cli::hands::ask::{check_range, duration_within, show, usage, Invoke, Params};
 use crate::cli::hands::media::{self, fetch, Media, Place, FILMS, PICTURES};
-use crate::cli::print;
+use crate::cli::print_json;
 use crate::cli::render::field;
-use crate::cli::text::safe_json;
 use serde_json::{json, Value};
 use std::time::Duration;
 
@@ -83,7 +82,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
     }
     if line.is_set("json") && !taken.is_empty() {
         // Also when the second camera failed: the first picture is there.
-        print(&(safe_json(&json!({ "files": taken }).to_string()) + "\n"))?;
+        print_json(&json!({ "files": taken }).to_string())?;
     }
     outcome
 }
@@ -109,7 +108,7 @@ fn snap_with(line: &CommandLine, facing: Option<&str>, place: Place) -> Result<M
 
 fn show_one(line: &CommandLine, media: Media) -> Result<(), Failure> {
     if line.is_set("json") {
-        return print(&(safe_json(&json!({ "files": [media.json()] }).to_string()) + "\n"));
+        return print_json(&json!({ "files": [media.json()] }).to_string());
     }
     media::say(&media)
 }

@@ -3,8 +3,8 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::hands::ask::{failed, payload, Invoke, Params};
-use crate::cli::print;
-use crate::cli::text::{for_stderr, for_stdout, safe, safe_json};
+use crate::cli::text::{for_stderr, for_stdout, safe};
+use crate::cli::{print, print_json};
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
     let answer = Invoke::new(line, "system.run", params).busy_for(busy).ask()?;
     let said = payload(line, &answer)?;
     if line.is_set("json") {
-        print(&(safe_json(&answer) + "\n"))?;
+        print_json(&answer)?;
     } else {
         let text = |key: &str| said[key].as_str().unwrap_or_default();
         print(&for_stdout(text("stdout")))?;
