@@ -87,7 +87,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("node_host", &["protocol", "files", "calendar", "random", "process", "log_limit", "client"]),
     ("import", &["protocol", "router", "files", "pairing_store", "backend", "daemon"]),
-    // Floor 4: the hands.
+    // Floor 4: the command line.
     (
         "cli",
         &[

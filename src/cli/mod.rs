@@ -10,13 +10,13 @@ mod discover;
 mod events;
 mod failure;
 mod fingerprint;
-mod hands;
 pub mod help;
 mod import;
 mod logging;
 pub mod manual;
 mod metrics;
 pub mod node;
+mod node_commands;
 mod node_verb;
 mod nodes;
 mod operator;
@@ -73,21 +73,21 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
         VerbId::NodesRename => nodes::rename(line),
         VerbId::NodesRevoke => nodes::revoke(line),
         VerbId::NodesInvoke => nodes::invoke(line),
-        VerbId::NodesRun => hands::run(line),
-        VerbId::NodesNotify => hands::notify(line),
-        VerbId::CameraList => hands::cameras(line),
-        VerbId::CameraSnap => hands::snap(line),
-        VerbId::CameraClip => hands::clip(line),
-        VerbId::CanvasSnapshot => hands::snapshot(line),
-        VerbId::CanvasPresent => hands::present(line),
-        VerbId::CanvasHide => hands::hide(line),
-        VerbId::CanvasNavigate => hands::navigate(line),
-        VerbId::CanvasEval => hands::eval(line),
-        VerbId::CanvasA2uiPush => hands::push(line),
-        VerbId::CanvasA2uiReset => hands::reset(line),
-        VerbId::ScreenRecord => hands::record(line),
-        VerbId::LocationGet => hands::location(line),
-        VerbId::SmsSend => hands::sms(line),
+        VerbId::NodesRun => node_commands::run(line),
+        VerbId::NodesNotify => node_commands::notify(line),
+        VerbId::CameraList => node_commands::cameras(line),
+        VerbId::CameraSnap => node_commands::snap(line),
+        VerbId::CameraClip => node_commands::clip(line),
+        VerbId::CanvasSnapshot => node_commands::snapshot(line),
+        VerbId::CanvasPresent => node_commands::present(line),
+        VerbId::CanvasHide => node_commands::hide(line),
+        VerbId::CanvasNavigate => node_commands::navigate(line),
+        VerbId::CanvasEval => node_commands::eval(line),
+        VerbId::CanvasA2uiPush => node_commands::push(line),
+        VerbId::CanvasA2uiReset => node_commands::reset(line),
+        VerbId::ScreenRecord => node_commands::record(line),
+        VerbId::LocationGet => node_commands::location(line),
+        VerbId::SmsSend => node_commands::sms(line),
         VerbId::Events => events::run(line),
         VerbId::ChatSend => chat::send(line),
         VerbId::ChatHistory => chat::history(line),

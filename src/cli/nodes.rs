@@ -4,7 +4,7 @@ use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::columns::{clip, table, Column};
 use crate::cli::failure::Failure;
-use crate::cli::hands;
+use crate::cli::node_commands;
 use crate::cli::operator::{ask_text, connect, params, patience, show, value};
 use crate::cli::render::{ago, device, field, name, part, span, versions};
 use crate::cli::text::safe;
@@ -209,7 +209,7 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     }
     let patience = patience(line).max(node_timeout + MARGIN);
     let reply = connect(line)?.ask_raw("node.invoke", &request, patience)?;
-    let answer = reply.map_err(|refusal| hands::failure(line.verb.path, &refusal))?;
+    let answer = reply.map_err(|refusal| node_commands::failure(line.verb.path, &refusal))?;
     if line.is_set("json") {
         return print_json(&answer);
     }

@@ -1,6 +1,6 @@
 //! The commands' side of the control socket: connect, ask, wait, or listen.
 
-use crate::control::strainer::{Strainer, Unstrained};
+use crate::control::media_extractor::{MediaError, MediaExtractor};
 use crate::protocol::json::{mended, place, Fields};
 use crate::protocol::limits;
 use serde_json::{json, Value};
@@ -62,7 +62,7 @@ pub enum Error {
     /// The daemon answered in a way that makes no sense.
     Nonsense,
     /// The media in the answer cannot be taken out.
-    Media(Unstrained),
+    Media(MediaError),
 }
 
 impl fmt::Display for Error {
@@ -92,11 +92,11 @@ impl fmt::Display for Error {
             Self::Nonsense => {
                 f.write_str("the bridge answered something unexpected; is it of another version?")
             }
-            Self::Media(Unstrained::NotBase64) => f.write_str("the media is not valid Base64"),
-            Self::Media(Unstrained::TooLong) => {
+            Self::Media(MediaError::NotBase64) => f.write_str("the media is not valid Base64"),
+            Self::Media(MediaError::TooLong) => {
                 f.write_str("the answer is very long and has no media in it")
             }
-            Self::Media(Unstrained::Write(_)) => f.write_str("could not write the media"),
+            Self::Media(MediaError::Write(_)) => f.write_str("could not write the media"),
         }
     }
 }
@@ -104,7 +104,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Io(error) | Self::Media(Unstrained::Write(error)) => Some(error),
+            Self::Io(error) | Self::Media(MediaError::Write(error)) => Some(error),
             _ => None,
         }
     }
@@ -177,7 +177,7 @@ impl Client {
     ) -> Result<(Reply, bool), Error> {
         self.send(method, params, patience)?;
         loop {
-            let mut strainer = Strainer::new(media);
+            let mut extractor = MediaExtractor::new(media);
             loop {
                 let piece = match self.lines.fill_buf() {
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -186,13 +186,13 @@ impl Client {
                 if piece.is_empty() {
                     return Err(Error::HungUp);
                 }
-                let (used, is_over) = strainer.take(piece).map_err(Error::Media)?;
+                let (used, is_over) = extractor.take(piece).map_err(Error::Media)?;
                 self.lines.consume(used);
                 if is_over {
                     break;
                 }
             }
-            let (line, was_found) = strainer.finish();
+            let (line, was_found) = extractor.finish();
             if let Message::Reply(reply) = message(line)? {
                 return Ok((reply, was_found));
             }

@@ -3,9 +3,9 @@
 //! Floor 2. The server side belongs to the daemon, the client side to the commands.
 
 mod client;
+mod media_extractor;
 mod server;
-mod strainer;
 
 pub use client::{Client, Error as ClientError, Message, Refusal, Reply};
+pub use media_extractor::MediaError;
 pub use server::{Error, Server};
-pub use strainer::Unstrained;

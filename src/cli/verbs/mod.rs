@@ -16,7 +16,7 @@ macro_rules! rows {
 }
 
 mod bridge;
-mod hands;
+mod node_commands;
 mod nodes;
 mod setup;
 mod talk;
@@ -134,7 +134,7 @@ pub enum VerbId {
 
 /// Every command, in the order in which help shows them.
 pub fn verbs() -> impl Iterator<Item = &'static Verb> {
-    [bridge::ROWS, nodes::ROWS, hands::ROWS, talk::ROWS, setup::ROWS].into_iter().flatten()
+    [bridge::ROWS, nodes::ROWS, node_commands::ROWS, talk::ROWS, setup::ROWS].into_iter().flatten()
 }
 
 const fn row(id: VerbId, path: &'static str, summary: &'static str) -> Verb {

@@ -2,7 +2,7 @@
 //! that has passed and what has arrived. Nothing of it where standard error is no terminal.
 
 use crate::cli::columns::{clip, width};
-use crate::cli::hands::new_file;
+use crate::cli::node_commands::output_file;
 use crate::cli::render::span;
 use crate::cli::text::safe;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -33,7 +33,7 @@ static IS_DRAWN: Mutex<bool> = Mutex::new(false);
 
 /// The line, from its start to its drop.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(super) struct Progress {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -45,7 +45,7 @@ struct Shared {
     end: Condvar,
 }
 
-impl Wait {
+impl Progress {
     pub(super) fn start(title: String) -> Self {
         let shared = Arc::new(Shared::default());
         let draws =
@@ -67,7 +67,7 @@ impl Wait {
     }
 }
 
-impl Drop for Wait {
+impl Drop for Progress {
     fn drop(&mut self) {
         *lock(&self.shared.is_over) = true;
         self.shared.end.notify_all();
@@ -134,7 +134,7 @@ pub(super) fn clean_up_when_interrupted() {
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
         let watch = move || {
             if let Some(signal) = signals.forever().next() {
-                new_file::remove_unfinished();
+                output_file::remove_unfinished();
                 // Held to the end, so that the line does not come back.
                 let mut is_drawn = lock(&IS_DRAWN);
                 take_away(&mut is_drawn);

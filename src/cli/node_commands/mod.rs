@@ -4,18 +4,18 @@
 //! Each makes the parameters of one invoke, and says in words what came back.
 
 mod a2ui;
-mod ask;
 mod canvas;
+mod error_hints;
+mod invoke;
 mod media;
-mod new_file;
-mod reason;
-mod recordings;
+mod media_file;
+mod output_file;
+mod progress;
 mod run;
-mod wait;
-mod words;
+mod simple;
 
 pub(super) use canvas::{eval, hide, navigate, present, push, reset};
-pub(super) use reason::failure;
-pub(super) use recordings::{cameras, clip, record, snap, snapshot};
+pub(super) use error_hints::failure;
+pub(super) use media::{cameras, clip, record, snap, snapshot};
 pub(super) use run::run;
-pub(super) use words::{location, notify, sms};
+pub(super) use simple::{location, notify, sms};

@@ -2,7 +2,7 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::hands::ask::{failed, payload, show, usage, Invoke, Params};
+use crate::cli::node_commands::invoke::{failed, payload, show, usage, Invoke, Params};
 use crate::cli::render::field;
 use crate::cli::text::safe_json;
 use serde_json::Value;

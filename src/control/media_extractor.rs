@@ -13,9 +13,9 @@ const PATH: [&[u8]; 3] = [b"payload", b"payload", b"base64"];
 /// The longest line that may be left, in bytes. A description of a recording has 200.
 const LONGEST_REST: usize = 4 * 1024 * 1024;
 
-/// Why a reply cannot be strained.
+/// Why a reply cannot be extracted.
 #[derive(Debug)]
-pub enum Unstrained {
+pub enum MediaError {
     /// What should be Base64 is not.
     NotBase64,
     /// What is left is too long.
@@ -24,14 +24,14 @@ pub enum Unstrained {
     Write(io::Error),
 }
 
-impl From<NotBase64> for Unstrained {
+impl From<NotBase64> for MediaError {
     fn from(_: NotBase64) -> Self {
         Self::NotBase64
     }
 }
 
 /// One line on its way through.
-pub(super) struct Strainer<'m> {
+pub(super) struct MediaExtractor<'m> {
     media: &'m mut dyn Write,
     decoder: Decoder,
     /// Base64 that is not decoded yet; many small pieces, where a node escapes its slashes.
@@ -61,7 +61,7 @@ enum State {
     MediaUnicode(u8, u32),
 }
 
-impl<'m> Strainer<'m> {
+impl<'m> MediaExtractor<'m> {
     pub(super) fn new(media: &'m mut dyn Write) -> Self {
         Self {
             media,
@@ -78,7 +78,7 @@ impl<'m> Strainer<'m> {
     }
 
     /// Takes bytes up to the end of the line; how many, and whether the line is over.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), Unstrained> {
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), MediaError> {
         let mut at = 0;
         while at < bytes.len() {
             if self.state == State::Media {
@@ -97,7 +97,7 @@ impl<'m> Strainer<'m> {
             }
             self.byte(byte)?;
             if self.rest.len() > LONGEST_REST {
-                return Err(Unstrained::TooLong);
+                return Err(MediaError::TooLong);
             }
         }
         self.pass_on()?;
@@ -109,7 +109,7 @@ impl<'m> Strainer<'m> {
         (self.rest, self.was_found)
     }
 
-    fn byte(&mut self, byte: u8) -> Result<(), Unstrained> {
+    fn byte(&mut self, byte: u8) -> Result<(), MediaError> {
         match self.state {
             State::Media | State::MediaEscape | State::MediaUnicode(..) => {
                 return self.media_byte(byte)
@@ -161,7 +161,7 @@ impl<'m> Strainer<'m> {
         self.state = State::Between;
     }
 
-    fn media_byte(&mut self, byte: u8) -> Result<(), Unstrained> {
+    fn media_byte(&mut self, byte: u8) -> Result<(), MediaError> {
         let character = match (self.state, byte) {
             (State::Media, b'\\') => {
                 self.state = State::MediaEscape;
@@ -169,7 +169,7 @@ impl<'m> Strainer<'m> {
             }
             (State::Media, b'"') => {
                 if std::mem::replace(&mut self.was_found, true) {
-                    return Err(Unstrained::NotBase64);
+                    return Err(MediaError::NotBase64);
                 }
                 self.pass_on()?;
                 self.decoder.finish()?;
@@ -182,13 +182,13 @@ impl<'m> Strainer<'m> {
                 return Ok(());
             }
             (State::MediaUnicode(digits, value), byte) => {
-                let digit = char::from(byte).to_digit(16).ok_or(Unstrained::NotBase64)?;
+                let digit = char::from(byte).to_digit(16).ok_or(MediaError::NotBase64)?;
                 let value = value * 16 + digit;
                 if digits < 3 {
                     self.state = State::MediaUnicode(digits + 1, value);
                     return Ok(());
                 }
-                u8::try_from(value).map_err(|_| Unstrained::NotBase64)?
+                u8::try_from(value).map_err(|_| MediaError::NotBase64)?
             }
             // Some encoders break their Base64 into lines.
             (_, b'n' | b'r') => b'\n',
@@ -201,11 +201,11 @@ impl<'m> Strainer<'m> {
         Ok(())
     }
 
-    fn pass_on(&mut self) -> Result<(), Unstrained> {
+    fn pass_on(&mut self) -> Result<(), MediaError> {
         self.decoded.clear();
         self.decoder.push(&self.gathered, &mut self.decoded)?;
         self.gathered.clear();
-        self.media.write_all(&self.decoded).map_err(Unstrained::Write)
+        self.media.write_all(&self.decoded).map_err(MediaError::Write)
     }
 }
 
@@ -213,13 +213,13 @@ impl<'m> Strainer<'m> {
 mod tests {
     use super::*;
 
-    fn strained(line: &str, size: usize) -> Result<(String, bool, String), Unstrained> {
+    fn extracted(line: &str, size: usize) -> Result<(String, bool, String), MediaError> {
         let mut media = Vec::new();
-        let mut strainer = Strainer::new(&mut media);
+        let mut extractor = MediaExtractor::new(&mut media);
         let line = format!("{line}\nnext");
         let mut over = false;
         for piece in line.as_bytes().chunks(size) {
-            let (used, ended) = strainer.take(piece)?;
+            let (used, ended) = extractor.take(piece)?;
             over = ended;
             if over {
                 break;
@@ -227,7 +227,7 @@ mod tests {
             assert_eq!(used, piece.len());
         }
         assert!(over, "the line has an end");
-        let (rest, found) = strainer.finish();
+        let (rest, found) = extractor.finish();
         Ok((String::from_utf8(rest).unwrap(), found, String::from_utf8(media).unwrap()))
     }
 
@@ -235,7 +235,7 @@ mod tests {
     fn the_media_is_taken_out_and_the_rest_stays_json() {
         let line = r#"{"id":1,"ok":true,"payload":{"nodeId":"a\"}","x":[{"payload":1}],"payload":{"format":"mp4","base64":"Zm9vPz8\u003d\r\n","n":{"base64":"Zg"}}}}"#;
         for size in [1, 2, 3, 1000] {
-            let (rest, found, media) = strained(line, size).unwrap();
+            let (rest, found, media) = extracted(line, size).unwrap();
             assert!(found && media == "foo??", "{media}");
             let rest: serde_json::Value = serde_json::from_str(&rest).unwrap();
             let node = &rest["payload"]["payload"];
@@ -256,7 +256,7 @@ mod tests {
             r#"[[[["payload","payload","base64","!"]]]]"#,
         ] {
             for size in [1, 1000] {
-                assert_eq!(strained(line, size).unwrap(), (line.into(), false, String::new()));
+                assert_eq!(extracted(line, size).unwrap(), (line.into(), false, String::new()));
             }
         }
     }
@@ -273,18 +273,18 @@ mod tests {
         ] {
             let line = format!(r#"{{"payload":{{"payload":{{"base64":"{base64}"}}}}}}"#);
             for size in [1, 4, 1000] {
-                assert_eq!(strained(&line, size).unwrap().2, bytes, "{base64}");
+                assert_eq!(extracted(&line, size).unwrap().2, bytes, "{base64}");
             }
         }
         for base64 in [r"Zm9", "Zm9v ", r"Zm9\u1234", r"\t", r"\uzzzz", "*"] {
             let line = format!(r#"{{"payload":{{"payload":{{"base64":"{base64}"}}}}}}"#);
-            assert!(matches!(strained(&line, 2), Err(Unstrained::NotBase64)), "{base64}");
+            assert!(matches!(extracted(&line, 2), Err(MediaError::NotBase64)), "{base64}");
         }
     }
 
     #[test]
     fn what_is_no_media_may_not_fill_the_memory() {
         let line = format!("{{\"payload\":\"{}\"}}", "x".repeat(LONGEST_REST));
-        assert!(matches!(strained(&line, 4096), Err(Unstrained::TooLong)));
+        assert!(matches!(extracted(&line, 4096), Err(MediaError::TooLong)));
     }
 }

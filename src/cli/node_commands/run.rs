@@ -2,7 +2,7 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::hands::ask::{failed, payload, Invoke, Params};
+use crate::cli::node_commands::invoke::{failed, payload, Invoke, Params};
 use crate::cli::text::{for_stderr, for_stdout, safe};
 use crate::cli::{print, print_json};
 use serde_json::{Map, Value};

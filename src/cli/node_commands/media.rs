@@ -3,8 +3,10 @@
 use crate::cli::args::CommandLine;
 use crate::cli::columns::{table, Column};
 use crate::cli::failure::Failure;
-use crate::cli::hands::ask::{check_range, duration_within, show, usage, Invoke, Params};
-use crate::cli::hands::media::{self, fetch, Media, Place, FILMS, PICTURES};
+use crate::cli::node_commands::invoke::{
+    check_range, duration_within, show, usage, Invoke, Params,
+};
+use crate::cli::node_commands::media_file::{self, fetch, Destination, MediaFile, IMAGES, VIDEOS};
 use crate::cli::print_json;
 use crate::cli::render::field;
 use serde_json::{json, Value};
@@ -51,24 +53,24 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         (Some("front"), _) => &["front"],
         (Some("back"), _) => &["back"],
         (None, true) => {
-            return show_one(line, snap_with(line, None, Place::of(line, "camera-snap"))?)
+            return show_one(line, snap_with(line, None, Destination::of(line, "camera-snap"))?)
         }
         (_, false) | (Some(_), true) => &["front", "back"],
     };
-    let place_of = |facing: &&str| match (format!("camera-snap-{facing}"), facings.len()) {
-        (stem, 1) => Place::of(line, &stem),
-        (stem, _) => Place::of_part(line, &stem, facing),
+    let destination_of = |facing: &&str| match (format!("camera-snap-{facing}"), facings.len()) {
+        (stem, 1) => Destination::of(line, &stem),
+        (stem, _) => Destination::of_part(line, &stem, facing),
     };
     // No picture of one camera while that of the other cannot be kept.
-    facings.iter().try_for_each(|facing| place_of(facing).check(line))?;
+    facings.iter().try_for_each(|facing| destination_of(facing).check(line))?;
     let mut taken = Vec::new();
     let mut outcome = Ok(());
     for facing in facings {
-        let place = place_of(facing);
-        match snap_with(line, Some(facing), place) {
+        let destination = destination_of(facing);
+        match snap_with(line, Some(facing), destination) {
             Ok(media) => {
                 if !line.is_set("json") {
-                    media::say(&media)?;
+                    media_file::say(&media)?;
                 }
                 let mut about = media.json();
                 about["facing"] = (*facing).into();
@@ -95,7 +97,11 @@ fn of_camera(mut failure: Failure, facing: &str, cameras: usize) -> Failure {
     failure
 }
 
-fn snap_with(line: &CommandLine, facing: Option<&str>, place: Place) -> Result<Media, Failure> {
+fn snap_with(
+    line: &CommandLine,
+    facing: Option<&str>,
+    destination: Destination,
+) -> Result<MediaFile, Failure> {
     let params = Params::default()
         .maybe("facing", facing)
         .text(line, "device-id", "deviceId")
@@ -103,14 +109,14 @@ fn snap_with(line: &CommandLine, facing: Option<&str>, place: Place) -> Result<M
         .number(line, "quality", "quality")
         .number(line, "delay-ms", "delayMs")
         .set("format", "jpg");
-    fetch(line, Invoke::new(line, "camera.snap", params), &place, PICTURES)
+    fetch(line, Invoke::new(line, "camera.snap", params), &destination, IMAGES)
 }
 
-fn show_one(line: &CommandLine, media: Media) -> Result<(), Failure> {
+fn show_one(line: &CommandLine, media: MediaFile) -> Result<(), Failure> {
     if line.is_set("json") {
         return print_json(&json!({ "files": [media.json()] }).to_string());
     }
-    media::say(&media)
+    media_file::say(&media)
 }
 
 pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
@@ -123,10 +129,10 @@ pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
         .set("includeAudio", !line.is_set("no-audio"))
         .set("format", "mp4");
     let invoke = Invoke::new(line, "camera.clip", params).busy_for(AND_SENT * duration);
-    let place = Place::of(line, &format!("camera-clip-{facing}"));
-    let mut media = fetch(line, invoke, &place, FILMS)?;
+    let destination = Destination::of(line, &format!("camera-clip-{facing}"));
+    let mut media = fetch(line, invoke, &destination, VIDEOS)?;
     media.about.insert("facing".into(), facing.into());
-    media::show(line, &media)
+    media_file::show(line, &media)
 }
 
 pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
@@ -139,8 +145,8 @@ pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
         .set("includeAudio", !line.is_set("no-audio"))
         .set("format", "mp4");
     let invoke = Invoke::new(line, "screen.record", params).busy_for(AND_SENT * duration);
-    let media = fetch(line, invoke, &Place::of(line, "screen-record"), FILMS)?;
-    media::show(line, &media)
+    let media = fetch(line, invoke, &Destination::of(line, "screen-record"), VIDEOS)?;
+    media_file::show(line, &media)
 }
 
 pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
@@ -154,6 +160,6 @@ pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
         .number(line, "max-width", "maxWidth")
         .number(line, "quality", "quality");
     let invoke = Invoke::new(line, "canvas.snapshot", params);
-    let media = fetch(line, invoke, &Place::of(line, "canvas-snapshot"), PICTURES)?;
-    media::show(line, &media)
+    let media = fetch(line, invoke, &Destination::of(line, "canvas-snapshot"), IMAGES)?;
+    media_file::show(line, &media)
 }

@@ -3,9 +3,9 @@
 use crate::cli::args::CommandLine;
 use crate::cli::columns::clip;
 use crate::cli::failure::Failure;
-use crate::cli::hands::ask::{could_not_write, failed, said, usage, Invoke};
-use crate::cli::hands::new_file::NewFile;
-use crate::cli::hands::wait::{clean_up_when_interrupted, Wait};
+use crate::cli::node_commands::invoke::{could_not_write, failed, said, usage, Invoke};
+use crate::cli::node_commands::output_file::OutputFile;
+use crate::cli::node_commands::progress::{clean_up_when_interrupted, Progress};
 use crate::cli::text::{for_stdout, safe, safe_json};
 use crate::cli::{print, print_json};
 use crate::files::temp_dir;
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 /// What a node may say the format is, and how such files end.
 pub(super) type Formats = &'static [(&'static str, &'static str)];
 
-pub(super) const PICTURES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
-pub(super) const FILMS: Formats = &[("mp4", "mp4")];
+pub(super) const IMAGES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
+pub(super) const VIDEOS: Formats = &[("mp4", "mp4")];
 
 /// The longest name that the usual file systems take, in bytes.
 const LONGEST_NAME: usize = 255;
@@ -27,14 +27,14 @@ const LONGEST_NAME: usize = 255;
 const SHOWN: usize = 200;
 
 /// A file that was made.
-pub(super) struct Media {
+pub(super) struct MediaFile {
     pub(super) path: PathBuf,
     /// What the node said about it, without its content.
     pub(super) about: Map<String, Value>,
     bytes: u64,
 }
 
-impl Media {
+impl MediaFile {
     /// For `--json`: where it is, and what the node said about it.
     pub(super) fn json(&self) -> Value {
         let mut about = self.about.clone();
@@ -46,14 +46,14 @@ impl Media {
 }
 
 /// Where a file goes.
-pub(super) enum Place {
+pub(super) enum Destination {
     /// A new file in the directory for temporary ones, whose name begins like this.
     Fresh(String),
     /// This file, replaced if it is there.
     Out(PathBuf),
 }
 
-impl Place {
+impl Destination {
     /// What `--out` says, else a fresh file.
     pub(super) fn of(line: &CommandLine, stem: &str) -> Self {
         match line.value("out") {
@@ -62,7 +62,7 @@ impl Place {
         }
     }
 
-    /// As [`Place::of`], for one of several files: `door.jpg` becomes `door-front.jpg`.
+    /// As [`Destination::of`], for one of several files: `door.jpg` becomes `door-front.jpg`.
     pub(super) fn of_part(line: &CommandLine, stem: &str, part: &str) -> Self {
         match Self::of(line, stem) {
             Self::Fresh(stem) => Self::Fresh(stem),
@@ -126,35 +126,37 @@ fn check_name(path: &str) -> Result<(), String> {
 pub(super) fn fetch(
     line: &CommandLine,
     invoke: Invoke<'_>,
-    place: &Place,
+    destination: &Destination,
     formats: Formats,
-) -> Result<Media, Failure> {
-    let (dir, target) = place.resolve(line)?;
-    let mut file = NewFile::create(&dir).map_err(|error| {
+) -> Result<MediaFile, Failure> {
+    let (dir, target) = destination.resolve(line)?;
+    let mut file = OutputFile::create(&dir).map_err(|error| {
         failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
     })?;
     if file.is_hidden() {
         clean_up_when_interrupted();
     }
-    let wait = Wait::start(invoke.title());
-    let (answer, was_found) = invoke.ask_for_media(&wait, &mut file)?;
-    drop(wait);
+    let progress = Progress::start(invoke.title());
+    let (answer, was_found) = invoke.ask_for_media(&progress, &mut file)?;
+    drop(progress);
     let (about, extension) =
         about(&answer, was_found, formats).map_err(|why| failed(line, &why))?;
     let bytes = file.len().map_err(|error| could_not_write(line, &error))?;
     if bytes == 0 {
         return Err(failed(line, "the node sent an empty file"));
     }
-    let path = match place {
+    let path = match destination {
         // Told as it was written, not through links.
-        Place::Out(path) => file.replace(target.as_ref().unwrap_or(path)).map(|()| path.clone()),
-        Place::Fresh(stem) => {
+        Destination::Out(path) => {
+            file.replace(target.as_ref().unwrap_or(path)).map(|()| path.clone())
+        }
+        Destination::Fresh(stem) => {
             let bits = random::bits().map_err(|_| Failure::failed("no random numbers"))?;
             file.name(&format!("{stem}-{}.{extension}", random::uuid(bits)))
         }
     };
     let path = path.map_err(|error| could_not_write(line, &error))?;
-    Ok(Media { path, about, bytes })
+    Ok(MediaFile { path, about, bytes })
 }
 
 /// What the node said about its media, and how the file shall end; or what is wrong with it.
@@ -189,12 +191,12 @@ fn about(
 
 /// Prints where a file is: `MEDIA:` and its path, the old command line's word for programs that
 /// read along.
-pub(super) fn say(media: &Media) -> Result<(), Failure> {
+pub(super) fn say(media: &MediaFile) -> Result<(), Failure> {
     print(&format!("MEDIA:{}\n", for_stdout(&media.path.to_string_lossy())))
 }
 
 /// One file: where it is, or everything about it with `--json`.
-pub(super) fn show(line: &CommandLine, media: &Media) -> Result<(), Failure> {
+pub(super) fn show(line: &CommandLine, media: &MediaFile) -> Result<(), Failure> {
     if line.is_set("json") {
         return print_json(&json!({ "file": media.json() }).to_string());
     }
@@ -207,7 +209,7 @@ mod tests {
 
     fn told(payload: &str, found: bool) -> Result<&'static str, String> {
         let answer = format!(r#"{{"ok":true,"nodeId":"n","command":"c"{payload}}}"#);
-        about(&answer, found, PICTURES).map(|(_, extension)| extension)
+        about(&answer, found, IMAGES).map(|(_, extension)| extension)
     }
 
     #[test]

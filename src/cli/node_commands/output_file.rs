@@ -23,14 +23,14 @@ static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A file in the making, readable and writable by its owner only.
 #[derive(Debug)]
-pub(super) struct NewFile {
+pub(super) struct OutputFile {
     file: File,
     dir: PathBuf,
     /// Its hidden name, if it could not be without one.
     hidden: Option<PathBuf>,
 }
 
-impl NewFile {
+impl OutputFile {
     /// An empty file in this directory.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
         match Self::without_name(dir) {
@@ -101,7 +101,7 @@ fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-impl Write for NewFile {
+impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -111,7 +111,7 @@ impl Write for NewFile {
     }
 }
 
-impl Drop for NewFile {
+impl Drop for OutputFile {
     fn drop(&mut self) {
         if let Some(hidden) = &self.hidden {
             // It may have been renamed already.
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_complete_file_gets_a_new_name_and_is_private() {
         let dir = tempfile::tempdir().unwrap();
-        for make in [NewFile::create, NewFile::hidden] {
+        for make in [OutputFile::create, OutputFile::hidden] {
             let mut file = make(dir.path()).unwrap();
             file.write_all(b"picture").unwrap();
             assert!(!names(dir.path()).contains(&"a.jpg".to_owned()));
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), b"picture");
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             assert_eq!(names(dir.path()), ["a.jpg"]);
-            let other = NewFile::create(dir.path()).unwrap();
+            let other = OutputFile::create(dir.path()).unwrap();
             let taken = other.name("a.jpg").unwrap_err();
             assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
             fs::remove_file(path).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     fn what_is_there_is_replaced_whole() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("a.jpg");
-        for make in [NewFile::create, NewFile::hidden] {
+        for make in [OutputFile::create, OutputFile::hidden] {
             fs::write(&target, "old").unwrap();
             let mut file = make(dir.path()).unwrap();
             file.write_all(b"new").unwrap();
@@ -198,7 +198,7 @@ mod tests {
     fn a_name_may_be_as_long_as_the_file_system_takes() {
         let dir = tempfile::tempdir().unwrap();
         let name = "é".repeat(127);
-        for make in [NewFile::create, NewFile::hidden] {
+        for make in [OutputFile::create, OutputFile::hidden] {
             make(dir.path()).unwrap().replace(&dir.path().join(&name)).unwrap();
             assert_eq!(names(dir.path()), [name.as_str()]);
         }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn half_a_file_leaves_no_trace() {
         let dir = tempfile::tempdir().unwrap();
-        for make in [NewFile::create, NewFile::hidden] {
+        for make in [OutputFile::create, OutputFile::hidden] {
             let mut file = make(dir.path()).unwrap();
             file.write_all(b"half").unwrap();
             drop(file);

@@ -2,8 +2,8 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::hands::a2ui;
-use crate::cli::hands::ask::{failed, payload, show, usage, Invoke, Params};
+use crate::cli::node_commands::a2ui;
+use crate::cli::node_commands::invoke::{failed, payload, show, usage, Invoke, Params};
 use crate::cli::operator::{read_file, read_stdin};
 use crate::cli::render::field;
 use crate::cli::text::{for_stdout, safe_json};

@@ -2,11 +2,11 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
-use crate::cli::hands::reason;
-use crate::cli::hands::wait::Wait;
+use crate::cli::node_commands::error_hints;
+use crate::cli::node_commands::progress::Progress;
 use crate::cli::operator::{connect, patience};
 use crate::cli::{print, print_json};
-use crate::control::{ClientError, Reply, Unstrained};
+use crate::control::{ClientError, MediaError, Reply};
 use serde_json::{Map, Value};
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
@@ -134,9 +134,9 @@ impl<'a> Invoke<'a> {
     pub(super) fn ask(self) -> Result<String, Failure> {
         let (request, patience) = self.request();
         let mut client = connect(self.line)?;
-        let wait = Wait::start(self.title());
+        let progress = Progress::start(self.title());
         let reply = client.ask_raw("node.invoke", &request, patience);
-        drop(wait);
+        drop(progress);
         self.answer(reply)
     }
 
@@ -144,12 +144,12 @@ impl<'a> Invoke<'a> {
     /// Whether there was any.
     pub(super) fn ask_for_media(
         self,
-        wait: &Wait,
+        progress: &Progress,
         media: &mut dyn Write,
     ) -> Result<(String, bool), Failure> {
         let (request, patience) = self.request();
         let mut client = connect(self.line)?;
-        let mut counted = Counted { wait, to: media };
+        let mut counted = Counted { progress, to: media };
         let reply = client.ask_for_media("node.invoke", &request, patience, &mut counted);
         let (reply, was_found) = match reply {
             Ok((reply, was_found)) => (Ok(reply), was_found),
@@ -166,11 +166,11 @@ impl<'a> Invoke<'a> {
     fn answer(self, reply: Result<Reply, ClientError>) -> Result<String, Failure> {
         match reply {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(refusal)) => Err(reason::failure(self.line.verb.path, &refusal)),
-            Err(ClientError::Media(Unstrained::NotBase64)) => {
+            Ok(Err(refusal)) => Err(error_hints::failure(self.line.verb.path, &refusal)),
+            Err(ClientError::Media(MediaError::NotBase64)) => {
                 Err(failed(self.line, "the node sent something that is not valid Base64"))
             }
-            Err(ClientError::Media(Unstrained::Write(error))) => {
+            Err(ClientError::Media(MediaError::Write(error))) => {
                 Err(could_not_write(self.line, &error))
             }
             Err(error) => Err(failed(self.line, &chain(&error))),
@@ -197,14 +197,14 @@ impl<'a> Invoke<'a> {
 
 /// Counts what passes, for the spinner.
 struct Counted<'a> {
-    wait: &'a Wait,
+    progress: &'a Progress,
     to: &'a mut dyn Write,
 }
 
 impl Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.to.write(bytes)?;
-        self.wait.received(written);
+        self.progress.received(written);
         Ok(written)
     }
 
