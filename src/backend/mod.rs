@@ -11,7 +11,7 @@ mod workers;
 pub use workers::{Job, Workers};
 
 use crate::protocol::{Method, Payload, WireError};
-use crate::router::{Caller, News, Notice};
+use crate::router::{BackendEvent, Caller, NodeNotice};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Result<Payload, WireError>;
 
     /// A node came, went, or said something.
-    fn notice(&self, notice: Notice) {
+    fn notice(&self, notice: NodeNotice) {
         let _ = notice;
     }
 
@@ -54,5 +54,5 @@ pub trait Backend: Send + Sync + 'static {
 pub trait Outlet: Send + Sync {
     /// Tells somebody. Waits while the router has much to do; after the end of the bridge,
     /// nothing happens.
-    fn tell(&self, news: News);
+    fn tell(&self, news: BackendEvent);
 }

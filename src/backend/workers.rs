@@ -5,7 +5,7 @@ use crate::backend::turns::{Line, Turn, Turns};
 use crate::backend::Backend;
 use crate::link::{Closed, Inbox};
 use crate::protocol::{limits, Method, Payload, WireError};
-use crate::router::{CallId, Caller, Input, Notice};
+use crate::router::{CallId, Caller, Input, NodeNotice};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -30,7 +30,7 @@ pub struct Job {
 #[derive(Debug)]
 pub struct Workers {
     jobs: Sender<Job>,
-    notices: Sender<Notice>,
+    notices: Sender<NodeNotice>,
     queued: Arc<Queued>,
 }
 
@@ -98,7 +98,7 @@ impl Workers {
     }
 
     /// Hands a notice over without waiting; whether there was room for it.
-    pub fn notice(&self, notice: Notice) -> bool {
+    pub fn notice(&self, notice: NodeNotice) -> bool {
         self.notices.try_send(notice).is_ok()
     }
 }
@@ -143,7 +143,7 @@ impl Worker {
     }
 }
 
-fn pass_notices(backend: &dyn Backend, queue: &Receiver<Notice>) {
+fn pass_notices(backend: &dyn Backend, queue: &Receiver<NodeNotice>) {
     for notice in queue {
         if catch_unwind(AssertUnwindSafe(|| backend.notice(notice))).is_err() {
             log::error!("backend: panicked over a notice");

@@ -10,7 +10,7 @@ use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::Answer;
 use crate::protocol::{limits, WireError};
-use crate::router::{Asker, Input, Policy};
+use crate::router::{Input, Policy, Requester};
 use crate::tls::Acceptor;
 use crossbeam_channel::Receiver;
 use log::LevelFilter;
@@ -61,17 +61,17 @@ impl Keeper {
         loop {
             match expiry.next_task(&self.tasks) {
                 Ok(None) => {}
-                Ok(Some(Task::Reload(asker)))
+                Ok(Some(Task::Reload(requester)))
                     if reloading.as_ref().is_some_and(|thread| !thread.is_finished()) =>
                 {
                     // For whoever asked by a signal, the log is the answer.
                     log::warn!("daemon: not reloading, the configuration is being read already");
                     let error = WireError::unavailable("the configuration is being read already");
-                    answer(&self.shared.inbox, asker, None, Err(error));
+                    answer(&self.shared.inbox, requester, None, Err(error));
                 }
-                Ok(Some(Task::Reload(asker))) => reloading = self.reload(asker),
-                Ok(Some(Task::Log(asker, level))) => {
-                    answer(&self.shared.inbox, Some(asker), None, self.log(level));
+                Ok(Some(Task::Reload(requester))) => reloading = self.reload(requester),
+                Ok(Some(Task::Log(requester, level))) => {
+                    answer(&self.shared.inbox, Some(requester), None, self.log(level));
                 }
                 Ok(Some(Task::Stop)) => return Ok(()),
                 Ok(Some(Task::RouterGone)) | Err(_) => return Err(Error::RouterFailed),
@@ -79,17 +79,17 @@ impl Keeper {
         }
     }
 
-    fn reload(&self, asker: Option<Asker>) -> Option<JoinHandle<()>> {
+    fn reload(&self, requester: Option<Requester>) -> Option<JoinHandle<()>> {
         let (inbox, host) = (self.shared.inbox.clone(), self.host.clone());
         let (changed, tls) = (self.shared.changed.clone(), self.shared.tls.clone());
-        let who = asker.clone();
+        let who = requester.clone();
         let thread = Builder::new()
             .name("reload".into())
             .spawn(move || read_again(&inbox, &changed, tls.as_deref(), who, &*host));
         let refuse = |error: io::Error| {
             log::error!("daemon: cannot reload: {error}");
             let error = WireError::unavailable(format!("the configuration was not read: {error}"));
-            answer(&self.shared.inbox, asker, None, Err(error));
+            answer(&self.shared.inbox, requester, None, Err(error));
         };
         thread.map_err(refuse).ok()
     }
@@ -135,7 +135,7 @@ fn read_again(
     inbox: &Inbox,
     changed: &Changed,
     tls: Option<&Acceptor>,
-    asker: Option<Asker>,
+    requester: Option<Requester>,
     host: &dyn Host,
 ) {
     let reloaded = catch_unwind(AssertUnwindSafe(|| host.reload(tls)));
@@ -158,12 +158,12 @@ fn read_again(
                 restart_needed: reloaded.restart_needed,
                 new_fingerprint_sha256: fingerprint,
             };
-            answer(inbox, asker, Some(reloaded.policy), Ok(done));
+            answer(inbox, requester, Some(reloaded.policy), Ok(done));
         }
         Err(error) => {
             log::error!("daemon: keeping the old configuration: {error}");
             let text = format!("the old configuration stays in force: {error}");
-            answer(inbox, asker, None, Err(WireError::invalid(text)));
+            answer(inbox, requester, None, Err(WireError::invalid(text)));
         }
     }
     if let Some(tls) = tls {
@@ -173,11 +173,11 @@ fn read_again(
 
 fn answer(
     inbox: &Inbox,
-    asker: Option<Asker>,
+    requester: Option<Requester>,
     policy: Option<Policy>,
     answer: Result<Answer, WireError>,
 ) {
-    let reply = asker.map(|asker| (asker, answer));
+    let reply = requester.map(|requester| (requester, answer));
     // If the router is gone, the next task says so.
     let _ = inbox.post(Input::Configured { policy: policy.map(Box::new), reply });
 }

@@ -28,7 +28,7 @@ pub use settings::{policy, profile, raise_open_files, tls_files, Discovery, Sett
 
 use crate::backend::{Backend, Outlet};
 use crate::link::Inbox;
-use crate::router::{Asker, Input, News, OperatorId};
+use crate::router::{BackendEvent, Input, OperatorId, Requester};
 use crate::tls::Acceptor;
 use crate::transport::Listening;
 use crossbeam_channel::Sender;
@@ -55,8 +55,8 @@ pub struct Daemon {
 #[derive(Debug)]
 pub(crate) enum Task {
     Stop,
-    Reload(Option<Asker>),
-    Log(Asker, LevelFilter),
+    Reload(Option<Requester>),
+    Log(Requester, LevelFilter),
     /// The router is gone, which is a bug; nothing can be decided any more.
     RouterGone,
 }
@@ -170,8 +170,8 @@ impl Drop for Daemon {
 struct BackendOutlet(Inbox);
 
 impl Outlet for BackendOutlet {
-    fn tell(&self, news: News) {
+    fn tell(&self, news: BackendEvent) {
         // After the end there is nobody to tell.
-        let _ = self.0.post(Input::News(news));
+        let _ = self.0.post(Input::BackendEvent(news));
     }
 }

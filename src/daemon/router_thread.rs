@@ -16,7 +16,7 @@ use crate::protocol::operator::{
 };
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
-    Asker, Closing, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Router,
+    CloseReason, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Requester, Router,
 };
 use crate::tls::Acceptor;
 use crate::transport::Listening;
@@ -183,7 +183,7 @@ impl RouterThread {
                     todo.push_back(Input::Answered { call, result: Err(error) });
                 }
             }
-            Output::Notice(notice) => {
+            Output::Notify(notice) => {
                 if !self.world.workers.notice(notice) {
                     self.log(Level::Warn, "notices", || {
                         "dropped an event, the backend does not keep up".into()
@@ -191,12 +191,12 @@ impl RouterThread {
                 }
             }
             Output::Reply { to, result } => self.reply(to, result),
-            Output::Tell { to, event } => {
+            Output::Publish { to, event } => {
                 for op in to {
                     self.tell(op, OperatorFrame::Event(event.clone()));
                 }
             }
-            Output::Daemon { asker, task } => self.do_task(asker, task),
+            Output::Daemon { requester, task } => self.do_task(requester, task),
         }
     }
 
@@ -232,13 +232,13 @@ impl RouterThread {
         }
     }
 
-    fn close(&mut self, conn: ConnId, why: Closing) {
+    fn close(&mut self, conn: ConnId, why: CloseReason) {
         // With the door goes the way back: what waits is sent, and then the connection ends.
         let Some(door) = self.nodes.remove(&conn) else { return };
         let line = format!("closing conn={conn} {} why={}", door.who(), why.as_str());
         match why {
             _ if door.node.is_some() => log::info!("router: {line}"),
-            Closing::NotApproved => self.log(Level::Info, "not approved", || line),
+            CloseReason::NotApproved => self.log(Level::Info, "not approved", || line),
             _ => log::debug!("router: {line}"),
         }
     }
@@ -255,7 +255,7 @@ impl RouterThread {
         }
     }
 
-    fn reply(&mut self, to: Asker, result: Result<Answer, WireError>) {
+    fn reply(&mut self, to: Requester, result: Result<Answer, WireError>) {
         self.tell(to.op, OperatorFrame::Reply { id: to.id, result });
     }
 
@@ -267,29 +267,29 @@ impl RouterThread {
         }
     }
 
-    fn do_task(&mut self, asker: Asker, task: DaemonTask) {
+    fn do_task(&mut self, requester: Requester, task: DaemonTask) {
         match task {
             DaemonTask::Status(status) => {
                 let status = self.completed(*status);
-                self.reply(asker, Ok(Answer::Status(Box::new(status))));
+                self.reply(requester, Ok(Answer::Status(Box::new(status))));
             }
             DaemonTask::Log(level) => match level.parse() {
                 // The answer comes back through the inbox.
-                Ok(filter) => drop(self.world.tasks.send(Task::Log(asker, filter))),
+                Ok(filter) => drop(self.world.tasks.send(Task::Log(requester, filter))),
                 Err(_) => {
                     let error = format!(
                         "unknown log level {level:?} (known: off, error, warn, info, debug, trace)"
                     );
-                    self.reply(asker, Err(WireError::invalid(error)));
+                    self.reply(requester, Err(WireError::invalid(error)));
                 }
             },
             DaemonTask::Reload => {
                 // The answer comes back through the inbox.
-                let _ = self.world.tasks.send(Task::Reload(Some(asker)));
+                let _ = self.world.tasks.send(Task::Reload(Some(requester)));
             }
             DaemonTask::Stop => {
                 log::info!("router: an operator stops the bridge");
-                self.reply(asker, Ok(Answer::Done {}));
+                self.reply(requester, Ok(Answer::Done {}));
                 let _ = self.world.tasks.send(Task::Stop);
             }
         }

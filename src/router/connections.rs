@@ -7,7 +7,8 @@ use crate::protocol::{
 };
 use crate::router::deadlines::Reminder;
 use crate::router::{
-    views, Absence, Closing, ConnId, Mono, Notice, Output, PairedNode, RequestId, Router, Wall,
+    views, Absence, CloseReason, ConnId, Mono, NodeNotice, Output, PairedNode, RequestId, Router,
+    Wall,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -64,7 +65,7 @@ impl Router {
         self.connections.insert(conn, connection);
         if self.stopping {
             // It was accepted before the stop, and is heard of after it.
-            return self.close(conn, Closing::Stopping);
+            return self.close(conn, CloseReason::Stopping);
         }
         let ends = self.now.mono + limits::GREETING_DEADLINE;
         self.remind_connection(ends, conn, Reminder::Greeting(conn));
@@ -77,7 +78,7 @@ impl Router {
         if connection.node.is_none() {
             connection.stranger_frames += 1;
             if connection.stranger_frames > limits::STRANGER_FRAMES {
-                return self.close(conn, Closing::Refused);
+                return self.close(conn, CloseReason::Refused);
             }
         }
         match frame {
@@ -123,7 +124,7 @@ impl Router {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.refusals += 1;
         if connection.refusals >= limits::REFUSALS {
-            self.close(conn, Closing::Refused);
+            self.close(conn, CloseReason::Refused);
         }
     }
 
@@ -150,7 +151,7 @@ impl Router {
     fn refuse_frame(&mut self, conn: ConnId, error: WireError) {
         self.counters.bad_frames += 1;
         self.send(conn, GatewayFrame::Error(error));
-        self.close(conn, Closing::BadFrame);
+        self.close(conn, CloseReason::BadFrame);
     }
 
     fn node_event(&mut self, node: &NodeId, event: Arc<str>, payload: Option<Payload>) {
@@ -169,9 +170,11 @@ impl Router {
                     self.subscriptions.remove(node, &key);
                 }
             }
-            _ => {
-                self.out.push(Output::Notice(Notice::Event { node: node.clone(), event, payload }))
-            }
+            _ => self.out.push(Output::Notify(NodeNotice::Event {
+                node: node.clone(),
+                event,
+                payload,
+            })),
         }
     }
 
@@ -180,7 +183,7 @@ impl Router {
         let older = self.online.get(node).copied().filter(|older| *older != conn);
         if let Some(older) = older {
             self.counters.take_overs += 1;
-            self.out.push(Output::Close { conn: older, why: Closing::TakenOver });
+            self.out.push(Output::Close { conn: older, why: CloseReason::TakenOver });
             // The node is not away, so nobody is told that it is.
             self.forget_connection(older, "node connection replaced by a newer one");
         }
@@ -221,7 +224,7 @@ impl Router {
     }
 
     /// Ends a connection from our side and forgets it.
-    pub(super) fn close(&mut self, conn: ConnId, why: Closing) {
+    pub(super) fn close(&mut self, conn: ConnId, why: CloseReason) {
         if !self.connections.contains_key(&conn) {
             return;
         }
@@ -292,7 +295,7 @@ impl Router {
             return;
         }
         absence.announced = true;
-        self.out.push(Output::Notice(Notice::Offline(node.clone())));
+        self.out.push(Output::Notify(NodeNotice::Offline(node.clone())));
         self.tell_presence(node, false);
     }
 
@@ -300,7 +303,7 @@ impl Router {
     pub(super) fn left_for_good(&mut self, node: &NodeId, was: &PairedNode) {
         self.subscriptions.forget(node);
         if self.absent.remove(node).is_some_and(|absence| !absence.announced) {
-            self.out.push(Output::Notice(Notice::Offline(node.clone())));
+            self.out.push(Output::Notify(NodeNotice::Offline(node.clone())));
             self.tell_presence_of(&self.view_of(node, was), false);
         }
     }
@@ -317,7 +320,7 @@ impl Router {
     pub(super) fn check_greeting(&mut self, conn: ConnId) {
         let Some(connection) = self.connections.get(&conn) else { return };
         if connection.node.is_none() && connection.waiting.is_none() && connection.held.is_none() {
-            self.close(conn, Closing::NoGreeting);
+            self.close(conn, CloseReason::NoGreeting);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::protocol::{ErrorCode, GatewayFrame, Hello, NodeId, NodeProfile, WireError};
 use crate::router::saved::AfterSave;
-use crate::router::{Closing, ConnId, Notice, Output, PairedNode, Router};
+use crate::router::{CloseReason, ConnId, NodeNotice, Output, PairedNode, Router};
 use std::sync::Arc;
 
 impl Router {
@@ -59,7 +59,7 @@ impl Router {
         self.admit(conn, node, profile.clone());
         self.greet(conn);
         if is_new {
-            self.out.push(Output::Notice(Notice::Online(node.clone())));
+            self.out.push(Output::Notify(NodeNotice::Online(node.clone())));
         }
         // An address alone is not worth a write: phones change theirs several times a day.
         if profile != paired.profile {
@@ -76,7 +76,7 @@ impl Router {
         self.counters.refused += 1;
         self.send(conn, GatewayFrame::Error(error));
         if self.connections.get(&conn).is_some_and(|connection| connection.node.is_some()) {
-            self.close(conn, Closing::Refused);
+            self.close(conn, CloseReason::Refused);
         } else {
             self.count_refusal(conn);
         }
@@ -85,6 +85,6 @@ impl Router {
     pub(super) fn refuse_for_good(&mut self, conn: ConnId, error: WireError) {
         self.counters.refused += 1;
         self.send(conn, GatewayFrame::Error(error));
-        self.close(conn, Closing::Refused);
+        self.close(conn, CloseReason::Refused);
     }
 }

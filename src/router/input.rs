@@ -91,7 +91,7 @@ pub enum Input {
         bad: BadFrame,
     },
     /// A long line is still arriving: the node is alive.
-    Heard {
+    Activity {
         /// Where it arrives.
         conn: ConnId,
     },
@@ -120,7 +120,7 @@ pub enum Input {
         result: Result<Payload, WireError>,
     },
     /// The backend has news.
-    News(News),
+    BackendEvent(BackendEvent),
     /// The pairing files hold the book of the last [`Output::Save`](super::Output::Save).
     Saved,
     /// They do not, for this reason, and hold what they held before.
@@ -133,7 +133,7 @@ pub enum Input {
         /// The rules from now on; the old ones stay if it could not be read.
         policy: Option<Box<Policy>>,
         /// Who asked for it, and what to answer.
-        reply: Option<(Asker, Result<Answer, WireError>)>,
+        reply: Option<(Requester, Result<Answer, WireError>)>,
     },
     /// A deadline may have passed.
     Tick,
@@ -143,7 +143,7 @@ pub enum Input {
 
 /// An event that the backend wants to be told.
 #[derive(Clone, Debug, PartialEq)]
-pub struct News {
+pub struct BackendEvent {
     /// Whom to tell.
     pub to: Audience,
     /// The event's name.
@@ -170,7 +170,7 @@ pub enum Audience {
 
 /// Who waits for an answer on the control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asker {
+pub struct Requester {
     /// The operator.
     pub op: OperatorId,
     /// The id of the request, as JSON text.

@@ -9,7 +9,7 @@ use crate::protocol::{
     limits, Body, ErrorCode, GatewayFrame, InvokeFailure, NodeId, Payload, WireError,
 };
 use crate::router::deadlines::Reminder;
-use crate::router::{Asker, ConnId, Mono, OperatorId, Output, Router};
+use crate::router::{ConnId, Mono, OperatorId, Output, Requester, Router};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ struct Invoke {
     params: Option<Payload>,
     timeout: Duration,
     key: Option<String>,
-    askers: Vec<Asker>,
+    requesters: Vec<Requester>,
     /// When the node has to have answered; `None` while it is queued.
     ends: Option<Mono>,
 }
@@ -64,8 +64,8 @@ impl Invokes {
     pub(super) fn operator_gone(&mut self, op: OperatorId) {
         let mut dropped = Vec::new();
         for (id, invoke) in &mut self.open {
-            invoke.askers.retain(|asker| asker.op != op);
-            if invoke.askers.is_empty() && invoke.ends.is_none() {
+            invoke.requesters.retain(|requester| requester.op != op);
+            if invoke.requesters.is_empty() && invoke.ends.is_none() {
                 dropped.push(id.clone());
             }
         }
@@ -113,7 +113,11 @@ impl Invokes {
 
 impl Router {
     /// Sends or queues the invoke; the answer comes later.
-    pub(super) fn invoke(&mut self, asker: Asker, request: InvokeRequest) -> Result<(), WireError> {
+    pub(super) fn invoke(
+        &mut self,
+        requester: Requester,
+        request: InvokeRequest,
+    ) -> Result<(), WireError> {
         let node = self.find_node(&request.node_id)?;
         let command: Arc<str> = request.command.trim().into();
         if command.is_empty() {
@@ -121,7 +125,7 @@ impl Router {
         }
         let timeout = request.timeout();
         if let Some(key) = &request.idempotency_key {
-            if self.answered_before(&asker, &node, key, &command, &request.params)? {
+            if self.answered_before(&requester, &node, key, &command, &request.params)? {
                 return Ok(());
             }
         }
@@ -147,7 +151,7 @@ impl Router {
             params: request.params.clone(),
             timeout,
             key: request.idempotency_key.clone(),
-            askers: vec![asker],
+            requesters: vec![requester],
             ends: None,
         };
         self.invokes.order.insert(invoke.number, id.clone());
@@ -165,7 +169,7 @@ impl Router {
     /// A key that was used before brings the same outcome again, now or when it is there.
     fn answered_before(
         &mut self,
-        asker: &Asker,
+        requester: &Requester,
         node: &NodeId,
         key: &str,
         command: &str,
@@ -181,14 +185,14 @@ impl Router {
         match &keyed.state {
             KeyedState::Done { outcome, .. } => {
                 let outcome = outcome.clone();
-                self.reply(asker.clone(), outcome);
+                self.reply(requester.clone(), outcome);
             }
             KeyedState::UnderWay(id) => {
                 if let Some(invoke) = self.invokes.open.get_mut(id) {
-                    if invoke.askers.len() >= limits::OPERATOR_REQUESTS {
+                    if invoke.requesters.len() >= limits::OPERATOR_REQUESTS {
                         return Err(WireError::unavailable("too many wait for this invoke"));
                     }
-                    invoke.askers.push(asker.clone());
+                    invoke.requesters.push(requester.clone());
                 }
             }
         }
@@ -295,8 +299,8 @@ impl Router {
             if invoke.ends.is_none() {
                 // The node never saw it, so the key may be used again.
                 self.invokes.forget_key(&invoke);
-                for asker in invoke.askers {
-                    self.reply(asker, Err(error.clone()));
+                for requester in invoke.requesters {
+                    self.reply(requester, Err(error.clone()));
                 }
             } else {
                 self.finish_invoke(&id, invoke, Err(error));
@@ -313,8 +317,8 @@ impl Router {
         if let Some(key) = &invoke.key {
             self.remember(invoke.node.clone(), key.clone(), &outcome);
         }
-        for asker in invoke.askers {
-            self.reply(asker, outcome.clone());
+        for requester in invoke.requesters {
+            self.reply(requester, outcome.clone());
         }
     }
 

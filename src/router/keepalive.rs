@@ -3,7 +3,7 @@
 
 use crate::protocol::{limits, GatewayFrame};
 use crate::router::deadlines::Reminder;
-use crate::router::{Closing, ConnId, Router};
+use crate::router::{CloseReason, ConnId, Router};
 
 impl Router {
     /// Something arrived on the connection.
@@ -24,7 +24,7 @@ impl Router {
         let next = if self.now.mono < ping_at {
             ping_at
         } else if self.now.mono >= drop_at {
-            return self.close(conn, Closing::Silent);
+            return self.close(conn, CloseReason::Silent);
         } else {
             if connection.pinged.is_none() {
                 connection.pinged = Some(self.now.mono);

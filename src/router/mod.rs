@@ -71,8 +71,10 @@ mod subscriptions;
 mod views;
 
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
-pub use input::{Asker, Audience, CallId, ConnId, Input, Mono, News, Now, OperatorId, Wall};
-pub use output::{Caller, Closing, DaemonTask, Notice, Output};
+pub use input::{
+    Audience, BackendEvent, CallId, ConnId, Input, Mono, Now, OperatorId, Requester, Wall,
+};
+pub use output::{Caller, CloseReason, DaemonTask, NodeNotice, Output};
 pub use policy::Policy;
 
 use crate::protocol::operator::{Answer, Counters};
@@ -171,12 +173,12 @@ impl Router {
             Input::Connected { conn, peer } => self.connected(conn, peer),
             Input::Frame { conn, frame } => self.frame(conn, frame),
             Input::BadFrame { conn, bad } => self.bad_frame(conn, &bad),
-            Input::Heard { conn } => self.heard(conn),
+            Input::Activity { conn } => self.heard(conn),
             Input::Disconnected { conn } => self.disconnected(conn),
             Input::Operator { op, request } => self.operator(op, request),
             Input::OperatorGone { op } => self.operator_gone(op),
             Input::Answered { call, result } => self.answered(call, result),
-            Input::News(news) => self.news(news),
+            Input::BackendEvent(news) => self.news(news),
             Input::Saved => self.saved(),
             Input::SaveFailed { reason } => self.save_failed(&reason),
             Input::Configured { policy, reply } => self.configured(policy, reply),
@@ -219,7 +221,7 @@ impl Router {
     fn configured(
         &mut self,
         policy: Option<Box<Policy>>,
-        reply: Option<(Asker, Result<Answer, WireError>)>,
+        reply: Option<(Requester, Result<Answer, WireError>)>,
     ) {
         if let Some(policy) = policy {
             self.policy = *policy;
@@ -233,7 +235,7 @@ impl Router {
         self.stopping = true;
         let open: Vec<ConnId> = self.connections.keys().copied().collect();
         for conn in open {
-            self.close(conn, Closing::Stopping);
+            self.close(conn, CloseReason::Stopping);
         }
     }
 }

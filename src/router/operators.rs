@@ -5,7 +5,7 @@ use crate::protocol::operator::{
     OperatorRequest, Status,
 };
 use crate::protocol::{json, WireError};
-use crate::router::{Asker, DaemonTask, OperatorId, Output, Router};
+use crate::router::{DaemonTask, OperatorId, Output, Requester, Router};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,22 +17,22 @@ pub(super) struct Watchers {
 
 impl Router {
     pub(super) fn operator(&mut self, op: OperatorId, request: OperatorRequest) {
-        let asker = Asker { op, id: request.id };
-        match request.command.and_then(|command| self.command(&asker, command)) {
-            Ok(Some(answer)) => self.reply(asker, Ok(answer)),
+        let requester = Requester { op, id: request.id };
+        match request.command.and_then(|command| self.command(&requester, command)) {
+            Ok(Some(answer)) => self.reply(requester, Ok(answer)),
             Ok(None) => {}
-            Err(error) => self.reply(asker, Err(error)),
+            Err(error) => self.reply(requester, Err(error)),
         }
     }
 
     /// Carries the command out; `None` if the answer comes later.
     fn command(
         &mut self,
-        asker: &Asker,
+        requester: &Requester,
         command: OperatorCommand,
     ) -> Result<Option<Answer>, WireError> {
         let ts = self.now.wall.0;
-        let daemon = |task| Output::Daemon { asker: asker.clone(), task };
+        let daemon = |task| Output::Daemon { requester: requester.clone(), task };
         match command {
             OperatorCommand::NodeList => {
                 return Ok(Some(Answer::Nodes { ts, nodes: self.node_views() }));
@@ -47,30 +47,30 @@ impl Router {
                 return Ok(Some(Answer::Pairings { pending: self.pending_views(), paired }));
             }
             OperatorCommand::EventsSubscribe(filter) => {
-                self.watchers.by_operator.insert(asker.op, filter.only);
+                self.watchers.by_operator.insert(requester.op, filter.only);
                 return Ok(Some(Answer::Done {}));
             }
             OperatorCommand::PairApprove(query) => {
                 let (id, request) = self.find_request(&query.request_id)?;
-                self.approve(asker.clone(), id, &request);
+                self.approve(requester.clone(), id, &request);
             }
             OperatorCommand::PairReject(query) => {
                 let (id, request) = self.find_request(&query.request_id)?;
-                self.reject(asker.clone(), id, &request);
+                self.reject(requester.clone(), id, &request);
             }
             OperatorCommand::NodeRename(rename) => {
                 let name = json::short(&rename.display_name);
                 let name = name.ok_or_else(|| WireError::invalid("displayName required"))?;
                 let node = self.find_node(&rename.node_id)?;
-                self.rename(asker.clone(), node, name);
+                self.rename(requester.clone(), node, name);
             }
             OperatorCommand::NodeRevoke(query) => {
                 let node = self.find_node(&query.node_id)?;
-                self.revoke(asker.clone(), node);
+                self.revoke(requester.clone(), node);
             }
-            OperatorCommand::NodeInvoke(request) => self.invoke(asker.clone(), request)?,
+            OperatorCommand::NodeInvoke(request) => self.invoke(requester.clone(), request)?,
             OperatorCommand::Call(method, params) => {
-                self.operator_call(asker.clone(), method, params);
+                self.operator_call(requester.clone(), method, params);
             }
             OperatorCommand::Status => {
                 let status = Box::new(self.status());
@@ -110,7 +110,7 @@ impl Router {
         self.invokes.operator_gone(op);
     }
 
-    pub(super) fn reply(&mut self, to: Asker, result: Result<Answer, WireError>) {
+    pub(super) fn reply(&mut self, to: Requester, result: Result<Answer, WireError>) {
         self.out.push(Output::Reply { to, result });
     }
 
@@ -127,7 +127,7 @@ impl Router {
             .map(|(op, _)| *op)
             .collect();
         if !to.is_empty() {
-            self.out.push(Output::Tell { to, event: Arc::new(event) });
+            self.out.push(Output::Publish { to, event: Arc::new(event) });
         }
     }
 }

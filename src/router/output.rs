@@ -9,7 +9,7 @@
 
 use crate::protocol::operator::{Answer, OperatorEvent, Status};
 use crate::protocol::{GatewayFrame, Method, NodeId, Payload, WireError};
-use crate::router::{Asker, CallId, ConnId, OperatorId, PairingBook};
+use crate::router::{CallId, ConnId, OperatorId, PairingBook, Requester};
 use std::sync::Arc;
 
 /// Something the router wants done.
@@ -48,7 +48,7 @@ pub enum Output {
         /// Which.
         conn: ConnId,
         /// For the log.
-        why: Closing,
+        why: CloseReason,
     },
     /// Write the pairing files, then say how that went.
     Save {
@@ -67,16 +67,16 @@ pub enum Output {
         params: Option<Payload>,
     },
     /// Let the backend know.
-    Notice(Notice),
+    Notify(NodeNotice),
     /// Answer an operator.
     Reply {
         /// Whom.
-        to: Asker,
+        to: Requester,
         /// What.
         result: Result<Answer, WireError>,
     },
     /// Tell the operators who follow events.
-    Tell {
+    Publish {
         /// Whom.
         to: Vec<OperatorId>,
         /// What.
@@ -85,7 +85,7 @@ pub enum Output {
     /// Something that only the daemon around the router can do.
     Daemon {
         /// Who asked.
-        asker: Asker,
+        requester: Requester,
         /// What for.
         task: DaemonTask,
     },
@@ -115,7 +115,7 @@ pub enum Caller {
 
 /// What the backend is told.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Notice {
+pub enum NodeNotice {
     /// A node was admitted; not sent for a repeated hello.
     Online(NodeId),
     /// A node is gone, and did not come back within the grace period.
@@ -133,7 +133,7 @@ pub enum Notice {
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
+pub enum CloseReason {
     /// It sent something that cannot be answered otherwise.
     BadFrame,
     /// Its hello or pairing request was refused for good.
@@ -152,7 +152,7 @@ pub enum Closing {
     Stopping,
 }
 
-impl Closing {
+impl CloseReason {
     /// The words for the log.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use crate::protocol::{limits, GatewayFrame, NodeId, PairRequest, WireError};
 use crate::router::deadlines::Reminder;
 use crate::router::saved::AfterSave;
 use crate::router::{
-    Asker, Closing, ConnId, Mono, Output, PairedNode, PairingRequest, RequestId, Router,
+    CloseReason, ConnId, Mono, Output, PairedNode, PairingRequest, RequestId, Requester, Router,
 };
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -84,7 +84,7 @@ impl Router {
     fn give_way(&mut self, older: ConnId) {
         let error = WireError::unavailable("a newer connection of this node waits instead");
         self.send(older, GatewayFrame::Error(error));
-        self.close(older, Closing::TakenOver);
+        self.close(older, CloseReason::TakenOver);
     }
 
     /// The cool-down of a held request is over.
@@ -142,24 +142,29 @@ impl Router {
 
     /// An operator approves. With the node waiting, it gets its token; otherwise the approval
     /// waits for the node.
-    pub(super) fn approve(&mut self, asker: Asker, id: RequestId, request: &Arc<PairingRequest>) {
+    pub(super) fn approve(
+        &mut self,
+        requester: Requester,
+        id: RequestId,
+        request: &Arc<PairingRequest>,
+    ) {
         let known = self.book.paired.contains_key(&request.node);
         if !known
             && self.book.paired.len() + self.promised(&request.node) >= self.policy.paired_nodes
         {
             let text =
                 "too many paired nodes; revoke one first, or raise bridge.limits.pairedNodes";
-            return self.reply(asker, Err(WireError::unavailable(text)));
+            return self.reply(requester, Err(WireError::unavailable(text)));
         }
         if let Some(conn) = self.waiter(&id) {
-            return self.deliver(conn, &id, request, Some(asker));
+            return self.deliver(conn, &id, request, Some(requester));
         }
         if request.approved_at.is_some() {
             let answer = self.approved_answer(&id, &request.node, false);
-            return self.reply(asker, answer);
+            return self.reply(requester, answer);
         }
         let book = self.book.with_approval(&id, self.now.wall);
-        self.save(book, AfterSave::Approved { id, node: request.node.clone(), asker });
+        self.save(book, AfterSave::Approved { id, node: request.node.clone(), requester });
     }
 
     /// How many nodes other than this one are not paired yet, but have an approval that waits.
@@ -179,32 +184,32 @@ impl Router {
         conn: ConnId,
         id: &RequestId,
         request: &PairingRequest,
-        asker: Option<Asker>,
+        requester: Option<Requester>,
     ) {
         let token = self.ids.token();
         let book = self.book.with_pairing(request, &token, self.now.wall);
         let node = request.node.clone();
-        self.save(book, AfterSave::Paired { conn, id: id.clone(), node, token, asker });
+        self.save(book, AfterSave::Paired { conn, id: id.clone(), node, token, requester });
     }
 
-    pub(super) fn reject(&mut self, asker: Asker, id: RequestId, request: &PairingRequest) {
+    pub(super) fn reject(&mut self, requester: Requester, id: RequestId, request: &PairingRequest) {
         let book = self.book.without_requests(|other, _| *other == id);
         let (node, peer) = (request.node.clone(), request.remote_ip);
-        self.save(book, AfterSave::Rejected { id, node, peer, asker });
+        self.save(book, AfterSave::Rejected { id, node, peer, requester });
     }
 
-    pub(super) fn rename(&mut self, asker: Asker, node: NodeId, name: String) {
+    pub(super) fn rename(&mut self, requester: Requester, node: NodeId, name: String) {
         let Some(paired) = self.book.paired.get(&node) else { return };
         let mut entry = PairedNode::clone(paired);
         entry.profile.display_name = Some(name.clone());
         entry.renamed = true;
         let book = self.book.with_node(node.clone(), entry);
-        self.save(book, AfterSave::Renamed { node, name, asker });
+        self.save(book, AfterSave::Renamed { node, name, requester });
     }
 
-    pub(super) fn revoke(&mut self, asker: Asker, node: NodeId) {
+    pub(super) fn revoke(&mut self, requester: Requester, node: NodeId) {
         let book = self.book.without_node(&node);
-        self.save(book, AfterSave::Revoked { node, asker });
+        self.save(book, AfterSave::Revoked { node, requester });
     }
 
     /// Tells the connection that waits for a request that it waits in vain.
@@ -217,7 +222,7 @@ impl Router {
     ) {
         if let Some(conn) = self.waiter(id) {
             self.send(conn, GatewayFrame::Error(WireError::unauthorized(text)));
-            self.close(conn, Closing::NotApproved);
+            self.close(conn, CloseReason::NotApproved);
         }
         self.cool_downs.start(self.now.mono, node, peer);
     }

@@ -4,7 +4,9 @@ use crate::protocol::operator::OperatorEvent;
 use crate::protocol::operator::{Answer, InvokePayload};
 use crate::protocol::{limits, session, GatewayFrame, Method, NodeId, Payload, WireError};
 use crate::router::deadlines::Reminder;
-use crate::router::{Asker, Audience, CallId, Caller, ConnId, Mono, News, Output, Router};
+use crate::router::{
+    Audience, BackendEvent, CallId, Caller, ConnId, Mono, Output, Requester, Router,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ struct Call {
 #[derive(Debug)]
 enum From {
     Node { conn: ConnId, id: Arc<str> },
-    Operator(Asker),
+    Operator(Requester),
 }
 
 impl Calls {
@@ -99,8 +101,13 @@ impl Router {
     }
 
     /// An operator uses a method that nodes have.
-    pub(super) fn operator_call(&mut self, asker: Asker, method: Method, params: Option<Payload>) {
-        self.call(From::Operator(asker), Caller::Operator, method, params);
+    pub(super) fn operator_call(
+        &mut self,
+        requester: Requester,
+        method: Method,
+        params: Option<Payload>,
+    ) {
+        self.call(From::Operator(requester), Caller::Operator, method, params);
     }
 
     fn call(&mut self, from: From, caller: Caller, method: Method, params: Option<Payload>) {
@@ -116,8 +123,8 @@ impl Router {
         self.deadlines.cancel(call.ends, Reminder::Call(id));
         match call.from {
             From::Node { conn, id } => self.send(conn, GatewayFrame::Res { id, result }),
-            From::Operator(asker) => {
-                self.reply(asker, result.map(|payload| Answer::Called(InvokePayload(payload))));
+            From::Operator(requester) => {
+                self.reply(requester, result.map(|payload| Answer::Called(InvokePayload(payload))));
             }
         }
     }
@@ -128,8 +135,8 @@ impl Router {
     }
 
     /// The backend wants somebody told.
-    pub(super) fn news(&mut self, news: News) {
-        let News { to, event, payload } = news;
+    pub(super) fn news(&mut self, news: BackendEvent) {
+        let BackendEvent { to, event, payload } = news;
         let nodes: Vec<NodeId> = match &to {
             Audience::Everyone => self.online.keys().cloned().collect(),
             Audience::Node(node) => vec![node.clone()],

@@ -2,7 +2,9 @@
 
 use crate::protocol::operator::{Answer, OperatorEvent};
 use crate::protocol::{limits, GatewayFrame, NodeId, Token, WireError};
-use crate::router::{Asker, Closing, ConnId, Notice, Output, PairingBook, RequestId, Router};
+use crate::router::{
+    CloseReason, ConnId, NodeNotice, Output, PairingBook, RequestId, Requester, Router,
+};
 use std::net::IpAddr;
 
 /// What happens when the book is on disk.
@@ -13,15 +15,15 @@ pub(super) enum AfterSave {
     /// The request is shown to operators.
     Requested { conn: ConnId, id: RequestId },
     /// The node gets its token.
-    Paired { conn: ConnId, id: RequestId, node: NodeId, token: Token, asker: Option<Asker> },
+    Paired { conn: ConnId, id: RequestId, node: NodeId, token: Token, requester: Option<Requester> },
     /// The approval waits for the node.
-    Approved { id: RequestId, node: NodeId, asker: Asker },
+    Approved { id: RequestId, node: NodeId, requester: Requester },
     /// The node is told.
-    Rejected { id: RequestId, node: NodeId, peer: IpAddr, asker: Asker },
+    Rejected { id: RequestId, node: NodeId, peer: IpAddr, requester: Requester },
     /// The operator is told.
-    Renamed { node: NodeId, name: String, asker: Asker },
+    Renamed { node: NodeId, name: String, requester: Requester },
     /// The connection is cut.
-    Revoked { node: NodeId, asker: Asker },
+    Revoked { node: NodeId, requester: Requester },
 }
 
 impl Router {
@@ -32,41 +34,41 @@ impl Router {
         match after {
             AfterSave::Nothing => {}
             AfterSave::Requested { conn, id } => self.after_request(conn, id),
-            AfterSave::Paired { conn, id, node, token, asker } => {
-                self.after_pairing(conn, &id, &node, token, asker, &before);
+            AfterSave::Paired { conn, id, node, token, requester } => {
+                self.after_pairing(conn, &id, &node, token, requester, &before);
             }
-            AfterSave::Approved { id, node, asker } => {
+            AfterSave::Approved { id, node, requester } => {
                 self.cool_downs.clear(&node);
                 self.remind_of(&id, limits::APPROVAL_KEPT);
                 let answer = self.approved_answer(&id, &node, false);
-                self.reply(asker, answer);
+                self.reply(requester, answer);
                 self.resolved(&id, &node, "approved");
             }
-            AfterSave::Rejected { id, node, peer, asker } => {
+            AfterSave::Rejected { id, node, peer, requester } => {
                 self.turn_away(&id, node.clone(), peer, "pairing rejected");
                 self.counters.rejected += 1;
                 let answer = Answer::Rejected { request_id: id.0.clone(), node_id: node.clone() };
-                self.reply(asker, Ok(answer));
+                self.reply(requester, Ok(answer));
                 self.resolved(&id, &node, "rejected");
             }
-            AfterSave::Renamed { node, name, asker } => {
+            AfterSave::Renamed { node, name, requester } => {
                 if let Some(conn) = self.online.get(&node) {
                     if let Some(connection) = self.connections.get_mut(conn) {
                         connection.profile.display_name = Some(name.clone());
                     }
                 }
-                self.reply(asker, Ok(Answer::Renamed { node_id: node, display_name: name }));
+                self.reply(requester, Ok(Answer::Renamed { node_id: node, display_name: name }));
             }
-            AfterSave::Revoked { node, asker } => {
+            AfterSave::Revoked { node, requester } => {
                 let conn = self.online.get(&node).copied();
                 if let Some(conn) = conn {
-                    self.close(conn, Closing::Revoked);
+                    self.close(conn, CloseReason::Revoked);
                 }
                 if let Some(was) = before.paired.get(&node) {
                     self.left_for_good(&node, was);
                 }
                 let was_connected = conn.is_some();
-                self.reply(asker, Ok(Answer::Revoked { node_id: node, was_connected }));
+                self.reply(requester, Ok(Answer::Revoked { node_id: node, was_connected }));
             }
         }
     }
@@ -78,16 +80,16 @@ impl Router {
         let error = WireError::unavailable(format!("could not save the pairings: {reason}"));
         match after {
             AfterSave::Nothing => {}
-            AfterSave::Requested { conn, .. } | AfterSave::Paired { conn, asker: None, .. } => {
+            AfterSave::Requested { conn, .. } | AfterSave::Paired { conn, requester: None, .. } => {
                 // The reason is the operator's business, not a stranger's.
                 let text = "the gateway could not save the pairing; try later";
                 self.refuse_for_good(conn, WireError::unavailable(text));
             }
-            AfterSave::Paired { asker: Some(asker), .. }
-            | AfterSave::Approved { asker, .. }
-            | AfterSave::Rejected { asker, .. }
-            | AfterSave::Renamed { asker, .. }
-            | AfterSave::Revoked { asker, .. } => self.reply(asker, Err(error)),
+            AfterSave::Paired { requester: Some(requester), .. }
+            | AfterSave::Approved { requester, .. }
+            | AfterSave::Rejected { requester, .. }
+            | AfterSave::Renamed { requester, .. }
+            | AfterSave::Revoked { requester, .. } => self.reply(requester, Err(error)),
         }
     }
 
@@ -107,7 +109,7 @@ impl Router {
         id: &RequestId,
         node: &NodeId,
         token: Token,
-        asker: Option<Asker>,
+        requester: Option<Requester>,
         before: &PairingBook,
     ) {
         self.cool_downs.clear(node);
@@ -115,11 +117,11 @@ impl Router {
         let paired = self.book.paired.get(node).map(|paired| paired.profile.clone());
         self.admit(conn, node, paired.unwrap_or_default());
         self.greet(conn);
-        self.out.push(Output::Notice(Notice::Online(node.clone())));
+        self.out.push(Output::Notify(NodeNotice::Online(node.clone())));
         self.counters.approved += 1;
-        if let Some(asker) = asker {
+        if let Some(requester) = requester {
             let answer = self.approved_answer(id, node, true);
-            self.reply(asker, answer);
+            self.reply(requester, answer);
             self.resolved(id, node, "approved");
         }
         let others = before.requests_of(node).filter(|(other, _)| *other != id);

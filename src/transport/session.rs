@@ -116,7 +116,7 @@ impl Session {
                 if heard.elapsed() >= limits::HEARD_EVERY {
                     heard = Instant::now();
                     // If the router is gone, the next frame will notice.
-                    let _ = self.inbox.post(Input::Heard { conn: self.conn });
+                    let _ = self.inbox.post(Input::Activity { conn: self.conn });
                 }
             };
             match read_line(lines, &mut line, || outbox.line_limit(), progress)? {

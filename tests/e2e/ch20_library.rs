@@ -6,7 +6,7 @@ use openclaw_bridge::config::Config;
 use openclaw_bridge::daemon::{Daemon, Host, Operator, Reloaded, Settings};
 use openclaw_bridge::protocol::operator::OperatorEvent;
 use openclaw_bridge::protocol::{ErrorCode, Method, Payload, WireError};
-use openclaw_bridge::router::{Audience, Caller, News};
+use openclaw_bridge::router::{Audience, BackendEvent, Caller};
 use openclaw_bridge::tls::Acceptor;
 use serde_json::json;
 use std::path::Path;
@@ -96,7 +96,8 @@ fn a_program_invokes_tells_and_stops() {
     assert_eq!(&*answer.0, "{\"watts\":9}");
     let mut phone = answering.join().unwrap();
 
-    let tell = |event: &str| News { to: Audience::Everyone, event: event.into(), payload: None };
+    let tell =
+        |event: &str| BackendEvent { to: Audience::Everyone, event: event.into(), payload: None };
     bridge.outlet().tell(tell("lamp.flickers"));
     assert_eq!(phone.expect("event")["event"], "lamp.flickers");
 

@@ -2,7 +2,9 @@
 //! breaking one is a panic that says which.
 
 use openclaw_bridge::protocol::{GatewayFrame, NodeFrame, NodeId};
-use openclaw_bridge::router::{Asker, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook};
+use openclaw_bridge::router::{
+    ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Requester,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ impl Laws {
             }
             Input::OperatorGone { op } => {
                 self.gone.insert(*op);
-                self.asked.retain(|(asker, _)| asker != op);
+                self.asked.retain(|(requester, _)| requester != op);
             }
             _ => {}
         }
@@ -80,7 +82,7 @@ impl Laws {
             }
             // The daemon answers at once, but for this one, whose answer comes back to the router.
             Output::Daemon { task: DaemonTask::Reload, .. } => {}
-            Output::Reply { to, .. } | Output::Daemon { asker: to, .. } => self.replied(to),
+            Output::Reply { to, .. } | Output::Daemon { requester: to, .. } => self.replied(to),
             _ => {}
         }
     }
@@ -107,7 +109,7 @@ impl Laws {
         }
     }
 
-    fn replied(&mut self, to: &Asker) {
+    fn replied(&mut self, to: &Requester) {
         let was_open = self.asked.remove(&(to.op, to.id.clone()));
         assert!(
             was_open || self.gone.contains(&to.op),

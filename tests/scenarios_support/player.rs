@@ -22,7 +22,8 @@ use openclaw_bridge::protocol::{
     limits, wire, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
 };
 use openclaw_bridge::router::{
-    Asker, Audience, CallId, ConnId, Input, News, OperatorId, PairedNode, PairingBook, Policy, Wall,
+    Audience, BackendEvent, CallId, ConnId, Input, OperatorId, PairedNode, PairingBook, Policy,
+    Requester, Wall,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -77,7 +78,7 @@ impl Player {
                 Input::Connected { conn: ConnId(number(name, "c")?), peer }
             }
             "disconnect" => Input::Disconnected { conn: ConnId(number(rest, "c")?) },
-            "heard" => Input::Heard { conn: ConnId(number(rest, "c")?) },
+            "heard" => Input::Activity { conn: ConnId(number(rest, "c")?) },
             "operator" => self.operator(rest)?,
             "reloaded" => self.reloaded(OperatorId(number(rest, "op")?))?,
             "answered" => answered(rest)?,
@@ -159,14 +160,14 @@ impl Player {
 
     /// The answer to the only request of this operator that waits for one.
     fn reloaded(&self, op: OperatorId) -> Result<Input, String> {
-        let asked = self.world.laws.asked.iter().find(|(asker, _)| *asker == op);
+        let asked = self.world.laws.asked.iter().find(|(requester, _)| *requester == op);
         let (_, id) = asked.ok_or_else(|| format!("op{op} has asked for nothing"))?;
         let answer = Answer::Reloaded {
             path: None,
             restart_needed: Vec::new(),
             new_fingerprint_sha256: None,
         };
-        let reply = Some((Asker { op, id: id.clone() }, Ok(answer)));
+        let reply = Some((Requester { op, id: id.clone() }, Ok(answer)));
         Ok(Input::Configured { policy: None, reply })
     }
 
@@ -239,7 +240,7 @@ fn news(rest: &str) -> Result<Input, String> {
         )?,
     };
     let payload = (!payload.is_empty()).then(|| payload.into());
-    Ok(Input::News(News { to, event: event.into(), payload }))
+    Ok(Input::BackendEvent(BackendEvent { to, event: event.into(), payload }))
 }
 
 fn word(text: &str) -> (&str, &str) {

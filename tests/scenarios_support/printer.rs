@@ -3,7 +3,7 @@
 use super::world::{Deed, BEGINNING};
 use openclaw_bridge::protocol::operator::Status;
 use openclaw_bridge::protocol::{wire, GatewayFrame, WireError};
-use openclaw_bridge::router::{Caller, ConnId, DaemonTask, Notice, Output, PairingBook};
+use openclaw_bridge::router::{Caller, ConnId, DaemonTask, NodeNotice, Output, PairingBook};
 use std::time::Duration;
 
 /// One line for each deed; what follows from a save is indented under it.
@@ -42,30 +42,30 @@ fn output(output: &Output) -> String {
             };
             format!("call {} {method} for {caller}{}", call.0, after(params.as_deref()))
         }
-        Output::Notice(Notice::Online(node)) => format!("backend: {node} is online"),
-        Output::Notice(Notice::Offline(node)) => format!("backend: {node} is offline"),
-        Output::Notice(Notice::Event { node, event, payload }) => {
+        Output::Notify(NodeNotice::Online(node)) => format!("backend: {node} is online"),
+        Output::Notify(NodeNotice::Offline(node)) => format!("backend: {node} is offline"),
+        Output::Notify(NodeNotice::Event { node, event, payload }) => {
             format!("backend: {node} says {event} {payload}")
         }
         Output::Reply { to, result } => match result {
             Ok(answer) => format!("op{} ok {}", to.op, json(answer)),
             Err(failure) => format!("op{} error {}", to.op, error(failure)),
         },
-        Output::Tell { to, event } => {
+        Output::Publish { to, event } => {
             let to: Vec<String> = to.iter().map(|op| format!("op{op}")).collect();
             let (name, line) = (event.name(), json(&**event));
             let before = format!("{{\"event\":\"{name}\",\"payload\":");
             let payload = line.strip_prefix(&before).and_then(|rest| rest.strip_suffix('}'));
             format!("watchers [{}] {name} {}", to.join(" "), payload.unwrap())
         }
-        Output::Daemon { asker, task } => {
+        Output::Daemon { requester, task } => {
             let task = match task {
                 DaemonTask::Status(known) => format!("status {}", status(known)),
                 DaemonTask::Reload => "reload".into(),
                 DaemonTask::Log(level) => format!("log {level}"),
                 DaemonTask::Stop => "stop".into(),
             };
-            format!("daemon for op{}: {task}", asker.op)
+            format!("daemon for op{}: {task}", requester.op)
         }
     }
 }

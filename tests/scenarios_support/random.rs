@@ -5,7 +5,8 @@ use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Status};
 use openclaw_bridge::protocol::{wire, BadFrame, GatewayFrame, NodeId, WireError};
 use openclaw_bridge::router::{
-    Audience, CallId, ConnId, DaemonTask, Input, News, OperatorId, Output, PairingBook, Policy,
+    Audience, BackendEvent, CallId, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook,
+    Policy,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::catch_unwind;
@@ -95,7 +96,7 @@ impl Storm {
             79..=84 => self.backend_speaks(),
             85 => {
                 let conn = self.conn();
-                self.give(Input::Heard { conn });
+                self.give(Input::Activity { conn });
             }
             _ => {
                 let most = [500, 5_000, 60_000, 400_000][self.dice.below(4) as usize];
@@ -222,7 +223,7 @@ impl Storm {
             [Audience::Everyone, Audience::Session("main".into()), Audience::Subscribers];
         let to = audiences[self.dice.below(3) as usize].clone();
         let payload = Some(r#"{"sessionKey":"main"}"#.into());
-        self.give(Input::News(News { to, event: "chat".into(), payload }));
+        self.give(Input::BackendEvent(BackendEvent { to, event: "chat".into(), payload }));
     }
 
     fn ask(&mut self, op: OperatorId, method: &str, params: &str) -> Vec<Deed> {

@@ -16,7 +16,7 @@ use crate::backend::{Backend, Outlet};
 use crate::calendar::now_ms;
 use crate::config::Config;
 use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
-use crate::router::{Audience, Caller, News, Notice};
+use crate::router::{Audience, BackendEvent, Caller, NodeNotice};
 use agent::Agents;
 use catalog::Catalog;
 use chat::Chat;
@@ -84,7 +84,7 @@ impl Embedded {
 
     fn tell(&self, to: Audience, event: &str, payload: Payload) {
         if let Some(running) = self.running.get() {
-            running.outlet.tell(News { to, event: event.into(), payload: Some(payload) });
+            running.outlet.tell(BackendEvent { to, event: event.into(), payload: Some(payload) });
         }
     }
 
@@ -191,13 +191,13 @@ impl Backend for Embedded {
         }
     }
 
-    fn notice(&self, notice: Notice) {
+    fn notice(&self, notice: NodeNotice) {
         match notice {
-            Notice::Online(node) => {
+            NodeNotice::Online(node) => {
                 self.tell(Audience::Node(node), "voicewake.changed", self.voicewake.payload());
             }
-            Notice::Event { node, event, payload } => self.heard(&node, &event, &payload),
-            Notice::Offline(_) => {}
+            NodeNotice::Event { node, event, payload } => self.heard(&node, &event, &payload),
+            NodeNotice::Offline(_) => {}
         }
     }
 
@@ -220,10 +220,10 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<News>>);
+    struct Heard(Mutex<Vec<BackendEvent>>);
 
     impl Outlet for Heard {
-        fn tell(&self, news: News) {
+        fn tell(&self, news: BackendEvent) {
             self.0.lock().unwrap().push(news);
         }
     }
@@ -255,7 +255,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (backend, heard) = backend(&dir);
         let node = NodeId::new("phone").unwrap();
-        backend.notice(Notice::Online(node.clone()));
+        backend.notice(NodeNotice::Online(node.clone()));
         let news = heard.0.lock().unwrap().pop().unwrap();
         assert_eq!(news.to, Audience::Node(node));
         assert_eq!(&*news.payload.unwrap(), r#"{"triggers":["clawd","claude","computer"]}"#);

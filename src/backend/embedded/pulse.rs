@@ -5,7 +5,7 @@ use super::chat::{new_run_id, Chat, Saying};
 use super::{health, now_ms};
 use crate::backend::Outlet;
 use crate::protocol::limits;
-use crate::router::{Audience, News};
+use crate::router::{Audience, BackendEvent};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -131,7 +131,7 @@ impl Heart {
 
     fn tell(&self, event: &str, payload: String) {
         let payload = Some(payload.into());
-        self.outlet.tell(News { to: Audience::Subscribers, event: event.into(), payload });
+        self.outlet.tell(BackendEvent { to: Audience::Subscribers, event: event.into(), payload });
     }
 
     fn wake(&self, session_key: String) {

@@ -6,7 +6,7 @@
 
 use crate::backend::Outlet;
 use crate::protocol::limits;
-use crate::router::{Audience, News};
+use crate::router::{Audience, BackendEvent};
 use serde_json::{json, Value};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -187,7 +187,7 @@ impl RunNews {
     fn tell(&self, event: &str, payload: &Value) {
         let to = Audience::Session(self.session_key.as_str().into());
         let payload = Some(payload.to_string().into());
-        self.outlet.tell(News { to, event: event.into(), payload });
+        self.outlet.tell(BackendEvent { to, event: event.into(), payload });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -223,7 +223,7 @@ mod tests {
     struct Heard(Mutex<Vec<(String, Value)>>);
 
     impl Outlet for Heard {
-        fn tell(&self, news: News) {
+        fn tell(&self, news: BackendEvent) {
             let payload = serde_json::from_str(&news.payload.unwrap()).unwrap();
             self.0.lock().unwrap().push((news.event.to_string(), payload));
         }

@@ -18,7 +18,7 @@ use crate::backend::embedded::agent::{Agents, Attachment, Busy, Run};
 use crate::backend::Outlet;
 use crate::protocol::{limits, session, Method, NodeId, Payload, WireError};
 use crate::random;
-use crate::router::{Audience, News};
+use crate::router::{Audience, BackendEvent};
 use crossbeam_channel::Sender;
 pub(crate) use events::{End, RunNews};
 use runs::{Begin, Runs};
@@ -267,7 +267,7 @@ impl Chat {
             "state": "final",
             "message": injected.message,
         });
-        self.outlet.tell(News {
+        self.outlet.tell(BackendEvent {
             to: Audience::Session(injected.session.key.as_str().into()),
             event: "chat".into(),
             payload: Some(payload.to_string().into()),
