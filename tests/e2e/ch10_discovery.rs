@@ -2,7 +2,7 @@
 //! in it; where there can be none, those tests skip themselves and say so. `tests/netns/mdns.sh`
 //! has the whole of it, against avahi and python-zeroconf.
 
-use crate::support::{Daemon, Operator, Run, Setup};
+use crate::support::{tools, Daemon, Operator, Run, Setup, NEEDS_NAMESPACES};
 use serde_json::Value;
 use std::process::Command;
 
@@ -61,7 +61,7 @@ fn alone(setup: &Setup, script: &str) -> Option<Run> {
     }
     let is_possible = Command::new("unshare").args(&namespace).args(PROBE).output();
     if !is_possible.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no network namespaces here, or no `unshare` and `ip`");
+        tools::skip("namespaces", NEEDS_NAMESPACES);
         return None;
     }
     let mut command = Command::new("unshare");

@@ -1,14 +1,13 @@
 //! The wide-area zone: printed, written, kept current, and served by a real DNS server.
 
+use crate::support::tools::{has, PATH};
 use crate::support::{eventually, Daemon, Namespace, Operator, Run, Setup};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 const FILE: &str = "dns/clawdbot.internal.db";
 const PORT: &str = "5353";
 
@@ -41,19 +40,8 @@ fn record<'a>(text: &'a str, kind: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("no {kind} in {text}")).1
 }
 
-/// Whether a program is installed; tells if it is not.
-fn has(program: &str) -> bool {
-    let there = PATH.split(':').any(|dir| PathBuf::from(dir).join(program).is_file());
-    if !there {
-        eprintln!(
-            "skipped: needs `{program}` (Debian packages bind9, bind9-utils, bind9-dnsutils)"
-        );
-    }
-    there
-}
-
 fn check_zone(setup: &Setup) {
-    if !has("named-checkzone") {
+    if !has("named-checkzone", "bind9-utils") {
         return;
     }
     let mut command = Command::new("named-checkzone");
@@ -236,7 +224,8 @@ fn in_tailnet(script: &str) -> Option<(Namespace, Setup, Daemon)> {
 
 #[test]
 fn a_dns_server_answers_what_the_bridge_has_written() {
-    if !["named", "dig", "named-checkzone"].into_iter().all(has) {
+    let tools = [("named", "bind9"), ("dig", "bind9-dnsutils"), ("named-checkzone", "bind9-utils")];
+    if !tools.into_iter().all(|(program, package)| has(program, package)) {
         return;
     }
     let answer = r#"{"Self":{"DNSName":"studio.tail1234.ts.net."}}"#;

@@ -11,10 +11,11 @@ pub(crate) mod pi;
 pub(crate) mod secrets;
 mod terminal;
 pub(crate) mod tls;
+pub(crate) mod tools;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
-pub(crate) use namespace::Namespace;
+pub(crate) use namespace::{Namespace, NEEDS_NAMESPACES};
 pub(crate) use operator::{Operator, Run};
 pub(crate) use phone::Phone;
 pub(crate) use terminal::Terminal;

@@ -1,11 +1,9 @@
 //! A network namespace: addresses that come and go without touching those of the machine.
 
+use super::tools::{self, PATH};
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::process::{Child, Command, Output, Stdio};
-
-/// Where the programs are that are not for everybody.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes an interface of what the kernel has: one without hardware, one end of a wire, a tunnel.
 const INTERFACE: &str = r#"
@@ -15,29 +13,30 @@ const INTERFACE: &str = r#"
     } && ip link set "$1" up
 "#;
 
+pub(crate) const NEEDS_NAMESPACES: &str = "needs network namespaces (`unshare -rn`) and `ip`";
+
 /// Lives until it is dropped, or the test ends in any other way.
 pub(crate) struct Namespace {
     holder: Child,
 }
 
 impl Namespace {
-    /// `None`, with a word about it, where the system does not permit it.
+    /// `None` where the system does not permit it (see [`tools::skip`]).
     pub(crate) fn new() -> Option<Self> {
         let mut unshare = Command::new("unshare");
         unshare.args(["--user", "--map-root-user", "--net", "sh", "-c"]);
         // Ends with its standard input.
         unshare.arg("ip link set lo up && echo ready && exec cat").env("PATH", PATH);
         unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let skipped = "skipped: needs network namespaces (`unshare -rn`) and `ip`";
         let Ok(mut holder) = unshare.spawn() else {
-            eprintln!("{skipped}");
+            tools::skip("namespaces", NEEDS_NAMESPACES);
             return None;
         };
         let mut said = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
         let namespace = Self { holder };
         if said != "ready\n" {
-            eprintln!("{skipped}");
+            tools::skip("namespaces", NEEDS_NAMESPACES);
             return None;
         }
         Some(namespace)
