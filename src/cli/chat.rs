@@ -7,6 +7,7 @@ use crate::cli::render::field;
 use crate::cli::text::{safe, safe_text};
 use crate::cli::{print, print_json};
 use crate::control::{Client, Message};
+use crate::protocol::GatewayEvent;
 use crate::random;
 use serde_json::{json, Map, Value};
 use std::fs;
@@ -34,7 +35,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     let mut client = connect(line)?;
     // Before the message, so that no part of the answer is missed.
     let subscribed =
-        client.ask("events.subscribe", &json!({ "only": ["chat"] }), patience(line))?;
+        client.ask("events.subscribe", &json!({ "only": [GatewayEvent::Chat] }), patience(line))?;
     subscribed.map_err(|refusal| Failure::refused(&refusal))?;
     let reply = client.ask("chat.send", &params, patience(line))?;
     let reply = value(&reply.map_err(|refusal| Failure::refused(&refusal))?)?;
@@ -51,7 +52,7 @@ fn follow(client: &mut Client, run_id: &str, as_json: bool) -> Result<(), Failur
         let Message::Event(event) = client.listen()? else { continue };
         let event = value(&event)?;
         let chat = &event["payload"];
-        if event["event"] != "chat" || chat["runId"] != run_id {
+        if event["event"] != GatewayEvent::Chat.as_str() || chat["runId"] != run_id {
             continue;
         }
         if as_json {

@@ -11,7 +11,7 @@ use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile, IncomingFrame, OutgoingFrame};
 use crate::client::{Progress, Refusal, Session, Stop, Trust};
 use crate::node_host::{Host, HostOptions, Security};
-use crate::protocol::{json, NodeProfile};
+use crate::protocol::{json, Method, NodeCommand, NodeEvent, NodeProfile};
 use advice::advice;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -275,7 +275,10 @@ impl Node {
         self.screen.say(format_args!("connected to {}", session.admission().server_name));
         for key in &self.options.subscribe {
             let payload = serde_json::json!({ "sessionKey": key }).to_string();
-            let event = OutgoingFrame::Event { event: "chat.subscribe", payload: Some(&payload) };
+            let event = OutgoingFrame::Event {
+                event: NodeEvent::ChatSubscribe.as_str(),
+                payload: Some(&payload),
+            };
             session.writer().send(&event)?;
         }
         self.tell_events(session)?;
@@ -310,7 +313,7 @@ impl Node {
         if events.is_empty() || !self.options.once {
             return Ok(());
         }
-        match self.ask(session, "health", None) {
+        match self.ask(session, Method::Health.as_str(), None) {
             Ok(_) | Err(NodeError::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -372,7 +375,7 @@ impl Node {
             model_identifier: Some(machine),
             caps: Some(vec!["system".to_owned()]),
             commands: Some(self.host.commands()),
-            permissions: Some([("system.run".to_owned(), runs)].into()),
+            permissions: Some([(NodeCommand::SystemRun.to_string(), runs)].into()),
             ..NodeProfile::default()
         }
     }

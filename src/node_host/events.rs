@@ -2,7 +2,7 @@
 //! section 6). Nothing is acknowledged.
 
 use crate::client::{Error, OutgoingFrame, Writer};
-use crate::protocol::limits;
+use crate::protocol::{limits, NodeEvent};
 use serde_json::{json, Value};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -131,7 +131,7 @@ impl Outlet {
     /// Tells `exec.finished`: on the connection that asked for the run, else on the next one. A
     /// gateway that was restarted meanwhile still wants to know.
     pub(super) fn finished(&self, asked: &Writer, payload: String) {
-        if send(asked, "exec.finished", &payload).is_ok() {
+        if send(asked, NodeEvent::ExecFinished, &payload).is_ok() {
             return;
         }
         let mut inner = self.lock();
@@ -150,7 +150,7 @@ impl Outlet {
             let Some(writer) = inner.writer.clone() else { return };
             let Some(payload) = inner.kept.pop_front() else { return };
             drop(inner);
-            if send(&writer, "exec.finished", &payload).is_err() {
+            if send(&writer, NodeEvent::ExecFinished, &payload).is_err() {
                 let mut inner = self.lock();
                 inner.writer = None;
                 if inner.kept.len() < limits::REPORTS_KEPT {
@@ -170,8 +170,8 @@ impl Outlet {
 ///
 /// # Errors
 /// The connection is over.
-pub(super) fn send(writer: &Writer, event: &str, payload: &str) -> Result<(), Error> {
-    writer.send(&OutgoingFrame::Event { event, payload: Some(payload) })
+pub(super) fn send(writer: &Writer, event: NodeEvent, payload: &str) -> Result<(), Error> {
+    writer.send(&OutgoingFrame::Event { event: event.as_str(), payload: Some(payload) })
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use crate::node_host::skills::Skills;
 use crate::node_host::which::SearchPath;
 use crate::node_host::{handle, notify, system_run};
 use crate::protocol::json::Fields;
-use crate::protocol::{limits, Payload, WireError};
+use crate::protocol::{limits, NodeCommand, Payload, WireError};
 use serde_json::{json, Value};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,11 +19,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// The commands that need no program of the owner's.
-const SYSTEM: &[&str] =
-    &["system.run", "system.which", "system.execApprovals.get", "system.execApprovals.set"];
+const SYSTEM: &[NodeCommand] = &[
+    NodeCommand::SystemRun,
+    NodeCommand::SystemWhich,
+    NodeCommand::SystemExecApprovalsGet,
+    NodeCommand::SystemExecApprovalsSet,
+];
 
 /// The one that needs a desktop.
-const NOTIFY: &str = "system.notify";
+const NOTIFY: NodeCommand = NodeCommand::SystemNotify;
 
 /// What a node can do for its gateway.
 #[derive(Clone, Debug)]
@@ -82,14 +87,13 @@ impl Host {
     /// The commands, as they are announced. `system.run` is among them even if it is refused: the
     /// owner may change that at any time, and the refusal says what to do.
     pub fn commands(&self) -> Vec<String> {
-        let own = self.shared.handles.iter().map(|(command, _)| command.as_str());
+        let mut commands: Vec<String> =
+            self.shared.handles.iter().map(|(command, _)| command.clone()).collect();
         let notify = Some(NOTIFY).filter(|_| notify::is_possible(&self.shared.search));
-        let mut commands: Vec<String> = Vec::new();
-        for command in own.chain(SYSTEM.iter().copied()).chain(notify) {
-            if !commands.iter().any(|known| known == command) {
-                commands.push(command.to_owned());
-            }
-        }
+        let own = SYSTEM.iter().copied().chain(notify);
+        commands.extend(own.map(|command| command.to_string()));
+        let mut seen = BTreeSet::new();
+        commands.retain(|command| seen.insert(command.clone()));
         commands
     }
 
@@ -185,12 +189,12 @@ impl Shared {
         if let Some(program) = closest(&self.handles, command) {
             return Ok(Work::Handle(program.clone()));
         }
-        let work = match command {
-            "system.run" => Work::Run,
-            "system.which" => Work::Which,
-            "system.notify" => Work::Notify,
-            "system.execApprovals.get" => Work::ShowApprovals,
-            "system.execApprovals.set" => Work::ReplaceApprovals,
+        let work = match NodeCommand::parse(command) {
+            Some(NodeCommand::SystemRun) => Work::Run,
+            Some(NodeCommand::SystemWhich) => Work::Which,
+            Some(NodeCommand::SystemNotify) => Work::Notify,
+            Some(NodeCommand::SystemExecApprovalsGet) => Work::ShowApprovals,
+            Some(NodeCommand::SystemExecApprovalsSet) => Work::ReplaceApprovals,
             _ => return Err(WireError::invalid(format!("unknown command: {command}"))),
         };
         match params {

@@ -12,7 +12,7 @@ use crate::node_host::policy::{Denial, Rules};
 use crate::node_host::run::{self, Outcome};
 use crate::node_host::which::Found;
 use crate::process;
-use crate::protocol::{limits, Payload, WireError};
+use crate::protocol::{limits, NodeEvent, Payload, WireError};
 use crate::random;
 use serde::Deserialize;
 use serde_json::{json, Value};
@@ -61,7 +61,7 @@ pub(super) fn answer(
         shared.approvals.note_use(agent, found, order.subject.command());
     }
     // A gateway that is gone wants nothing done any more.
-    events::send(writer, "exec.started", &order.subject.started())
+    events::send(writer, NodeEvent::ExecStarted, &order.subject.started())
         .map_err(|_| WireError::unavailable("the connection was lost"))?;
     let outcome = order.run(&rules, program.as_ref(), cancel);
     let result = finish(&order.subject, &outcome);
@@ -136,7 +136,7 @@ impl Order {
             log::warn!("node: system.run denied reason={reason} command={command:?} {why}{more}");
         }
         // If the connection is over, nobody waits for the answer either.
-        let _ = events::send(writer, "exec.denied", &self.subject.denied(denial.reason()));
+        let _ = events::send(writer, NodeEvent::ExecDenied, &self.subject.denied(denial.reason()));
         WireError::unavailable(denial.message())
     }
 

@@ -1,6 +1,6 @@
 //! The frames, one variant for each `type` (protocol section 3).
 
-use crate::protocol::{Body, NodeId, NodeProfile, Payload, Token, WireError};
+use crate::protocol::{Body, GatewayEvent, NodeId, NodeProfile, Payload, Token, WireError};
 use std::sync::Arc;
 
 /// What a node sends, decoded.
@@ -194,10 +194,15 @@ impl GatewayFrame {
     /// the same or more (protocol section 1.5).
     pub fn is_superseded_later(&self) -> bool {
         match self {
-            Self::Event { event, .. } => matches!(&**event, "tick" | "health"),
-            Self::SessionEvent { event, payload, .. } => match &**event {
-                "agent" => true,
-                "chat" => payload.contains("\"state\":\"delta\""),
+            Self::Event { event, .. } => {
+                matches!(
+                    GatewayEvent::parse(event),
+                    Some(GatewayEvent::Tick | GatewayEvent::Health)
+                )
+            }
+            Self::SessionEvent { event, payload, .. } => match GatewayEvent::parse(event) {
+                Some(GatewayEvent::Agent) => true,
+                Some(GatewayEvent::Chat) => payload.contains("\"state\":\"delta\""),
                 _ => false,
             },
             _ => false,

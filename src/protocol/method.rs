@@ -1,57 +1,32 @@
 //! The RPC methods a node may call. What is not in this list cannot be routed.
 
-macro_rules! methods {
-    ($($variant:ident = $name:literal,)*) => {
-        /// An allowlisted method (protocol section 5). Configuration can narrow the list for some
-        /// or all nodes; nothing can widen it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Method {
-            $(#[doc = concat!("`", $name, "`")] $variant,)*
-        }
+use crate::protocol::names::names;
 
-        impl Method {
-            /// Every method, in the order of the protocol description.
-            pub const ALL: &'static [Method] = &[$(Method::$variant),*];
-
-            /// The method of this name.
-            pub fn parse(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            /// The name on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
-methods! {
-    Health = "health",
-    VoicewakeGet = "voicewake.get",
-    VoicewakeSet = "voicewake.set",
-    TalkMode = "talk.mode",
-    ModelsList = "models.list",
-    SkillsBins = "skills.bins",
-    ConfigGet = "config.get",
-    ConfigSchema = "config.schema",
-    ConfigSet = "config.set",
-    ConfigPatch = "config.patch",
-    SessionsList = "sessions.list",
-    SessionsResolve = "sessions.resolve",
-    SessionsPatch = "sessions.patch",
-    SessionsReset = "sessions.reset",
-    SessionsDelete = "sessions.delete",
-    SessionsCompact = "sessions.compact",
-    ChatHistory = "chat.history",
-    ChatSend = "chat.send",
-    ChatAbort = "chat.abort",
-    ChatInject = "chat.inject",
+names! {
+    /// An allowlisted method (protocol section 5). Configuration can narrow the list for some or
+    /// all nodes; nothing can widen it.
+    Method {
+        Health = "health",
+        VoicewakeGet = "voicewake.get",
+        VoicewakeSet = "voicewake.set",
+        TalkMode = "talk.mode",
+        ModelsList = "models.list",
+        SkillsBins = "skills.bins",
+        ConfigGet = "config.get",
+        ConfigSchema = "config.schema",
+        ConfigSet = "config.set",
+        ConfigPatch = "config.patch",
+        SessionsList = "sessions.list",
+        SessionsResolve = "sessions.resolve",
+        SessionsPatch = "sessions.patch",
+        SessionsReset = "sessions.reset",
+        SessionsDelete = "sessions.delete",
+        SessionsCompact = "sessions.compact",
+        ChatHistory = "chat.history",
+        ChatSend = "chat.send",
+        ChatAbort = "chat.abort",
+        ChatInject = "chat.inject",
+    }
 }
 
 impl Method {
@@ -80,12 +55,6 @@ impl Method {
             | Self::ChatAbort
             | Self::ChatInject => true,
         }
-    }
-}
-
-impl std::fmt::Display for Method {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -23,12 +23,15 @@
 pub mod allow;
 pub mod base64;
 pub mod body;
+pub mod command;
 pub mod error;
+pub mod event;
 pub mod frame;
 pub mod json;
 pub mod label;
 pub mod limits;
 pub mod method;
+mod names;
 pub mod node;
 pub mod operator;
 pub mod session;
@@ -38,7 +41,9 @@ pub mod wire;
 
 pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
 pub use body::Body;
+pub use command::NodeCommand;
 pub use error::{ErrorCode, WireError};
+pub use event::{GatewayEvent, NodeEvent};
 pub use frame::{GatewayFrame, Hello, InvokeFailure, NodeFrame, PairRequest};
 pub use method::Method;
 pub use node::{NodeId, NodeProfile};

@@ -2,8 +2,8 @@
 
 use crate::protocol::operator::{NodeView, OperatorEvent};
 use crate::protocol::{
-    limits, session, BadFrame, GatewayFrame, NodeFrame, NodeId, NodeProfile, PairRequest, Payload,
-    WireError,
+    limits, session, BadFrame, GatewayFrame, NodeEvent, NodeFrame, NodeId, NodeProfile,
+    PairRequest, Payload, WireError,
 };
 use crate::router::deadlines::Reminder;
 use crate::router::{
@@ -156,19 +156,20 @@ impl Router {
 
     fn node_event(&mut self, node: &NodeId, event: Arc<str>, payload: Option<Payload>) {
         self.counters.events += 1;
-        let limit = match &*event {
-            "exec.finished" => limits::EVENT_BYTES_EXEC_FINISHED,
+        let known = NodeEvent::parse(&event);
+        let limit = match known {
+            Some(NodeEvent::ExecFinished) => limits::EVENT_BYTES_EXEC_FINISHED,
             _ => limits::EVENT_BYTES,
         };
         let Some(payload) = payload.filter(|text| text.len() <= limit) else { return };
-        match &*event {
-            "chat.subscribe" | "chat.unsubscribe" => {
+        match known {
+            Some(NodeEvent::ChatSubscribe) => {
                 let Some(key) = session::key_in(&payload) else { return };
-                if &*event == "chat.subscribe" {
-                    self.subscriptions.add(node, &key);
-                } else {
-                    self.subscriptions.remove(node, &key);
-                }
+                self.subscriptions.add(node, &key);
+            }
+            Some(NodeEvent::ChatUnsubscribe) => {
+                let Some(key) = session::key_in(&payload) else { return };
+                self.subscriptions.remove(node, &key);
             }
             _ => self.out.push(Output::Notify(NodeNotice::Event {
                 node: node.clone(),

@@ -6,16 +6,13 @@
 
 use crate::protocol::operator::{Answer, InvokePayload, InvokeRequest};
 use crate::protocol::{
-    limits, Body, ErrorCode, GatewayFrame, InvokeFailure, NodeId, Payload, WireError,
+    limits, Body, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
 };
 use crate::router::deadlines::Reminder;
 use crate::router::{ConnId, Mono, OperatorId, Output, Requester, Router};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Commands whose answer may be a very long line.
-const RECORDINGS: [&str; 2] = ["camera.clip", "screen.record"];
 
 type Outcome = Result<Answer, WireError>;
 
@@ -222,7 +219,8 @@ impl Router {
             command: invoke.command.clone(),
             params: invoke.params.take(),
         };
-        let is_recording = RECORDINGS.contains(&&*invoke.command);
+        let is_recording =
+            NodeCommand::parse(&invoke.command).is_some_and(NodeCommand::is_recording);
         self.counters.invokes += 1;
         self.deadlines.remind(ends, Reminder::Invoke(id.clone()));
         if let Some(connection) = self.connections.get_mut(&conn) {

@@ -15,7 +15,7 @@ pub(crate) mod voicewake;
 use crate::backend::{Backend, Outlet};
 use crate::calendar::now_ms;
 use crate::config::Config;
-use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
+use crate::protocol::{ErrorCode, GatewayEvent, Method, NodeId, Payload, WireError};
 use crate::router::{Audience, BackendEvent, Caller, NodeNotice};
 use agent::Agents;
 use catalog::Catalog;
@@ -82,7 +82,7 @@ impl Embedded {
         self.running.get().ok_or_else(|| WireError::unavailable("the gateway is starting"))
     }
 
-    fn tell(&self, to: Audience, event: &str, payload: Payload) {
+    fn tell(&self, to: Audience, event: GatewayEvent, payload: Payload) {
         if let Some(running) = self.running.get() {
             running.outlet.tell(BackendEvent { to, event: event.into(), payload: Some(payload) });
         }
@@ -113,7 +113,7 @@ impl Embedded {
                 "contextKey": report.context_key,
                 "ts": now_ms(),
             });
-            self.tell(Audience::Operators, "system", told.to_string().into());
+            self.tell(Audience::Operators, GatewayEvent::System, told.to_string().into());
             if self.system_events.push(&report) && self.agent.wake_on_system_event {
                 // If the pulse has much to do, the event waits for the next run.
                 let _ = running.beats.try_send(Beat::Wake(report.session_key));
@@ -163,12 +163,12 @@ impl Backend for Embedded {
             Method::VoicewakeGet => Ok(self.voicewake.payload()),
             Method::VoicewakeSet => {
                 let payload = self.voicewake.set(params, now_ms)?;
-                self.tell(Audience::Everyone, "voicewake.changed", payload.clone());
+                self.tell(Audience::Everyone, GatewayEvent::VoicewakeChanged, payload.clone());
                 Ok(payload)
             }
             Method::TalkMode => {
                 let payload = catalog::talk_mode(params, now_ms)?;
-                self.tell(Audience::Operators, "talk.mode", payload.clone());
+                self.tell(Audience::Operators, GatewayEvent::TalkMode, payload.clone());
                 Ok(payload)
             }
             Method::ModelsList => self.catalog.models(params),
@@ -194,7 +194,11 @@ impl Backend for Embedded {
     fn notice(&self, notice: NodeNotice) {
         match notice {
             NodeNotice::Online(node) => {
-                self.tell(Audience::Node(node), "voicewake.changed", self.voicewake.payload());
+                self.tell(
+                    Audience::Node(node),
+                    GatewayEvent::VoicewakeChanged,
+                    self.voicewake.payload(),
+                );
             }
             NodeNotice::Event { node, event, payload } => self.heard(&node, &event, &payload),
             NodeNotice::Offline(_) => {}

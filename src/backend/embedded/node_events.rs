@@ -3,7 +3,7 @@
 
 use super::chat::{new_run_id, Chat, Saying};
 use crate::protocol::json::{mend_surrogates, Fields};
-use crate::protocol::{limits, session, NodeId};
+use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -20,12 +20,12 @@ pub(super) fn saying(node: &NodeId, event: &str, payload: &str) -> Option<Saying
     };
     let key = fields.text("sessionKey").map(|key| key.trim().to_owned());
     let key = key.filter(|key| !key.is_empty());
-    let (message, session_key, thinking, prefix) = match event {
-        "voice.transcript" => {
+    let (message, session_key, thinking, prefix) = match NodeEvent::parse(event)? {
+        NodeEvent::VoiceTranscript => {
             let key = key.unwrap_or_else(|| session::MAIN.to_owned());
             (text("text")?, key, Some("low".to_owned()), "voice-")
         }
-        "agent.request" => {
+        NodeEvent::AgentRequest => {
             let key = key.unwrap_or_else(|| format!("node-{node}"));
             (text("message")?, key, fields.short_text("thinking"), "agent-")
         }

@@ -4,7 +4,7 @@
 use super::chat::{new_run_id, Chat, Saying};
 use super::{health, now_ms};
 use crate::backend::Outlet;
-use crate::protocol::limits;
+use crate::protocol::{limits, GatewayEvent};
 use crate::router::{Audience, BackendEvent};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use serde_json::json;
@@ -123,13 +123,13 @@ impl Heart {
     /// second tick brings it unasked.
     fn tick(&mut self) {
         self.ticks += 1;
-        self.tell("tick", json!({ "ts": now_ms() }).to_string());
+        self.tell(GatewayEvent::Tick, json!({ "ts": now_ms() }).to_string());
         if self.ticks % 2 == 0 {
-            self.tell("health", health(now_ms()).to_string());
+            self.tell(GatewayEvent::Health, health(now_ms()).to_string());
         }
     }
 
-    fn tell(&self, event: &str, payload: String) {
+    fn tell(&self, event: GatewayEvent, payload: String) {
         let payload = Some(payload.into());
         self.outlet.tell(BackendEvent { to: Audience::Subscribers, event: event.into(), payload });
     }

@@ -2,7 +2,7 @@
 //! of their conversation (protocol section 6).
 
 use crate::protocol::json::{mend_surrogates, Fields};
-use crate::protocol::{limits, session, NodeId};
+use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
@@ -22,7 +22,7 @@ const FIELDS: &[&str] =
 
 /// Reads an `exec.*` event; `None` for another event, or one that makes no sense.
 pub(super) fn read(node: &NodeId, event: &str, payload: &str) -> Option<SystemEvent> {
-    let kind = event.strip_prefix("exec.")?;
+    let kind = NodeEvent::parse(event)?;
     let payload = mend_surrogates(payload);
     let fields = Fields::read(&payload, FIELDS).ok()?;
     if !payload.trim_start().starts_with('{') {
@@ -39,8 +39,8 @@ pub(super) fn read(node: &NodeId, event: &str, payload: &str) -> Option<SystemEv
     let command = text("command");
     let behind = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
     let sentence = match kind {
-        "started" => format!("Exec started (node={node}{id}){}", behind(&command)),
-        "finished" => {
+        NodeEvent::ExecStarted => format!("Exec started (node={node}{id}){}", behind(&command)),
+        NodeEvent::ExecFinished => {
             let output = text("output");
             let how = match fields.json("exitCode").filter(|_| !fields.is_true("timedOut")) {
                 _ if fields.is_true("timedOut") => "timeout".to_owned(),
@@ -50,7 +50,7 @@ pub(super) fn read(node: &NodeId, event: &str, payload: &str) -> Option<SystemEv
             let output = if output.is_empty() { output } else { format!("\n{output}") };
             format!("Exec finished (node={node}{id}, {how}){output}")
         }
-        "denied" => {
+        NodeEvent::ExecDenied => {
             let reason = text("reason");
             let reason = if reason.is_empty() { reason } else { format!(", {reason}") };
             format!("Exec denied (node={node}{id}{reason}){}", behind(&command))

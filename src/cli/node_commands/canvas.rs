@@ -7,6 +7,7 @@ use crate::cli::node_commands::invoke::{failed, payload, show, usage, Invoke, Pa
 use crate::cli::operator::{read_file, read_stdin};
 use crate::cli::render::field;
 use crate::cli::text::{for_stdout, safe_json};
+use crate::protocol::NodeCommand;
 use serde_json::{json, Value};
 
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
@@ -17,21 +18,26 @@ pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
         .number(line, "height", "height");
     let placement = (!placement.is_empty()).then(|| placement.object());
     let params = Params::default().text(line, "target", "url").maybe("placement", placement);
-    done(line, "canvas.present", params, "canvas present ok\n")
+    done(line, NodeCommand::CanvasPresent, params, "canvas present ok\n")
 }
 
 pub(crate) fn hide(line: &CommandLine) -> Result<(), Failure> {
-    done(line, "canvas.hide", Params::default(), "canvas hide ok\n")
+    done(line, NodeCommand::CanvasHide, Params::default(), "canvas hide ok\n")
 }
 
 pub(crate) fn navigate(line: &CommandLine) -> Result<(), Failure> {
     let url = line.positionals.first().map_or("", String::as_str);
-    done(line, "canvas.navigate", Params::default().set("url", url), "canvas navigate ok\n")
+    done(
+        line,
+        NodeCommand::CanvasNavigate,
+        Params::default().set("url", url),
+        "canvas navigate ok\n",
+    )
 }
 
 fn done(
     line: &CommandLine,
-    command: &str,
+    command: NodeCommand,
     params: Params,
     words: &'static str,
 ) -> Result<(), Failure> {
@@ -45,7 +51,7 @@ pub(crate) fn eval(line: &CommandLine) -> Result<(), Failure> {
         program => program.to_owned(),
     };
     let params = Params::default().set("javaScript", program);
-    let answer = Invoke::new(line, "canvas.eval", params).ask()?;
+    let answer = Invoke::new(line, NodeCommand::CanvasEval, params).ask()?;
     show(line, &answer, |said| match &said["result"] {
         Value::String(text) => for_stdout(text) + "\n",
         Value::Null => "canvas eval ok\n".to_owned(),
@@ -63,17 +69,17 @@ pub(crate) fn push(line: &CommandLine) -> Result<(), Failure> {
         _ => return Err(usage(line, "exactly one of --jsonl and --text is needed")),
     };
     let params = Params::default().set("jsonl", jsonl);
-    rendered(line, "canvas.a2ui.pushJSONL", params, "canvas a2ui push ok\n")
+    rendered(line, NodeCommand::CanvasA2uiPushJsonl, params, "canvas a2ui push ok\n")
 }
 
 pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
-    rendered(line, "canvas.a2ui.reset", Params::default(), "canvas a2ui reset ok\n")
+    rendered(line, NodeCommand::CanvasA2uiReset, Params::default(), "canvas a2ui reset ok\n")
 }
 
 /// The node may have done its part, and the renderer on its page not.
 fn rendered(
     line: &CommandLine,
-    command: &str,
+    command: NodeCommand,
     params: Params,
     words: &'static str,
 ) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use crate::cli::node_commands::progress::Progress;
 use crate::cli::operator::{connect, patience};
 use crate::cli::{print, print_json};
 use crate::control::{ClientError, MediaError, Reply};
+use crate::protocol::NodeCommand;
 use serde_json::{Map, Value};
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
@@ -113,14 +114,14 @@ pub(super) fn usage(line: &CommandLine, what: &str) -> Failure {
 /// Something a node is asked to do.
 pub(super) struct Invoke<'a> {
     line: &'a CommandLine,
-    command: &'a str,
+    command: NodeCommand,
     params: Params,
     /// How long the node is asked to be busy.
     busy: Duration,
 }
 
 impl<'a> Invoke<'a> {
-    pub(super) fn new(line: &'a CommandLine, command: &'a str, params: Params) -> Self {
+    pub(super) fn new(line: &'a CommandLine, command: NodeCommand, params: Params) -> Self {
         Self { line, command, params, busy: Duration::ZERO }
     }
 

@@ -9,6 +9,7 @@ use crate::cli::node_commands::invoke::{
 use crate::cli::node_commands::media_file::{self, fetch, Destination, MediaFile, IMAGES, VIDEOS};
 use crate::cli::print_json;
 use crate::cli::render::field;
+use crate::protocol::NodeCommand;
 use serde_json::{json, Value};
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ const CAMERAS: &[Column<'_>] = &[
 ];
 
 pub(crate) fn cameras(line: &CommandLine) -> Result<(), Failure> {
-    let answer = Invoke::new(line, "camera.list", Params::default()).ask()?;
+    let answer = Invoke::new(line, NodeCommand::CameraList, Params::default()).ask()?;
     show(line, &answer, |said| {
         let devices = said["devices"].as_array().map_or(&[][..], Vec::as_slice);
         if devices.is_empty() {
@@ -109,7 +110,7 @@ fn snap_with(
         .number(line, "quality", "quality")
         .number(line, "delay-ms", "delayMs")
         .set("format", "jpg");
-    fetch(line, Invoke::new(line, "camera.snap", params), &destination, IMAGES)
+    fetch(line, Invoke::new(line, NodeCommand::CameraSnap, params), &destination, IMAGES)
 }
 
 fn show_one(line: &CommandLine, media: MediaFile) -> Result<(), Failure> {
@@ -128,7 +129,7 @@ pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
         .milliseconds(line, "duration", "durationMs")
         .set("includeAudio", !line.is_set("no-audio"))
         .set("format", "mp4");
-    let invoke = Invoke::new(line, "camera.clip", params).busy_for(AND_SENT * duration);
+    let invoke = Invoke::new(line, NodeCommand::CameraClip, params).busy_for(AND_SENT * duration);
     let destination = Destination::of(line, &format!("camera-clip-{facing}"));
     let mut media = fetch(line, invoke, &destination, VIDEOS)?;
     media.about.insert("facing".into(), facing.into());
@@ -144,7 +145,7 @@ pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
         .number(line, "fps", "fps")
         .set("includeAudio", !line.is_set("no-audio"))
         .set("format", "mp4");
-    let invoke = Invoke::new(line, "screen.record", params).busy_for(AND_SENT * duration);
+    let invoke = Invoke::new(line, NodeCommand::ScreenRecord, params).busy_for(AND_SENT * duration);
     let media = fetch(line, invoke, &Destination::of(line, "screen-record"), VIDEOS)?;
     media_file::show(line, &media)
 }
@@ -159,7 +160,7 @@ pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
         .set("format", format)
         .number(line, "max-width", "maxWidth")
         .number(line, "quality", "quality");
-    let invoke = Invoke::new(line, "canvas.snapshot", params);
+    let invoke = Invoke::new(line, NodeCommand::CanvasSnapshot, params);
     let media = fetch(line, invoke, &Destination::of(line, "canvas-snapshot"), IMAGES)?;
     media_file::show(line, &media)
 }

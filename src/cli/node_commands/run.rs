@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::node_commands::invoke::{failed, payload, Invoke, Params};
 use crate::cli::text::{for_stderr, for_stdout, safe};
 use crate::cli::{print, print_json};
+use crate::protocol::NodeCommand;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
@@ -25,7 +26,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
         .milliseconds(line, "command-timeout", "timeoutMs")
         .maybe("needsScreenRecording", needs_screen);
     let busy = line.duration("command-timeout").unwrap_or_default();
-    let answer = Invoke::new(line, "system.run", params).busy_for(busy).ask()?;
+    let answer = Invoke::new(line, NodeCommand::SystemRun, params).busy_for(busy).ask()?;
     let said = payload(line, &answer)?;
     if line.is_set("json") {
         print_json(&answer)?;

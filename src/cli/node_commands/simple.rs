@@ -5,6 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::node_commands::invoke::{failed, payload, show, usage, Invoke, Params};
 use crate::cli::render::field;
 use crate::cli::text::safe_json;
+use crate::protocol::NodeCommand;
 use serde_json::Value;
 
 pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
@@ -19,7 +20,7 @@ pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
         .text(line, "sound", "sound")
         .text(line, "priority", "priority")
         .text(line, "delivery", "delivery");
-    let answer = Invoke::new(line, "system.notify", params).ask()?;
+    let answer = Invoke::new(line, NodeCommand::SystemNotify, params).ask()?;
     show(line, &answer, |_| "notify ok\n".to_owned())
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn location(line: &CommandLine) -> Result<(), Failure> {
         .text(line, "accuracy", "desiredAccuracy")
         .milliseconds(line, "location-timeout", "timeoutMs");
     let search = line.duration("location-timeout").unwrap_or_default();
-    let answer = Invoke::new(line, "location.get", params).busy_for(search).ask()?;
+    let answer = Invoke::new(line, NodeCommand::LocationGet, params).busy_for(search).ask()?;
     let said = payload(line, &answer)?;
     let position = position(&said).ok_or_else(|| {
         failed(line, &format!("the node said no position but {}", safe_json(&said.to_string())))
@@ -56,7 +57,7 @@ fn position(said: &Value) -> Option<String> {
 
 pub(crate) fn sms(line: &CommandLine) -> Result<(), Failure> {
     let params = Params::default().text(line, "to", "to").text(line, "message", "message");
-    let answer = Invoke::new(line, "sms.send", params).ask()?;
+    let answer = Invoke::new(line, NodeCommand::SmsSend, params).ask()?;
     let said = payload(line, &answer)?;
     if said["ok"] == false {
         return Err(failed(line, &safe_json(&said.to_string())));

@@ -1,7 +1,7 @@
 //! What operators who follow `events` are told.
 
 use crate::protocol::operator::{InvokePayload, PendingView};
-use crate::protocol::{json, NodeId, Payload};
+use crate::protocol::{json, GatewayEvent, NodeId, Payload};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -83,9 +83,9 @@ impl OperatorEvent {
     /// The event's name.
     pub fn name(&self) -> &str {
         match self {
-            Self::PairRequested(_) => "node.pair.requested",
-            Self::PairResolved(_) => "node.pair.resolved",
-            Self::Presence(_) => "presence",
+            Self::PairRequested(_) => GatewayEvent::PairRequested.as_str(),
+            Self::PairResolved(_) => GatewayEvent::PairResolved.as_str(),
+            Self::Presence(_) => GatewayEvent::Presence.as_str(),
             Self::Session { event, .. } | Self::Backend { event, .. } => event,
         }
     }

@@ -5,7 +5,7 @@
 //! terminal state, and nothing after it.
 
 use crate::backend::Outlet;
-use crate::protocol::limits;
+use crate::protocol::{limits, GatewayEvent};
 use crate::router::{Audience, BackendEvent};
 use serde_json::{json, Value};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -148,7 +148,7 @@ impl RunNews {
                 chat["errorMessage"] = one_line(text).into();
             }
         }
-        self.tell("chat", &chat);
+        self.tell(GatewayEvent::Chat, &chat);
         true
     }
 
@@ -160,7 +160,7 @@ impl RunNews {
         let data = json!({ "text": full, "delta": delta });
         self.tell_agent(state, "assistant", &data, now_ms);
         self.tell(
-            "chat",
+            GatewayEvent::Chat,
             &json!({
                 "runId": self.run_id,
                 "seq": state.seq,
@@ -173,7 +173,7 @@ impl RunNews {
     fn tell_agent(&self, state: &mut State, stream: &str, data: &Value, now_ms: u64) {
         state.seq += 1;
         self.tell(
-            "agent",
+            GatewayEvent::Agent,
             &json!({
                 "runId": self.session_id,
                 "seq": state.seq,
@@ -184,7 +184,7 @@ impl RunNews {
         );
     }
 
-    fn tell(&self, event: &str, payload: &Value) {
+    fn tell(&self, event: GatewayEvent, payload: &Value) {
         let to = Audience::Session(self.session_key.as_str().into());
         let payload = Some(payload.to_string().into());
         self.outlet.tell(BackendEvent { to, event: event.into(), payload });

@@ -16,7 +16,7 @@ use super::stripes::Stripes;
 use super::system_events::SystemEvents;
 use crate::backend::embedded::agent::{Agents, Attachment, Busy, Run};
 use crate::backend::Outlet;
-use crate::protocol::{limits, session, Method, NodeId, Payload, WireError};
+use crate::protocol::{limits, session, GatewayEvent, Method, NodeId, Payload, WireError};
 use crate::random;
 use crate::router::{Audience, BackendEvent};
 use crossbeam_channel::Sender;
@@ -269,7 +269,7 @@ impl Chat {
         });
         self.outlet.tell(BackendEvent {
             to: Audience::Session(injected.session.key.as_str().into()),
-            event: "chat".into(),
+            event: GatewayEvent::Chat.into(),
             payload: Some(payload.to_string().into()),
         });
         Ok(json!({ "ok": true, "messageId": injected.message_id }).to_string().into())
