@@ -34,6 +34,7 @@ pub mod method;
 mod names;
 pub mod node;
 pub mod operator;
+pub mod rpc;
 pub mod session;
 pub mod text;
 pub mod token;
