@@ -96,6 +96,7 @@ impl fmt::Display for Error {
             Self::Media(MediaError::TooLong) => {
                 f.write_str("the answer is very long and has no media in it")
             }
+            Self::Media(MediaError::Read(_)) => f.write_str("could not read the media"),
             Self::Media(MediaError::Write(_)) => f.write_str("could not write the media"),
         }
     }
@@ -104,7 +105,9 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Io(error) | Self::Media(MediaError::Write(error)) => Some(error),
+            Self::Io(error) | Self::Media(MediaError::Read(error) | MediaError::Write(error)) => {
+                Some(error)
+            }
             _ => None,
         }
     }
@@ -177,22 +180,11 @@ impl Client {
     ) -> Result<(Reply, bool), Error> {
         self.send(method, params, patience)?;
         loop {
-            let mut extractor = MediaExtractor::new(media);
-            loop {
-                let piece = match self.lines.fill_buf() {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    other => other.map_err(|e| failure(e, patience))?,
-                };
-                if piece.is_empty() {
-                    return Err(Error::HungUp);
-                }
-                let (used, is_over) = extractor.take(piece).map_err(Error::Media)?;
-                self.lines.consume(used);
-                if is_over {
-                    break;
-                }
-            }
-            let (line, was_found) = extractor.finish();
+            let extracted = MediaExtractor::new(&mut self.lines, media).read_line();
+            let (line, was_found) = extracted.map_err(|error| match error {
+                MediaError::Read(error) => failure(error, patience),
+                error => Error::Media(error),
+            })?;
             if let Message::Reply(reply) = message(line)? {
                 return Ok((reply, was_found));
             }
@@ -291,7 +283,9 @@ fn is_absent(error: &io::Error, path: &Path) -> bool {
 fn failure(error: io::Error, patience: Duration) -> Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::NoAnswer(patience),
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Error::HungUp,
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
+            Error::HungUp
+        }
         _ => Error::Io(error),
     }
 }

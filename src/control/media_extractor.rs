@@ -1,233 +1,207 @@
-//! Takes the media out of a reply while it arrives.
+//! Takes the media out of an answer while it arrives.
 //!
-//! What a camera answers is one line with up to 160 MB of Base64 in it. Its bytes go where they
-//! are wanted as they come; what is left of the line is short, has an empty text in that place,
-//! and is read like any other.
+//! What a camera answers is one line with up to 160 MB of Base64 in it. The decoded bytes go to
+//! their file as they come; what is left of the line is short, has an empty string in that place,
+//! and is parsed like any other.
 
-use crate::protocol::base64::{Decoder, NotBase64};
-use std::io::{self, Write};
+use crate::protocol::base64::ENGINE;
+use base64::read::DecoderReader;
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 
-/// Where in a reply the Base64 stands: the `base64` of what the node answered.
+/// Where the Base64 stands in an answer: the `base64` of the node's payload.
 const PATH: [&[u8]; 3] = [b"payload", b"payload", b"base64"];
 
 /// The longest line that may be left, in bytes. A description of a recording has 200.
 const LONGEST_REST: usize = 4 * 1024 * 1024;
 
-/// Why a reply cannot be extracted.
+/// How many decoded bytes are written at once.
+const CHUNK: usize = 16 * 1024;
+
+/// Why the media cannot be taken out of an answer.
 #[derive(Debug)]
 pub enum MediaError {
     /// What should be Base64 is not.
     NotBase64,
-    /// What is left is too long.
+    /// The line is too long even without the media.
     TooLong,
-    /// Where the bytes should go.
+    /// The answer could not be read; `UnexpectedEof` if it ends in the middle.
+    Read(io::Error),
+    /// The bytes could not be written.
     Write(io::Error),
 }
 
-impl From<NotBase64> for MediaError {
-    fn from(_: NotBase64) -> Self {
-        Self::NotBase64
-    }
-}
-
-/// One line on its way through.
-pub(super) struct MediaExtractor<'m> {
-    media: &'m mut dyn Write,
-    decoder: Decoder,
-    /// Base64 that is not decoded yet; many small pieces, where a node escapes its slashes.
-    gathered: Vec<u8>,
-    decoded: Vec<u8>,
+/// One line, as far as it has been read.
+pub(super) struct MediaExtractor<'a, R> {
+    input: &'a mut R,
+    media: &'a mut dyn Write,
     was_found: bool,
+    /// The line without the media.
     rest: Vec<u8>,
-    /// The objects (true) and lists that are open.
-    open: Vec<bool>,
-    /// How many names of [`PATH`] lead to this place.
-    on_path: usize,
-    expects_name: bool,
-    state: State,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Between,
-    /// In a name that starts here in the rest.
-    Name(usize),
-    Text,
-    /// After a backslash in a name or text.
-    Escape,
-    Media,
-    MediaEscape,
-    /// After `\u` in the media: digits seen, and their value.
-    MediaUnicode(u8, u32),
-}
-
-impl<'m> MediaExtractor<'m> {
-    pub(super) fn new(media: &'m mut dyn Write) -> Self {
-        Self {
-            media,
-            decoder: Decoder::default(),
-            gathered: Vec::new(),
-            decoded: Vec::new(),
-            was_found: false,
-            rest: Vec::new(),
-            open: Vec::new(),
-            on_path: 0,
-            expects_name: false,
-            state: State::Between,
-        }
+impl<'a, R: BufRead> MediaExtractor<'a, R> {
+    pub(super) fn new(input: &'a mut R, media: &'a mut dyn Write) -> Self {
+        Self { input, media, was_found: false, rest: Vec::new() }
     }
 
-    /// Takes bytes up to the end of the line; how many, and whether the line is over.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), MediaError> {
-        let mut at = 0;
-        while at < bytes.len() {
-            if self.state == State::Media {
-                let plain = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\'));
-                let plain = plain.unwrap_or(bytes.len() - at);
-                if plain > 0 {
-                    self.gathered.extend_from_slice(&bytes[at..at + plain]);
-                    at += plain;
-                    continue;
+    /// Reads to the end of the line: the line without the media, and whether there was any.
+    pub(super) fn read_line(mut self) -> Result<(Vec<u8>, bool), MediaError> {
+        let mut depth = 0_usize;
+        // How many names of `PATH` lead to this place, and the last string, which may be a name.
+        let (mut on_path, mut string) = (0, 0..0);
+        loop {
+            match self.keep_next()? {
+                b'\n' => {
+                    self.rest.pop();
+                    return Ok((self.rest, self.was_found));
                 }
-            }
-            let byte = bytes[at];
-            at += 1;
-            if byte == b'\n' {
-                return Ok((at, true));
-            }
-            self.byte(byte)?;
-            if self.rest.len() > LONGEST_REST {
-                return Err(MediaError::TooLong);
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    on_path = on_path.min(depth);
+                }
+                b',' => on_path = on_path.min(depth.saturating_sub(1)),
+                b':' if on_path + 1 == depth => {
+                    if PATH.get(on_path).is_some_and(|name| self.rest[string.clone()] == **name) {
+                        on_path = depth;
+                    }
+                }
+                b'"' if on_path == PATH.len() && depth == PATH.len() => self.copy_media()?,
+                b'"' => {
+                    let start = self.rest.len();
+                    self.keep_string()?;
+                    string = start..self.rest.len() - 1;
+                }
+                _ => {}
             }
         }
-        self.pass_on()?;
-        Ok((at, false))
     }
 
-    /// The line without the media, and whether there was any.
-    pub(super) fn finish(self) -> (Vec<u8>, bool) {
-        (self.rest, self.was_found)
-    }
-
-    fn byte(&mut self, byte: u8) -> Result<(), MediaError> {
-        match self.state {
-            State::Media | State::MediaEscape | State::MediaUnicode(..) => {
-                return self.media_byte(byte)
-            }
-            State::Between => self.between(byte),
-            State::Name(start) if byte == b'"' => self.name_ends(start),
-            State::Text if byte == b'"' => self.state = State::Between,
-            State::Name(_) | State::Text if byte == b'\\' => self.state = State::Escape,
-            // A name with an escape in it is none of ours.
-            State::Escape => self.state = State::Text,
-            State::Name(_) | State::Text => {}
+    fn keep_next(&mut self) -> Result<u8, MediaError> {
+        if self.rest.len() == LONGEST_REST {
+            return Err(MediaError::TooLong);
         }
+        let byte = next(self.input).map_err(MediaError::Read)?;
         self.rest.push(byte);
-        Ok(())
+        Ok(byte)
     }
 
-    fn between(&mut self, byte: u8) {
-        let depth = self.open.len();
-        match byte {
-            b'{' | b'[' => {
-                self.open.push(byte == b'{');
-                self.expects_name = byte == b'{';
+    /// The rest of a string, with its escapes, up to its closing quote.
+    fn keep_string(&mut self) -> Result<(), MediaError> {
+        loop {
+            match self.keep_next()? {
+                b'"' => return Ok(()),
+                b'\\' => {
+                    self.keep_next()?;
+                }
+                _ => {}
             }
-            b'}' | b']' => {
-                self.open.pop();
-                self.on_path = self.on_path.min(self.open.len());
-            }
-            b',' => {
-                self.expects_name = self.open.last() == Some(&true);
-                self.on_path = self.on_path.min(depth.saturating_sub(1));
-            }
-            b':' => self.expects_name = false,
-            b'"' if self.expects_name => {
-                self.on_path = self.on_path.min(depth.saturating_sub(1));
-                self.state = State::Name(self.rest.len() + 1);
-            }
-            b'"' if self.on_path == PATH.len() && depth == PATH.len() => self.state = State::Media,
-            b'"' => self.state = State::Text,
-            _ => {}
         }
     }
 
-    fn name_ends(&mut self, start: usize) {
-        let depth = self.open.len();
-        let ours = depth.checked_sub(1).and_then(|above| PATH.get(above));
-        if ours.is_some_and(|name| self.rest[start..] == **name) && self.on_path + 1 == depth {
-            self.on_path = depth;
+    fn copy_media(&mut self) -> Result<(), MediaError> {
+        if std::mem::replace(&mut self.was_found, true) {
+            return Err(MediaError::NotBase64);
         }
-        self.state = State::Between;
-    }
-
-    fn media_byte(&mut self, byte: u8) -> Result<(), MediaError> {
-        let character = match (self.state, byte) {
-            (State::Media, b'\\') => {
-                self.state = State::MediaEscape;
-                return Ok(());
-            }
-            (State::Media, b'"') => {
-                if std::mem::replace(&mut self.was_found, true) {
+        let text = Base64Text { input: self.input, is_over: false };
+        let mut bytes = DecoderReader::new(text, &ENGINE);
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match bytes.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => self.media.write_all(&chunk[..count]).map_err(MediaError::Write)?,
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
                     return Err(MediaError::NotBase64);
                 }
-                self.pass_on()?;
-                self.decoder.finish()?;
-                self.state = State::Between;
-                self.rest.push(b'"');
-                return Ok(());
+                Err(error) => return Err(MediaError::Read(error)),
             }
-            (State::MediaEscape, b'u') => {
-                self.state = State::MediaUnicode(0, 0);
-                return Ok(());
-            }
-            (State::MediaUnicode(digits, value), byte) => {
-                let digit = char::from(byte).to_digit(16).ok_or(MediaError::NotBase64)?;
-                let value = value * 16 + digit;
-                if digits < 3 {
-                    self.state = State::MediaUnicode(digits + 1, value);
-                    return Ok(());
-                }
-                u8::try_from(value).map_err(|_| MediaError::NotBase64)?
-            }
-            // Some encoders break their Base64 into lines.
-            (_, b'n' | b'r') => b'\n',
-            (_, byte) => byte,
-        };
-        self.state = State::Media;
-        if !matches!(character, b'\n' | b'\r') {
-            self.gathered.push(character);
         }
+        self.rest.push(b'"');
         Ok(())
     }
+}
 
-    fn pass_on(&mut self) -> Result<(), MediaError> {
-        self.decoded.clear();
-        self.decoder.push(&self.gathered, &mut self.decoded)?;
-        self.gathered.clear();
-        self.media.write_all(&self.decoded).map_err(MediaError::Write)
+/// The characters of a JSON string up to its closing quote, without line breaks: some encoders
+/// break their Base64 into lines.
+struct Base64Text<'a, R> {
+    input: &'a mut R,
+    is_over: bool,
+}
+
+impl<R: BufRead> Read for Base64Text<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.is_over {
+            let available = fill(self.input)?;
+            let plain = available.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            let count = plain.unwrap_or(available.len()).min(buffer.len());
+            if count > 0 {
+                buffer[..count].copy_from_slice(&available[..count]);
+                self.input.consume(count);
+                return Ok(count);
+            }
+            if next(self.input)? == b'"' {
+                self.is_over = true;
+            } else if let Some(character) = self.escaped()? {
+                buffer[0] = character;
+                return Ok(1);
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl<R: BufRead> Base64Text<'_, R> {
+    /// The character that is escaped, unless it is a line break.
+    fn escaped(&mut self) -> io::Result<Option<u8>> {
+        match next(self.input)? {
+            b'n' | b'r' => Ok(None),
+            b'u' => {
+                let mut value = 0;
+                for _ in 0..4 {
+                    let digit = char::from(next(self.input)?).to_digit(16);
+                    value = value * 16 + digit.ok_or(ErrorKind::InvalidData)?;
+                }
+                let character = u8::try_from(value).map_err(|_| ErrorKind::InvalidData)?;
+                Ok(Some(character).filter(|byte| !matches!(byte, b'\n' | b'\r')))
+            }
+            character => Ok(Some(character)),
+        }
+    }
+}
+
+fn next(input: &mut impl BufRead) -> io::Result<u8> {
+    let byte = fill(input)?[0];
+    input.consume(1);
+    Ok(byte)
+}
+
+/// What has arrived, at least one byte.
+fn fill(input: &mut impl BufRead) -> io::Result<&[u8]> {
+    // The second call costs nothing: it returns what the first has filled.
+    while let Err(error) = input.fill_buf().map(|_| ()) {
+        if error.kind() != ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    match input.fill_buf()? {
+        [] => Err(ErrorKind::UnexpectedEof.into()),
+        available => Ok(available),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::BufReader;
 
     fn extracted(line: &str, size: usize) -> Result<(String, bool, String), MediaError> {
         let mut media = Vec::new();
-        let mut extractor = MediaExtractor::new(&mut media);
         let line = format!("{line}\nnext");
-        let mut over = false;
-        for piece in line.as_bytes().chunks(size) {
-            let (used, ended) = extractor.take(piece)?;
-            over = ended;
-            if over {
-                break;
-            }
-            assert_eq!(used, piece.len());
-        }
-        assert!(over, "the line has an end");
-        let (rest, found) = extractor.finish();
+        let mut input = BufReader::with_capacity(size, line.as_bytes());
+        let (rest, found) = MediaExtractor::new(&mut input, &mut media).read_line()?;
+        let mut after = String::new();
+        input.read_to_string(&mut after).unwrap();
+        assert_eq!(after, "next");
         Ok((String::from_utf8(rest).unwrap(), found, String::from_utf8(media).unwrap()))
     }
 
@@ -276,9 +250,19 @@ mod tests {
                 assert_eq!(extracted(&line, size).unwrap().2, bytes, "{base64}");
             }
         }
-        for base64 in [r"Zm9", "Zm9v ", r"Zm9\u1234", r"\t", r"\uzzzz", "*"] {
+        for base64 in [r"Zm9", "Zm9v ", r"Zm9\u1234", r"\t", r"\uzzzz", "*", "Zg==Zm9v"] {
             let line = format!(r#"{{"payload":{{"payload":{{"base64":"{base64}"}}}}}}"#);
             assert!(matches!(extracted(&line, 2), Err(MediaError::NotBase64)), "{base64}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_ends_in_the_middle_is_an_error() {
+        for line in ["", r#"{"payload":{"payload":{"base64":"Zm"#, r#"{"x\"#] {
+            let (mut input, mut media) = (line.as_bytes(), Vec::new());
+            let end = MediaExtractor::new(&mut input, &mut media).read_line();
+            let is_end = |error: &io::Error| error.kind() == ErrorKind::UnexpectedEof;
+            assert!(matches!(end, Err(MediaError::Read(error)) if is_end(&error)), "{line}");
         }
     }
 
