@@ -3,7 +3,7 @@
 
 use super::table::{self, Flag, Verb, PROGRAM};
 use super::verbs::{OPERATOR, TOPICS};
-use crate::config::schema::{Effect, Key, KEYS};
+use crate::config::schema::{self, Effect, Key, KEYS};
 use crate::config::Config;
 use serde_json::Value;
 
@@ -83,9 +83,9 @@ pub fn configuration() -> String {
          milliseconds. A path may begin with ~; a relative one begins where the file is.",
     );
     page.section("KEYS");
-    let mut config = Config::default();
+    let defaults = schema::values(&Config::default());
     for key in KEYS {
-        entry(&mut page, key, &mut config);
+        entry(&mut page, key, &defaults);
     }
     page.section("EXAMPLE");
     page.raw(".nf\n");
@@ -180,8 +180,8 @@ fn option(flag: &Flag) -> String {
     }
 }
 
-fn entry(page: &mut Page, key: &Key, config: &mut Config) {
-    let default = match key.show(config) {
+fn entry(page: &mut Page, key: &Key, defaults: &Value) {
+    let default = match key.value_in(defaults) {
         Value::Null => String::new(),
         Value::Object(map) if map.is_empty() => String::new(),
         value => format!(" Default: {value}."),

@@ -26,15 +26,15 @@ impl Bind {
 }
 
 impl FromStr for Bind {
-    type Err = NotABind;
+    type Err = ParseBindError;
 
-    fn from_str(text: &str) -> Result<Self, NotABind> {
+    fn from_str(text: &str) -> Result<Self, ParseBindError> {
         match text {
             "loopback" => Ok(Self::Loopback),
             "lan" => Ok(Self::Lan),
             "tailnet" => Ok(Self::Tailnet),
             "auto" => Ok(Self::Auto),
-            _ => text.parse().map(Self::Address).map_err(|_| NotABind),
+            _ => text.parse().map(Self::Address).map_err(|_| ParseBindError),
         }
     }
 }
@@ -53,15 +53,15 @@ impl fmt::Display for Bind {
 
 /// The text is neither one of [`Bind::WORDS`] nor an IP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotABind;
+pub struct ParseBindError;
 
-impl fmt::Display for NotABind {
+impl fmt::Display for ParseBindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("must be loopback, lan, tailnet, auto or an IP address")
     }
 }
 
-impl std::error::Error for NotABind {}
+impl std::error::Error for ParseBindError {}
 
 #[cfg(test)]
 mod tests {
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn names_ports_and_the_old_custom_are_not_addresses() {
         for text in ["", "custom", "LAN", "localhost", "192.168.1.5:18790", "[::1]"] {
-            assert_eq!(text.parse::<Bind>(), Err(NotABind), "{text}");
+            assert_eq!(text.parse::<Bind>(), Err(ParseBindError), "{text}");
         }
     }
 }

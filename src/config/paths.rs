@@ -1,7 +1,16 @@
 //! Where files are looked for: systemd's variables, then XDG's, then the home directory.
 
-use super::{Config, Env, Error};
+use super::{Config, Error};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+/// How environment variables are read, so that tests can supply their own.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment of this process.
+pub fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
 
 /// The name of the control socket in its directory.
 pub const CONTROL_SOCKET: &str = "control.sock";
@@ -98,14 +107,13 @@ fn first_of_list(env: Env<'_>, name: &str) -> Option<PathBuf> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let list = env(name)?;
     let first = list.as_bytes().split(|byte| *byte == b':').next()?;
-    let path = PathBuf::from(std::ffi::OsString::from_vec(first.to_vec()));
+    let path = PathBuf::from(OsString::from_vec(first.to_vec()));
     path.is_absolute().then_some(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsString;
 
     fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
         move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())

@@ -1,6 +1,6 @@
 //! Whole configurations: files, environment and flags together, and the example file.
 
-use super::schema::{Kind, KEYS};
+use super::schema::KEYS;
 use super::*;
 use serde_json::json;
 use std::ffi::OsString;
@@ -159,7 +159,7 @@ fn names_and_addresses_for_discovery_have_to_be_some() {
     for (text, told) in [
         (
             "canvasHost: { url: 'http://[::]:1' }",
-            "canvasHost.url: :: is no address that a node can",
+            "canvasHost.url: :: is not an address that a node can",
         ),
         ("canvasHost: { url: 'http://:18793' }", "canvasHost.url: must be an address that starts"),
         (
@@ -239,7 +239,7 @@ fn what_is_wrong_with_an_agent_is_told_with_its_path() {
         ("{ kind: 'command', command: [''] }", "agent.command[0]: must be a text that is not empty, not \"\""),
         ("{ kind: 'command', command: ['x', 1] }", "agent.command[1]: must be a text that is not empty, not 1"),
         ("{ kind: 'command', command: ['~bob/x'] }", "agent.command[0]: only ~ and ~/… are understood, not the home of another user"),
-        ("{ kind: 'command' }", "agent.command: is missing: a program is to answer (agent.kind is \"command\"), but which?"),
+        ("{ kind: 'command' }", "agent.command: is missing, although agent.kind is \"command\"; name the program that answers"),
         ("{ command: ['x'] }", "agent.kind: must be \"command\" for agent.command to be run, or \"echo\" to keep it unused"),
         ("{ env: { KEY: 1 } }", "agent.env.KEY: must be a text"),
         ("{ env: { 'A=B': '' } }", "agent.env.A=B: is no name for an environment variable"),
@@ -279,10 +279,10 @@ fn uncommented() -> String {
 fn every_key_of_the_example_is_known_and_at_its_default() {
     let home = Home::new(&uncommented());
     let loaded = home.load(&Sources::default()).unwrap();
-    let mut default = Config::default();
+    let default = schema::values(&Config::default());
     for shown in loaded.show() {
         let key = schema::find(shown.path).unwrap();
-        assert_eq!(shown.value, key.show(&mut default), "{}", shown.path);
+        assert_eq!(shown.value, key.value_in(&default), "{}", shown.path);
         assert_eq!(shown.origin, Origin::File(home.file()), "{} is missing", shown.path);
     }
 }
@@ -296,6 +296,20 @@ fn every_key_has_a_sentence_and_an_owned_section() {
         assert_eq!(KEYS.iter().filter(|other| other.path == key.path).count(), 1, "{}", key.path);
     }
     assert!(matches!(schema::find("bridge.port").unwrap().kind, Kind::Integer(0, 65535)));
+}
+
+#[test]
+fn every_word_of_a_choice_can_be_read_and_is_shown_again() {
+    for key in KEYS {
+        let Kind::Choice(words) = key.kind else { continue };
+        for word in words {
+            let inner =
+                key.path.split('.').rev().fold(json!(word), |value, name| json!({ name: value }));
+            let text = inner.to_string().replace("\"kind\":", "\"command\":[\"x\"],\"kind\":");
+            let loaded = Home::new(&text).load(&Sources::default()).unwrap();
+            assert!(origin(&loaded, key.path).starts_with(&format!("\"{word}\" from file")));
+        }
+    }
 }
 
 #[test]
@@ -315,7 +329,7 @@ fn only_what_a_running_daemon_cannot_change_asks_for_a_restart() {
     new.bridge.state_dir = Some("/srv/bridge".into());
     new.bridge.tls.enabled = true;
     new.bridge.tls.allow_plaintext = true;
-    new.bridge.limits.strangers = 1;
+    new.bridge.limits.unauthenticated = 1;
     new.agent.env.insert("MODEL".to_owned(), "small".to_owned());
     assert_eq!(
         old.changes_needing_restart(&new),

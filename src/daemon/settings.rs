@@ -81,7 +81,7 @@ impl Settings {
                 limits.connections
             );
         }
-        let strangers = limits.strangers.min(connections);
+        let strangers = limits.unauthenticated.min(connections);
         let tls = &config.bridge.tls;
         let tls = tls.enabled.then(|| Tls {
             files: tls_files(config, &state_dir),
@@ -118,9 +118,9 @@ fn discovery(config: &Config) -> Option<Discovery> {
         Mdns::Full => false,
     };
     Some(Discovery {
-        types: config.discovery.service_types.0.clone(),
+        types: config.discovery.service_types.clone(),
         is_minimal,
-        interfaces: config.discovery.interfaces.0.clone(),
+        interfaces: config.discovery.interfaces.clone(),
     })
 }
 

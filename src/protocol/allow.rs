@@ -1,14 +1,17 @@
 //! What nodes may call and what operators may have them do. These lists narrow, never widen.
 
 use crate::protocol::{limits, Method};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 /// The section `bridge.allow`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Allow {
     /// The methods nodes may call; `None` is the whole allowlist of the protocol.
+    #[serde(with = "method_names")]
     pub methods: Option<BTreeSet<Method>>,
     /// The commands nodes may be asked to run; `None` is whatever a node offers.
     pub commands: Option<Vec<CommandPattern>>,
@@ -37,17 +40,53 @@ impl Allow {
 }
 
 /// One entry of `bridge.allow.nodes`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NodeAllow {
     /// As [`Allow::methods`], for this node.
+    #[serde(with = "method_names", skip_serializing_if = "Option::is_none")]
     pub methods: Option<BTreeSet<Method>>,
     /// As [`Allow::commands`], for this node.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<Vec<CommandPattern>>,
 }
 
+/// Methods in a configuration, by their names.
+mod method_names {
+    use super::{BTreeSet, Method};
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::{Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        methods: &Option<BTreeSet<Method>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let names = methods.as_ref().map(|set| set.iter().map(|method| method.as_str()));
+        names.map(Vec::from_iter).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<BTreeSet<Method>>, D::Error> {
+        let Some(names) = Option::<Vec<String>>::deserialize(from)? else { return Ok(None) };
+        let parse = |name: &String| Method::parse(name);
+        let methods: Option<BTreeSet<Method>> = names.iter().map(parse).collect();
+        methods.map(Some).ok_or_else(|| D::Error::custom("unknown method"))
+    }
+}
+
 /// A command (`camera.snap`), all commands of a family (`camera.*`), or all (`*`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct CommandPattern(String);
+
+impl TryFrom<String> for CommandPattern {
+    type Error = NotAPattern;
+
+    fn try_from(text: String) -> Result<Self, NotAPattern> {
+        text.parse()
+    }
+}
 
 impl CommandPattern {
     /// Whether `command` is the one, or one of those, that were meant.

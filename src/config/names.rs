@@ -1,6 +1,5 @@
-//! Names of hosts and domains in settings, and what may be wrong with where they point.
+//! Names of hosts, domains and service types, and the parts of URLs.
 
-use super::{Bind, Config};
 use crate::protocol::limits;
 
 /// A DNS name in lowercase and without a dot at its end; `None` if it is none. It can be the name
@@ -42,38 +41,27 @@ fn authority(url: &str) -> Option<&str> {
     Some(authority.rsplit('@').next().unwrap_or(authority))
 }
 
-impl Config {
-    /// What is allowed, but hardly meant.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.bridge.wait_for_tailnet
-            && !matches!(self.bridge.bind, Bind::Tailnet | Bind::Address(_))
-        {
-            warnings.push(format!(
-                "bridge.waitForTailnet: there is nothing to wait for, because bridge.bind is \"{}\"",
-                self.bridge.bind
-            ));
-        }
-        let zone = &self.discovery.wide_area;
-        let reaches = match self.bridge.bind {
-            Bind::Lan | Bind::Auto => true,
-            Bind::Tailnet => zone.address.is_none(),
-            Bind::Loopback => false,
-            Bind::Address(ip) if ip.is_unspecified() => true,
-            Bind::Address(ip) => match zone.address {
-                Some(address) => ip == address,
-                None => crate::addresses::is_tailnet(ip),
-            },
-        };
-        if zone.enabled && !reaches {
-            warnings.push(format!(
-                "discovery.wideArea.enabled: the zone tells nodes of an address where the bridge \
-                 does not listen, because bridge.bind is \"{}\"; \"tailnet\" is usual with a zone",
-                self.bridge.bind
-            ));
-        }
-        warnings
-    }
+/// Whether `text` is a URL of the scheme `http` or `https` that names a host.
+pub(super) fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(odd)
+    })
+}
+
+/// Whether it is `_name._tcp`, where the name has 1 to 15 letters, digits and single dashes (RFC
+/// 6335, section 5.1).
+pub fn is_service_type(text: &str) -> bool {
+    let name = text.strip_prefix('_').and_then(|text| text.strip_suffix("._tcp"));
+    name.is_some_and(|name| {
+        (1..=15).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && !name.starts_with('-')
+            && !name.ends_with('-')
+            && !name.contains("--")
+    })
 }
 
 #[cfg(test)]
@@ -107,36 +95,24 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_nothing_is_warned_of() {
-        let mut config = Config::default();
-        config.bridge.wait_for_tailnet = true;
-        for (bind, expected) in [("loopback", 1), ("auto", 1), ("tailnet", 0), ("10.8.0.1", 0)] {
-            config.bridge.bind = bind.parse().unwrap();
-            assert_eq!(config.warnings().len(), expected, "{bind}");
+    fn a_service_type_is_what_a_registry_would_take() {
+        for good in ["_clawdbot-bridge._tcp", "_a._tcp", "_9p._tcp", "_abcdefghijklmno._tcp"] {
+            assert!(is_service_type(good), "{good}");
         }
-    }
-
-    #[test]
-    fn a_zone_that_leads_nowhere_is_warned_of() {
-        let warnings = |bind: &str, address: Option<&str>| {
-            let mut config = Config::default();
-            config.bridge.bind = bind.parse().unwrap();
-            config.discovery.wide_area.enabled = true;
-            config.discovery.wide_area.address = address.map(|ip| ip.parse().unwrap());
-            config.warnings().len()
-        };
-        assert_eq!(Config::default().warnings(), Vec::<String>::new());
-        for (bind, address, expected) in [
-            ("loopback", None, 1),
-            ("tailnet", None, 0),
-            ("auto", None, 0),
-            ("lan", Some("10.8.0.1"), 0),
-            ("tailnet", Some("10.8.0.1"), 1),
-            ("10.8.0.1", Some("10.8.0.1"), 0),
-            ("10.8.0.1", None, 1),
-            ("100.64.0.1", None, 0),
+        for bad in [
+            "clawdbot._tcp",
+            "_x._udp",
+            "_x._tcp.local",
+            "_._tcp",
+            "_-x._tcp",
+            "_x-._tcp",
+            "_x--y._tcp",
+            "_123._tcp",
+            "_abcdefghijklmnop._tcp",
+            "_a.b._tcp",
+            "_ä._tcp",
         ] {
-            assert_eq!(warnings(bind, address), expected, "{bind} {address:?}");
+            assert!(!is_service_type(bad), "{bad}");
         }
     }
 }

@@ -1,113 +1,120 @@
-//! One walk through a document: every value is put in its place, every problem is kept.
+//! Reads documents and single values into one tree of checked values, from which serde makes the
+//! configuration. Every mistake is kept, and the origin of every value.
 
-use super::error::Problem;
-use super::schema::{self, Key, Kind, SECTIONS};
-use super::{paths, Config};
+use super::kind::{Checker, Kind};
+use super::schema::{self, Key, SECTIONS};
+use super::Config;
 use crate::suggest::closest;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-/// What a walk needs to know, and what it found.
-#[derive(Default)]
-pub(super) struct Walk {
-    /// What `~` means.
-    pub(super) home: Option<PathBuf>,
-    /// Where relative paths start; `None` leaves them to the working directory.
-    pub(super) base: Option<PathBuf>,
-    /// All that is wrong.
-    pub(super) problems: Vec<Problem>,
-    /// The keys that were written.
-    pub(super) written: Vec<&'static str>,
-    /// The top-level sections that belong to other programs.
-    pub(super) ignored: Vec<String>,
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The value is the default.
+    Default,
+    /// The file.
+    File(PathBuf),
+    /// An environment variable.
+    Env(&'static str),
+    /// A command-line flag.
+    Flag(&'static str),
 }
 
-impl Walk {
-    /// Puts the whole document into `config`.
-    pub(super) fn document(&mut self, document: &Value, config: &mut Config) {
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Env(name) => write!(f, "env {name}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+/// The values read so far, where they came from, and what is wrong with them.
+#[derive(Default)]
+pub(super) struct Reader {
+    pub(super) checker: Checker,
+    /// The keys that were written somewhere; valid or not.
+    pub(super) origins: BTreeMap<&'static str, Origin>,
+    /// Top-level sections that belong to other programs.
+    pub(super) ignored: Vec<String>,
+    /// The valid values, as a document.
+    values: Value,
+}
+
+impl Reader {
+    /// The configuration that the valid values make; defaults elsewhere.
+    pub(super) fn config(&mut self) -> Config {
+        match Option::<Config>::deserialize(&self.values) {
+            Ok(config) => config.unwrap_or_default(),
+            Err(error) => {
+                self.checker.problem("the configuration", error.to_string(), None);
+                Config::default()
+            }
+        }
+    }
+
+    /// Reads a whole document.
+    pub(super) fn document(&mut self, document: &Value, origin: &Origin) {
         let Some(sections) = document.as_object() else {
-            return self.mismatch("the document", Kind::Open, document);
+            return self.checker.mismatch("the document", Kind::Open, document);
         };
         for (name, value) in sections {
             if SECTIONS.contains(&name.as_str()) {
-                self.entry(name, value, config);
+                self.entry(name, value, origin);
             } else if let Some(meant) = misspelt_section(name) {
-                self.unknown(name, Some(meant));
+                self.checker.unknown(name, Some(meant));
             } else {
                 self.ignored.push(name.clone());
             }
         }
     }
 
-    /// Puts one value, or what is below it, into `config`.
-    fn entry(&mut self, at: &str, value: &Value, config: &mut Config) {
+    /// Reads the value at `at`, or what is below it.
+    fn entry(&mut self, at: &str, value: &Value, origin: &Origin) {
         if let Some(key) = schema::find(at) {
-            self.put(key, at, value, config);
-        } else if keys_below(at).next().is_some() {
-            match value {
-                Value::Object(entries) => self.entries(at, entries, config),
-                _ => self.mismatch(at, Kind::Open, value),
+            self.put(key, at, value, origin);
+        } else if keys_below(at).next().is_none() {
+            self.checker.unknown(at, meant(at).as_deref());
+        } else if let Value::Object(entries) = value {
+            for (name, value) in entries {
+                // A name with a dot must not pass for a path.
+                let name = if name.contains('.') { format!("{name:?}") } else { name.clone() };
+                self.entry(&format!("{at}.{name}"), value, origin);
             }
         } else {
-            self.unknown(at, meant(at).as_deref());
+            self.checker.mismatch(at, Kind::Open, value);
         }
     }
 
-    fn entries(&mut self, at: &str, entries: &Map<String, Value>, config: &mut Config) {
+    /// Checks the value of `key`, which is written at `place`, and keeps it.
+    pub(super) fn put(&mut self, key: &'static Key, place: &str, value: &Value, origin: &Origin) {
+        self.origins.insert(key.path, origin.clone());
+        let Some(value) = self.checker.check(key.kind, place, value) else { return };
+        if let (Kind::Open, Some(entries)) = (key.kind, value.as_object()) {
+            self.check_known_entries(place, entries, origin);
+        }
+        let slot = key.path.split('.').fold(&mut self.values, |value, name| &mut value[name]);
+        *slot = value;
+    }
+
+    /// Checks what is known in a section that is kept as it was written. Entries this program does
+    /// not know belong to other programs.
+    fn check_known_entries(&mut self, at: &str, entries: &Map<String, Value>, origin: &Origin) {
         for (name, value) in entries {
-            // A name with a dot must not pass for a path.
-            let name = if name.contains('.') { format!("{name:?}") } else { name.clone() };
-            self.entry(&format!("{at}.{name}"), value, config);
-        }
-    }
-
-    /// Puts `value`, which came from `at`, into the place of `key`.
-    pub(super) fn put(&mut self, key: &'static Key, at: &str, value: &Value, config: &mut Config) {
-        if let Some(setting) = key.setting(config) {
-            setting.put(value, key.kind, at, self);
-            self.written.push(key.path);
-        }
-    }
-
-    /// Checks an entry of a section that is kept as it was written. Entries this program does not
-    /// know belong to somebody else.
-    pub(super) fn check_entry(&mut self, at: &str, value: &Value) {
-        if let Some(key) = schema::find(at) {
-            self.written.push(key.path);
-            if !value.is_null() && !key.kind.accepts(value) {
-                self.mismatch(at, key.kind, value);
+            let at = format!("{at}.{name}");
+            let Some(key) = schema::find(&at) else { continue };
+            self.origins.insert(key.path, origin.clone());
+            if !value.is_null() {
+                self.checker.check(key.kind, &at, value);
             }
         }
-    }
-
-    /// A path as it was written, made absolute as far as that is known.
-    pub(super) fn resolve(&self, text: &str) -> Result<PathBuf, &'static str> {
-        let path = paths::expand(text, self.home.as_deref())?;
-        Ok(self.base.as_ref().map(|base| base.join(&path)).unwrap_or(path))
-    }
-
-    pub(super) fn unknown(&mut self, at: &str, suggestion: Option<&str>) {
-        self.problem(at, "unknown key", suggestion);
-    }
-
-    pub(super) fn mismatch(&mut self, at: &str, kind: Kind, value: &Value) {
-        let suggestion =
-            value.as_str().and_then(|text| closest(text, kind.words().iter().copied()));
-        let reason = format!("must be {}, not {}", kind.expects(), describe(at, value));
-        self.problem(at, reason, suggestion);
-    }
-
-    pub(super) fn problem(
-        &mut self,
-        at: &str,
-        reason: impl Into<String>,
-        suggestion: Option<&str>,
-    ) {
-        self.problems.push(Problem {
-            place: at.to_owned(),
-            reason: reason.into(),
-            suggestion: suggestion.map(str::to_owned),
-        });
     }
 }
 
@@ -138,18 +145,6 @@ fn meant(at: &str) -> Option<String> {
     elsewhere.next().filter(|_| elsewhere.next().is_none())
 }
 
-/// The value as the writer will recognise it, unless it is a secret or too long to repeat.
-fn describe(at: &str, value: &Value) -> String {
-    match value {
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        Value::Null => "null".to_owned(),
-        Value::String(_) | Value::Number(_) if super::load::is_secret(at) => "this".to_owned(),
-        Value::String(text) if text.chars().count() > 60 => "this long text".to_owned(),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => value.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,15 +152,16 @@ mod tests {
     use serde_json::json;
 
     fn problems(document: Value) -> Vec<String> {
-        let mut walk = Walk::default();
-        walk.document(&document, &mut Config::default());
-        walk.problems.iter().map(ToString::to_string).collect()
+        let mut reader = Reader::default();
+        reader.document(&document, &Origin::Default);
+        reader.checker.problems.iter().map(ToString::to_string).collect()
     }
 
     fn read(document: Value) -> Config {
-        let (mut walk, mut config) = (Walk::default(), Config::default());
-        walk.document(&document, &mut config);
-        assert_eq!(walk.problems, []);
+        let mut reader = Reader::default();
+        reader.document(&document, &Origin::Default);
+        let config = reader.config();
+        assert_eq!(reader.checker.problems, []);
         config
     }
 
@@ -217,7 +213,7 @@ mod tests {
 
     #[test]
     fn sections_of_other_programs_are_listed_and_left_alone() {
-        let mut walk = Walk::default();
+        let mut reader = Reader::default();
         let openclaw = json!({
             "agents": {}, "channels": {}, "gateway": {}, "meta": {}, "wizard": {}, "tools": {},
             "messages": {}, "plugins": {}, "hooks": {}, "auth": {}, "commands": {}, "cron": {},
@@ -226,11 +222,12 @@ mod tests {
             "session": { "dmScope": "main", "mainKey": "main" },
             "models": { "providers": {} }, "skills": { "entries": {} },
         });
-        walk.document(&openclaw, &mut Config::default());
-        assert_eq!(walk.problems, []);
-        assert!(walk.ignored.contains(&"gateway".to_owned()));
-        assert!(!walk.ignored.contains(&"session".to_owned()));
-        assert_eq!(walk.written, ["models", "session.mainKey", "session", "skills"]);
+        reader.document(&openclaw, &Origin::Default);
+        assert_eq!(reader.checker.problems, []);
+        assert!(reader.ignored.contains(&"gateway".to_owned()));
+        assert!(!reader.ignored.contains(&"session".to_owned()));
+        let written: Vec<_> = reader.origins.into_keys().collect();
+        assert_eq!(written, ["models", "session", "session.mainKey", "skills"]);
     }
 
     #[test]

@@ -1,0 +1,369 @@
+//! What may be written for a key, and how a written value is checked.
+//!
+//! Serde alone would stop at the first mistake; checking each value before serde sees it reports
+//! all of them, each with its path and a suggestion.
+
+use super::names::{domain_name, is_service_type, is_url};
+use super::secrets::is_secret;
+use super::{paths, Bind, Problem};
+use crate::duration;
+use crate::protocol::{limits, CommandPattern, Method, NodeId};
+use crate::suggest::closest;
+use serde_json::{json, Map, Value};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What may be written for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// `true`, `false`, or OpenClaw's `{ mode: "off" | "minimal" | "full" }`.
+    Mdns,
+    /// Text that is not empty, or `null`.
+    Text,
+    /// A URL with the scheme `http` or `https`, or `null`.
+    Url,
+    /// A path, or `null`; `~` is the home directory, a relative path starts at the file's directory.
+    Path,
+    /// A whole number in this range, both ends included.
+    Integer(u64, u64),
+    /// A port, or `null`.
+    Port,
+    /// A duration in this range, both ends included: `10m`, or milliseconds.
+    Duration(Duration, Duration),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// See [`Bind`].
+    Bind,
+    /// A DNS name, or `null`.
+    Domain,
+    /// An IPv4 address, or `null`.
+    Ipv4,
+    /// Six hexadecimal digits, with or without `#`.
+    Color,
+    /// A list of texts.
+    Texts,
+    /// A list of names of network interfaces.
+    Interfaces,
+    /// A list of DNS-SD service types: `_name._tcp`.
+    ServiceTypes,
+    /// An object whose values are texts.
+    TextMap,
+    /// A program and its arguments.
+    Program,
+    /// Environment variables.
+    Environment,
+    /// A list of the protocol's methods, or `null`.
+    Methods,
+    /// A list of commands and families of commands, or `null`.
+    Commands,
+    /// For each node id, lists of methods and commands.
+    Nodes,
+    /// An object.
+    Open,
+}
+
+impl Kind {
+    /// The rest of a sentence that begins with "must be".
+    pub fn expects(self) -> String {
+        let text = match self {
+            Self::Bool => "true or false",
+            Self::Mdns => "true or false (or { mode: \"off\" | \"minimal\" | \"full\" })",
+            Self::Text => "a text that is not empty",
+            Self::Url => "an address that starts with http:// or https:// and names a host",
+            Self::Path => "a path",
+            Self::Integer(least, most) => {
+                return format!("a whole number from {least} to {most}");
+            }
+            Self::Port => "a whole number from 1 to 65535",
+            Self::Duration(least, most) => {
+                let (least, most) = (duration::show(least), duration::show(most));
+                return format!("a duration from {least} to {most}, such as \"90s\" or \"10m\"");
+            }
+            Self::Choice(words) => return format!("one of {}", words.join(", ")),
+            Self::Bind => "loopback, lan, tailnet, auto or an IP address",
+            Self::Domain => "a DNS name such as \"clawdbot.internal\"",
+            Self::Ipv4 => "an IPv4 address such as \"10.8.0.1\"",
+            Self::Color => "a colour of six hexadecimal digits such as \"#FF4500\"",
+            Self::Texts | Self::Interfaces => "a list of texts",
+            Self::ServiceTypes => "a list of types such as \"_clawdbot-bridge._tcp\"",
+            Self::TextMap | Self::Environment => "an object whose values are texts",
+            Self::Program => "a list: the program, then its arguments",
+            Self::Methods => "a list of method names",
+            Self::Commands => "a list of commands such as \"camera.snap\" or \"camera.*\"",
+            Self::Nodes | Self::Open => "an object",
+        };
+        text.to_owned()
+    }
+
+    /// What `null` means for this kind; `None` if it may not be written.
+    fn of_null(self) -> Option<Value> {
+        match self {
+            Self::Program => Some(json!([])),
+            Self::Environment => Some(json!({})),
+            Self::Text | Self::Url | Self::Path | Self::Port => Some(Value::Null),
+            Self::Domain | Self::Ipv4 | Self::Methods | Self::Commands => Some(Value::Null),
+            _ => None,
+        }
+    }
+
+    /// `value` in the form that is kept, if it fits. Paths, lists and the objects that need more
+    /// than that are left to [`Checker`].
+    fn accept(self, value: &Value) -> Option<Value> {
+        let as_written = |fits: bool| fits.then(|| value.clone());
+        let text = value.as_str().map(str::trim).unwrap_or_default();
+        let trimmed = |fits: bool| (fits && !text.is_empty()).then(|| json!(text));
+        match self {
+            Self::Bool => as_written(value.is_boolean()),
+            Self::Mdns => {
+                let mode = value.get("mode").and_then(Value::as_str);
+                let is_mode = matches!(mode, Some("off" | "minimal" | "full"));
+                as_written(value.is_boolean() || is_mode)
+            }
+            Self::Text => trimmed(true),
+            Self::Url => trimmed(is_url(value.as_str()?)),
+            Self::Domain => trimmed(domain_name(text).is_some()),
+            Self::Integer(least, most) => whole_number(value, least, most),
+            Self::Port => whole_number(value, 1, 65535),
+            Self::Duration(least, most) => {
+                let milliseconds = || value.as_u64().map(Duration::from_millis);
+                let written = value.as_str().map_or_else(milliseconds, duration::parse)?;
+                let fits = (least..=most).contains(&written);
+                fits.then(|| json!(duration::show(written)))
+            }
+            Self::Choice(words) => as_written(words.iter().any(|word| value == word)),
+            Self::Bind => as_written(value.as_str()?.parse::<Bind>().is_ok()),
+            Self::Ipv4 => as_written(value.as_str()?.parse::<Ipv4Addr>().is_ok()),
+            Self::Color => as_written(is_color(value.as_str()?)),
+            Self::TextMap => as_written(value.as_object()?.values().all(Value::is_string)),
+            Self::Open => as_written(value.is_object()),
+            _ => None,
+        }
+    }
+}
+
+/// The whole number in `value`, if it is in range. `1e3` is one; `1.5` is not.
+fn whole_number(value: &Value, least: u64, most: u64) -> Option<Value> {
+    let whole = |float: &f64| float.fract() == 0.0 && (0.0..=9e15).contains(float);
+    let number = value.as_u64().or_else(|| value.as_f64().filter(whole).map(|f| f as u64))?;
+    (least..=most).contains(&number).then(|| json!(number))
+}
+
+fn is_color(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Checks values and collects everything that is wrong with them.
+#[derive(Default)]
+pub(super) struct Checker {
+    /// The home directory, for `~`.
+    pub(super) home: Option<PathBuf>,
+    /// Where relative paths start; `None` leaves them to the working directory.
+    pub(super) base: Option<PathBuf>,
+    /// Every problem so far.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Checker {
+    /// `value`, which is written at `at`, in the form that serde reads; `None` if there is something
+    /// wrong with it.
+    pub(super) fn check(&mut self, kind: Kind, at: &str, value: &Value) -> Option<Value> {
+        let checked = match (kind, value) {
+            (_, Value::Null) => kind.of_null(),
+            (Kind::Path, Value::String(text)) if !text.trim().is_empty() => {
+                return self.resolve(at, text);
+            }
+            (
+                Kind::Texts
+                | Kind::Interfaces
+                | Kind::ServiceTypes
+                | Kind::Program
+                | Kind::Methods
+                | Kind::Commands,
+                Value::Array(items),
+            ) => return self.list(kind, at, items),
+            (Kind::Environment, Value::Object(entries)) => return self.environment(at, entries),
+            (Kind::Nodes, Value::Object(nodes)) => return self.nodes(at, nodes),
+            _ => kind.accept(value),
+        };
+        if checked.is_none() {
+            self.mismatch(at, kind, value);
+        }
+        checked
+    }
+
+    fn list(&mut self, kind: Kind, at: &str, items: &[Value]) -> Option<Value> {
+        if kind == Kind::ServiceTypes && !(1..=limits::MDNS_TYPES).contains(&items.len()) {
+            self.problem(at, format!("must be a list of 1 to {} types", limits::MDNS_TYPES), None);
+        }
+        let mut list: Vec<Value> = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let at = format!("{at}[{i}]");
+            let Some(text) = item.as_str() else {
+                self.mismatch(&at, Kind::Text, item);
+                continue;
+            };
+            let repeats = |known: &Value| {
+                known.as_str().is_some_and(|known| known.eq_ignore_ascii_case(text))
+            };
+            if kind == Kind::ServiceTypes && list.iter().any(repeats) {
+                self.problem(&at, format!("{text:?} is there twice"), None);
+            } else if kind == Kind::Program && i == 0 {
+                list.extend(self.program(&at, text));
+            } else {
+                list.extend(self.item(kind, &at, text));
+            }
+        }
+        (list.len() == items.len()).then_some(Value::Array(list))
+    }
+
+    /// One text of a list.
+    fn item(&mut self, kind: Kind, at: &str, text: &str) -> Option<Value> {
+        match kind {
+            Kind::Interfaces => return self.check(Kind::Text, at, &json!(text)),
+            Kind::ServiceTypes if !is_service_type(text.trim()) => {
+                let reason =
+                    format!("must be a type such as \"_clawdbot-bridge._tcp\", not {text:?}");
+                self.problem(at, reason, None);
+            }
+            Kind::ServiceTypes => return Some(json!(text.trim())),
+            Kind::Program if text.contains('\0') => self.no_nul(at),
+            Kind::Methods if Method::parse(text).is_none() => {
+                let known = Method::ALL.iter().map(|method| method.as_str());
+                self.problem(at, format!("unknown method \"{text}\""), closest(text, known));
+            }
+            Kind::Commands => match text.parse::<CommandPattern>() {
+                Ok(_) => return Some(json!(text)),
+                Err(reason) => self.problem(at, format!("{reason}, not \"{text}\""), None),
+            },
+            _ => return Some(json!(text)),
+        }
+        None
+    }
+
+    /// A name is looked for in `PATH`, as a shell would; a path is like every path in the file.
+    fn program(&mut self, at: &str, text: &str) -> Option<Value> {
+        if text.is_empty() {
+            self.mismatch(at, Kind::Text, &json!(text));
+            None
+        } else if !text.contains('\0') && (text.contains('/') || text.starts_with('~')) {
+            self.resolve(at, text)
+        } else {
+            self.item(Kind::Program, at, text)
+        }
+    }
+
+    fn environment(&mut self, at: &str, entries: &Map<String, Value>) -> Option<Value> {
+        let before = self.problems.len();
+        for (name, value) in entries {
+            let at = format!("{at}.{name}");
+            match value.as_str() {
+                _ if name.is_empty() || name.contains(['=', '\0']) => {
+                    self.problem(&at, "is no name for an environment variable", None);
+                }
+                Some(text) if text.contains('\0') => self.no_nul(&at),
+                Some(_) => {}
+                // Not repeated: it may be a key.
+                None => self.problem(&at, "must be a text", None),
+            }
+        }
+        (self.problems.len() == before).then(|| json!(entries))
+    }
+
+    fn nodes(&mut self, at: &str, nodes: &Map<String, Value>) -> Option<Value> {
+        let mut checked = Map::new();
+        for (id, rules) in nodes {
+            let at = format!("{at}.{id}");
+            // The id is compared with the one that admitted the node, which is trimmed.
+            let id = match NodeId::new(id) {
+                Ok(id) => id,
+                Err(reason) => {
+                    self.problem(&at, reason, None);
+                    continue;
+                }
+            };
+            let Some(rules) = rules.as_object() else {
+                self.mismatch(&at, Kind::Open, rules);
+                continue;
+            };
+            let mut node = Map::new();
+            for (key, value) in rules {
+                let at = format!("{at}.{key}");
+                let kind = match key.as_str() {
+                    "methods" => Kind::Methods,
+                    "commands" => Kind::Commands,
+                    _ => {
+                        self.unknown(&at, closest(key, ["methods", "commands"]));
+                        continue;
+                    }
+                };
+                node.extend(self.check(kind, &at, value).map(|value| (key.clone(), value)));
+            }
+            checked.insert(id.as_str().to_owned(), Value::Object(node));
+        }
+        Some(Value::Object(checked))
+    }
+
+    /// A path made absolute as far as that is known.
+    fn resolve(&mut self, at: &str, text: &str) -> Option<Value> {
+        let path = match paths::expand(text, self.home.as_deref()) {
+            Ok(path) => self.base.as_ref().map(|base| base.join(&path)).unwrap_or(path),
+            Err(reason) => {
+                self.problem(at, reason, None);
+                return None;
+            }
+        };
+        let text = path.to_str();
+        if text.is_none() {
+            self.problem(at, "leads to a directory whose name is not valid UTF-8", None);
+        }
+        text.map(Value::from)
+    }
+
+    fn no_nul(&mut self, at: &str) {
+        self.problem(at, "must not contain the character NUL", None);
+    }
+
+    pub(super) fn unknown(&mut self, at: &str, suggestion: Option<&str>) {
+        self.problem(at, "unknown key", suggestion);
+    }
+
+    pub(super) fn mismatch(&mut self, at: &str, kind: Kind, value: &Value) {
+        let words = match kind {
+            Kind::Choice(words) => words,
+            Kind::Bind => Bind::WORDS,
+            _ => &[],
+        };
+        let suggestion = value.as_str().and_then(|text| closest(text, words.iter().copied()));
+        let reason = format!("must be {}, not {}", kind.expects(), describe(at, value));
+        self.problem(at, reason, suggestion);
+    }
+
+    pub(super) fn problem(
+        &mut self,
+        at: &str,
+        reason: impl Into<String>,
+        suggestion: Option<&str>,
+    ) {
+        self.problems.push(Problem {
+            place: at.to_owned(),
+            reason: reason.into(),
+            suggestion: suggestion.map(str::to_owned),
+        });
+    }
+}
+
+/// The value as the writer will recognise it, unless it is a secret or too long to repeat.
+fn describe(at: &str, value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null => "null".to_owned(),
+        Value::String(_) | Value::Number(_) if is_secret(at) => "this".to_owned(),
+        Value::String(text) if text.chars().count() > 60 => "this long text".to_owned(),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => value.to_string(),
+    }
+}
