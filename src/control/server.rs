@@ -210,7 +210,7 @@ impl Session {
                 }
             }
             lines.get_mut().owe();
-            let request = OperatorRequest::read(&line);
+            let request = OperatorRequest::decode(&line);
             if self.post(Input::Operator { op: self.op, request }, door.take()).is_err() {
                 return Ok(());
             }

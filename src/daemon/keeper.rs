@@ -8,7 +8,7 @@ use crate::daemon::{Error, Host, Lock, Task};
 use crate::discovery::{Advertiser, Board};
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
-use crate::protocol::operator::Answer;
+use crate::protocol::operator::{self, Answer, LogLevel};
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, Policy, Requester};
 use crate::tls::Acceptor;
@@ -98,7 +98,7 @@ impl Keeper {
     fn log(&self, level: LevelFilter) -> Result<Answer, WireError> {
         let done = catch_unwind(AssertUnwindSafe(|| self.host.log(level)));
         done.unwrap_or_else(|_| Err(FAILED.to_owned())).map_err(WireError::unavailable)?;
-        Ok(Answer::Level { level: level.as_str().to_lowercase() })
+        Ok(Answer::Level(LogLevel { level: level.as_str().to_lowercase() }))
     }
 }
 
@@ -153,12 +153,12 @@ fn read_again(
             }
             reloaded.profile.fingerprint = tls.map(Acceptor::fingerprint);
             changed.tell(reloaded.profile);
-            let done = Answer::Reloaded {
+            let done = operator::Reloaded {
                 path,
                 restart_needed: reloaded.restart_needed,
                 new_fingerprint_sha256: fingerprint,
             };
-            answer(inbox, requester, Some(reloaded.policy), Ok(done));
+            answer(inbox, requester, Some(reloaded.policy), Ok(Answer::Reloaded(done)));
         }
         Err(error) => {
             log::error!("daemon: keeping the old configuration: {error}");

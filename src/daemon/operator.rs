@@ -1,14 +1,14 @@
 //! An operator without a socket: the program that embeds the bridge.
 //!
-//! The same commands, answers and events as on the control socket, as values. It runs on the
-//! caller's thread and waits where the caller says so.
+//! The same requests, answers and events as on the control socket, as values. It runs on the
+//! caller's thread and blocks it.
 
 use crate::link::{Door, Inbox, Inlet, Outbox};
 use crate::protocol::operator::{
-    Answer, EventFilter, InvokePayload, InvokeRequest, NodeQuery, NodeView, OperatorCommand,
-    OperatorEvent, OperatorFrame, OperatorRequest, PendingView, RequestQuery,
+    Answer, ApprovePairing, InvokeNode, InvokePayload, ListPairings, NodeView, OperatorCall,
+    OperatorCommand, OperatorEvent, OperatorFrame, OperatorRequest, PendingView, SubscribeEvents,
 };
-use crate::protocol::{limits, Body, Method, WireError};
+use crate::protocol::{limits, Body, Method, Payload, WireError};
 use crate::router::{Input, OperatorId};
 use crate::wait;
 use std::collections::{BTreeSet, VecDeque};
@@ -23,7 +23,7 @@ pub struct Operator {
     op: OperatorId,
     inbox: Inbox,
     outbox: Arc<Outbox<OperatorFrame>>,
-    /// Brought along with the first request.
+    /// Whether the router knows where to send answers; the first request carries the outbox.
     introduced: bool,
     last_request: u64,
     /// Events that came while an answer was waited for.
@@ -42,12 +42,18 @@ impl Operator {
         })
     }
 
-    /// Asks for anything and waits for the answer: what the bridge decides itself comes at once, a
-    /// call within [`limits::CALL_DEADLINE`], an invoke within its own time limit.
+    /// Sends a request and waits for the answer: the bridge's own decisions come at once, a
+    /// backend's result within [`limits::CALL_DEADLINE`], a node's within the invoke's timeout.
     ///
     /// # Errors
-    /// What an operator at the command line would be told; `UNAVAILABLE` if the bridge has ended.
-    pub fn ask(&mut self, command: OperatorCommand) -> Result<Answer, WireError> {
+    /// The error an operator on the control socket would get; `UNAVAILABLE` if the bridge has
+    /// ended.
+    pub fn ask<C: OperatorCall>(&mut self, call: C) -> Result<C::Answer, WireError> {
+        let answer = self.ask_command(call.into_command())?;
+        C::answer(answer).ok_or_else(|| WireError::unavailable("unexpected answer"))
+    }
+
+    fn ask_command(&mut self, command: OperatorCommand) -> Result<Answer, WireError> {
         self.last_request += 1;
         let id: Arc<str> = self.last_request.to_string().into();
         let request = OperatorRequest { id: id.clone(), command: Ok(command) };
@@ -64,7 +70,7 @@ impl Operator {
                 Some(OperatorFrame::Reply { id: answered, result }) if answered == id => {
                     return result;
                 }
-                // Answers to nothing: an earlier question was given up by a panic.
+                // The answer to a request that a panic has interrupted.
                 Some(OperatorFrame::Reply { .. }) => {}
                 Some(OperatorFrame::Event(event)) => self.keep(event),
                 None => return Err(ended()),
@@ -72,26 +78,12 @@ impl Operator {
         }
     }
 
-    /// Who asks to be paired, newest first.
+    /// The pairing requests that wait for a decision, newest first.
     ///
     /// # Errors
     /// The bridge has ended.
     pub fn pending(&mut self) -> Result<Vec<PendingView>, WireError> {
-        match self.ask(OperatorCommand::PairList)? {
-            Answer::Pairings { pending, .. } => Ok(pending),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Every known node, connected ones first.
-    ///
-    /// # Errors
-    /// The bridge has ended.
-    pub fn nodes(&mut self) -> Result<Vec<NodeView>, WireError> {
-        match self.ask(OperatorCommand::NodeList)? {
-            Answer::Nodes { nodes, .. } => Ok(nodes),
-            other => Err(unexpected(&other)),
-        }
+        Ok(self.ask(ListPairings {})?.pending)
     }
 
     /// Lets a node in. `request` is the request's id or its beginning, or the node's id or name.
@@ -100,29 +92,7 @@ impl Operator {
     /// # Errors
     /// There is no such request, or it could not be saved.
     pub fn approve(&mut self, request: &str) -> Result<NodeView, WireError> {
-        let query = RequestQuery { request_id: request.to_owned() };
-        match self.ask(OperatorCommand::PairApprove(query))? {
-            Answer::Approved { node, .. } => Ok(*node),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Turns a node away.
-    ///
-    /// # Errors
-    /// There is no such request, or it could not be saved.
-    pub fn reject(&mut self, request: &str) -> Result<(), WireError> {
-        let query = RequestQuery { request_id: request.to_owned() };
-        self.ask(OperatorCommand::PairReject(query)).map(drop)
-    }
-
-    /// Deletes a pairing and cuts the connection. `node` is an id, an address, a name, or the
-    /// beginning of an id.
-    ///
-    /// # Errors
-    /// There is no such node, or it could not be saved.
-    pub fn revoke(&mut self, node: &str) -> Result<(), WireError> {
-        self.ask(OperatorCommand::NodeRevoke(NodeQuery { node_id: node.to_owned() })).map(drop)
+        Ok(self.ask(ApprovePairing { request_id: request.to_owned() })?.node)
     }
 
     /// Has a node run a command (protocol section 8). `params` is JSON text; the answer is the
@@ -130,7 +100,7 @@ impl Operator {
     /// node is sent the command.
     ///
     /// # Errors
-    /// The node is not connected, does not answer in time, or says no.
+    /// The node is not connected, does not answer in time, or refuses.
     pub fn invoke(
         &mut self,
         node: &str,
@@ -138,48 +108,41 @@ impl Operator {
         params: Option<&str>,
         timeout: Duration,
     ) -> Result<Option<InvokePayload<Body>>, WireError> {
-        let request = InvokeRequest {
+        let call = InvokeNode {
             node_id: node.to_owned(),
             command: command.to_owned(),
             params: params.map(Into::into),
             timeout_ms: u64::try_from(timeout.as_millis().max(1)).ok(),
             idempotency_key: None,
         };
-        match self.ask(OperatorCommand::NodeInvoke(request))? {
-            Answer::Invoked { payload, .. } => Ok(payload),
-            other => Err(unexpected(&other)),
-        }
+        Ok(self.ask(call)?.payload)
     }
 
     /// Calls a method as a node would (protocol section 5); the answer is JSON text.
     ///
     /// # Errors
     /// The backend's.
-    pub fn call(
-        &mut self,
-        method: Method,
-        params: Option<&str>,
-    ) -> Result<InvokePayload, WireError> {
-        match self.ask(OperatorCommand::Call(method, params.map(Into::into)))? {
-            Answer::Called(payload) => Ok(payload),
-            other => Err(unexpected(&other)),
+    pub fn call(&mut self, method: Method, params: Option<&str>) -> Result<Payload, WireError> {
+        match self.ask_command(OperatorCommand::Call(method, params.map(Into::into)))? {
+            Answer::Called(payload) => Ok(payload.0),
+            _ => Err(WireError::unavailable("unexpected answer")),
         }
     }
 
-    /// Follows events from now on; `only` names those that are wanted, empty means all.
+    /// Subscribes to the events with these names, or to all if none is named.
     ///
     /// # Errors
     /// The bridge has ended.
     pub fn subscribe(&mut self, only: &[&str]) -> Result<(), WireError> {
         let only: BTreeSet<String> = only.iter().map(|name| (*name).to_owned()).collect();
-        let filter = EventFilter { only: Some(only).filter(|only| !only.is_empty()) };
-        self.ask(OperatorCommand::EventsSubscribe(filter)).map(drop)
+        let only = Some(only).filter(|only| !only.is_empty());
+        self.ask(SubscribeEvents { only }).map(drop)
     }
 
-    /// The next event, if one comes within `patience` and the bridge has not ended. Whoever asks
-    /// for events and then takes none is cut off after [`limits::OUTBOX_FRAMES`] of them.
-    pub fn next_event(&mut self, patience: Duration) -> Option<Arc<OperatorEvent>> {
-        let deadline = wait::after(patience);
+    /// The next event; `None` if none comes within `timeout` or the bridge has ended. An operator
+    /// that subscribes and then takes no events is disconnected after [`limits::OUTBOX_FRAMES`].
+    pub fn next_event(&mut self, timeout: Duration) -> Option<Arc<OperatorEvent>> {
+        let deadline = wait::after(timeout);
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
@@ -191,7 +154,7 @@ impl Operator {
         }
     }
 
-    /// Bounded like the outbox: the newest are of more use than the oldest.
+    /// Keeps as many events as the outbox would; the oldest are dropped.
     fn keep(&mut self, event: Arc<OperatorEvent>) {
         if self.events.len() >= limits::OUTBOX_FRAMES {
             self.events.pop_front();
@@ -202,15 +165,11 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        // If the router is gone, it does not need to know.
+        // Fails only if the router has ended.
         let _ = self.inbox.post(Input::OperatorGone { op: self.op });
     }
 }
 
 fn ended() -> WireError {
     WireError::unavailable("the bridge has ended, or too many events were left unread")
-}
-
-fn unexpected(answer: &Answer) -> WireError {
-    WireError::unavailable(format!("an answer to another question: {answer:?}"))
 }

@@ -12,7 +12,7 @@ use crate::link::{Door, Gate, Inlet, Inputs};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::protocol::operator::{
-    Answer, DiscoveryView, ListenerView, MdnsView, OperatorFrame, Status,
+    Answer, DiscoveryView, Done, ListenerView, MdnsView, OperatorFrame, Status,
 };
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
@@ -289,7 +289,7 @@ impl RouterThread {
             }
             DaemonTask::Stop => {
                 log::info!("router: an operator stops the bridge");
-                self.reply(requester, Ok(Answer::Done {}));
+                self.reply(requester, Ok(Answer::Done(Done {})));
                 let _ = self.world.tasks.send(Task::Stop);
             }
         }
@@ -301,7 +301,8 @@ impl RouterThread {
         let listening = facts.listening.now();
         let tls = facts.tls.as_deref();
         let mode = tls.map_or("off", Acceptor::mode);
-        let view = |address: &SocketAddr| ListenerView { address: address.to_string(), tls: mode };
+        let view =
+            |address: &SocketAddr| ListenerView { address: address.to_string(), tls: mode.into() };
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),

@@ -110,7 +110,7 @@ impl Drop for Inputs {
 mod tests {
     use super::*;
     use crate::link::Outbox;
-    use crate::protocol::operator::{OperatorCommand, OperatorRequest};
+    use crate::protocol::operator::{GetStatus, OperatorCommand, OperatorRequest};
     use crate::router::OperatorId;
     use std::time::Instant;
 
@@ -119,7 +119,10 @@ mod tests {
         let (inbox, inputs) = Inbox::new();
         let outbox = Arc::new(Outbox::new(0).unwrap());
         let come = || {
-            let request = OperatorRequest { id: "1".into(), command: Ok(OperatorCommand::Status) };
+            let request = OperatorRequest {
+                id: "1".into(),
+                command: Ok(OperatorCommand::GetStatus(GetStatus {})),
+            };
             let input = Input::Operator { op: OperatorId(1), request };
             inbox.introduce(input, Door::Operator(Inlet::new(outbox.clone())))
         };

@@ -2,7 +2,7 @@
 
 use crate::protocol::Payload;
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -32,6 +32,12 @@ impl ErrorCode {
             Self::Forbidden => "FORBIDDEN",
             Self::Unavailable => "UNAVAILABLE",
         }
+    }
+
+    /// The code of this name; [`ErrorCode::Unavailable`] if there is none.
+    fn parse(name: &str) -> Self {
+        let all = [Self::NotPaired, Self::Unauthorized, Self::InvalidRequest, Self::Forbidden];
+        all.into_iter().find(|code| code.as_str() == name).unwrap_or(Self::Unavailable)
     }
 }
 
@@ -111,5 +117,21 @@ impl Serialize for WireError {
             None => out.skip_field("details")?,
         }
         out.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for WireError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Fields {
+            #[serde(default)]
+            code: String,
+            #[serde(default)]
+            message: String,
+            details: Option<Box<RawValue>>,
+        }
+        let Fields { code, message, details } = Fields::deserialize(deserializer)?;
+        let details = details.map(|details| details.get().into());
+        Ok(Self { code: ErrorCode::parse(&code), message: message.into(), details })
     }
 }

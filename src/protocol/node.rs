@@ -2,7 +2,8 @@
 
 use crate::protocol::json::Fields;
 use crate::protocol::{limits, text};
-use serde::{Serialize, Serializer};
+use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -52,9 +53,15 @@ impl Serialize for NodeId {
     }
 }
 
+impl<'de> Deserialize<'de> for NodeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&Cow::<str>::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
 /// What a node tells about itself in `hello` and `pair-request`. Nothing in it is proven; absent
 /// fields are unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeProfile {
     /// The name its owner gave it.

@@ -4,7 +4,7 @@
 //! Phones and tablets carry out one invoke at a time and read nothing meanwhile, so theirs are
 //! queued here and the clock of each starts when it is sent.
 
-use crate::protocol::operator::{Answer, InvokePayload, InvokeRequest};
+use crate::protocol::operator::{Answer, InvokeNode, InvokePayload, Invoked};
 use crate::protocol::{
     limits, Body, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
 };
@@ -113,7 +113,7 @@ impl Router {
     pub(super) fn invoke(
         &mut self,
         requester: Requester,
-        request: InvokeRequest,
+        request: InvokeNode,
     ) -> Result<(), WireError> {
         let node = self.find_node(&request.node_id)?;
         let command: Arc<str> = request.command.trim().into();
@@ -252,12 +252,12 @@ impl Router {
         }
         let Some(invoke) = self.invokes.take(id) else { return };
         let outcome = match result {
-            Ok(payload) => Ok(Answer::Invoked {
+            Ok(payload) => Ok(Answer::Invoked(Invoked {
                 ok: true,
                 node_id: invoke.node.clone(),
                 command: invoke.command.clone(),
                 payload: payload.map(InvokePayload),
-            }),
+            })),
             Err(failure) => Err(node_error(&failure)),
         };
         self.finish_invoke(id, invoke, outcome);
@@ -323,7 +323,7 @@ impl Router {
     fn remember(&mut self, node: NodeId, key: String, outcome: &Outcome) {
         let until = self.now.mono + limits::INVOKE_REMEMBERED;
         let outcome = match outcome {
-            Ok(Answer::Invoked { payload: Some(payload), .. })
+            Ok(Answer::Invoked(Invoked { payload: Some(payload), .. }))
                 if payload.0.len() > limits::INVOKE_REMEMBERED_BYTES =>
             {
                 let text = "this invoke was carried out before; its result was too large to keep";

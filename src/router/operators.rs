@@ -1,8 +1,8 @@
 //! What operators ask for.
 
 use crate::protocol::operator::{
-    Answer, ConnectionCounts, NodeCounts, NodeView, OperatorCommand, OperatorEvent,
-    OperatorRequest, Status,
+    Answer, ConnectionCounts, Done, NodeCounts, NodeDetails, NodeList, NodeView, OperatorCommand,
+    OperatorEvent, OperatorRequest, Pairings, Status,
 };
 use crate::protocol::{json, WireError};
 use crate::router::{DaemonTask, OperatorId, Output, Requester, Router};
@@ -34,51 +34,51 @@ impl Router {
         let ts = self.now.wall.0;
         let daemon = |task| Output::Daemon { requester: requester.clone(), task };
         match command {
-            OperatorCommand::NodeList => {
-                return Ok(Some(Answer::Nodes { ts, nodes: self.node_views() }));
+            OperatorCommand::ListNodes(_) => {
+                return Ok(Some(Answer::Nodes(NodeList { ts, nodes: self.node_views() })));
             }
-            OperatorCommand::NodeDescribe(query) => {
+            OperatorCommand::DescribeNode(query) => {
                 let node = self.find_node(&query.node_id)?;
                 let node = self.view(&node).ok_or_else(|| WireError::invalid("unknown nodeId"))?;
-                return Ok(Some(Answer::Node { ts, node: Box::new(node) }));
+                return Ok(Some(Answer::Node(Box::new(NodeDetails { ts, node }))));
             }
-            OperatorCommand::PairList => {
-                let paired = self.paired_views();
-                return Ok(Some(Answer::Pairings { pending: self.pending_views(), paired }));
+            OperatorCommand::ListPairings(_) => {
+                let (pending, paired) = (self.pending_views(), self.paired_views());
+                return Ok(Some(Answer::Pairings(Pairings { pending, paired })));
             }
-            OperatorCommand::EventsSubscribe(filter) => {
+            OperatorCommand::SubscribeEvents(filter) => {
                 self.watchers.by_operator.insert(requester.op, filter.only);
-                return Ok(Some(Answer::Done {}));
+                return Ok(Some(Answer::Done(Done {})));
             }
-            OperatorCommand::PairApprove(query) => {
+            OperatorCommand::ApprovePairing(query) => {
                 let (id, request) = self.find_request(&query.request_id)?;
                 self.approve(requester.clone(), id, &request);
             }
-            OperatorCommand::PairReject(query) => {
+            OperatorCommand::RejectPairing(query) => {
                 let (id, request) = self.find_request(&query.request_id)?;
                 self.reject(requester.clone(), id, &request);
             }
-            OperatorCommand::NodeRename(rename) => {
+            OperatorCommand::RenameNode(rename) => {
                 let name = json::short(&rename.display_name);
                 let name = name.ok_or_else(|| WireError::invalid("displayName required"))?;
                 let node = self.find_node(&rename.node_id)?;
                 self.rename(requester.clone(), node, name);
             }
-            OperatorCommand::NodeRevoke(query) => {
+            OperatorCommand::RevokeNode(query) => {
                 let node = self.find_node(&query.node_id)?;
                 self.revoke(requester.clone(), node);
             }
-            OperatorCommand::NodeInvoke(request) => self.invoke(requester.clone(), request)?,
+            OperatorCommand::InvokeNode(request) => self.invoke(requester.clone(), request)?,
             OperatorCommand::Call(method, params) => {
                 self.operator_call(requester.clone(), method, params);
             }
-            OperatorCommand::Status => {
+            OperatorCommand::GetStatus(_) => {
                 let status = Box::new(self.status());
                 self.out.push(daemon(DaemonTask::Status(status)));
             }
-            OperatorCommand::Log(log) => self.out.push(daemon(DaemonTask::Log(log.level))),
-            OperatorCommand::Reload => self.out.push(daemon(DaemonTask::Reload)),
-            OperatorCommand::Stop => self.out.push(daemon(DaemonTask::Stop)),
+            OperatorCommand::SetLogLevel(log) => self.out.push(daemon(DaemonTask::Log(log.level))),
+            OperatorCommand::Reload(_) => self.out.push(daemon(DaemonTask::Reload)),
+            OperatorCommand::Stop(_) => self.out.push(daemon(DaemonTask::Stop)),
         }
         Ok(None)
     }

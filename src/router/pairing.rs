@@ -272,7 +272,7 @@ impl Router {
         self.tell(OperatorEvent::PairResolved(PairResolved {
             request_id: id.0.clone(),
             node_id: node.clone(),
-            decision,
+            decision: decision.into(),
             ts: self.now.wall.0,
         }));
     }

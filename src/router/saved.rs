@@ -1,6 +1,6 @@
 //! What follows when the pairing book is on disk, or could not be put there (see `output.rs`).
 
-use crate::protocol::operator::{Answer, OperatorEvent};
+use crate::protocol::operator::{Answer, OperatorEvent, Rejected, Renamed, Revoked};
 use crate::protocol::{limits, GatewayFrame, NodeId, Token, WireError};
 use crate::router::{
     CloseReason, ConnId, NodeNotice, Output, PairingBook, RequestId, Requester, Router,
@@ -47,8 +47,8 @@ impl Router {
             AfterSave::Rejected { id, node, peer, requester } => {
                 self.turn_away(&id, node.clone(), peer, "pairing rejected");
                 self.counters.rejected += 1;
-                let answer = Answer::Rejected { request_id: id.0.clone(), node_id: node.clone() };
-                self.reply(requester, Ok(answer));
+                let answer = Rejected { request_id: id.0.clone(), node_id: node.clone() };
+                self.reply(requester, Ok(Answer::Rejected(answer)));
                 self.resolved(&id, &node, "rejected");
             }
             AfterSave::Renamed { node, name, requester } => {
@@ -57,7 +57,8 @@ impl Router {
                         connection.profile.display_name = Some(name.clone());
                     }
                 }
-                self.reply(requester, Ok(Answer::Renamed { node_id: node, display_name: name }));
+                let answer = Renamed { node_id: node, display_name: name };
+                self.reply(requester, Ok(Answer::Renamed(answer)));
             }
             AfterSave::Revoked { node, requester } => {
                 let conn = self.online.get(&node).copied();
@@ -67,8 +68,8 @@ impl Router {
                 if let Some(was) = before.paired.get(&node) {
                     self.left_for_good(&node, was);
                 }
-                let was_connected = conn.is_some();
-                self.reply(requester, Ok(Answer::Revoked { node_id: node, was_connected }));
+                let answer = Revoked { node_id: node, was_connected: conn.is_some() };
+                self.reply(requester, Ok(Answer::Revoked(answer)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What operators are shown, and how they may name a node or a request.
 
-use crate::protocol::operator::{Answer, NodeView, PendingView, Presence};
+use crate::protocol::operator::{Answer, Approved, NodeView, PendingView, Presence};
 use crate::protocol::{NodeId, WireError};
 use crate::router::{PairedNode, PairingRequest, RequestId, Router, Wall};
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ impl Router {
     ) -> Result<Answer, WireError> {
         let view = self.view(node).or_else(|| self.future_view(id));
         let node = view.ok_or_else(|| WireError::invalid("unknown requestId"))?;
-        Ok(Answer::Approved { request_id: id.0.clone(), delivered, node: Box::new(node) })
+        Ok(Answer::Approved(Box::new(Approved { request_id: id.0.clone(), delivered, node })))
     }
 
     /// The view of a node whose approval waits for it.
@@ -175,8 +175,8 @@ pub(super) fn presence(view: &NodeView, connected: bool, at: Wall) -> Presence {
         platform: profile.platform.clone(),
         device_family: profile.device_family.clone(),
         model_identifier: profile.model_identifier.clone(),
-        mode: "remote",
-        reason,
+        mode: "remote".into(),
+        reason: reason.into(),
         instance_id: view.node_id.clone(),
         ts: at.0,
     }

@@ -4,7 +4,7 @@ use crate::support::{eventually, Control, Phone, DEADLINE};
 use openclaw_bridge::backend::Backend;
 use openclaw_bridge::config::Config;
 use openclaw_bridge::daemon::{Daemon, Host, Operator, Reloaded, Settings};
-use openclaw_bridge::protocol::operator::OperatorEvent;
+use openclaw_bridge::protocol::operator::{ListNodes, OperatorEvent};
 use openclaw_bridge::protocol::{ErrorCode, Method, Payload, WireError};
 use openclaw_bridge::router::{Audience, BackendEvent, Caller};
 use openclaw_bridge::tls::Acceptor;
@@ -61,9 +61,9 @@ fn two_bridges_live_in_one_program_and_know_nothing_of_each_other() {
         let mut phone = pair(bridge, &mut operator, "phone");
         let answer = phone.request("health", None);
         assert_eq!(answer["payloadJSON"], json!({ "name": name }).to_string());
-        assert_eq!(operator.nodes().unwrap().len(), 1);
+        assert_eq!(operator.ask(ListNodes {}).unwrap().nodes.len(), 1);
         assert_eq!(
-            &*operator.call(Method::Health, None).unwrap().0,
+            &*operator.call(Method::Health, None).unwrap(),
             json!({ "name": name }).to_string()
         );
         tokens.push(phone.token.clone());
@@ -105,7 +105,7 @@ fn a_program_invokes_tells_and_stops() {
     assert!(error.message.contains("timeout"), "{error}");
     assert_eq!(operator.approve("nobody").unwrap_err().code, ErrorCode::InvalidRequest);
     bridge.stop().unwrap();
-    assert_eq!(operator.nodes().unwrap_err().code, ErrorCode::Unavailable);
+    assert_eq!(operator.ask(ListNodes {}).unwrap_err().code, ErrorCode::Unavailable);
     while operator.next_event(Duration::MAX).is_some() {}
 }
 

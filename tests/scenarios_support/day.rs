@@ -83,7 +83,7 @@ impl Day {
         self.requests += 1;
         let id = self.requests;
         let line = format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#);
-        let request = OperatorRequest::read(line.as_bytes());
+        let request = OperatorRequest::decode(line.as_bytes());
         self.world.give(Input::Operator { op: OPERATOR, request })
     }
 

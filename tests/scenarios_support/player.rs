@@ -17,7 +17,7 @@
 
 use super::printer;
 use super::world::{Deed, World};
-use openclaw_bridge::protocol::operator::{Answer, OperatorRequest};
+use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Reloaded};
 use openclaw_bridge::protocol::{
     limits, wire, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
 };
@@ -151,7 +151,7 @@ impl Player {
         let params = if params.is_empty() { "null" } else { params };
         let id = self.requests;
         let line = format!("{{\"id\":{id},\"method\":\"{method}\",\"params\":{params}}}");
-        let request = OperatorRequest::read(line.as_bytes());
+        let request = OperatorRequest::decode(line.as_bytes());
         if *request.id == *"null" {
             return Err(format!("cannot be read: {:?}", request.command));
         }
@@ -162,12 +162,9 @@ impl Player {
     fn reloaded(&self, op: OperatorId) -> Result<Input, String> {
         let asked = self.world.laws.asked.iter().find(|(requester, _)| *requester == op);
         let (_, id) = asked.ok_or_else(|| format!("op{op} has asked for nothing"))?;
-        let answer = Answer::Reloaded {
-            path: None,
-            restart_needed: Vec::new(),
-            new_fingerprint_sha256: None,
-        };
-        let reply = Some((Requester { op, id: id.clone() }, Ok(answer)));
+        let answer =
+            Reloaded { path: None, restart_needed: Vec::new(), new_fingerprint_sha256: None };
+        let reply = Some((Requester { op, id: id.clone() }, Ok(Answer::Reloaded(answer))));
         Ok(Input::Configured { policy: None, reply })
     }
 

@@ -2,7 +2,7 @@
 //! step; what must hold in the end is checked in the end. A failure names its seed.
 
 use super::world::{Deed, World};
-use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Status};
+use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Pairings, Status};
 use openclaw_bridge::protocol::{wire, BadFrame, GatewayFrame, NodeId, WireError};
 use openclaw_bridge::router::{
     Audience, BackendEvent, CallId, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook,
@@ -230,7 +230,7 @@ impl Storm {
         self.requests += 1;
         let id = self.requests;
         let line = format!(r#"{{"id":{id},"method":"{method}","params":{params}}}"#);
-        let request = OperatorRequest::read(line.as_bytes());
+        let request = OperatorRequest::decode(line.as_bytes());
         let deeds = self.world.give(Input::Operator { op, request });
         self.note(&deeds);
         deeds
@@ -300,7 +300,7 @@ impl Storm {
         match self.ask(INSPECTOR, "node.pair.list", "{}").remove(0).output {
             Output::Reply { result: Ok(mut pairings), .. } => {
                 // How often a connection gave way, and when a node was here, is not worth a write.
-                if let Answer::Pairings { pending, paired } = &mut pairings {
+                if let Answer::Pairings(Pairings { pending, paired }) = &mut pairings {
                     pending.iter_mut().for_each(|request| request.replaced = 0);
                     paired.iter_mut().for_each(|node| node.last_seen_at_ms = None);
                 }

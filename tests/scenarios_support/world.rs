@@ -87,7 +87,7 @@ impl World {
     /// Gives the router an input and, as its run loop does, the outcome of a save right after it.
     pub(crate) fn give(&mut self, input: Input) -> Vec<Deed> {
         let is_invoke = matches!(&input, Input::Operator { request, .. }
-            if matches!(request.command, Ok(OperatorCommand::NodeInvoke(_))));
+            if matches!(request.command, Ok(OperatorCommand::InvokeNode(_))));
         self.counts.0.lock().unwrap().naming_invokes = is_invoke;
         self.laws.before(&input);
         let now = self.time();

@@ -1,27 +1,12 @@
-//! What operators are answered, and how it is written on the control socket.
+//! Answers to operators' requests.
 
-use crate::protocol::operator::OperatorEvent;
-use crate::protocol::{json, limits, wire, Body, NodeId, NodeProfile, Payload, WireError};
+use crate::protocol::{json, Body, NodeId, NodeProfile, Payload};
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
-
-/// One line to an operator.
-#[derive(Clone, Debug, PartialEq)]
-pub enum OperatorFrame {
-    /// The answer to a request.
-    Reply {
-        /// The request's id as JSON text.
-        id: Arc<str>,
-        /// The result.
-        result: Result<Answer, WireError>,
-    },
-    /// Something happened.
-    Event(Arc<OperatorEvent>),
-}
 
 /// The result of an operator's request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,97 +15,139 @@ pub enum Answer {
     /// To `status`.
     Status(Box<Status>),
     /// To `node.list`.
-    #[serde(rename_all = "camelCase")]
-    Nodes {
-        /// Milliseconds since 1970.
-        ts: u64,
-        /// Connected ones first, then by name.
-        nodes: Vec<NodeView>,
-    },
+    Nodes(NodeList),
     /// To `node.describe`.
-    #[serde(rename_all = "camelCase")]
-    Node {
-        /// Milliseconds since 1970.
-        ts: u64,
-        /// The node.
-        #[serde(flatten)]
-        node: Box<NodeView>,
-    },
+    Node(Box<NodeDetails>),
     /// To `node.pair.list`.
-    Pairings {
-        /// Newest first.
-        pending: Vec<PendingView>,
-        /// Newest first.
-        paired: Vec<NodeView>,
-    },
+    Pairings(Pairings),
     /// To `node.pair.approve`.
-    #[serde(rename_all = "camelCase")]
-    Approved {
-        /// The request that was approved.
-        request_id: Arc<str>,
-        /// Whether the node was there to take its token; if not, it gets it when it asks again.
-        delivered: bool,
-        /// The node.
-        node: Box<NodeView>,
-    },
+    Approved(Box<Approved>),
     /// To `node.pair.reject`.
-    #[serde(rename_all = "camelCase")]
-    Rejected {
-        /// The request that was rejected.
-        request_id: Arc<str>,
-        /// The node that asked.
-        node_id: NodeId,
-    },
+    Rejected(Rejected),
     /// To `node.rename`.
-    #[serde(rename_all = "camelCase")]
-    Renamed {
-        /// The node.
-        node_id: NodeId,
-        /// Its new name.
-        display_name: String,
-    },
+    Renamed(Renamed),
     /// To `node.revoke`.
-    #[serde(rename_all = "camelCase")]
-    Revoked {
-        /// The node.
-        node_id: NodeId,
-        /// Whether a connection was cut.
-        was_connected: bool,
-    },
+    Revoked(Revoked),
     /// To `node.invoke`.
-    #[serde(rename_all = "camelCase")]
-    Invoked {
-        /// Always true; there for scripts written for the old gateway.
-        ok: bool,
-        /// The node.
-        node_id: NodeId,
-        /// The command.
-        command: Arc<str>,
-        /// What the node answered.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<InvokePayload<Body>>,
-    },
+    Invoked(Invoked),
     /// To `reload`.
-    #[serde(rename_all = "camelCase")]
-    Reloaded {
-        /// The file that was read, if there is one.
-        path: Option<String>,
-        /// Keys whose new value takes effect at the next start.
-        restart_needed: Vec<String>,
-        /// SHA-256 of the TLS certificate, if it is another one than before.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        new_fingerprint_sha256: Option<String>,
-    },
+    Reloaded(Reloaded),
     /// To `log`.
-    Level {
-        /// The level now in force.
-        level: String,
-    },
-    /// To a method that nodes have: what the backend answered.
+    Level(LogLevel),
+    /// To a method that nodes may call: the backend's result.
     Called(InvokePayload),
-    /// Done, nothing to say.
-    Done {},
+    /// The request was carried out, and there is nothing to report.
+    Done(Done),
 }
+
+/// Every paired node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeList {
+    /// The bridge's time, in milliseconds since 1970.
+    pub ts: u64,
+    /// Connected nodes first, then by name.
+    pub nodes: Vec<NodeView>,
+}
+
+/// One paired node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeDetails {
+    /// The bridge's time, in milliseconds since 1970.
+    pub ts: u64,
+    /// The node.
+    #[serde(flatten)]
+    pub node: NodeView,
+}
+
+/// Pairing requests and paired nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pairings {
+    /// Requests that wait for a decision, newest first.
+    pub pending: Vec<PendingView>,
+    /// Paired nodes, newest first.
+    pub paired: Vec<NodeView>,
+}
+
+/// A pairing request was approved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approved {
+    /// The request.
+    pub request_id: Arc<str>,
+    /// Whether the node was connected and got its token; if not, it gets it when it asks again.
+    pub delivered: bool,
+    /// The node.
+    pub node: NodeView,
+}
+
+/// A pairing request was rejected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejected {
+    /// The request.
+    pub request_id: Arc<str>,
+    /// The node that asked.
+    pub node_id: NodeId,
+}
+
+/// A node has a new name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renamed {
+    /// The node.
+    pub node_id: NodeId,
+    /// Its new name.
+    pub display_name: String,
+}
+
+/// A pairing was deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revoked {
+    /// The node.
+    pub node_id: NodeId,
+    /// Whether the node was connected and has been disconnected.
+    pub was_connected: bool,
+}
+
+/// A node has carried out a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invoked {
+    /// Always true; there for scripts written for the old gateway.
+    pub ok: bool,
+    /// The node.
+    pub node_id: NodeId,
+    /// The command.
+    pub command: Arc<str>,
+    /// The node's result, if it sent one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<InvokePayload<Body>>,
+}
+
+/// The configuration was read again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reloaded {
+    /// The file that was read, if there is one.
+    pub path: Option<String>,
+    /// Keys whose new value takes effect at the next start.
+    pub restart_needed: Vec<String>,
+    /// SHA-256 of the TLS certificate, if it differs from the one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_fingerprint_sha256: Option<String>,
+}
+
+/// The log level now in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLevel {
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+/// An answer without content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Done {}
 
 /// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
 /// is shown as `{"payloadJSON": text}`.
@@ -140,8 +167,15 @@ impl<T: Deref<Target = str>> Serialize for InvokePayload<T> {
     }
 }
 
+impl<'de, T: From<String>> Deserialize<'de> for InvokePayload<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        Ok(Self(String::from(text).into()))
+    }
+}
+
 /// A node as operators see it. Live values win over stored ones, but the name sticks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeView {
     /// The node.
@@ -167,7 +201,7 @@ pub struct NodeView {
 }
 
 /// A pairing request as operators see it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingView {
     /// What to approve or reject.
@@ -180,17 +214,17 @@ pub struct PendingView {
     /// The address it asks from.
     pub remote_ip: String,
     /// The node asked not to disturb anybody; a hint, nothing more.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
     /// The node is paired already; an approval replaces its token.
     pub is_repair: bool,
     /// Another request under the same node id looks different. One of them may be an impostor.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub conflict: bool,
-    /// How often the connection that waits gave way to another one from the same address that
-    /// says the same. A node that was restarted, or somebody who copies it: whoever waits when
-    /// the request is approved gets the token.
-    #[serde(skip_serializing_if = "is_zero")]
+    /// How often another connection from the same address with the same profile took the place
+    /// of the one that waits: a restarted node, or somebody who imitates it. The connection that
+    /// waits when the request is approved gets the token.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub replaced: u32,
     /// Whether the node is connected and waiting for the answer.
     pub waiting: bool,
@@ -206,8 +240,8 @@ fn is_zero(count: &u32) -> bool {
 }
 
 /// The answer to `status`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Status {
     /// Of this program.
     pub version: String,
@@ -239,14 +273,14 @@ pub struct Status {
 }
 
 /// How nodes find the bridge.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DiscoveryView {
     /// What is announced in the local network; `None` if nothing is.
     pub mdns: Option<MdnsView>,
 }
 
 /// What is announced in the local network.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MdnsView {
     /// The name of the service.
     pub instance: String,
@@ -259,16 +293,16 @@ pub struct MdnsView {
 }
 
 /// One address on which nodes may connect.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListenerView {
     /// Address and port.
     pub address: String,
     /// `off`, `required` or `optional`.
-    pub tls: &'static str,
+    pub tls: Cow<'static, str>,
 }
 
 /// The TLS certificate in use. What cannot be read in it is `null`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateView {
     /// Its file.
@@ -284,7 +318,7 @@ pub struct CertificateView {
 }
 
 /// How many nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeCounts {
     /// Have a token.
     pub paired: usize,
@@ -295,7 +329,7 @@ pub struct NodeCounts {
 }
 
 /// How many connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionCounts {
     /// In all.
     pub open: usize,
@@ -304,8 +338,8 @@ pub struct ConnectionCounts {
 }
 
 /// What happened since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Counters {
     /// Connections that reached the router.
     pub connections: u64,
@@ -335,63 +369,4 @@ pub struct Counters {
     pub invokes_failed: u64,
     /// Times the pairing files could not be written.
     pub save_failures: u64,
-}
-
-impl Serialize for OperatorFrame {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (id, result) = match self {
-            Self::Event(event) => return event.serialize(serializer),
-            Self::Reply { id, result } => (id, result),
-        };
-        let id: Option<&RawValue> = serde_json::from_str(id).ok();
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("id", &id)?;
-        map.serialize_entry("ok", &result.is_ok())?;
-        match result {
-            Ok(answer) => map.serialize_entry("payload", answer)?,
-            Err(error) => map.serialize_entry("error", error)?,
-        }
-        map.end()
-    }
-}
-
-impl OperatorFrame {
-    /// The line of an answer with a long payload as what comes before the payload, the payload
-    /// itself, and what comes after it: a recording is written from where it is, not copied.
-    /// `None` if the line has to be put together in the usual way.
-    pub fn in_parts(&self) -> Option<(Vec<u8>, Body, Vec<u8>)> {
-        let Self::Reply { id, result: Ok(Answer::Invoked { ok, node_id, command, payload }) } =
-            self
-        else {
-            return None;
-        };
-        let InvokePayload(body) = payload.as_ref().filter(|p| p.0.len() > limits::SHARED_BODY)?;
-        let Cow::Borrowed(text) = json::one_line(body)? else { return None };
-        if text.len() != body.len() {
-            return None;
-        }
-        let (ok, node_id, command) = (*ok, node_id.clone(), command.clone());
-        let without = Answer::Invoked { ok, node_id, command, payload: None };
-        let mut head = Vec::new();
-        wire::append_line(&Self::Reply { id: id.clone(), result: Ok(without) }, &mut head);
-        // The payload is the last field of the last field.
-        let tail = head.split_off(head.strip_suffix(b"}}\n")?.len());
-        head.extend_from_slice(b",\"payload\":");
-        Some((head, body.clone(), tail))
-    }
-
-    /// About how many bytes it will take.
-    pub fn weight(&self) -> usize {
-        const ENVELOPE: usize = 256;
-        match self {
-            Self::Reply { result: Ok(Answer::Invoked { payload: Some(payload), .. }), .. } => {
-                ENVELOPE + payload.0.len()
-            }
-            Self::Reply { result: Ok(Answer::Called(payload)), .. } => ENVELOPE + payload.0.len(),
-            Self::Reply { result: Ok(Answer::Nodes { nodes, .. }), .. } => {
-                ENVELOPE * (1 + nodes.len())
-            }
-            _ => ENVELOPE,
-        }
-    }
 }

@@ -1,12 +1,14 @@
-//! What operators who follow `events` are told.
+//! Events for operators who have subscribed to them.
 
 use crate::protocol::operator::{InvokePayload, PendingView};
 use crate::protocol::{json, GatewayEvent, NodeId, Payload};
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{from_str, value::RawValue};
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Something an operator may want to know.
+/// Something that an operator may want to know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OperatorEvent {
     /// `node.pair.requested`: a node asks to be paired.
@@ -15,7 +17,8 @@ pub enum OperatorEvent {
     PairResolved(PairResolved),
     /// `presence`: a node came or went.
     Presence(Box<Presence>),
-    /// News of a conversation.
+    /// An event of a conversation. Decodes as [`OperatorEvent::Backend`]: on the wire the two do
+    /// not differ.
     Session {
         /// Its name.
         event: Arc<str>,
@@ -28,13 +31,13 @@ pub enum OperatorEvent {
     Backend {
         /// Its name.
         event: Arc<str>,
-        /// Its content as text.
+        /// Its content as JSON text.
         payload: Option<Payload>,
     },
 }
 
 /// The content of `node.pair.resolved`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairResolved {
     /// The request.
@@ -42,13 +45,13 @@ pub struct PairResolved {
     /// The node that asked.
     pub node_id: NodeId,
     /// `approved`, `rejected` or `expired`.
-    pub decision: &'static str,
+    pub decision: Cow<'static, str>,
     /// Milliseconds since 1970.
     pub ts: u64,
 }
 
 /// The content of `presence` (protocol section 12).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
     /// The node's name, else its id.
@@ -68,9 +71,9 @@ pub struct Presence {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<String>,
     /// Always `remote`.
-    pub mode: &'static str,
+    pub mode: Cow<'static, str>,
     /// `node-connected` or `node-disconnected`.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// The node.
     pub instance_id: NodeId,
     /// One line for a person.
@@ -88,6 +91,20 @@ impl OperatorEvent {
             Self::Presence(_) => GatewayEvent::Presence.as_str(),
             Self::Session { event, .. } | Self::Backend { event, .. } => event,
         }
+    }
+
+    /// An event whose content is not what its name promises counts as one of the backend's.
+    pub(super) fn decode(name: &str, payload: Option<&RawValue>) -> Self {
+        let text = payload.map(RawValue::get);
+        let json = text.unwrap_or("null");
+        let known = match GatewayEvent::parse(name) {
+            Some(GatewayEvent::PairRequested) => from_str(json).map(Self::PairRequested).ok(),
+            Some(GatewayEvent::PairResolved) => from_str(json).map(Self::PairResolved).ok(),
+            Some(GatewayEvent::Presence) => from_str(json).map(Self::Presence).ok(),
+            _ => None,
+        };
+        let payload = text.map(Into::into);
+        known.unwrap_or_else(|| Self::Backend { event: name.into(), payload })
     }
 }
 

@@ -1,0 +1,191 @@
+//! The table of operator commands: each method with its parameters and its answer.
+
+use crate::protocol::operator::{
+    Answer, Approved, Done, InvokePayload, Invoked, LogLevel, NodeDetails, NodeList, Pairings,
+    Rejected, Reloaded, Renamed, Revoked, Status,
+};
+use crate::protocol::{json, limits, Method, Payload, WireError};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A request to the bridge: the value holds its parameters, the type knows its method and its
+/// answer.
+pub trait OperatorCall: Serialize {
+    /// The method's name.
+    const METHOD: &'static str;
+    /// What a successful request returns.
+    type Answer: DeserializeOwned;
+
+    /// The request as the router takes it.
+    fn into_command(self) -> OperatorCommand;
+
+    /// The answer out of the router's; `None` if that belongs to another method.
+    fn answer(answer: Answer) -> Option<Self::Answer>;
+}
+
+macro_rules! commands {
+    ($(
+        $(#[$doc:meta])*
+        $method:literal => $name:ident { $( $(#[$attr:meta])* $field:ident: $type:ty, )* }
+        -> $variant:ident($answer:ty);
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields, rename_all = "camelCase")]
+            pub struct $name { $( $(#[$attr])* pub $field: $type, )* }
+
+            impl OperatorCall for $name {
+                const METHOD: &'static str = $method;
+                type Answer = $answer;
+
+                fn into_command(self) -> OperatorCommand {
+                    OperatorCommand::$name(self)
+                }
+
+                fn answer(answer: Answer) -> Option<$answer> {
+                    match answer {
+                        Answer::$variant(answer) => Some(answer),
+                        _ => None,
+                    }
+                }
+            }
+        )*
+
+        /// Everything an operator may request.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum OperatorCommand {
+            $( $(#[$doc])* $name($name), )*
+            /// One of the methods that nodes may call, with its parameters as JSON text.
+            Call(Method, Option<Payload>),
+        }
+
+        impl OperatorCommand {
+            /// Every method that is not one of [`Method`].
+            pub const METHODS: &'static [&'static str] = &[$($method),*];
+
+            /// Decodes a request's parameters; none or `null` is the same as `{}`.
+            pub(super) fn decode(method: &str, params: Option<&str>) -> Result<Self, WireError> {
+                let params = params.filter(|raw| *raw != "null");
+                match method {
+                    "" => Err(WireError::invalid("method required")),
+                    $( $method => typed(method, params).map(Self::$name), )*
+                    _ => match Method::parse(method) {
+                        Some(method) => Ok(Self::Call(method, params.map(Into::into))),
+                        None => Err(unknown_method(method)),
+                    },
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Shows what the bridge is doing.
+    "status" => GetStatus {} -> Status(Box<Status>);
+    /// Lists every paired node.
+    "node.list" => ListNodes {} -> Nodes(NodeList);
+    /// Shows one node.
+    "node.describe" => DescribeNode {
+        /// The node: its id, address or display name, or the beginning of its id.
+        node_id: String,
+    } -> Node(Box<NodeDetails>);
+    /// Lists pairing requests and paired nodes.
+    "node.pair.list" => ListPairings {} -> Pairings(Pairings);
+    /// Lets a node in. By the time of the answer the pairing is on disk.
+    "node.pair.approve" => ApprovePairing {
+        /// The request: its id or the beginning of it, or the node's id or name.
+        request_id: String,
+    } -> Approved(Box<Approved>);
+    /// Refuses a node.
+    "node.pair.reject" => RejectPairing {
+        /// The request, as in [`ApprovePairing`].
+        request_id: String,
+    } -> Rejected(Rejected);
+    /// Gives a node another name.
+    "node.rename" => RenameNode {
+        /// The node, as in [`DescribeNode`].
+        node_id: String,
+        /// Its new name.
+        display_name: String,
+    } -> Renamed(Renamed);
+    /// Deletes a pairing and disconnects the node.
+    "node.revoke" => RevokeNode {
+        /// The node, as in [`DescribeNode`].
+        node_id: String,
+    } -> Revoked(Revoked);
+    /// Has a node run a command (protocol section 8).
+    "node.invoke" => InvokeNode {
+        /// The node, as in [`DescribeNode`].
+        node_id: String,
+        /// The command, such as `camera.snap`.
+        command: String,
+        /// Its parameters as JSON text.
+        #[serde(default, with = "json_text", skip_serializing_if = "Option::is_none")]
+        params: Option<Payload>,
+        /// How long the node may take, in milliseconds; 0 or absent is the default of 15 s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_ms: Option<u64>,
+        /// Two requests with the same key are carried out once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<String>,
+    } -> Invoked(Invoked);
+    /// Sends events to this operator from now on.
+    "events.subscribe" => SubscribeEvents {
+        /// Names of events; absent means all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<BTreeSet<String>>,
+    } -> Done(Done);
+    /// Changes the log level of the running bridge.
+    "log" => SetLogLevel {
+        /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+        level: String,
+    } -> Level(LogLevel);
+    /// Reads the configuration again.
+    "reload" => Reload {} -> Reloaded(Reloaded);
+    /// Stops the bridge.
+    "stop" => Stop {} -> Done(Done);
+}
+
+impl InvokeNode {
+    /// How long the node may take.
+    pub fn timeout(&self) -> Duration {
+        match self.timeout_ms.unwrap_or(0) {
+            0 => limits::INVOKE_TIMEOUT,
+            ms => Duration::from_millis(ms).min(limits::INVOKE_TIMEOUT_MAX),
+        }
+    }
+}
+
+/// JSON text as the value it stands for.
+mod json_text {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        text: &Option<Payload>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        text.clone().map(InvokePayload).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Payload>, D::Error> {
+        let raw: Option<Box<RawValue>> = Option::deserialize(deserializer)?;
+        Ok(raw.map(|raw| json::compact(raw.get()).into()))
+    }
+}
+
+fn typed<P: DeserializeOwned>(method: &str, params: Option<&str>) -> Result<P, WireError> {
+    serde_json::from_str(params.unwrap_or("{}"))
+        .map_err(|error| WireError::invalid(format!("invalid {method} params: {error}")))
+}
+
+fn unknown_method(method: &str) -> WireError {
+    let own = OperatorCommand::METHODS.iter().copied();
+    let known: Vec<&str> = own.chain(Method::ALL.iter().map(|method| method.as_str())).collect();
+    WireError::invalid(format!("unknown method {method:?} (known: {})", known.join(", ")))
+}
