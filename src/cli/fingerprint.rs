@@ -8,7 +8,7 @@ use crate::cli::render::{self, field};
 use crate::cli::text::safe;
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env, Config};
-use crate::tls::{Facts, Fingerprint};
+use crate::tls::{CertificateInfo, Fingerprint};
 use crate::{calendar, daemon};
 use qrcodegen::{QrCode, QrCodeEcc};
 use serde_json::{json, Value};
@@ -76,10 +76,10 @@ fn on_disk(line: &CommandLine) -> Result<(Fingerprint, Value), Failure> {
 }
 
 /// The file with which a bridge of this configuration encrypts, and what is in it if it is there.
-pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<Facts>), Failure> {
+pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<CertificateInfo>), Failure> {
     let state_dir = paths::state_dir(config, &process_env)?;
     let path = daemon::tls_files(config, &state_dir).certificate;
-    let facts = Facts::read(&path)?;
+    let facts = CertificateInfo::read(&path)?;
     Ok((path, facts))
 }
 

@@ -78,7 +78,7 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
         log::info!("daemon: listening on {address} tls={mode}");
     }
     if let Some(tls) = tls {
-        let facts = tls.facts();
+        let facts = tls.info();
         let (path, print) = (facts.path.display(), facts.fingerprint);
         log::info!("daemon: TLS certificate sha256={print} file={path}");
     }

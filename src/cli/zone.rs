@@ -158,7 +158,7 @@ fn addresses(
 }
 
 fn tailnet() -> Result<Tailnet, Failure> {
-    let own = addresses::own().map_err(|error| {
+    let own = addresses::list().map_err(|error| {
         Failure::failed(format!("could not list the addresses of this machine: {error}"))
     })?;
     Ok(Tailnet::of(&own))

@@ -3,7 +3,7 @@
 use crate::calendar;
 use crate::daemon::Task;
 use crate::protocol::limits;
-use crate::tls::{Acceptor, Facts};
+use crate::tls::{Acceptor, CertificateInfo};
 use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError};
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,7 @@ impl Expiry {
             Ok(task) => Ok(Some(task)),
             Err(RecvTimeoutError::Disconnected) => Err(RecvError),
             Err(RecvTimeoutError::Timeout) => {
-                warn(&tls.facts());
+                warn(&tls.info());
                 self.next = Instant::now() + limits::EXPIRY_CHECK;
                 Ok(None)
             }
@@ -35,7 +35,7 @@ impl Expiry {
 }
 
 /// Warns if the certificate ends soon, has ended, or has not begun.
-pub(super) fn warn(facts: &Facts) {
+pub(super) fn warn(facts: &CertificateInfo) {
     if let Some(warning) = facts.warning(calendar::now_ms()) {
         let path = facts.path.display();
         log::warn!("daemon: the TLS certificate {warning} file={path}; pinned nodes still connect");
@@ -45,13 +45,13 @@ pub(super) fn warn(facts: &Facts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::Files;
+    use crate::tls::CertificateFiles;
     use crossbeam_channel::unbounded;
 
     #[test]
     fn a_look_at_the_certificate_is_followed_by_the_next_one_a_day_later() {
         let dir = tempfile::tempdir().unwrap();
-        let certificate = Files::new(dir.path(), None, None, true).load().unwrap();
+        let certificate = CertificateFiles::new(dir.path(), None, None, true).load().unwrap();
         let tls = Arc::new(Acceptor::new(certificate, false).unwrap());
         let mut expiry = Expiry { tls: Some(tls), next: Instant::now() };
         let (sender, tasks) = unbounded();

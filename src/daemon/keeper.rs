@@ -167,7 +167,7 @@ fn read_again(
         }
     }
     if let Some(tls) = tls {
-        expiry::warn(&tls.facts());
+        expiry::warn(&tls.info());
     }
 }
 

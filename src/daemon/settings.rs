@@ -5,7 +5,7 @@ use crate::daemon::Error;
 use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
 use crate::router::Policy;
-use crate::tls::Files;
+use crate::tls::CertificateFiles;
 use crate::transport::bind::Plan;
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// The certificate and its key.
-    pub files: Files,
+    pub files: CertificateFiles,
     /// Whether nodes without TLS are welcome at the same port.
     pub allows_plaintext: bool,
 }
@@ -102,13 +102,13 @@ impl Settings {
 }
 
 /// The certificate and the key that a bridge with this configuration serves with.
-pub fn tls_files(config: &Config, state_dir: &Path) -> Files {
+pub fn tls_files(config: &Config, state_dir: &Path) -> CertificateFiles {
     let tls = &config.bridge.tls;
     let (certificate, key) = (tls.cert_path.as_deref(), tls.key_path.as_deref());
     // A path that somebody wrote down means a certificate that is there, or will be when a disk is:
     // another one in its place would lock out every node that pins the right one.
     let generate = tls.auto_generate && certificate.is_none() && key.is_none();
-    Files::new(state_dir, certificate, key, generate)
+    CertificateFiles::new(state_dir, certificate, key, generate)
 }
 
 fn discovery(config: &Config) -> Option<Discovery> {

@@ -45,7 +45,7 @@ impl Opened {
 /// Reads the certificate, or makes one. The state directory is ours by now.
 fn open_tls(settings: &Tls) -> Result<Arc<Acceptor>, Error> {
     let acceptor = Acceptor::new(settings.files.load()?, settings.allows_plaintext)?;
-    expiry::warn(&acceptor.facts());
+    expiry::warn(&acceptor.info());
     Ok(Arc::new(acceptor))
 }
 

@@ -2,7 +2,7 @@
 //! the wide-area zone follow them. It sleeps when there is nothing to follow, and nothing that
 //! fails in it is fatal: it is logged once and tried again.
 
-use crate::addresses::{self, Own, Tailnet};
+use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::calendar::now_ms;
 use crate::daemon::announcing::Announcing;
 use crate::discovery::profile::ZonePlace;
@@ -158,8 +158,8 @@ impl Watch {
         }
     }
 
-    fn own(&mut self) -> Option<Vec<Own>> {
-        match addresses::own() {
+    fn own(&mut self) -> Option<Vec<InterfaceAddress>> {
+        match addresses::list() {
             Ok(own) => {
                 self.said.addresses = None;
                 Some(own)

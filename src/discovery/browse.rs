@@ -4,9 +4,10 @@
 //! only, and bind 0.0.0.0:5353 meanwhile, which takes unicast away from an avahi on this machine.
 
 use super::finds::{Finds, Found};
-use super::interfaces::{Interface, Machine, Wanted, EVERYWHERE};
+use super::interfaces::{Interface, InterfaceSelection};
 use super::responder::LinkId;
 use super::sockets;
+use crate::addresses;
 use crate::protocol::limits;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
@@ -31,8 +32,7 @@ struct Path {
 /// # Errors
 /// There is no such interface, or no list of them.
 pub fn browse(service_type: &str, patience: Duration) -> io::Result<Vec<Found>> {
-    let wanted = Wanted { listening: EVERYWHERE.to_vec(), names: Vec::new() };
-    let interfaces = Machine::look()?.choose(&wanted);
+    let interfaces = InterfaceSelection::everywhere().choose(&addresses::list()?);
     let paths = open(&interfaces);
     if paths.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "no local network is up"));
@@ -70,7 +70,7 @@ pub fn browse(service_type: &str, patience: Duration) -> io::Result<Vec<Found>> 
 fn open(interfaces: &[Interface]) -> Vec<Path> {
     let mut paths = Vec::new();
     for interface in interfaces {
-        for v6 in [false, true].into_iter().filter(|v6| interface.place.speaks(*v6)) {
+        for v6 in [false, true].into_iter().filter(|v6| interface.addresses.has_family(*v6)) {
             let link = LinkId { index: interface.index, v6 };
             match sockets::open(link) {
                 Ok(socket) => paths.push(Path { link, socket }),

@@ -1,51 +1,29 @@
 //! Which interfaces the bridge is announced on, and with which addresses.
 //!
-//! A phone that is told an address of a container's bridge or of a tunnel tries it first and waits
-//! for nothing, so only addresses that the local network can reach are told.
+//! A phone that is given the address of a container bridge or a tunnel tries it first and waits for
+//! a timeout, so only addresses that the local network can reach are announced.
 
-use super::responder::{Network, Place};
-use crate::addresses::is_link_local;
+use crate::addresses::{is_link_local, InterfaceAddress};
 use crate::protocol::limits;
-use if_addrs::IfAddr;
-use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How the names of interfaces begin behind which no phones are: containers, virtual machines,
-/// tunnels. A bridge called `br0` is a real one.
-const INNER: &[&str] = &[
-    "br-",
-    "cali",
-    "cilium",
-    "cni",
-    "docker",
-    "flannel",
-    "kube",
-    "lxc",
-    "lxd",
-    "podman",
-    "tailscale",
-    "tun",
-    "utun",
-    "veth",
-    "virbr",
-    "vmnet",
-    "vnet",
-    "wg",
-];
+/// How the names of interfaces begin that lead to containers, virtual machines or tunnels, but to
+/// no phones. A bridge called `br0` is a real one.
+const VIRTUAL: &str = "br- cali cilium cni docker flannel kube lxc lxd podman tailscale tun utun \
+                       veth virbr vmnet vnet wg";
 
-/// Flags of an IPv6 address that must not be told: it changes soon, is on its way out, or is not
-/// known to be ours alone (temporary, failed, deprecated, tentative).
-const FLEETING: u32 = 0x01 | 0x08 | 0x20 | 0x40;
+/// The addresses of a bridge that listens on every interface.
+const UNSPECIFIED: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
-/// What is wanted.
+/// Which interfaces and addresses to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// The addresses that are listened on.
-    pub(super) listening: Vec<IpAddr>,
-    /// Only these interfaces; empty is whatever is sensible.
-    pub(super) names: Vec<String>,
+pub(crate) struct InterfaceSelection {
+    /// Addresses the bridge listens on; an unspecified one stands for all of its family.
+    pub(crate) listening: Vec<IpAddr>,
+    /// Only these interfaces; if empty, all that lead to a local network.
+    pub(crate) names: Vec<String>,
 }
 
 /// An interface to announce on.
@@ -53,185 +31,156 @@ pub(super) struct Wanted {
 pub(super) struct Interface {
     pub(super) name: String,
     pub(super) index: u32,
-    pub(super) place: Place,
+    pub(super) addresses: AnnouncedAddresses,
 }
 
-impl Interface {
-    fn new(name: &str, index: u32) -> Self {
-        let place = Place { addresses: Vec::new(), networks: Vec::new(), is_whole: true };
-        Self { name: name.to_owned(), index, place }
+/// The addresses of one interface, as far as they matter for its announcement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AnnouncedAddresses {
+    /// The addresses to announce.
+    pub(super) announced: Vec<IpAddr>,
+    /// Every network the interface is in.
+    pub(super) networks: Vec<Network>,
+    /// Whether `announced` would be the same for a bridge that listens everywhere. If not, another
+    /// responder on this machine may announce more, which ours must not flush from caches.
+    pub(super) is_complete: bool,
+}
+
+/// A network that the interface is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Network {
+    /// Our address.
+    pub(super) ip: IpAddr,
+    /// How many of its leading bits are the network's.
+    pub(super) prefix: u8,
+}
+
+impl Network {
+    pub(super) fn contains(&self, other: IpAddr) -> bool {
+        let bits = |ip| match ip {
+            IpAddr::V4(ip) => u128::from(u32::from(ip)) << 96,
+            IpAddr::V6(ip) => u128::from(ip),
+        };
+        let common = (bits(self.ip) ^ bits(other)).leading_zeros();
+        self.ip.is_ipv4() == other.is_ipv4() && common >= self.prefix.into()
     }
 }
 
-/// What this machine has now.
-#[derive(Debug, Default)]
-pub(super) struct Machine {
-    found: Vec<if_addrs::Interface>,
-    fleeting: BTreeSet<Ipv6Addr>,
+impl AnnouncedAddresses {
+    /// Whether the interface has addresses of IPv6, or of IPv4.
+    pub(super) fn has_family(&self, v6: bool) -> bool {
+        self.networks.iter().any(|network| network.ip.is_ipv6() == v6)
+    }
 }
 
-impl Machine {
-    pub(super) fn look() -> io::Result<Self> {
-        let found = if_addrs::get_if_addrs()?;
-        // Without /proc there is only less to know.
-        let table = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
-        Ok(Self { found, fleeting: fleeting(&table) })
+impl InterfaceSelection {
+    /// Every address on every interface that leads to a local network.
+    pub(super) fn everywhere() -> Self {
+        Self { listening: UNSPECIFIED.to_vec(), names: Vec::new() }
     }
 
-    /// Every address of this machine, of whatever kind.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.found.iter().map(if_addrs::Interface::ip)
-    }
-
-    /// The interfaces to use.
-    pub(super) fn choose(&self, wanted: &Wanted) -> Vec<Interface> {
-        let mut interfaces: Vec<Interface> = Vec::new();
-        for found in &self.found {
-            // `eth0:1` is an address of eth0.
-            let name = found.name.split(':').next().unwrap_or_default();
-            let Some(index) = self.index(name) else { continue };
-            if !is_wanted(found, name, wanted) {
-                continue;
+    /// The selected interfaces among all addresses of this machine.
+    pub(super) fn choose(&self, own: &[InterfaceAddress]) -> Vec<Interface> {
+        let mut by_index: BTreeMap<u32, Vec<&InterfaceAddress>> = BTreeMap::new();
+        for address in own.iter().filter(|address| self.includes(address)) {
+            if let Some(index) = address.index {
+                by_index.entry(index).or_default().push(address);
             }
-            let (ip, prefix) = match &found.addr {
-                IfAddr::V4(addr) => (IpAddr::V4(addr.ip), addr.prefixlen),
-                IfAddr::V6(addr) => (IpAddr::V6(addr.ip), addr.prefixlen),
-            };
-            let known = interfaces.iter().position(|interface| interface.index == index);
-            let interface = match known {
-                Some(i) => &mut interfaces[i],
-                None => {
-                    interfaces.push(Interface::new(name, index));
-                    let last = interfaces.len() - 1;
-                    &mut interfaces[last]
-                }
-            };
-            interface.place.networks.push(Network { ip, prefix });
         }
-        for link_local in [false, true] {
-            for interface in &mut interfaces {
-                let place = &mut interface.place;
-                place.addresses = self.told(&place.networks, link_local, &wanted.listening);
-                place.is_whole =
-                    place.addresses == self.told(&place.networks, link_local, &EVERYWHERE);
-            }
-            if interfaces.iter().any(|interface| !interface.place.addresses.is_empty()) {
-                break;
-            }
-            // Nothing else exists, so link-local addresses have to do.
+        // Link-local addresses are announced only if there are no others at all.
+        let attempts = [false, true].map(|link_local| self.interfaces(&by_index, link_local));
+        attempts.into_iter().find(|interfaces| !interfaces.is_empty()).unwrap_or_default()
+    }
+
+    fn includes(&self, address: &InterfaceAddress) -> bool {
+        if address.ip.is_loopback() || !address.is_up {
+            return false;
         }
-        interfaces.retain(|interface| !interface.place.addresses.is_empty());
-        interfaces.truncate(limits::MDNS_INTERFACES);
-        interfaces
+        if !self.names.is_empty() {
+            return self.names.contains(&address.interface);
+        }
+        let is_virtual = VIRTUAL.split(' ').any(|start| address.interface.starts_with(start));
+        !address.is_point_to_point && !is_virtual
     }
 
-    fn index(&self, name: &str) -> Option<u32> {
-        self.found.iter().find(|found| found.name == name && found.index.is_some())?.index
-    }
-
-    /// The addresses among these that are told by who listens there.
-    fn told(&self, networks: &[Network], link_local: bool, listening: &[IpAddr]) -> Vec<IpAddr> {
-        let ips = networks.iter().map(|network| network.ip);
-        let mut told: Vec<_> = ips.filter(|ip| self.is_told(*ip, link_local, listening)).collect();
-        told.sort_unstable();
-        told
-    }
-
-    fn is_told(&self, ip: IpAddr, link_local: bool, listening: &[IpAddr]) -> bool {
-        // A bridge that listens on one address only is there, whatever the address is like.
-        let is_explicit = listening.contains(&ip);
-        let is_listened_on = is_explicit
-            || listening.iter().any(|own| own.is_unspecified() && own.is_ipv4() == ip.is_ipv4());
-        let is_fleeting = matches!(ip, IpAddr::V6(ip) if self.fleeting.contains(&ip));
-        is_listened_on && (is_explicit || !is_fleeting && is_link_local(ip) == link_local)
+    fn interfaces(
+        &self,
+        by_index: &BTreeMap<u32, Vec<&InterfaceAddress>>,
+        link_local: bool,
+    ) -> Vec<Interface> {
+        let interface = |(index, own): (&u32, &Vec<&InterfaceAddress>)| {
+            let announced = announced(own, link_local, &self.listening);
+            let is_complete = announced == self::announced(own, link_local, &UNSPECIFIED);
+            let networks = own.iter().map(|own| Network { ip: own.ip, prefix: own.prefix });
+            let networks = networks.collect();
+            let name = own.first()?.interface.clone();
+            let addresses = AnnouncedAddresses { announced, networks, is_complete };
+            (!addresses.announced.is_empty()).then_some(Interface {
+                name,
+                index: *index,
+                addresses,
+            })
+        };
+        by_index.iter().filter_map(interface).take(limits::MDNS_INTERFACES).collect()
     }
 }
 
-fn is_wanted(found: &if_addrs::Interface, name: &str, wanted: &Wanted) -> bool {
-    if found.is_loopback() || !found.is_oper_up() {
-        return false;
-    }
-    if !wanted.names.is_empty() {
-        return wanted.names.iter().any(|wanted| wanted == name);
-    }
-    !found.is_p2p() && !INNER.iter().any(|start| name.starts_with(start))
-}
-
-/// The addresses in the kernel's table that are not there to stay: per line the address, index,
-/// prefix, scope and flags in hexadecimal, and the name.
-fn fleeting(table: &str) -> BTreeSet<Ipv6Addr> {
-    let line = |line: &str| {
-        let mut words = line.split_whitespace();
-        let ip = u128::from_str_radix(words.next()?, 16).ok()?;
-        let flags = u32::from_str_radix(words.nth(3)?, 16).ok()?;
-        (flags & FLEETING != 0).then(|| Ipv6Addr::from(ip))
+/// Those of an interface's addresses to announce for a bridge that listens on `listening`.
+fn announced(own: &[&InterfaceAddress], link_local: bool, listening: &[IpAddr]) -> Vec<IpAddr> {
+    let is_announced = |own: &&&InterfaceAddress| {
+        let covers = |listening: &IpAddr| {
+            listening.is_unspecified() && listening.is_ipv4() == own.ip.is_ipv4()
+        };
+        // An address that is listened on explicitly is announced whatever it is like.
+        listening.contains(&own.ip)
+            || listening.iter().any(covers)
+                && !own.is_unstable
+                && is_link_local(own.ip) == link_local
     };
-    table.lines().filter_map(line).collect()
+    let mut ips: Vec<IpAddr> = own.iter().filter(is_announced).map(|own| own.ip).collect();
+    ips.sort_unstable();
+    ips
 }
-
-/// Addresses on which every interface is listened on.
-pub(super) const EVERYWHERE: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use if_addrs::{IfOperStatus, Ifv4Addr, Ifv6Addr};
 
-    fn found(name: &str, index: u32, ip: &str) -> if_addrs::Interface {
-        let addr = match ip.parse().unwrap() {
-            IpAddr::V4(ip) => {
-                let netmask = Ipv4Addr::new(255, 255, 255, 0);
-                IfAddr::V4(Ifv4Addr { ip, netmask, prefixlen: 24, broadcast: None })
-            }
-            IpAddr::V6(ip) => {
-                let netmask = Ipv6Addr::UNSPECIFIED;
-                IfAddr::V6(Ifv6Addr { ip, netmask, prefixlen: 64, broadcast: None })
-            }
-        };
-        let index = (!name.contains(':')).then_some(index);
-        let oper_status = IfOperStatus::Up;
-        if_addrs::Interface {
-            name: name.to_owned(),
-            addr,
-            index,
-            oper_status,
-            is_p2p: name == "ppp0",
-        }
+    fn machine() -> Vec<InterfaceAddress> {
+        let mut own: Vec<InterfaceAddress> = [
+            ("lo", 1, "127.0.0.1"),
+            ("eth0", 2, "192.168.1.5"),
+            ("eth0", 2, "192.168.1.6"),
+            ("eth0", 2, "fd00::5"),
+            ("eth0", 2, "fd00::7e3"),
+            ("eth0", 2, "fe80::5"),
+            ("docker0", 3, "172.17.0.1"),
+            ("br-12ab", 4, "172.18.0.1"),
+            ("tailscale0", 5, "100.64.1.2"),
+            ("ppp0", 6, "10.9.0.1"),
+            ("br0", 7, "10.0.0.1"),
+            ("wlan0", 8, "169.254.7.7"),
+            ("wlan0", 8, "fe80::8"),
+        ]
+        .map(|(interface, index, ip)| InterfaceAddress::fake(interface, index, ip))
+        .into();
+        own[4].is_unstable = true;
+        own[9].is_point_to_point = true;
+        own
     }
 
-    fn machine() -> Machine {
-        let found = vec![
-            found("lo", 1, "127.0.0.1"),
-            found("eth0", 2, "192.168.1.5"),
-            found("eth0:1", 2, "192.168.1.6"),
-            found("eth0", 2, "fd00::5"),
-            found("eth0", 2, "fd00::7e3"),
-            found("eth0", 2, "fe80::5"),
-            found("docker0", 3, "172.17.0.1"),
-            found("br-12ab", 4, "172.18.0.1"),
-            found("tailscale0", 5, "100.64.1.2"),
-            found("ppp0", 6, "10.9.0.1"),
-            found("br0", 7, "10.0.0.1"),
-            found("wlan0", 8, "169.254.7.7"),
-            found("wlan0", 8, "fe80::8"),
-        ];
-        Machine { found, fleeting: BTreeSet::from(["fd00::7e3".parse().unwrap()]) }
-    }
-
-    fn chosen(machine: &Machine, listening: &[&str], names: &[&str]) -> Vec<String> {
+    fn chosen(own: &[InterfaceAddress], listening: &[&str], names: &[&str]) -> Vec<String> {
         let listening = listening.iter().map(|ip| ip.parse().unwrap()).collect();
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let interfaces = machine.choose(&Wanted { listening, names });
         let line = |i: &Interface| {
-            let ips: Vec<String> = i.place.addresses.iter().map(IpAddr::to_string).collect();
+            let ips: Vec<String> = i.addresses.announced.iter().map(IpAddr::to_string).collect();
             format!("{} {}", i.name, ips.join(" "))
         };
-        interfaces.iter().map(line).collect()
+        InterfaceSelection { listening, names }.choose(own).iter().map(line).collect()
     }
 
     #[test]
-    fn only_addresses_that_the_local_network_reaches_are_told() {
+    fn only_addresses_that_the_local_network_reaches_are_announced() {
         let machine = machine();
         assert_eq!(
             chosen(&machine, &["0.0.0.0", "::"], &[]),
@@ -245,30 +194,37 @@ mod tests {
         assert_eq!(chosen(&machine, &["10.0.0.1", "127.0.0.1"], &[]), ["br0 10.0.0.1"]);
         assert!(chosen(&machine, &["127.0.0.1", "::1"], &[]).is_empty());
         assert!(chosen(&machine, &["100.64.1.2"], &[]).is_empty(), "no multicast there");
+        assert_eq!(chosen(&machine, &["fd00::7e3"], &[]), ["eth0 fd00::7e3"], "asked for");
     }
 
     #[test]
-    fn named_interfaces_are_taken_as_they_are() {
+    fn named_interfaces_are_used_even_if_they_are_virtual() {
         let machine = machine();
         assert_eq!(chosen(&machine, &["0.0.0.0"], &["docker0"]), ["docker0 172.17.0.1"]);
         assert!(chosen(&machine, &["0.0.0.0"], &["eth9", "lo"]).is_empty());
     }
 
     #[test]
-    fn link_local_addresses_are_for_want_of_others() {
+    fn link_local_addresses_are_announced_if_there_are_no_others() {
         let mut machine = machine();
-        machine.found.retain(|found| matches!(&*found.name, "lo" | "wlan0" | "docker0"));
+        machine.retain(|own| matches!(&*own.interface, "lo" | "wlan0" | "docker0"));
         assert_eq!(chosen(&machine, &["0.0.0.0", "::"], &[]), ["wlan0 169.254.7.7 fe80::8"]);
-        machine.found.iter_mut().for_each(|found| found.oper_status = IfOperStatus::Unknown);
+        machine.iter_mut().for_each(|own| own.is_up = false);
         assert!(chosen(&machine, &["0.0.0.0", "::"], &[]).is_empty(), "no cable");
     }
 
     #[test]
-    fn the_kernels_table_says_which_addresses_stay() {
-        let table = "fd000000000000000000000000000005 02 40 00 80 eth0\n\
-                     fd0000000000000000000000000007e3 02 40 00 01 eth0\n\
-                     fd000000000000000000000000000008 02 40 00 60 eth0\nnonsense\n";
-        let expected = ["fd00::7e3", "fd00::8"].map(|ip| ip.parse().unwrap());
-        assert_eq!(fleeting(table), BTreeSet::from(expected));
+    fn a_network_contains_its_own_prefix_only() {
+        let network = |ip: &str, prefix| Network { ip: ip.parse().unwrap(), prefix };
+        let contains = |network: Network, ip: &str| network.contains(ip.parse().unwrap());
+        assert!(contains(network("192.168.1.5", 24), "192.168.1.200"));
+        assert!(!contains(network("192.168.1.5", 24), "192.168.2.200"));
+        assert!(!contains(network("192.168.1.5", 32), "192.168.1.6"));
+        assert!(contains(network("10.0.0.1", 0), "1.2.3.4"));
+        assert!(contains(network("fd00::1", 64), "fd00::2:3"));
+        assert!(!contains(network("fd00::1", 64), "192.168.1.5"));
+        assert!(!contains(network("::", 0), "192.168.1.5"));
+        assert!(!contains(network("fd00::1", 128), "fd00::2"));
+        assert!(contains(network("fd00::1", 0), "2001:db8::1"));
     }
 }

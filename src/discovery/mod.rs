@@ -24,7 +24,7 @@ pub use service::Service;
 use crate::link::Waker;
 use crate::protocol::limits;
 use crate::random;
-use interfaces::Wanted;
+use interfaces::InterfaceSelection;
 use responder::Responder;
 use std::io;
 use std::net::IpAddr;
@@ -137,8 +137,8 @@ impl Advertiser {
         let seed = random::bits().map_err(|_| io::Error::other("no random source"))?;
         // The lower half is as random as the whole.
         let responder = Responder::new(facts, seed as u64);
-        let wanted = Wanted { listening, names: interfaces };
-        let mdns = thread::Mdns::new(shared.clone(), responder, wanted);
+        let selection = InterfaceSelection { listening, names: interfaces };
+        let mdns = thread::Mdns::new(shared.clone(), responder, selection);
         let ending = shared.clone();
         let thread = Builder::new().name("mdns".into()).spawn(move || {
             if catch_unwind(AssertUnwindSafe(|| mdns.run())).is_err() {

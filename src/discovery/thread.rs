@@ -3,9 +3,10 @@
 //! [`super::Advertiser::stop`].
 
 use super::changes::Changes;
-use super::interfaces::{Interface, Machine, Wanted};
+use super::interfaces::{Interface, InterfaceSelection};
 use super::responder::{Budget, LinkId, Received, Responder, Transmit};
 use super::{sockets, Announced, Shared};
+use crate::addresses::{self, InterfaceAddress};
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::wait::poll_until;
@@ -25,7 +26,7 @@ const RESCAN_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Mdns {
     shared: Arc<Shared>,
     responder: Responder,
-    wanted: Wanted,
+    selection: InterfaceSelection,
     interfaces: Vec<Interface>,
     paths: BTreeMap<LinkId, Path>,
     /// Without it, changes are found a little later.
@@ -51,11 +52,15 @@ struct Path {
 }
 
 impl Mdns {
-    pub(super) fn new(shared: Arc<Shared>, responder: Responder, wanted: Wanted) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        responder: Responder,
+        selection: InterfaceSelection,
+    ) -> Self {
         Self {
             shared,
             responder,
-            wanted,
+            selection,
             interfaces: Vec::new(),
             paths: BTreeMap::new(),
             changes: Changes::listen()
@@ -195,22 +200,22 @@ impl Mdns {
     /// Looks at the interfaces and follows what has changed.
     fn rescan(&mut self, now: Instant) {
         let is_first = self.scanned.replace(now).is_none();
-        let machine = match Machine::look() {
-            Ok(machine) => machine,
+        let own = match addresses::list() {
+            Ok(own) => own,
             Err(error) => {
                 return self.complain("interfaces", || format!("no list of interfaces: {error}"));
             }
         };
-        self.own.learn(&machine, now);
-        let interfaces = machine.choose(&self.wanted);
+        self.own.learn(&own, now);
+        let interfaces = self.selection.choose(&own);
         log_changes(&self.interfaces, &interfaces);
         if is_first && interfaces.is_empty() {
             log::info!("discovery: no local network to announce the bridge in; waiting for one");
         }
         let wanted = |id: &LinkId| {
-            interfaces
-                .iter()
-                .any(|interface| interface.index == id.index && interface.place.speaks(id.v6))
+            interfaces.iter().any(|interface| {
+                interface.index == id.index && interface.addresses.has_family(id.v6)
+            })
         };
         let gone: Vec<LinkId> = self.paths.keys().filter(|id| !wanted(id)).copied().collect();
         gone.into_iter().for_each(|link| self.close(link));
@@ -218,8 +223,8 @@ impl Mdns {
         for interface in self.interfaces.clone() {
             for v6 in [false, true] {
                 let link = LinkId { index: interface.index, v6 };
-                if interface.place.speaks(v6) && self.open(link) {
-                    let packets = self.responder.set_link(now, link, interface.place.clone());
+                if interface.addresses.has_family(v6) && self.open(link) {
+                    let packets = self.responder.set_link(now, link, interface.addresses.clone());
                     self.send(packets);
                 }
             }
@@ -264,7 +269,8 @@ impl Mdns {
 
 fn log_changes(old: &[Interface], new: &[Interface]) {
     for interface in new.iter().filter(|interface| !old.contains(interface)) {
-        let ips: Vec<String> = interface.place.addresses.iter().map(IpAddr::to_string).collect();
+        let ips: Vec<String> =
+            interface.addresses.announced.iter().map(IpAddr::to_string).collect();
         log::info!("discovery: announcing on {} with {}", interface.name, ips.join(", "));
     }
     let stays = |gone: &&Interface| new.iter().any(|interface| interface.index == gone.index);
@@ -282,8 +288,8 @@ struct Own {
 }
 
 impl Own {
-    fn learn(&mut self, machine: &Machine, now: Instant) {
-        let addresses: BTreeSet<IpAddr> = machine.addresses().collect();
+    fn learn(&mut self, own: &[InterfaceAddress], now: Instant) {
+        let addresses: BTreeSet<IpAddr> = own.iter().map(|own| own.ip).collect();
         for gone in self.now.difference(&addresses) {
             self.before.insert(*gone, now);
         }
@@ -302,8 +308,8 @@ impl Own {
             return false;
         }
         self.looked = Some(now);
-        if let Ok(machine) = Machine::look() {
-            self.learn(&machine, now);
+        if let Ok(own) = addresses::list() {
+            self.learn(&own, now);
         }
         self.now.contains(&ip)
     }

@@ -1,48 +1,60 @@
-//! A certificate and its key: read from their files, or made and written there.
+//! A certificate and its key: read from their files, or generated and written there.
 
 use super::error::Error;
-use super::{generate, pem, Fingerprint, Validity};
+use super::fingerprint::Fingerprint;
+use super::validity::Validity;
+use super::{generate, pem};
 use crate::files::{self, Staged};
 use crate::protocol::limits;
 use crate::{calendar, protocol::operator::CertificateView};
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fs;
-use std::io;
+use rustls::server::NoServerSessionStorage;
+use rustls::version::{TLS12, TLS13};
+use rustls::ServerConfig;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs, io};
 
-/// Where a certificate and its key are, and whether they may be made.
+/// Where a certificate and its key are, and whether they may be generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Files {
+pub struct CertificateFiles {
     /// The certificate, or a chain that begins with it.
     pub certificate: PathBuf,
-    /// Its key.
+    /// Its private key.
     pub key: PathBuf,
-    /// Whether both are made if neither is there.
+    /// Whether to generate a pair if neither file exists.
     pub generate: bool,
 }
 
-/// What may be known of a certificate.
+/// The public properties of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Its file.
+pub struct CertificateInfo {
+    /// The file it was read from.
     pub path: PathBuf,
     /// What nodes pin.
     pub fingerprint: Fingerprint,
-    /// Its dates, if they can be read.
+    /// Its validity period, if it can be read.
     pub validity: Option<Validity>,
 }
 
-/// A certificate with its key.
+/// A certificate with its private key.
 pub struct Certificate {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key: PrivateKeyDer<'static>,
-    pub(super) facts: Facts,
-    pub(super) key_path: PathBuf,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    key_path: PathBuf,
+    pub(super) info: CertificateInfo,
 }
 
-impl Files {
-    /// The files that were named, or those in the state directory.
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Certificate").field(&self.info).finish()
+    }
+}
+
+impl CertificateFiles {
+    /// The given paths, with `bridge/tls/` in the state directory for those that are `None`.
     pub fn new(
         state_dir: &Path,
         certificate: Option<&Path>,
@@ -57,86 +69,112 @@ impl Files {
         }
     }
 
-    /// Reads the pair; makes it if there is none and that is allowed.
+    /// Reads the pair, after generating it if there is none and that is allowed.
     ///
     /// # Errors
-    /// Everything that keeps the bridge from serving with it.
+    /// The files are missing, incomplete, unreadable or not what they should be.
     pub fn load(&self) -> Result<Certificate, Error> {
         match (exists(&self.certificate)?, exists(&self.key)?) {
             (true, true) => {}
             (false, true) => self.finish_interrupted()?,
             (true, false) => {
                 let (present, absent) = (self.certificate.clone(), self.key.clone());
-                return Err(Error::HalfAPair { present, absent });
+                return Err(Error::IncompletePair { present, absent });
             }
-            (false, false) if self.generate => self.make()?,
-            (false, false) => {
-                return Err(Error::Missing { certificate: self.certificate.clone() });
-            }
+            (false, false) if self.generate => self.write_new_pair()?,
+            (false, false) => return Err(Error::Missing(self.certificate.clone())),
         }
-        warn_if_open(&self.key);
+        warn_if_world_readable(&self.key);
         self.read()
     }
 
     fn read(&self) -> Result<Certificate, Error> {
         let chain = read_chain(&self.certificate)?;
-        let facts = facts(&self.certificate, &chain);
+        let info = CertificateInfo::new(&self.certificate, &chain);
         let key = read_key(&self.key)?;
-        Ok(Certificate { chain, key, facts, key_path: self.key.clone() })
+        Ok(Certificate { chain, key, info, key_path: self.key.clone() })
     }
 
-    /// Writes a new pair. Both files are complete on disk, under other names, before either gets
-    /// its own, and the key gets it first. So whatever a power cut leaves is nothing, both, or the
-    /// key with the certificate still waiting beside its place, which
-    /// [`Files::finish_interrupted`] recognises.
-    fn make(&self) -> Result<(), Error> {
-        let made = generate::generate(calendar::now_ms());
-        let made = made.map_err(|error| Error::Generate(error.to_string()))?;
-        let key = stage(&self.key, &made.key)?;
-        let certificate = stage(&self.certificate, &made.certificate)?;
+    /// Writes a new pair. Both files are complete on disk under temporary names before either is
+    /// renamed, and the key is renamed first. So a power cut leaves nothing, both files, or the key
+    /// with the certificate still under its temporary name, which
+    /// [`CertificateFiles::finish_interrupted`] recognises.
+    fn write_new_pair(&self) -> Result<(), Error> {
+        let generated = generate::generate(calendar::now_ms()).map_err(Error::Generate)?;
+        let key = stage(&self.key, &generated.key)?;
+        let certificate = stage(&self.certificate, &generated.certificate)?;
         sync(&self.key)?;
         sync(&self.certificate)?;
-        key.commit().map_err(|source| not_written(&self.key, source))?;
+        key.commit().map_err(|source| Error::Write(self.key.clone(), source))?;
         if let Err(source) = certificate.commit() {
-            // Half a pair would keep the next start from making a whole one.
+            // A key without a certificate would keep the next start from generating a pair.
             let _ = fs::remove_file(&self.key);
-            return Err(not_written(&self.certificate, source));
+            return Err(Error::Write(self.certificate.clone(), source));
         }
         sync(&self.key)?;
         sync(&self.certificate)?;
-        log::info!("tls: made a certificate file={}", self.certificate.display());
+        log::info!("tls: generated a certificate file={}", self.certificate.display());
         Ok(())
     }
 
-    /// There is a key without a certificate. If the certificate that was made with it waits beside
-    /// its place, a start was interrupted; no node has ever seen it. Otherwise somebody took it
-    /// away, or put the key there, and has to say what is meant.
+    /// There is a key without a certificate. If the certificate that was generated with it is still
+    /// under its temporary name, a start was interrupted, and no node has ever seen it. Otherwise
+    /// somebody removed the certificate or added the key, and has to decide.
     fn finish_interrupted(&self) -> Result<(), Error> {
-        let waiting = files::temp_name(&self.certificate);
-        let interrupted = Self { certificate: waiting.clone(), ..self.clone() };
-        if interrupted.read().is_ok_and(|pair| super::server::check(&pair).is_ok()) {
-            fs::rename(&waiting, &self.certificate)
-                .map_err(|source| not_written(&self.certificate, source))?;
+        let temporary = files::temp_name(&self.certificate);
+        let interrupted = Self { certificate: temporary.clone(), ..self.clone() };
+        if interrupted.read().and_then(|pair| pair.server_config()).is_ok() {
+            fs::rename(&temporary, &self.certificate)
+                .map_err(|source| Error::Write(self.certificate.clone(), source))?;
             return sync(&self.certificate);
         }
         let (present, absent) = (self.key.clone(), self.certificate.clone());
-        Err(Error::HalfAPair { present, absent })
+        Err(Error::IncompletePair { present, absent })
     }
 }
 
-impl Facts {
-    /// The facts of the certificate in a file; the key is not touched. `None` if there is no file.
+impl Certificate {
+    /// How a gateway serves TLS 1.2 and 1.3 with this certificate.
+    pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
+        let refused = |source| {
+            let (certificate, key) = (self.info.path.clone(), self.key_path.clone());
+            match source {
+                rustls::Error::InconsistentKeys(_) => Error::Mismatch { certificate, key },
+                source => Error::Unusable { certificate, key, source },
+            }
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(refused)?
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), self.key.clone_key())
+            .map_err(refused)?;
+        // Nodes stay connected for days. Session resumption would cost every idle connection
+        // memory, and tickets need keys that have to be rotated.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Arc::new(config))
+    }
+}
+
+impl CertificateInfo {
+    fn new(path: &Path, chain: &[CertificateDer<'static>]) -> Self {
+        let leaf = chain.first().map(|leaf| leaf.as_ref()).unwrap_or_default();
+        let (fingerprint, validity) = (Fingerprint::of(leaf), Validity::of(leaf));
+        Self { path: path.to_owned(), fingerprint, validity }
+    }
+
+    /// Reads the certificate in a file, without its key. `None` if there is no file.
     ///
     /// # Errors
     /// The file cannot be read, or holds no certificate.
     pub fn read(path: &Path) -> Result<Option<Self>, Error> {
-        if !exists(path)? {
-            return Ok(None);
-        }
-        Ok(Some(facts(path, &read_chain(path)?)))
+        let is_there = exists(path)?;
+        is_there.then(|| Ok(Self::new(path, &read_chain(path)?))).transpose()
     }
 
-    /// What an operator should know about the dates now, if there is anything.
+    /// A warning for the operator if the certificate is not valid at this time (milliseconds since
+    /// 1970) or expires soon.
     pub fn warning(&self, now_ms: u64) -> Option<String> {
         let validity = self.validity?;
         let end = calendar::iso_seconds(validity.not_after_ms);
@@ -153,7 +191,7 @@ impl Facts {
         }
     }
 
-    /// As operators are shown it.
+    /// The certificate as operators see it in `status`.
     pub fn view(&self, now_ms: u64) -> CertificateView {
         let validity = self.validity;
         CertificateView {
@@ -166,65 +204,49 @@ impl Facts {
     }
 }
 
-fn facts(path: &Path, chain: &[CertificateDer<'static>]) -> Facts {
-    let leaf = chain.first().map(|leaf| leaf.as_ref()).unwrap_or_default();
-    let (fingerprint, validity) = (Fingerprint::of(leaf), Validity::of(leaf));
-    Facts { path: path.to_owned(), fingerprint, validity }
-}
-
 fn exists(path: &Path) -> Result<bool, Error> {
-    path.try_exists().map_err(|source| Error::Read { path: path.to_owned(), source })
+    path.try_exists().map_err(|source| Error::Read(path.to_owned(), source))
 }
 
 /// The certificates in a file; at least one.
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = read(path)?;
-    let not_pem =
-        |is_damaged| Error::NotPem { path: path.to_owned(), wanted: "certificate", is_damaged };
-    match pem::certificates(&text) {
-        Ok(chain) if chain.is_empty() => Err(not_pem(false)),
+    match pem::certificates(&read(path)?) {
+        Ok(chain) if chain.is_empty() => Err(Error::NotPem(path.to_owned(), "certificate")),
         Ok(chain) => Ok(chain),
-        // What the parser says is of no help, and quotes a file that may hold a key as well.
-        Err(_) => Err(not_pem(true)),
+        // The parser's message does not help, and could quote a file that holds a key as well.
+        Err(_) => Err(Error::DamagedPem(path.to_owned(), "certificate")),
     }
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     let text = read(path)?;
     if pem::is_encrypted(&text) {
-        return Err(Error::Encrypted { path: path.to_owned() });
+        return Err(Error::Encrypted(path.to_owned()));
     }
-    let not_pem =
-        |is_damaged| Error::NotPem { path: path.to_owned(), wanted: "private key", is_damaged };
     match pem::private_key(&text) {
-        Ok(key) => key.ok_or_else(|| not_pem(false)),
-        Err(_) => Err(not_pem(true)),
+        Ok(key) => key.ok_or_else(|| Error::NotPem(path.to_owned(), "private key")),
+        Err(_) => Err(Error::DamagedPem(path.to_owned(), "private key")),
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let read = || {
-        // Not opened at all if it is something whose end may never come.
         if fs::metadata(path)?.len() > limits::CERTIFICATE_BYTES {
             return Err(io::Error::other("larger than any certificate"));
         }
         files::read_if_exists(path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
     };
-    read().map_err(|source| Error::Read { path: path.to_owned(), source })
+    read().map_err(|source| Error::Read(path.to_owned(), source))
 }
 
 fn stage(path: &Path, text: &str) -> Result<Staged, Error> {
-    let staged = files::create_private_dir(directory(path))
-        .and_then(|()| Staged::write(path, text.as_bytes()));
-    staged.map_err(|source| not_written(path, source))
+    files::create_private_dir(directory(path))
+        .and_then(|()| Staged::write(path, text.as_bytes()))
+        .map_err(|source| Error::Write(path.to_owned(), source))
 }
 
 fn sync(path: &Path) -> Result<(), Error> {
-    files::sync_dir(directory(path)).map_err(|source| not_written(path, source))
-}
-
-fn not_written(path: &Path, source: io::Error) -> Error {
-    Error::Write { path: path.to_owned(), source }
+    files::sync_dir(directory(path)).map_err(|source| Error::Write(path.to_owned(), source))
 }
 
 fn directory(path: &Path) -> &Path {
@@ -232,8 +254,8 @@ fn directory(path: &Path) -> &Path {
     parent.unwrap_or_else(|| Path::new("."))
 }
 
-/// A group may be meant to read it; everybody is not.
-fn warn_if_open(key: &Path) {
+/// A group may be allowed to read the key on purpose; everybody is not.
+fn warn_if_world_readable(key: &Path) {
     let mode = fs::metadata(key).map(|meta| meta.permissions().mode()).unwrap_or_default();
     if mode & 0o007 != 0 {
         let path = key.display();

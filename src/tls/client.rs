@@ -1,10 +1,9 @@
 //! The node's side of TLS: which certificate a node accepts (protocol section 1.3).
 //!
 //! Gateways sign their own certificates, so chains, names and dates prove nothing. What counts is
-//! that the certificate is the trusted one, and that whoever shows it signs the handshake with its
-//! key: a copied certificate is worth nothing without the key.
+//! that the certificate is the pinned one and that the gateway signs the handshake with its key.
 
-use crate::tls::Fingerprint;
+use super::fingerprint::Fingerprint;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::Resumption;
 use rustls::crypto::{self, ring, WebPkiSupportedAlgorithms};
@@ -18,24 +17,22 @@ use std::sync::Arc;
 /// Which certificate a node accepts from its gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// The one with this fingerprint.
+    /// Only the one with this fingerprint.
     Pinned(Fingerprint),
-    /// Whichever the gateway has. Its fingerprint is to be kept, and demanded from then on.
+    /// Any. The caller should store its fingerprint and pin it from then on.
     FirstUse,
 }
 
-/// The gateway has another certificate than the pinned one.
+/// The gateway's certificate is not the pinned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PinMismatch {
-    /// The pin.
-    pub expected: Fingerprint,
-    /// What the gateway has.
-    pub presented: Fingerprint,
+pub(crate) struct PinMismatch {
+    pub(crate) expected: Fingerprint,
+    pub(crate) presented: Fingerprint,
 }
 
 impl PinMismatch {
-    /// Whether a handshake ended because of this.
-    pub fn in_error(error: &rustls::Error) -> Option<Self> {
+    /// The mismatch that made a handshake fail, if that was the cause.
+    pub(crate) fn in_error(error: &rustls::Error) -> Option<Self> {
         let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error
         else {
             return None;
@@ -53,12 +50,12 @@ impl fmt::Display for PinMismatch {
 
 impl std::error::Error for PinMismatch {}
 
-/// How a node speaks TLS: 1.2 or 1.3, nothing resumed (so that every handshake shows the
-/// certificate), nothing said before the handshake is complete.
+/// The node's TLS configuration: versions 1.2 and 1.3, without session resumption, so that every
+/// handshake shows the certificate, and without early data.
 ///
 /// # Errors
-/// The cryptography of this build lacks what TLS needs.
-pub fn client_config(trust: Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
+/// The crypto provider supports neither version.
+pub(crate) fn client_config(trust: Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier { trust, algorithms: provider.signature_verification_algorithms };
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -67,13 +64,12 @@ pub fn client_config(trust: Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    config.enable_early_data = false;
     Ok(Arc::new(config))
 }
 
-/// What a node calls its gateway in the handshake. It proves nothing, so a host that is no name
-/// for DNS is called by its address.
-pub fn server_name(host: &str, address: IpAddr) -> ServerName<'static> {
+/// The server name in a node's handshake. It proves nothing, so the address stands in for a host
+/// that is not a valid DNS name.
+pub(crate) fn server_name(host: &str, address: IpAddr) -> ServerName<'static> {
     ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(address))
 }
 

@@ -1,119 +1,98 @@
-//! Why there is no certificate to serve with, told so that it can be put right.
+//! Why there is no certificate to serve TLS with, in words that help to put it right.
 
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
 /// What is wrong with a certificate or its key.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
-    /// There is none, and none may be made.
-    Missing {
-        /// Where it would be.
-        certificate: PathBuf,
-    },
-    /// One file is there, the other is not.
-    HalfAPair {
-        /// The one that is there.
+    /// There is no certificate at this path, and none may be generated.
+    Missing(PathBuf),
+    /// Only one of the two files exists.
+    IncompletePair {
+        /// The file that exists.
         present: PathBuf,
-        /// The one that is not.
+        /// The file that does not.
         absent: PathBuf,
     },
-    /// A file could not be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file does not hold what it should.
-    NotPem {
-        /// The file.
-        path: PathBuf,
-        /// What it should hold.
-        wanted: &'static str,
-        /// Whether it begins like that, but is damaged.
-        is_damaged: bool,
-    },
+    /// The file could not be read.
+    Read(PathBuf, io::Error),
+    /// The file holds no such object ("certificate" or "private key") in PEM form.
+    NotPem(PathBuf, &'static str),
+    /// The file holds such an object, but it is damaged.
+    DamagedPem(PathBuf, &'static str),
     /// The key cannot be read without a passphrase.
-    Encrypted {
-        /// The key.
-        path: PathBuf,
-    },
+    Encrypted(PathBuf),
     /// The certificate belongs to another key.
     Mismatch {
-        /// The certificate.
+        /// The file of the certificate.
         certificate: PathBuf,
-        /// The key.
+        /// The file of the key.
         key: PathBuf,
     },
-    /// The TLS library does not take the pair.
+    /// The TLS library rejects the pair.
     Unusable {
-        /// The certificate.
+        /// The file of the certificate.
         certificate: PathBuf,
-        /// The key.
+        /// The file of the key.
         key: PathBuf,
-        /// Why.
+        /// The library's reason.
         source: rustls::Error,
     },
-    /// A pair could not be made.
-    Generate(String),
-    /// A pair was made but could not be kept.
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A pair could not be generated.
+    Generate(rcgen::Error),
+    /// A pair was generated but could not be written to this file.
+    Write(PathBuf, io::Error),
 }
 
 impl Error {
-    /// Whether it lies with the files that somebody put there, so that trying again is no use.
+    /// Whether the cause is in files that somebody put there, so that trying again is no use.
     pub fn is_permanent(&self) -> bool {
-        !matches!(self, Self::Generate(_) | Self::Write { .. })
+        !matches!(self, Self::Generate(_) | Self::Write(..))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |path: &Path| format!("`{}`", path.display());
         match self {
-            Self::Missing { certificate } => write!(
+            Self::Missing(path) => write!(
                 f,
-                "there is no TLS certificate at {}. Put it there; or, for one that the bridge makes, \
-                 leave out bridge.tls.certPath, keyPath and autoGenerate",
-                quoted(certificate)
+                "there is no TLS certificate at {}. Put it there, or leave out \
+                 bridge.tls.certPath, keyPath and autoGenerate to have the bridge generate one",
+                quoted(path)
             ),
-            Self::HalfAPair { present, absent } => write!(
+            Self::IncompletePair { present, absent } => write!(
                 f,
-                "half a TLS certificate: {} is there, {} is not. Put the other half back; if the \
-                 bridge made them, remove this one, and a new pair is made at the next start",
+                "half a TLS certificate: {} exists, {} does not. Restore the missing file; if the \
+                 bridge generated the pair, remove the other one, and the next start generates a \
+                 new pair",
                 quoted(present),
                 quoted(absent)
             ),
-            Self::Read { path, source } => {
+            Self::Read(path, source) => {
                 write!(f, "could not read the TLS file {}: {source}", quoted(path))
             }
-            Self::NotPem { path, wanted, is_damaged: false } => {
-                write!(
-                    f,
-                    "{} holds no {wanted} in PEM form (text that begins with -----BEGIN; `openssl` \
-                     converts other forms)",
-                    quoted(path)
-                )
-            }
-            Self::NotPem { path, wanted, is_damaged: true } => {
+            Self::NotPem(path, wanted) => write!(
+                f,
+                "{} holds no {wanted} in PEM form (text that begins with -----BEGIN; `openssl` \
+                 converts other forms)",
+                quoted(path)
+            ),
+            Self::DamagedPem(path, wanted) => {
                 write!(f, "the {wanted} in {} is damaged: it is not PEM", quoted(path))
             }
-            Self::Encrypted { path } => write!(
+            Self::Encrypted(path) => write!(
                 f,
-                "the TLS key {0} is protected by a passphrase, which nobody can type for a \
-                 daemon; `openssl pkey -in {1} -out KEY` writes it without",
+                "the TLS key {} is protected by a passphrase, which nobody can enter for a \
+                 daemon; `openssl pkey -in {} -out KEY` writes it without one",
                 quoted(path),
                 path.display()
             ),
             Self::Mismatch { certificate, key } => write!(
                 f,
-                "the TLS certificate {} does not belong to the key {}; both must come from the \
-                 same pair",
+                "the TLS certificate {} does not belong to the key {}",
                 quoted(certificate),
                 quoted(key)
             ),
@@ -122,8 +101,8 @@ impl fmt::Display for Error {
                 write!(f, "the TLS certificate {certificate} with the key {key} cannot be used: ")?;
                 unusable(f, source)
             }
-            Self::Generate(reason) => write!(f, "could not make a TLS certificate: {reason}"),
-            Self::Write { path, source } => write!(
+            Self::Generate(source) => write!(f, "could not generate a TLS certificate: {source}"),
+            Self::Write(path, source) => write!(
                 f,
                 "there is no TLS certificate yet, and a new one could not be written to {}: \
                  {source}",
@@ -137,19 +116,16 @@ fn unusable(f: &mut fmt::Formatter<'_>, source: &rustls::Error) -> fmt::Result {
     match source {
         rustls::Error::InvalidCertificate(reason) => write!(
             f,
-            "it is no X.509 certificate of version 3, such as `openssl req -x509` makes \
+            "it is not an X.509 version 3 certificate, such as `openssl req -x509` makes \
              ({reason:?})"
         ),
         rustls::Error::General(reason) if reason.contains("private key") => f.write_str(
-            "the key is of no kind that TLS is served with here: RSA of 2048 bits or more, P-256, \
-             P-384, or Ed25519",
+            "this kind of key is not supported; use RSA (2048 bits or more), P-256, P-384 or \
+             Ed25519",
         ),
         source => write!(f, "{source}"),
     }
 }
 
-fn quoted(path: &Path) -> String {
-    format!("`{}`", path.display())
-}
-
+// The causes are part of the text above.
 impl error::Error for Error {}

@@ -1,7 +1,7 @@
-//! The SHA-256 of a certificate: what nodes pin and operators compare (protocol section 1.3).
+//! The SHA-256 fingerprint of a certificate, which nodes pin (protocol section 1.3).
 
 use ring::digest::{digest, SHA256};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::str::FromStr;
 
 /// The SHA-256 of a certificate's DER form. Prints as 64 lowercase hexadecimal digits.
@@ -11,20 +11,14 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// The fingerprint of a certificate in DER form.
     pub fn of(certificate: &[u8]) -> Self {
-        let digest = digest(&SHA256, certificate);
         let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
+        bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
         Self(bytes)
     }
 
     /// Pairs of uppercase digits with colons between them, as `openssl x509 -fingerprint` prints.
     pub fn with_colons(&self) -> String {
-        let mut text = String::with_capacity(95);
-        for (index, byte) in self.0.iter().enumerate() {
-            let colon = if index == 0 { "" } else { ":" };
-            write!(text, "{colon}{byte:02X}").expect("a String takes everything");
-        }
-        text
+        self.0.map(|byte| format!("{byte:02X}")).join(":")
     }
 }
 
@@ -40,7 +34,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The text does not have 64 hexadecimal digits.
+/// The text is not 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAFingerprint;
 
@@ -55,8 +49,8 @@ impl std::error::Error for NotAFingerprint {}
 impl FromStr for Fingerprint {
     type Err = NotAFingerprint;
 
-    /// Reads every form in which fingerprints are passed around: any case, `sha256:` in front,
-    /// colons or blanks between.
+    /// Reads every common form of a fingerprint: in either case, with `sha256:` in front, with
+    /// colons or blanks between the digits.
     fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
         let text = text.trim().to_ascii_lowercase();
         let text = text.strip_prefix("sha256").unwrap_or(&text);

@@ -1,29 +1,31 @@
-//! A certificate of our own making: self-signed, for every name and address of this machine.
+//! Generates a self-signed certificate for every name and address of this machine.
 
 use crate::addresses::{self, is_link_local};
-use crate::calendar::{self, DAY_MS};
-use crate::protocol::label::{host_label, LABEL_BYTES};
+use crate::calendar::DAY_MS;
+use crate::protocol::label::host_label;
 use crate::protocol::limits;
 use rcgen::string::Ia5String;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
 };
+use rustls::pki_types::DnsName;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-/// 2026-01-01. A Raspberry Pi has no clock of its own and may wake up in 1970; its certificate is
-/// not to end in 1980.
-const NOT_EARLIER_MS: u64 = 1_767_225_600_000;
+/// 2026-01-01 and 9999-12-31. A Raspberry Pi has no battery-backed clock and may boot in 1970; its
+/// certificate must not expire in 1980. Certificates cannot express years beyond 9999.
+const EXPIRY_RANGE_MS: (u64, u64) = (1_767_225_600_000, 253_402_214_400_000);
 
-/// Both in PEM form.
+/// A key and its certificate, both in PEM form.
 pub(super) struct Generated {
     pub(super) certificate: String,
     pub(super) key: String,
 }
 
-/// Makes a P-256 key and a certificate for it. P-256, because its handshakes cost a Raspberry Pi a
-/// sixth of those of RSA.
+/// Generates a P-256 key and a certificate for it. A P-256 handshake costs a Raspberry Pi a sixth of
+/// an RSA handshake.
 pub(super) fn generate(now_ms: u64) -> Result<Generated, rcgen::Error> {
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::default();
@@ -33,32 +35,25 @@ pub(super) fn generate(now_ms: u64) -> Result<Generated, rcgen::Error> {
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let life = u64::try_from(limits::CERTIFICATE_LIFE.as_millis()).unwrap_or(u64::MAX);
-    // A day early: the clock of a phone may be behind.
-    let (year, month, day) = date(now_ms.saturating_sub(DAY_MS));
-    params.not_before = rcgen::date_time_ymd(year, month, day);
-    let (year, month, day) = date(now_ms.max(NOT_EARLIER_MS).saturating_add(life));
-    params.not_after = rcgen::date_time_ymd(year, month, day);
+    let (earliest, latest) = EXPIRY_RANGE_MS;
+    let lifetime = u64::try_from(limits::CERTIFICATE_LIFE.as_millis()).unwrap_or(u64::MAX);
+    let midnight = |ms: u64| {
+        rcgen::date_time_ymd(1970, 1, 1) + Duration::from_millis(ms.min(latest) / DAY_MS * DAY_MS)
+    };
+    // A day early, because a phone's clock may be slow.
+    params.not_before = midnight(now_ms.saturating_sub(DAY_MS));
+    params.not_after = midnight(now_ms.max(earliest).saturating_add(lifetime));
     let certificate = params.self_signed(&key)?;
     Ok(Generated { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
-/// Year, month and day; the calendar knows only days that exist.
-fn date(ms: u64) -> (i32, u8, u8) {
-    let text = calendar::iso(ms);
-    let mut parts = text.split(['-', 'T']).map(|part| part.parse::<u16>().unwrap_or(1));
-    let mut next = || parts.next().unwrap_or(1);
-    let (year, month, day) = (next(), next(), next());
-    (i32::from(year), month as u8, day as u8)
-}
-
-/// Everything by which nodes may call this machine. Not the bridge's name, which is for people.
+/// Every name and address by which nodes may reach this machine. Not the bridge's display name.
 fn names() -> Vec<SanType> {
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy().trim().trim_end_matches('.').to_owned();
     let local = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    // Whoever pins does not look at the names, so a certificate without these is worth making.
-    let own = addresses::own().unwrap_or_default();
+    // Nodes that pin the certificate ignore its names, so one without the addresses still works.
+    let own = addresses::list().unwrap_or_default();
     let others: BTreeSet<IpAddr> =
         own.iter().map(|own| own.ip).filter(|ip| !local.contains(ip) && is_lasting(*ip)).collect();
     let names = host_names(&host).into_iter().filter_map(|name| Ia5String::try_from(name).ok());
@@ -66,29 +61,21 @@ fn names() -> Vec<SanType> {
     names.map(SanType::DnsName).chain(addresses).take(limits::CERTIFICATE_NAMES).collect()
 }
 
-/// `pi.home.lan` is also `pi`, and `pi.local` in mDNS. What is no DNS name has no place in a
-/// certificate; what mDNS makes of it has.
+/// `pi.home.lan` is also `pi`, and `pi.local` in mDNS. A host name that is not a valid DNS name is
+/// left out, but not the label that mDNS announces for it.
 fn host_names(host: &str) -> Vec<String> {
     let first = host.split('.').next().unwrap_or_default();
     let announced = format!("{}.local", host_label(host));
     let mut names = vec!["localhost".to_owned()];
     for name in [host.to_owned(), first.to_owned(), format!("{first}.local"), announced] {
-        if is_dns_name(&name) && !names.contains(&name) {
+        if DnsName::try_from(name.as_str()).is_ok() && !names.contains(&name) {
             names.push(name);
         }
     }
     names
 }
 
-fn is_dns_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        !label.is_empty() && label.len() <= LABEL_BYTES && label.bytes().all(fits)
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
-}
-
-/// Link-local addresses are nobody's for long, and mean nothing without an interface.
+/// Link-local addresses change often and mean nothing without an interface.
 fn is_lasting(ip: IpAddr) -> bool {
     !is_link_local(ip) && !ip.is_unspecified()
 }
@@ -96,6 +83,7 @@ fn is_lasting(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar;
 
     #[test]
     fn a_machine_has_its_name_in_three_forms() {
@@ -112,7 +100,6 @@ mod tests {
 
     #[test]
     fn it_lasts_ten_years_even_if_the_clock_was_never_set() {
-        assert_eq!(date(1_709_164_800_000), (2024, 2, 29));
         for (now, from, until) in
             [(1_768_799_167_123, "2026-01-18", "2036-01-17"), (5_000, "1970-01-01", "2035-12-30")]
         {

@@ -1,7 +1,7 @@
-//! TLS for both sides of a connection: certificates, fingerprints, what is negotiated.
+//! TLS for both sides of a connection: certificates, fingerprints and rustls configurations.
 //!
-//! Floor 1. The crypto provider is passed explicitly everywhere, so that nothing is installed for
-//! the whole process.
+//! Floor 1. The crypto provider (ring) is passed explicitly everywhere; no process-wide default is
+//! installed.
 
 mod certificate;
 mod client;
@@ -14,8 +14,9 @@ mod server;
 mod tests;
 mod validity;
 
-pub use certificate::{Certificate, Facts, Files};
-pub use client::{client_config, server_name, PinMismatch, Trust};
+pub use certificate::{Certificate, CertificateFiles, CertificateInfo};
+pub use client::Trust;
+pub(crate) use client::{client_config, server_name, PinMismatch};
 pub use error::Error;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use server::Acceptor;

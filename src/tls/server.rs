@@ -1,17 +1,14 @@
-//! The gateway's side of TLS: what a connection is set up with, and how that changes while the
-//! bridge runs.
+//! The gateway's side of TLS: the certificate in use, which can be replaced while the bridge runs.
 
-use super::{Certificate, Error, Facts, Files, Fingerprint};
+use super::certificate::{Certificate, CertificateFiles, CertificateInfo};
+use super::error::Error;
+use super::fingerprint::Fingerprint;
 use crate::protocol::operator::CertificateView;
-use rustls::crypto::CryptoProvider;
-use rustls::server::NoServerSessionStorage;
-use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Sets up the TLS of connections. Shared by everybody who needs to know the certificate; what it
-/// serves with can be replaced, and connections that exist keep what they began with.
+/// Sets up TLS for connections. Existing connections keep the certificate they began with.
 pub struct Acceptor {
     current: RwLock<Current>,
     allows_plaintext: bool,
@@ -20,12 +17,12 @@ pub struct Acceptor {
 #[derive(Clone)]
 struct Current {
     config: Arc<ServerConfig>,
-    facts: Arc<Facts>,
+    info: Arc<CertificateInfo>,
 }
 
 impl Acceptor {
-    /// Serves with this certificate. `allows_plaintext`: nodes without TLS are welcome at the same
-    /// port.
+    /// Serves TLS with this certificate. If `allows_plaintext` is set, nodes without TLS may
+    /// connect at the same port.
     ///
     /// # Errors
     /// The certificate cannot be used.
@@ -34,43 +31,43 @@ impl Acceptor {
         Ok(Self { current, allows_plaintext })
     }
 
-    /// Reads these files again; connections from now on get what they hold. Returns whether the
-    /// certificate is another one than before. If anything is wrong, nothing changes.
+    /// Reads the files again and uses their certificate for new connections. Returns whether it
+    /// differs from the one before. After an error the old certificate stays in use.
     ///
     /// # Errors
-    /// What is wrong with the files.
-    pub fn reload(&self, files: &Files) -> Result<bool, Error> {
+    /// The files cannot be used.
+    pub fn reload(&self, files: &CertificateFiles) -> Result<bool, Error> {
         let new = Current::new(files.load()?)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let differs = current.facts.fingerprint != new.facts.fingerprint;
+        let differs = current.info.fingerprint != new.info.fingerprint;
         *current = new;
         Ok(differs)
     }
 
-    /// TLS for one connection, before its first byte.
+    /// The TLS state of a new connection.
     ///
     /// # Errors
-    /// What the TLS library says; with a configuration that was accepted, nothing.
+    /// The TLS library rejects the configuration, which it has accepted before.
     pub fn connection(&self) -> Result<ServerConnection, rustls::Error> {
         ServerConnection::new(self.current().config)
     }
 
-    /// What nodes pin now.
+    /// The fingerprint of the certificate in use.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.current().facts.fingerprint
+        self.current().info.fingerprint
     }
 
-    /// What is known of the certificate in use.
-    pub fn facts(&self) -> Arc<Facts> {
-        self.current().facts
+    /// The certificate in use.
+    pub fn info(&self) -> Arc<CertificateInfo> {
+        self.current().info
     }
 
-    /// As operators are shown the certificate in use.
+    /// The certificate in use, as operators see it in `status`.
     pub fn view(&self, now_ms: u64) -> CertificateView {
-        self.facts().view(now_ms)
+        self.info().view(now_ms)
     }
 
-    /// Whether nodes without TLS are welcome, too.
+    /// Whether nodes without TLS may connect, too.
     pub fn allows_plaintext(&self) -> bool {
         self.allows_plaintext
     }
@@ -97,35 +94,6 @@ impl fmt::Debug for Acceptor {
 
 impl Current {
     fn new(certificate: Certificate) -> Result<Self, Error> {
-        Ok(Self { config: Arc::new(config(&certificate)?), facts: Arc::new(certificate.facts) })
+        Ok(Self { config: certificate.server_config()?, info: Arc::new(certificate.info) })
     }
-}
-
-/// Whether a certificate can be served with.
-pub(super) fn check(certificate: &Certificate) -> Result<(), Error> {
-    config(certificate).map(drop)
-}
-
-fn config(certificate: &Certificate) -> Result<ServerConfig, Error> {
-    let Certificate { chain, key, facts, key_path } = certificate;
-    let refused = |source| match source {
-        rustls::Error::InconsistentKeys(_) => {
-            Error::Mismatch { certificate: facts.path.clone(), key: key_path.clone() }
-        }
-        source => {
-            Error::Unusable { certificate: facts.path.clone(), key: key_path.clone(), source }
-        }
-    };
-    let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .map_err(refused)?
-        .with_no_client_auth()
-        .with_single_cert(chain.clone(), key.clone_key())
-        .map_err(refused)?;
-    // Nodes stay connected for days. What would make the next handshake cheaper costs every idle
-    // connection memory, and tickets need keys that have to be renewed.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(config)
 }

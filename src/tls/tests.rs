@@ -7,19 +7,19 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-fn files(dir: &Path, generate: bool) -> Files {
-    Files::new(dir, None, None, generate)
+fn files(dir: &Path, generate: bool) -> CertificateFiles {
+    CertificateFiles::new(dir, None, None, generate)
 }
 
 /// A directory with a pair that was made in it.
-fn made() -> (tempfile::TempDir, Files, Certificate) {
+fn made() -> (tempfile::TempDir, CertificateFiles, Certificate) {
     let dir = tempfile::tempdir().unwrap();
     let files = files(dir.path(), true);
     let certificate = files.load().unwrap();
     (dir, files, certificate)
 }
 
-fn error(files: &Files) -> String {
+fn error(files: &CertificateFiles) -> String {
     match files.load() {
         Err(error) => error.to_string(),
         Ok(certificate) => match Acceptor::new(certificate, false) {
@@ -36,12 +36,12 @@ fn a_pair_is_made_once_private_and_for_ten_years() {
     assert_eq!((mode(&files.certificate), mode(&files.key)), (0o600, 0o600));
     assert_eq!(mode(&dir.path().join("bridge/tls")), 0o700);
     assert_eq!(fs::read_dir(dir.path().join("bridge/tls")).unwrap().count(), 2);
-    let days = certificate.facts.validity.unwrap().days_left(calendar::now_ms());
+    let days = certificate.info.validity.unwrap().days_left(calendar::now_ms());
     assert!((3649..=3650).contains(&days), "{days}");
-    assert_eq!(certificate.facts.warning(calendar::now_ms()), None);
+    assert_eq!(certificate.info.warning(calendar::now_ms()), None);
     let again = files.load().unwrap();
-    assert_eq!(again.facts, certificate.facts);
-    assert_eq!(Facts::read(&files.certificate).unwrap(), Some(again.facts));
+    assert_eq!(again.info, certificate.info);
+    assert_eq!(CertificateInfo::read(&files.certificate).unwrap(), Some(again.info));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn none_is_made_where_none_may_be() {
     let said = error(&files(dir.path(), false));
     assert!(said.contains("bridge/tls/bridge-cert.pem") && said.contains("autoGenerate"), "{said}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-    assert_eq!(Facts::read(&dir.path().join("none")).unwrap(), None);
+    assert_eq!(CertificateInfo::read(&dir.path().join("none")).unwrap(), None);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn whatever_a_power_cut_leaves_does_not_block_the_next_start() {
     // The key has its name, the certificate waits for its own.
     let (_dir, files, certificate) = made();
     fs::rename(&files.certificate, temp_name(&files.certificate)).unwrap();
-    assert_eq!(files.load().unwrap().facts, certificate.facts);
+    assert_eq!(files.load().unwrap().info, certificate.info);
     assert!(files.certificate.exists() && !temp_name(&files.certificate).exists());
 
     // The same, but somebody has put another key there.
@@ -139,7 +139,7 @@ fn errors_never_quote_the_key() {
 fn a_new_pair_is_taken_and_a_bad_one_changes_nothing() {
     let (_dir, files, certificate) = made();
     let (_other, others, other) = made();
-    let old = certificate.facts.fingerprint;
+    let old = certificate.info.fingerprint;
     let acceptor = Acceptor::new(certificate, true).unwrap();
     assert_eq!((acceptor.fingerprint(), acceptor.mode()), (old, "optional"));
     assert!(!acceptor.reload(&files).unwrap());
@@ -148,18 +148,18 @@ fn a_new_pair_is_taken_and_a_bad_one_changes_nothing() {
     assert_eq!(acceptor.fingerprint(), old);
     fs::copy(&others.certificate, &files.certificate).unwrap();
     assert!(acceptor.reload(&files).unwrap());
-    assert_eq!(acceptor.fingerprint(), other.facts.fingerprint);
+    assert_eq!(acceptor.fingerprint(), other.info.fingerprint);
 }
 
 #[test]
 fn an_end_is_announced_a_month_before() {
     let validity = Validity { not_before_ms: 5 * DAY_MS, not_after_ms: 100 * DAY_MS };
     let fingerprint = Fingerprint::of(b"");
-    let facts = Facts { path: "x".into(), fingerprint, validity: Some(validity) };
-    let says = |day: u64| facts.warning(day * DAY_MS);
+    let info = CertificateInfo { path: "x".into(), fingerprint, validity: Some(validity) };
+    let says = |day: u64| info.warning(day * DAY_MS);
     assert_eq!(says(70), None);
     assert!(says(71).unwrap().starts_with("expires in 29 days"));
     assert!(says(101).unwrap().starts_with("has expired (1970-04-11T"));
     assert!(says(4).unwrap().starts_with("is valid only from 1970-01-06T"));
-    assert_eq!(facts.view(101 * DAY_MS).expires_in_days, Some(-1));
+    assert_eq!(info.view(101 * DAY_MS).expires_in_days, Some(-1));
 }

@@ -1,7 +1,7 @@
-//! From when until when a certificate is valid: the one thing that is read out of it.
+//! When a certificate is valid. Nodes pin certificates and ignore the dates; operators see them.
 //!
-//! Nodes pin certificates and ignore the dates; people do not, so they are told. Reads DER of the
-//! form that RFC 5280 prescribes, and gives up on anything else.
+//! Own DER reader for the one form that RFC 5280 prescribes: rustls-webpki keeps the dates private,
+//! x509-parser adds a dozen crates, and yasna (below rcgen) panics on a forged length.
 
 use crate::calendar::{self, DAY_MS};
 
@@ -11,7 +11,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 
-/// The dates of a certificate, in milliseconds since 1970.
+/// The validity period of a certificate, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// `notBefore`
@@ -21,46 +21,44 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// The dates of a certificate in DER form; `None` if it does not have the usual form.
+    /// The validity of a certificate in DER form; `None` if it does not have the usual form.
     pub fn of(certificate: &[u8]) -> Option<Self> {
-        let mut outer = Der(Der(certificate).expect(SEQUENCE)?);
-        let mut signed = Der(outer.expect(SEQUENCE)?);
-        if signed.0.first() == Some(&VERSION) {
-            signed.element()?;
+        let mut certificate = Der(Der(certificate).expect(SEQUENCE)?);
+        let mut fields = Der(certificate.expect(SEQUENCE)?);
+        if fields.0.first() == Some(&VERSION) {
+            fields.element()?;
         }
         for _serial_algorithm_issuer in 0..3 {
-            signed.element()?;
+            fields.element()?;
         }
-        let mut dates = Der(signed.expect(SEQUENCE)?);
+        let mut dates = Der(fields.expect(SEQUENCE)?);
         Some(Self { not_before_ms: dates.time()?, not_after_ms: dates.time()? })
     }
 
-    /// Whole days until the certificate ends; negative when it has ended.
+    /// Whole days until the certificate expires; negative after it has expired.
     pub fn days_left(&self, now_ms: u64) -> i64 {
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         signed(self.not_after_ms).saturating_sub(signed(now_ms)).div_euclid(signed(DAY_MS))
     }
 }
 
-/// What is left of a list of DER elements.
+/// The remaining elements of a sequence.
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
     /// The tag and the content of the next element.
     fn element(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, rest) = rest.split_first()?;
+        let (&[tag, first], rest) = self.0.split_first_chunk()?;
         let (length, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
+            0..=0x7f => (u32::from(first), rest),
             // No certificate needs more than four bytes for a length.
             0x81..=0x84 => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                let length = bytes.iter().fold(0u32, |sum, byte| (sum << 8) | u32::from(*byte));
-                (usize::try_from(length).ok()?, rest)
+                (bytes.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)), rest)
             }
             _ => return None,
         };
-        let (content, rest) = rest.split_at_checked(length)?;
+        let (content, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
         self.0 = rest;
         Some((tag, content))
     }
@@ -69,26 +67,24 @@ impl<'a> Der<'a> {
         self.element().filter(|(tag, _)| *tag == wanted).map(|(_, content)| content)
     }
 
-    /// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`, in milliseconds since 1970; 0 for what was before.
+    /// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`, in milliseconds since 1970; 0 for earlier times.
     fn time(&mut self) -> Option<u64> {
         let (tag, content) = self.element()?;
-        let text = std::str::from_utf8(content).ok()?;
-        let digits = text.strip_suffix('Z')?;
+        let digits = std::str::from_utf8(content).ok()?.strip_suffix('Z')?;
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let year = match (tag, digits.len()) {
-            (UTC_TIME, 12) if digits < "50" => format!("20{}", &digits[..2]),
-            (UTC_TIME, 12) => format!("19{}", &digits[..2]),
-            (GENERALIZED_TIME, 14) => digits[..4].to_owned(),
+        let digits = match (tag, digits.len()) {
+            (UTC_TIME, 12) if digits < "50" => format!("20{digits}"),
+            (UTC_TIME, 12) => format!("19{digits}"),
+            (GENERALIZED_TIME, 14) => digits.to_owned(),
             _ => return None,
         };
-        if year.as_str() < "1970" {
+        if digits.as_str() < "1970" {
             return Some(0);
         }
-        let part = |from_end: usize| &digits[digits.len() - from_end..digits.len() - from_end + 2];
-        let (month, day) = (part(10), part(8));
-        let (hour, minute, second) = (part(6), part(4), part(2));
+        let [year, month, day, hour, minute, second] =
+            [0..4, 4..6, 6..8, 8..10, 10..12, 12..14].map(|part| &digits[part]);
         calendar::parse_iso(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
     }
 }

@@ -1,6 +1,6 @@
 //! Which addresses to listen on (protocol section 1.4), and why one cannot be.
 
-use crate::addresses::{self, Own, Tailnet};
+use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::config::Bind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::{fmt, io};
@@ -104,7 +104,7 @@ impl Plan {
     ///
     /// # Errors
     /// A tailnet is wanted, there is none, and it shall not be waited for.
-    pub(super) fn target(&self, own: &[Own]) -> Result<Target, Error> {
+    pub(super) fn target(&self, own: &[InterfaceAddress]) -> Result<Target, Error> {
         let has_tailnet = Tailnet::of(own).addresses().next().is_some();
         Ok(match self.bind {
             Bind::Loopback => Target::Loopback,
@@ -118,9 +118,9 @@ impl Plan {
     }
 
     /// The addresses of this machine, if they matter for this plan.
-    pub(super) fn look(&self) -> Result<Vec<Own>, Error> {
+    pub(super) fn look(&self) -> Result<Vec<InterfaceAddress>, Error> {
         match self.bind {
-            Bind::Tailnet | Bind::Auto => addresses::own().map_err(Error::Interfaces),
+            Bind::Tailnet | Bind::Auto => addresses::list().map_err(Error::Interfaces),
             _ => Ok(Vec::new()),
         }
     }
@@ -129,7 +129,7 @@ impl Plan {
 impl Target {
     /// The endpoints with these addresses of the machine. The first one that can be had decides
     /// about the port if that is 0.
-    pub(super) fn endpoints(self, own: &[Own]) -> Vec<Endpoint> {
+    pub(super) fn endpoints(self, own: &[InterfaceAddress]) -> Vec<Endpoint> {
         let required = |ip: IpAddr| Endpoint { ip, required: true };
         let optional = |ip: IpAddr| Endpoint { ip, required: false };
         let mut endpoints: Vec<Endpoint> = match self {
@@ -170,9 +170,8 @@ impl Target {
 mod tests {
     use super::*;
 
-    fn own(addresses: &[&str]) -> Vec<Own> {
-        let own = |ip: &&str| Own { interface: "eth0".to_owned(), ip: ip.parse().unwrap() };
-        addresses.iter().map(own).collect()
+    fn own(addresses: &[&str]) -> Vec<InterfaceAddress> {
+        addresses.iter().map(|ip| InterfaceAddress::fake("eth0", 2, ip)).collect()
     }
 
     fn endpoints(bind: &str, wait: bool, addresses: &[&str]) -> Result<Vec<String>, Error> {

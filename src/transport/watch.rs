@@ -2,7 +2,7 @@
 //! addresses of a tailnet come late, change, and go; one that is closed takes no connection with
 //! it.
 
-use crate::addresses::Own;
+use crate::addresses::InterfaceAddress;
 use crate::link::Waker;
 use crate::transport::bind::{Endpoint, Error, Plan, Target};
 use crate::transport::{Listener, Reception};
@@ -143,7 +143,7 @@ impl Listeners {
 
     /// Opens and closes what has to be with these addresses of the machine. What fails is tried
     /// again the next time; the log tells what has changed.
-    pub fn follow(&mut self, own: &[Own]) {
+    pub fn follow(&mut self, own: &[InterfaceAddress]) {
         let wanted = self.target.endpoints(own);
         let is_wanted =
             |open: &Open| wanted.iter().any(|endpoint| endpoint.ip == open.address.ip());
@@ -172,7 +172,7 @@ impl Listeners {
     }
 
     /// The address that was there and is not; its listener works again when it comes back.
-    fn missing(&mut self, own: &[Own]) -> Option<String> {
+    fn missing(&mut self, own: &[InterfaceAddress]) -> Option<String> {
         let has = |ip: IpAddr| own.iter().any(|own| own.ip == ip);
         let mut missing = None;
         for open in self.open.iter_mut().filter(|open| !open.address.ip().is_loopback()) {

@@ -4,6 +4,7 @@
 use super::names::Names;
 use super::packets::{answer_packets, goodbye_packets, probe_packets};
 use super::records::{self, Entry, Part};
+use crate::discovery::interfaces::AnnouncedAddresses;
 use crate::discovery::Facts;
 use simple_dns::{Question, CLASS, QTYPE};
 use std::net::IpAddr;
@@ -34,48 +35,6 @@ pub(super) enum Stage {
     Announcing { sent: u8, at: Instant },
     /// Answering questions.
     Settled,
-}
-
-/// A network that the interface is in: an address of ours, and how many of its bits are common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Network {
-    /// Our address.
-    pub(crate) ip: IpAddr,
-    /// Its common bits.
-    pub(crate) prefix: u8,
-}
-
-impl Network {
-    fn contains(&self, ip: IpAddr) -> bool {
-        let (own, other, width) = match (self.ip, ip) {
-            (IpAddr::V4(own), IpAddr::V4(ip)) => {
-                (u128::from(u32::from(own)), u128::from(u32::from(ip)), 32)
-            }
-            (IpAddr::V6(own), IpAddr::V6(ip)) => (u128::from(own), u128::from(ip), 128),
-            _ => return false,
-        };
-        let free = width - u32::from(self.prefix).min(width);
-        (own ^ other).checked_shr(free).unwrap_or(0) == 0
-    }
-}
-
-/// What the interface of a link has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The addresses to tell.
-    pub(crate) addresses: Vec<IpAddr>,
-    /// Every network it is in.
-    pub(crate) networks: Vec<Network>,
-    /// Whether those addresses are all that this machine would tell of itself here. If not, another
-    /// responder on it may tell more, and nobody shall forget that because of us.
-    pub(crate) is_whole: bool,
-}
-
-impl Place {
-    /// Whether the interface speaks IPv6, or else IPv4.
-    pub(crate) fn speaks(&self, v6: bool) -> bool {
-        self.networks.iter().any(|network| network.ip.is_ipv6() == v6)
-    }
 }
 
 /// So many in a second.
@@ -114,7 +73,7 @@ impl Budget {
 /// One link.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) place: Place,
+    pub(super) addresses: AnnouncedAddresses,
     pub(super) entries: Vec<Entry>,
     pub(super) stage: Stage,
     /// Whether anybody can have heard the names here.
@@ -135,12 +94,12 @@ impl Link {
     /// Whether an address is in a network of this link, so that it may be answered alone.
     pub(super) fn is_near(&self, ip: IpAddr) -> bool {
         let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        is_link_local || self.place.networks.iter().any(|network| network.contains(ip))
+        is_link_local || self.addresses.networks.iter().any(|network| network.contains(ip))
     }
 
     /// Makes the records anew. What stays the same keeps its times; what is no more is returned.
     pub(super) fn rebuild(&mut self, facts: &Facts, names: &Names) -> Vec<Entry> {
-        let new = records::records(facts, names, &self.place);
+        let new = records::records(facts, names, &self.addresses);
         let mut old = std::mem::replace(&mut self.entries, new);
         for entry in &mut self.entries {
             if let Some(i) = old.iter().position(|old| old.record == entry.record) {
@@ -262,7 +221,7 @@ impl Link {
     /// What should be told beside the chosen entries. That there is nothing more is said of a host
     /// only where a family of addresses is missing.
     pub(super) fn additional(&self, chosen: &[usize]) -> Vec<usize> {
-        let complete = self.place.speaks(false) && self.place.speaks(true);
+        let complete = self.addresses.has_family(false) && self.addresses.has_family(true);
         let brought = |i: &usize| {
             let part = self.entries[*i].part;
             let is_needless = complete && part == Part::NoMoreAddress || chosen.contains(i);
@@ -301,20 +260,6 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_neighbours_are_near() {
-        let network = |ip: &str, prefix| Network { ip: ip.parse().unwrap(), prefix };
-        let near = |network: Network, ip: &str| network.contains(ip.parse().unwrap());
-        assert!(near(network("192.168.1.5", 24), "192.168.1.200"));
-        assert!(!near(network("192.168.1.5", 24), "192.168.2.200"));
-        assert!(!near(network("192.168.1.5", 32), "192.168.1.6"));
-        assert!(near(network("10.0.0.1", 0), "1.2.3.4"));
-        assert!(near(network("fd00::1", 64), "fd00::2:3"));
-        assert!(!near(network("fd00::1", 64), "192.168.1.5"));
-        assert!(!near(network("fd00::1", 128), "fd00::2"));
-        assert!(near(network("fd00::1", 0), "2001:db8::1"));
-    }
 
     #[test]
     fn a_budget_is_spent_and_renewed() {

@@ -14,8 +14,9 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-pub(super) use link::{Budget, Network, Place};
+pub(super) use link::Budget;
 
+use crate::discovery::interfaces::AnnouncedAddresses;
 use crate::discovery::Facts;
 use crate::protocol::limits;
 use link::{Link, Stage};
@@ -97,19 +98,24 @@ impl Responder {
     }
 
     /// There is a link, whose interface has this; or what it has is another now.
-    pub(super) fn set_link(&mut self, now: Instant, id: LinkId, place: Place) -> Vec<Transmit> {
+    pub(super) fn set_link(
+        &mut self,
+        now: Instant,
+        id: LinkId,
+        addresses: AnnouncedAddresses,
+    ) -> Vec<Transmit> {
         let Some(link) = self.links.get_mut(&id) else {
             let at = now + self.chance.within(BEFORE_PROBING);
-            let entries = records::records(&self.facts, &self.names, &place);
+            let entries = records::records(&self.facts, &self.names, &addresses);
             let stage = Stage::Probing { sent: 0, at };
             let unicast = Budget::new(limits::MDNS_UNICAST);
-            self.links.insert(id, Link { place, entries, stage, told: false, unicast });
+            self.links.insert(id, Link { addresses, entries, stage, told: false, unicast });
             return Vec::new();
         };
-        if link.place == place {
+        if link.addresses == addresses {
             return Vec::new();
         }
-        link.place = place;
+        link.addresses = addresses;
         let told = link.told;
         let mut gone = link.rebuild(&self.facts, &self.names);
         gone.retain(|entry| entry.part == Part::Address && told);

@@ -1,7 +1,7 @@
 //! The records that are told on one link, and which of them answer a question.
 
-use super::link::Place;
 use super::names::{name, type_name, Names};
+use crate::discovery::interfaces::AnnouncedAddresses;
 use crate::discovery::Facts;
 use simple_dns::rdata::{RData, NSEC, PTR, SRV, TXT};
 use simple_dns::{CharacterString, Name, Packet, Question, ResourceRecord};
@@ -105,7 +105,7 @@ impl Entry {
 }
 
 /// Every record of one link.
-pub(super) fn records(facts: &Facts, names: &Names, place: &Place) -> Vec<Entry> {
+pub(super) fn records(facts: &Facts, names: &Names, addresses: &AnnouncedAddresses) -> Vec<Entry> {
     let (instance, host) = (names.instance(), names.host());
     let host_name = name([host.as_str(), "local"]);
     let services = name(["_services", "_dns-sd", "_udp", "local"]);
@@ -126,13 +126,13 @@ pub(super) fn records(facts: &Facts, names: &Names, place: &Place) -> Vec<Entry>
             Entry::new(Part::NoMore(i), &full, TTL_HOST, nothing_but(&full, &kinds)),
         ]);
     }
-    for ip in &place.addresses {
+    for ip in &addresses.announced {
         let record = ip_addr_to_resource_record(&host_name, *ip, TTL_HOST);
-        entries.push(Entry::of(Part::Address, record.with_cache_flush(place.is_whole)));
+        entries.push(Entry::of(Part::Address, record.with_cache_flush(addresses.is_complete)));
     }
     let mut kinds = Vec::new();
-    kinds.extend(place.speaks(false).then_some(TYPE::A));
-    kinds.extend(place.speaks(true).then_some(TYPE::AAAA));
+    kinds.extend(addresses.has_family(false).then_some(TYPE::A));
+    kinds.extend(addresses.has_family(true).then_some(TYPE::AAAA));
     let nothing = nothing_but(&host_name, &kinds);
     entries.push(Entry::new(Part::NoMoreAddress, &host_name, TTL_HOST, nothing));
     entries

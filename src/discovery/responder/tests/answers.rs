@@ -172,7 +172,8 @@ fn what_another_responder_here_may_tell_is_not_denied() {
     let mut bench = Bench::settled();
     let networks = ["192.168.1.5", "192.168.1.6", "fe80::5"];
     let networks = networks.iter().map(|ip| Network { ip: v4(ip), prefix: 24 }).collect();
-    let place = Place { addresses: vec![v4("192.168.1.5")], networks, is_whole: false };
+    let place =
+        AnnouncedAddresses { announced: vec![v4("192.168.1.5")], networks, is_complete: false };
     bench.responder.set_link(bench.now, LINK, place);
     bench.run(Duration::from_secs(5));
     let mut ask = |kind: TYPE| {

@@ -27,7 +27,7 @@ impl Lan {
         let ip = IpAddr::from([192, 168, 1, if self.one_machine { 1 } else { number }]);
         let mut responder = Responder::new(facts, u64::from(number) * 977);
         let networks = vec![Network { ip, prefix: 24 }];
-        let place = Place { addresses: vec![ip], networks, is_whole: true };
+        let place = AnnouncedAddresses { announced: vec![ip], networks, is_complete: true };
         responder.set_link(self.now, LINK, place);
         self.bridges.push((responder, ip));
     }

@@ -8,6 +8,7 @@ mod life;
 
 use super::names::{name, type_name};
 use super::*;
+use crate::discovery::interfaces::Network;
 use crate::discovery::service::{Service, SERVICE_TYPE};
 use simple_dns::rdata::{RData, A};
 use simple_dns::{Name, Packet, Question, ResourceRecord, CLASS, QTYPE, TYPE};
@@ -66,7 +67,11 @@ impl Bench {
     fn link(&mut self, id: LinkId, addresses: &[&str]) -> Vec<Transmit> {
         let addresses: Vec<IpAddr> = addresses.iter().map(|ip| v4(ip)).collect();
         let networks = addresses.iter().map(|ip| Network { ip: *ip, prefix: 24 }).collect();
-        self.responder.set_link(self.now, id, Place { addresses, networks, is_whole: true })
+        self.responder.set_link(
+            self.now,
+            id,
+            AnnouncedAddresses { announced: addresses, networks, is_complete: true },
+        )
     }
 
     /// What is sent within a time, and when, counted from its beginning.
