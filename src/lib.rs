@@ -58,6 +58,7 @@
 //! | `node-N` | one for each connection | both directions, TLS included; sleeps in `poll` |
 //! | `control`, `op-N` | 1, one for each operator | the Unix socket |
 //! | `rpc-1`…`rpc-4`, `notices` | 5 | call the backend |
+//! | `ticker` | 1 | the `tick` and `health` events, wake-ups by system events |
 //! | `run-N` | as many as the agent has runs | of [`backend::embedded`] |
 //! | `watch` | 1 | has listeners, announcements and the wide-area zone follow the machine's addresses |
 //! | `mdns` | 1, if it is announced | answers in the local network |

@@ -1,11 +1,11 @@
 //! Threads `rpc-N` and `notices`: where the backend runs, so that neither the router nor a node
-//! ever waits for a file of its.
+//! ever waits for its files.
 
-use crate::backend::turns::{Line, Turn, Turns};
-use crate::backend::Backend;
+use crate::backend::node_queue::{ordered_by, Admission, NodeQueues};
+use crate::backend::{Backend, Caller, NodeNotice};
 use crate::link::{Closed, Inbox};
 use crate::protocol::{limits, Method, Payload, WireError};
-use crate::router::{CallId, Caller, Input, NodeNotice};
+use crate::router::{CallId, Input};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -15,38 +15,35 @@ use std::thread::Builder;
 
 /// A call on its way to the backend.
 #[derive(Debug)]
-pub struct Job {
-    /// Comes back with the answer.
-    pub call: CallId,
-    /// Who calls.
-    pub caller: Caller,
-    /// What.
-    pub method: Method,
-    /// With which parameters.
-    pub params: Option<Payload>,
+pub(crate) struct Job {
+    /// Returned with the answer.
+    pub(crate) call: CallId,
+    pub(crate) caller: Caller,
+    pub(crate) method: Method,
+    pub(crate) params: Option<Payload>,
 }
 
 /// The sending ends of the two queues. When they are dropped, the threads end.
 #[derive(Debug)]
-pub struct Workers {
+pub(crate) struct Workers {
     jobs: Sender<Job>,
     notices: Sender<NodeNotice>,
     queued: Arc<Queued>,
 }
 
-/// What is known of the calls that wait.
+/// The calls that wait.
 #[derive(Debug, Default)]
 struct Queued {
     bytes: AtomicUsize,
-    turns: Turns,
+    nodes: NodeQueues,
 }
 
 impl Workers {
     /// Starts the threads.
     ///
     /// # Errors
-    /// No thread left.
-    pub fn start(backend: &Arc<dyn Backend>, inbox: &Inbox) -> io::Result<Self> {
+    /// No thread is left.
+    pub(crate) fn start(backend: &Arc<dyn Backend>, inbox: &Inbox) -> io::Result<Self> {
         let (jobs, job_queue) = bounded(limits::CALL_QUEUE);
         let (notices, notice_queue) = bounded(limits::NOTICE_QUEUE);
         let queued = Arc::new(Queued::default());
@@ -66,39 +63,39 @@ impl Workers {
         Ok(Self { jobs, notices, queued })
     }
 
-    /// Hands a call over without waiting.
+    /// Queues a call without waiting.
     ///
     /// # Errors
-    /// Too many calls are waiting; what the caller is told.
-    pub fn call(&self, job: Job) -> Result<(), WireError> {
-        let busy = || WireError::unavailable("the gateway is busy; try again");
+    /// Too many calls are waiting; what the caller gets instead of a result.
+    pub(crate) fn call(&self, job: Job) -> Result<(), WireError> {
         let bytes = weight(&job);
         let waiting = self.queued.bytes.fetch_add(bytes, Ordering::Relaxed);
         let too_much = waiting > 0 && waiting + bytes > limits::CALL_QUEUE_BYTES;
-        if !too_much && self.hand_over(job) {
+        if !too_much && self.enqueue(job) {
             return Ok(());
         }
         self.queued.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        Err(busy())
+        Err(WireError::unavailable("the gateway is busy; try again"))
     }
 
-    fn hand_over(&self, job: Job) -> bool {
-        match self.queued.turns.enter(job) {
-            Turn::Later => true,
-            Turn::Full => false,
-            Turn::Now(job) => match self.jobs.try_send(job) {
+    /// Whether there was room.
+    fn enqueue(&self, job: Job) -> bool {
+        match self.queued.nodes.admit(job) {
+            Admission::Queued => true,
+            Admission::Full => false,
+            Admission::Run(job) => match self.jobs.try_send(job) {
                 Ok(()) => true,
                 Err(refused) => {
-                    // Nothing can have lined up behind it yet: calls come from one thread.
-                    let _ = self.queued.turns.next(&Line::of(&refused.into_inner()));
+                    // Nothing can be queued behind it yet: calls come from one thread.
+                    let _ = self.queued.nodes.next(ordered_by(&refused.into_inner()).as_ref());
                     false
                 }
             },
         }
     }
 
-    /// Hands a notice over without waiting; whether there was room for it.
-    pub fn notice(&self, notice: NodeNotice) -> bool {
+    /// Queues a notice without waiting; whether there was room for it.
+    pub(crate) fn notice(&self, notice: NodeNotice) -> bool {
         self.notices.try_send(notice).is_ok()
     }
 }
@@ -120,11 +117,11 @@ impl Worker {
         for job in &self.queue {
             let mut next = Some(job);
             while let Some(job) = next {
-                let line = Line::of(&job);
+                let node = ordered_by(&job);
                 if self.answer(job).is_err() {
                     return;
                 }
-                next = self.queued.turns.next(&line);
+                next = self.queued.nodes.next(node.as_ref());
             }
         }
     }
@@ -146,7 +143,7 @@ impl Worker {
 fn pass_notices(backend: &dyn Backend, queue: &Receiver<NodeNotice>) {
     for notice in queue {
         if catch_unwind(AssertUnwindSafe(|| backend.notice(notice))).is_err() {
-            log::error!("backend: panicked over a notice");
+            log::error!("backend: panicked at a notice");
         }
     }
 }
@@ -161,7 +158,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(20);
 
-    /// Tells what it is asked, and answers when it may.
+    /// Reports its calls, and answers those that change something when it may.
     struct Slow {
         asked: Sender<String>,
         go: Receiver<()>,
@@ -221,6 +218,6 @@ mod tests {
         let mut rest = [answered(&inputs), answered(&inputs), answered(&inputs)];
         rest.sort();
         assert_eq!(rest, [CallId(1), CallId(2), CallId(4)]);
-        assert!(workers.queued.turns.next(&Line::of(&job(5, "a", Method::ChatSend, ""))).is_none());
+        assert!(workers.queued.nodes.next(NodeId::new("a").as_ref().ok()).is_none());
     }
 }

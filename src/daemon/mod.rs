@@ -170,8 +170,8 @@ impl Drop for Daemon {
 struct BackendOutlet(Inbox);
 
 impl Outlet for BackendOutlet {
-    fn tell(&self, news: BackendEvent) {
-        // After the end there is nobody to tell.
-        let _ = self.0.post(Input::BackendEvent(news));
+    fn send(&self, event: BackendEvent) {
+        // After the end nobody receives it.
+        let _ = self.0.post(Input::BackendEvent(event));
     }
 }

@@ -4,7 +4,7 @@ use super::legacy::{exists, Legacy};
 use super::transcripts::{self, Copied};
 use super::{Error, Report, Thing};
 use crate::backend::embedded::sessions::{
-    session_id_of, transcript_name, Entry, ForeignStore, Sessions,
+    session_id, transcript_name, Entry, ForeignStore, Sessions,
 };
 use crate::files;
 use crate::protocol::{limits, session};
@@ -137,7 +137,7 @@ impl Plan {
                 candidates.extend(places.iter().map(|place| place.join(name)));
             }
         }
-        if let Some(id) = session_id_of(entry) {
+        if let Some(id) = session_id(entry) {
             candidates.extend(places.iter().map(|place| place.join(format!("{id}.jsonl"))));
         }
         let mut refused = None;

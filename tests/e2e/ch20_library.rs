@@ -1,12 +1,12 @@
 //! The library: bridges inside a program, with backends and operators of its own.
 
 use crate::support::{eventually, Control, Phone, DEADLINE};
-use openclaw_bridge::backend::Backend;
+use openclaw_bridge::backend::{
+    Audience, Backend, BackendEvent, Caller, ErrorCode, Method, Payload, WireError,
+};
 use openclaw_bridge::config::Config;
 use openclaw_bridge::daemon::{Daemon, Host, Operator, Reloaded, Settings};
 use openclaw_bridge::protocol::operator::{ListNodes, OperatorEvent};
-use openclaw_bridge::protocol::{ErrorCode, Method, Payload, WireError};
-use openclaw_bridge::router::{Audience, BackendEvent, Caller};
 use openclaw_bridge::tls::Acceptor;
 use serde_json::json;
 use std::path::Path;
@@ -98,7 +98,7 @@ fn a_program_invokes_tells_and_stops() {
 
     let tell =
         |event: &str| BackendEvent { to: Audience::Everyone, event: event.into(), payload: None };
-    bridge.outlet().tell(tell("lamp.flickers"));
+    bridge.outlet().send(tell("lamp.flickers"));
     assert_eq!(phone.expect("event")["event"], "lamp.flickers");
 
     let error = operator.invoke("lamp", "lamp.on", None, Duration::from_millis(50)).unwrap_err();

@@ -4,11 +4,11 @@
 
 #![allow(clippy::print_stdout, reason = "it is a program")]
 
-use openclaw_bridge::backend::Backend;
+use openclaw_bridge::backend::{
+    Audience, Backend, BackendEvent, Caller, Method, Payload, WireError,
+};
 use openclaw_bridge::config::Config;
 use openclaw_bridge::daemon::{Daemon, Settings};
-use openclaw_bridge::protocol::{Method, Payload, WireError};
-use openclaw_bridge::router::{Audience, BackendEvent, Caller};
 use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 /// Answers `health`, and nothing else.
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let timeout = Duration::from_secs(10);
     let answer = operator.invoke(node.node_id.as_str(), "lamp.on", Some("{}"), timeout)?;
     println!("the lamp answered {}", answer.as_ref().map_or("nothing", |answer| &answer.0));
-    bridge.outlet().tell(BackendEvent {
+    bridge.outlet().send(BackendEvent {
         to: Audience::Session("main".into()),
         event: "chat".into(),
         payload: Some(r#"{"runId":"1","state":"final"}"#.into()),

@@ -4,58 +4,73 @@ pub(crate) mod agent;
 mod catalog;
 mod chat;
 mod node_events;
-pub(crate) mod params;
-mod pulse;
 pub(crate) mod sessions;
 mod settings;
-mod stripes;
+mod striped_locks;
 mod system_events;
+mod ticker;
 pub(crate) mod voicewake;
 
-use crate::backend::{Backend, Outlet};
+use crate::backend::{Audience, Backend, Caller, NodeNotice, Outlet};
 use crate::calendar::now_ms;
-use crate::config::Config;
-use crate::protocol::{ErrorCode, GatewayEvent, Method, NodeId, Payload, WireError};
-use crate::router::{Audience, BackendEvent, Caller, NodeNotice};
+use crate::config::{AgentConfig, Config};
+use crate::protocol::rpc::settings::{ConfigPatch, ConfigSet};
+use crate::protocol::rpc::system::{
+    HealthView, Models, SkillBins, TalkMode, TalkModeState, WakeWords,
+};
+use crate::protocol::rpc::{self, Params};
+use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 use agent::Agents;
-use catalog::Catalog;
 use chat::Chat;
-use crossbeam_channel::Sender;
-use node_events::Rates;
-use pulse::{Beat, Pulse};
-use serde_json::{json, Value};
+use node_events::RunRateLimit;
+use serde_json::json;
 use sessions::Sessions;
 use settings::Settings;
+use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use system_events::SystemEvents;
+use ticker::Ticker;
 use voicewake::Voicewake;
 
 /// The embedded backend.
 pub struct Embedded {
     voicewake: Voicewake,
     settings: Settings,
-    catalog: Catalog,
+    models: Models,
+    skill_bins: SkillBins,
     sessions: Arc<Sessions>,
     system_events: Arc<SystemEvents>,
-    rates: Rates,
-    agent: crate::config::AgentConfig,
+    run_rate: RunRateLimit,
+    agent: AgentConfig,
     may_nodes_write: AtomicBool,
     running: OnceLock<Running>,
 }
 
-/// What exists once there is somebody to tell.
+/// What exists once the bridge has started the backend.
 struct Running {
     outlet: Arc<dyn Outlet>,
     chat: Arc<Chat>,
-    beats: Sender<Beat>,
-    pulse: Mutex<Option<Pulse>>,
+    ticker: Mutex<Option<Ticker>>,
+}
+
+impl Running {
+    fn ticker(&self) -> MutexGuard<'_, Option<Ticker>> {
+        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The settings and the agent's environment may hold secrets.
+        f.debug_struct("Embedded").field("sessions", &self.sessions).finish_non_exhaustive()
+    }
 }
 
 impl Embedded {
-    /// A backend that keeps its files in this state directory.
+    /// A backend that keeps its files below `state_dir`. Nothing is written before it is called.
     pub fn new(state_dir: &Path, config: &Config) -> Self {
         let sections = json!({
             "session": config.session.0, "talk": config.talk.0, "ui": config.ui.0,
@@ -63,10 +78,11 @@ impl Embedded {
         Self {
             voicewake: Voicewake::new(state_dir),
             settings: Settings::new(state_dir, &sections),
-            catalog: Catalog::new(&config.models.0, &config.skills.0),
+            models: catalog::models(&config.models.0),
+            skill_bins: catalog::skill_bins(&config.skills.0),
             sessions: Arc::new(Sessions::open(state_dir.join("agents/main/sessions"))),
             system_events: Arc::default(),
-            rates: Rates::default(),
+            run_rate: RunRateLimit::default(),
             agent: config.agent.clone(),
             may_nodes_write: AtomicBool::new(config.bridge.allow.config_write),
             running: OnceLock::new(),
@@ -78,73 +94,87 @@ impl Embedded {
         self.may_nodes_write.store(config.bridge.allow.config_write, Ordering::Relaxed);
     }
 
-    fn running(&self) -> Result<&Running, WireError> {
-        self.running.get().ok_or_else(|| WireError::unavailable("the gateway is starting"))
+    fn chat(&self) -> Result<&Chat, WireError> {
+        let running = self.running.get();
+        let running = running.ok_or_else(|| WireError::unavailable("the gateway is starting"))?;
+        Ok(&running.chat)
     }
 
-    fn tell(&self, to: Audience, event: GatewayEvent, payload: Payload) {
+    fn publish(&self, to: Audience, event: &impl rpc::Event) {
         if let Some(running) = self.running.get() {
-            running.outlet.tell(BackendEvent { to, event: event.into(), payload: Some(payload) });
+            running.outlet.publish(to, event);
         }
     }
 
-    fn change_settings(
-        &self,
-        caller: &Caller,
-        method: Method,
-        params: Option<&str>,
-    ) -> Result<Payload, WireError> {
-        if *caller != Caller::Operator && !self.may_nodes_write.load(Ordering::Relaxed) {
-            let text =
-                "nodes may not change settings here; bridge.allow.configWrite would permit it";
-            let details = json!({ "method": method.as_str() });
-            return Err(WireError::new(ErrorCode::Forbidden, text).with_details(&details));
+    fn may_write_settings(&self, caller: &Caller, method: Method) -> Result<(), WireError> {
+        if *caller == Caller::Operator || self.may_nodes_write.load(Ordering::Relaxed) {
+            return Ok(());
         }
-        self.settings.change(method, params)
+        let text = "nodes may not change settings here; bridge.allow.configWrite would permit it";
+        let details = json!({ "method": method.as_str() });
+        Err(WireError::new(ErrorCode::Forbidden, text).with_details(&details))
     }
 
-    /// A node said something that is not a call.
-    fn heard(&self, node: &NodeId, event: &str, payload: &str) {
+    fn set_wake_words(&self, words: WakeWords, now_ms: u64) -> Result<WakeWords, WireError> {
+        let words = self.voicewake.set(words, now_ms)?;
+        self.publish(Audience::Everyone, &words);
+        Ok(words)
+    }
+
+    fn set_talk_mode(&self, params: TalkMode, ts: u64) -> TalkModeState {
+        let state = TalkModeState { enabled: params.enabled, phase: params.phase, ts };
+        self.publish(Audience::Operators, &state);
+        state
+    }
+
+    /// A node sent an event that is not a call.
+    fn node_event(&self, node: &NodeId, event: &str, payload: &str) {
         let Some(running) = self.running.get() else { return };
-        if let Some(report) = system_events::read(node, event, payload) {
-            let told = json!({
-                "sessionKey": report.session_key,
-                "text": report.text,
-                "contextKey": report.context_key,
-                "ts": now_ms(),
-            });
-            self.tell(Audience::Operators, GatewayEvent::System, told.to_string().into());
+        let now_ms = now_ms();
+        if let Some(report) = system_events::read(node, event, payload, now_ms) {
+            self.publish(Audience::Operators, &report);
             if self.system_events.push(&report) && self.agent.wake_on_system_event {
-                // If the pulse has much to do, the event waits for the next run.
-                let _ = running.beats.try_send(Beat::Wake(report.session_key));
+                if let Some(ticker) = &*running.ticker() {
+                    ticker.wake(report.session_key);
+                }
             }
             return;
         }
-        let Some(saying) = node_events::saying(node, event, payload) else { return };
-        if self.rates.admit(node, Instant::now()) {
-            node_events::say(&running.chat, node, saying, now_ms());
-        } else {
-            log::debug!("backend: a node says too much node={:?}", node.as_str());
+        let Some(request) = node_events::run_request(node, event, payload) else { return };
+        if !self.run_rate.admit(node, Instant::now()) {
+            log::debug!("backend: too many runs node={:?}", node.as_str());
+            return;
+        }
+        // Nobody waits for an answer, so a failure goes to the log.
+        let session = request.session_key.clone();
+        if let Err(error) = running.chat.start_run(request, now_ms) {
+            let node = node.as_str();
+            log::warn!("backend: dropped an event node={node:?} session={session:?}: {error}");
         }
     }
 }
 
+/// Decodes the parameters, calls the method, encodes its result.
+fn answer<P: Params>(
+    params: Option<&str>,
+    call: impl FnOnce(P) -> Result<P::Result, WireError>,
+) -> Result<Payload, WireError> {
+    Ok(rpc::encode(&call(P::decode(params)?)?))
+}
+
 impl Backend for Embedded {
     fn start(&self, outlet: Arc<dyn Outlet>) {
-        let (beats, heard) = pulse::channel();
         let chat = Arc::new(Chat::new(
             self.sessions.clone(),
             Agents::new(self.agent.clone()),
             self.system_events.clone(),
             outlet.clone(),
-            beats.clone(),
             self.agent.timeout,
         ));
-        let pulse = Pulse::start(chat.clone(), outlet.clone(), heard);
-        let pulse = pulse.map_err(|error| log::error!("backend: no pulse: {error}")).ok();
-        let running = Running { outlet, chat, beats, pulse: Mutex::new(pulse) };
+        let ticker = Ticker::start(chat.clone(), outlet.clone());
+        let ticker = ticker.map_err(|error| log::error!("backend: no ticker: {error}")).ok();
         // A second start would be a second bridge; the first one keeps the backend.
-        let _ = self.running.set(running);
+        let _ = self.running.set(Running { outlet, chat, ticker: Mutex::new(ticker) });
     }
 
     fn call(
@@ -154,115 +184,108 @@ impl Backend for Embedded {
         params: Option<&str>,
     ) -> Result<Payload, WireError> {
         let now_ms = now_ms();
+        let (sessions, settings) = (&*self.sessions, &self.settings);
         let node = match caller {
             Caller::Node(node) => Some(node),
             Caller::Operator => None,
         };
         match method {
-            Method::Health => Ok(health(now_ms).to_string().into()),
-            Method::VoicewakeGet => Ok(self.voicewake.payload()),
-            Method::VoicewakeSet => {
-                let payload = self.voicewake.set(params, now_ms)?;
-                self.tell(Audience::Everyone, GatewayEvent::VoicewakeChanged, payload.clone());
-                Ok(payload)
+            // The parameters of these three are ignored, as the old gateway did.
+            Method::Health => Ok(rpc::encode(&HealthView { ok: true, ts: now_ms })),
+            Method::VoicewakeGet => Ok(rpc::encode(&self.voicewake.get())),
+            Method::SkillsBins => Ok(rpc::encode(&self.skill_bins)),
+            Method::VoicewakeSet => answer(params, |words| self.set_wake_words(words, now_ms)),
+            Method::TalkMode => answer(params, |mode| Ok(self.set_talk_mode(mode, now_ms))),
+            Method::ModelsList => answer(params, |rpc::ModelsList {}| Ok(self.models.clone())),
+            Method::ConfigGet => answer(params, |rpc::ConfigGet {}| settings.get()),
+            Method::ConfigSchema => {
+                answer(params, |rpc::ConfigSchema {}| Ok(Settings::schema(now_ms)))
             }
-            Method::TalkMode => {
-                let payload = catalog::talk_mode(params, now_ms)?;
-                self.tell(Audience::Operators, GatewayEvent::TalkMode, payload.clone());
-                Ok(payload)
+            Method::ConfigSet => {
+                self.may_write_settings(caller, method)?;
+                answer(params, |ConfigSet(change)| settings.set(&change))
             }
-            Method::ModelsList => self.catalog.models(params),
-            Method::SkillsBins => Ok(self.catalog.bins()),
-            Method::ConfigGet => self.settings.get(params),
-            Method::ConfigSchema => self.settings.schema(params, now_ms),
-            Method::ConfigSet | Method::ConfigPatch => self.change_settings(caller, method, params),
-            Method::SessionsList
-            | Method::SessionsResolve
-            | Method::SessionsPatch
-            | Method::SessionsReset
-            | Method::SessionsDelete
-            | Method::SessionsCompact => {
-                self.sessions.call(method, params, now_ms, &*self.running()?.chat)
+            Method::ConfigPatch => {
+                self.may_write_settings(caller, method)?;
+                answer(params, |ConfigPatch(change)| settings.patch(&change))
             }
-            Method::ChatHistory => self.running()?.chat.history(params),
-            Method::ChatSend => self.running()?.chat.send(node, params, now_ms),
-            Method::ChatAbort => self.running()?.chat.abort(params, now_ms),
-            Method::ChatInject => self.running()?.chat.inject(params, now_ms),
+            Method::SessionsList => answer(params, |params| sessions.list(params, now_ms)),
+            Method::SessionsResolve => answer(params, |params| sessions.resolve(params)),
+            Method::SessionsPatch => answer(params, |params| sessions.patch(&params, now_ms)),
+            Method::SessionsReset => answer(params, |params| sessions.reset(&params, now_ms)),
+            Method::SessionsDelete => {
+                answer(params, |params| sessions.delete(&params, now_ms, self.chat()?))
+            }
+            Method::SessionsCompact => answer(params, |params| sessions.compact(&params, now_ms)),
+            Method::ChatHistory => answer(params, |params| self.chat()?.history(&params)),
+            Method::ChatSend => answer(params, |params| self.chat()?.send(node, params, now_ms)),
+            Method::ChatAbort => answer(params, |params| self.chat()?.abort(&params, now_ms)),
+            Method::ChatInject => answer(params, |params| self.chat()?.inject(&params, now_ms)),
         }
     }
 
     fn notice(&self, notice: NodeNotice) {
         match notice {
-            NodeNotice::Online(node) => {
-                self.tell(
-                    Audience::Node(node),
-                    GatewayEvent::VoicewakeChanged,
-                    self.voicewake.payload(),
-                );
-            }
-            NodeNotice::Event { node, event, payload } => self.heard(&node, &event, &payload),
+            NodeNotice::Online(node) => self.publish(Audience::Node(node), &self.voicewake.get()),
+            NodeNotice::Event { node, event, payload } => self.node_event(&node, &event, &payload),
             NodeNotice::Offline(_) => {}
         }
     }
 
-    fn stop(&self, patience: Duration) {
+    fn stop(&self, timeout: Duration) {
         if let Some(running) = self.running.get() {
-            let mut pulse = running.pulse.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            drop(pulse.take());
-            running.chat.stop(patience);
+            let ticker = running.ticker().take();
+            drop(ticker);
+            running.chat.stop(timeout);
         }
     }
-}
-
-/// The apps read `ok` and nothing else (protocol section 5.1).
-fn health(now_ms: u64) -> Value {
-    json!({ "ok": true, "ts": now_ms })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::BackendEvent;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<BackendEvent>>);
+    struct Sent(Mutex<Vec<BackendEvent>>);
 
-    impl Outlet for Heard {
-        fn tell(&self, news: BackendEvent) {
-            self.0.lock().unwrap().push(news);
+    impl Outlet for Sent {
+        fn send(&self, event: BackendEvent) {
+            self.0.lock().unwrap().push(event);
         }
     }
 
-    fn backend(dir: &tempfile::TempDir) -> (Embedded, Arc<Heard>) {
-        let heard = Arc::new(Heard::default());
+    fn backend(dir: &tempfile::TempDir) -> (Embedded, Arc<Sent>) {
+        let sent = Arc::new(Sent::default());
         let backend = Embedded::new(dir.path(), &Config::default());
-        backend.start(heard.clone());
-        (backend, heard)
+        backend.start(sent.clone());
+        (backend, sent)
     }
 
     #[test]
-    fn new_words_are_kept_and_everybody_is_told() {
+    fn new_wake_words_are_stored_and_sent_to_everyone() {
         let dir = tempfile::tempdir().unwrap();
-        let (backend, heard) = backend(&dir);
+        let (backend, sent) = backend(&dir);
         let params = r#"{"triggers":["  hey ","",5,"computer"]}"#;
         let result = backend.call(&Caller::Operator, Method::VoicewakeSet, Some(params)).unwrap();
         assert_eq!(&*result, r#"{"triggers":["hey","computer"]}"#);
-        let news = heard.0.lock().unwrap().pop().unwrap();
-        assert_eq!((news.to, &*news.event), (Audience::Everyone, "voicewake.changed"));
-        assert_eq!(news.payload.unwrap(), result);
+        let event = sent.0.lock().unwrap().pop().unwrap();
+        assert_eq!((event.to, &*event.event), (Audience::Everyone, "voicewake.changed"));
+        assert_eq!(event.payload.unwrap(), result);
 
         let later = Embedded::new(dir.path(), &Config::default());
         assert_eq!(later.call(&Caller::Operator, Method::VoicewakeGet, None).unwrap(), result);
     }
 
     #[test]
-    fn an_admitted_node_is_told_the_words() {
+    fn an_admitted_node_is_sent_the_wake_words() {
         let dir = tempfile::tempdir().unwrap();
-        let (backend, heard) = backend(&dir);
+        let (backend, sent) = backend(&dir);
         let node = NodeId::new("phone").unwrap();
         backend.notice(NodeNotice::Online(node.clone()));
-        let news = heard.0.lock().unwrap().pop().unwrap();
-        assert_eq!(news.to, Audience::Node(node));
-        assert_eq!(&*news.payload.unwrap(), r#"{"triggers":["clawd","claude","computer"]}"#);
+        let event = sent.0.lock().unwrap().pop().unwrap();
+        assert_eq!(event.to, Audience::Node(node));
+        assert_eq!(&*event.payload.unwrap(), r#"{"triggers":["clawd","claude","computer"]}"#);
     }
 
     #[test]

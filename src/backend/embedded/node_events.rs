@@ -1,17 +1,17 @@
-//! What nodes say without being asked: voice transcripts, requests to the agent, reports of
-//! programs (protocol section 6). Nothing is answered; what makes no sense is ignored.
+//! Events of nodes that start a run: `voice.transcript` and `agent.request` (protocol section 6).
+//! None is answered; an invalid one is ignored.
 
-use super::chat::{new_run_id, Chat, Saying};
+use super::chat::{new_run_id, RunRequest};
 use crate::protocol::json::{mend_surrogates, Fields};
 use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const FIELDS: &[&str] = &["text", "message", "sessionKey", "thinking", "timeoutSeconds"];
 
-/// What a node wants said to the agent; `None` if the event is another one or makes no sense.
-pub(super) fn saying(node: &NodeId, event: &str, payload: &str) -> Option<Saying> {
+/// The run that an event starts; `None` for another event, or an invalid one.
+pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<RunRequest> {
     let payload = mend_surrogates(payload);
     let fields = Fields::read(&payload, FIELDS).ok()?;
     let text = |name| {
@@ -39,7 +39,7 @@ pub(super) fn saying(node: &NodeId, event: &str, payload: &str) -> Option<Saying
         let longest = limits::AGENT_TIMEOUT_MAX.as_secs_f64();
         Duration::from_secs_f64(seconds.clamp(1.0, longest))
     });
-    Some(Saying {
+    Some(RunRequest {
         run_id: new_run_id(prefix).ok()?,
         session_key,
         message,
@@ -50,35 +50,22 @@ pub(super) fn saying(node: &NodeId, event: &str, payload: &str) -> Option<Saying
     })
 }
 
-/// How much each node has said lately.
+/// Limits how many runs each node starts by events.
 #[derive(Default)]
-pub(super) struct Rates {
+pub(super) struct RunRateLimit {
     by_node: Mutex<BTreeMap<NodeId, (Instant, usize)>>,
 }
 
-impl Rates {
-    /// Whether the node may begin one more run now.
+impl RunRateLimit {
+    /// Counts one more run; whether the node may start it now.
     pub(super) fn admit(&self, node: &NodeId, now: Instant) -> bool {
-        let mut by_node = self.lock();
+        let mut by_node = self.by_node.lock().unwrap_or_else(PoisonError::into_inner);
         by_node.retain(|_, (since, _)| {
             now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW
         });
         let (_, count) = by_node.entry(node.clone()).or_insert((now, 0));
         *count += 1;
         *count <= limits::NODE_RUNS
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, (Instant, usize)>> {
-        self.by_node.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-/// Says it, and logs why if that does not work: nobody can be told.
-pub(super) fn say(chat: &Chat, node: &NodeId, saying: Saying, now_ms: u64) {
-    let session_key = saying.session_key.clone();
-    if let Err(error) = chat.say(saying, now_ms) {
-        let (node, session) = (node.as_str(), session_key);
-        log::warn!("backend: dropped what a node said node={node:?} session={session:?}: {error}");
     }
 }
 
@@ -87,8 +74,8 @@ mod tests {
     use super::*;
 
     fn read(event: &str, payload: &str) -> Option<(String, String, Option<String>)> {
-        let saying = saying(&NodeId::new("phone").unwrap(), event, payload)?;
-        Some((saying.session_key, saying.message, saying.thinking))
+        let run = run_request(&NodeId::new("phone").unwrap(), event, payload)?;
+        Some((run.session_key, run.message, run.thinking))
     }
 
     fn said(
@@ -116,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_ignored() {
+    fn an_invalid_event_is_ignored() {
         for (event, payload) in [
             ("voice.transcript", r#"{"text":"  "}"#),
             ("voice.transcript", "nonsense"),
@@ -131,11 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_never_stops_talking_is_not_listened_to_for_a_while() {
-        let rates = Rates::default();
+    fn a_node_starts_only_so_many_runs_at_a_time() {
+        let rates = RunRateLimit::default();
         let (node, now) = (NodeId::new("phone").unwrap(), Instant::now());
-        let heard = (0..100).filter(|_| rates.admit(&node, now)).count();
-        assert_eq!(heard, limits::NODE_RUNS);
+        let admitted = (0..100).filter(|_| rates.admit(&node, now)).count();
+        assert_eq!(admitted, limits::NODE_RUNS);
         assert!(rates.admit(&NodeId::new("other").unwrap(), now));
         assert!(rates.admit(&node, now + limits::NODE_RUNS_WINDOW));
     }

@@ -2,20 +2,23 @@
 //! (protocol section 5.2).
 //!
 //! A document of its own, `settings/nodes.json`, laid over the `ui`, `talk` and `session` sections
-//! of the configuration. Only what the apps read is in it, so nothing in it can make the daemon
-//! run a program or open a port, and no secret but the one voice key the apps need leaves.
+//! of the configuration. It has only what the apps read, so nothing in it can make the daemon run
+//! a program or open a port, and the only secret that leaves is the voice key that the apps need.
 
-use crate::backend::embedded::params::Params;
 use crate::files;
 use crate::json5_text;
-use crate::protocol::{session, Method, Payload, WireError};
+use crate::protocol::rpc::settings::{
+    ConfigChange, ConfigChanged, ConfigSnapshot, Issue, SchemaView,
+};
+use crate::protocol::{session, WireError};
 use ring::digest;
 use serde_json::{json, Map, Value};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, PoisonError};
 
-/// Bytes of a settings document; a real one has a few hundred.
-const LONGEST: usize = 256 * 1024;
+/// The document's path, relative to the state directory.
+const PATH: &str = "settings/nodes.json";
 
 /// The sections and keys, and what their values have to be.
 const KEYS: &[(&str, &[(&str, Kind)])] = &[
@@ -48,8 +51,8 @@ enum Kind {
 pub(super) struct Settings {
     path: PathBuf,
     defaults: Value,
-    /// Held over reading, checking and writing, so that no change is lost between two writers.
-    change: Mutex<()>,
+    /// Held while reading, checking and writing, so that no change is lost between two writers.
+    writer: Mutex<()>,
 }
 
 impl Settings {
@@ -65,107 +68,91 @@ impl Settings {
         }
         // Whatever was configured: the old gateway knew no other main key either.
         defaults["session"]["mainKey"] = session::MAIN.into();
-        Self { path: state_dir.join("settings/nodes.json"), defaults, change: Mutex::new(()) }
+        Self { path: state_dir.join(PATH), defaults, writer: Mutex::new(()) }
     }
 
-    /// The snapshot of `config.get`.
-    pub(super) fn get(&self, params: Option<&str>) -> Result<Payload, WireError> {
-        Params::read(Method::ConfigGet, params)?.finish()?;
+    /// `config.get`
+    pub(super) fn get(&self) -> Result<ConfigSnapshot, WireError> {
         let stored = self.read()?;
-        let parsed = stored.as_deref().map(parse);
-        let issues = match &parsed {
-            Some(Err(what)) => json!([{ "path": "", "message": what }]),
-            _ => json!([]),
+        let parsed = stored.as_deref().map_or_else(|| Ok(json!({})), parse);
+        let (document, issues) = match parsed {
+            Ok(document) => (document, Vec::new()),
+            Err(message) => (json!({}), vec![Issue { path: String::new(), message }]),
         };
-        let valid = !matches!(parsed, Some(Err(_)));
-        let document = parsed.and_then(Result::ok).unwrap_or_else(|| json!({}));
-        let snapshot = json!({
-            "path": "settings/nodes.json",
-            "exists": stored.is_some(),
-            "raw": null,
-            "parsed": document,
-            "valid": valid,
-            "config": self.effective(&document),
-            "hash": hash(stored.as_deref().unwrap_or_default()),
-            "issues": issues,
-            "legacyIssues": [],
-        });
-        Ok(snapshot.to_string().into())
+        Ok(ConfigSnapshot {
+            path: PATH.to_owned(),
+            exists: stored.is_some(),
+            raw: None,
+            valid: issues.is_empty(),
+            config: self.effective(&document),
+            parsed: document,
+            hash: hash(stored.as_deref().unwrap_or_default()),
+            issues,
+            legacy_issues: Vec::new(),
+        })
     }
 
-    /// The schema of the document.
-    pub(super) fn schema(&self, params: Option<&str>, now_ms: u64) -> Result<Payload, WireError> {
-        Params::read(Method::ConfigSchema, params)?.finish()?;
+    /// `config.schema`
+    pub(super) fn schema(now_ms: u64) -> SchemaView {
+        let object = |properties: Map<String, Value>| json!({ "type": "object", "additionalProperties": false, "properties": properties });
         let sections = KEYS.iter().map(|(section, keys)| {
             let properties = keys.iter().map(|(key, kind)| ((*key).to_owned(), kind.schema()));
-            let properties: Map<String, Value> = properties.collect();
-            let schema = json!({
-                "type": "object", "additionalProperties": false, "properties": properties,
-            });
-            ((*section).to_owned(), schema)
+            ((*section).to_owned(), object(properties.collect()))
         });
-        let sections: Map<String, Value> = sections.collect();
-        let answer = json!({
-            "schema": {
-                "type": "object", "additionalProperties": false, "properties": sections,
-            },
-            "uiHints": { "talk.apiKey": { "label": "ElevenLabs API key", "sensitive": true } },
-            "version": env!("CARGO_PKG_VERSION"),
-            "generatedAt": now_ms,
-        });
-        Ok(answer.to_string().into())
+        SchemaView {
+            schema: object(sections.collect()),
+            ui_hints: json!({ "talk.apiKey": { "label": "ElevenLabs API key", "sensitive": true } }),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            generated_at: now_ms,
+        }
     }
 
-    /// Replaces the document (`config.set`) or merges into it (`config.patch`).
-    pub(super) fn change(
+    /// `config.set`: replaces the document.
+    pub(super) fn set(&self, change: &ConfigChange) -> Result<ConfigChanged, WireError> {
+        self.change(change, |_, given| Ok(given))
+    }
+
+    /// `config.patch`: merges into the document.
+    pub(super) fn patch(&self, change: &ConfigChange) -> Result<ConfigChanged, WireError> {
+        self.change(change, |stored, given| {
+            if !given.is_object() {
+                return Err(WireError::invalid("config.patch raw must be an object"));
+            }
+            let document = stored.map_or_else(|| Ok(json!({})), parse);
+            let mut document =
+                document.map_err(|_| WireError::invalid("invalid config; fix before patching"))?;
+            merge(&mut document, given);
+            Ok(document)
+        })
+    }
+
+    /// Replaces the document by what `combine` makes of its text and the given value.
+    fn change(
         &self,
-        method: Method,
-        params: Option<&str>,
-    ) -> Result<Payload, WireError> {
-        let mut params = Params::read(method, params)?;
-        let raw = params.required_text("raw", 1..=LONGEST);
-        let base_hash = params.text("baseHash", 1..=256);
-        params.finish()?;
-        let _guard = self.lock();
+        change: &ConfigChange,
+        combine: impl FnOnce(Option<&str>, Value) -> Result<Value, WireError>,
+    ) -> Result<ConfigChanged, WireError> {
+        let _guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = self.read()?;
         if let Some(stored) = &stored {
-            let current = hash(stored);
-            match base_hash {
+            match &change.base_hash {
                 None => return Err(retry("config base hash required")),
-                Some(base) if base != current => {
+                Some(base) if *base != hash(stored) => {
                     return Err(retry("config changed since last load"));
                 }
                 Some(_) => {}
             }
         }
-        let given = json5_text::parse_strictly(&raw);
-        let given = given.map_err(|error| WireError::invalid(error.to_string()))?;
-        let document = if method == Method::ConfigPatch {
-            if !given.is_object() {
-                return Err(WireError::invalid("config.patch raw must be an object"));
-            }
-            let mut document = match stored.as_deref().map(parse) {
-                None => json!({}),
-                Some(Ok(document)) => document,
-                Some(Err(_)) => {
-                    return Err(WireError::invalid("invalid config; fix before patching"));
-                }
-            };
-            merge(&mut document, given);
-            document
-        } else {
-            given
-        };
+        let given = json5_text::parse_strictly(&change.raw)
+            .map_err(|error| WireError::invalid(error.to_string()))?;
+        let document = combine(stored.as_deref(), given)?;
         let issues = issues(&document);
         if !issues.is_empty() {
             let details = json!({ "issues": issues });
             return Err(WireError::invalid("invalid config").with_details(&details));
         }
         self.write(&document)?;
-        let answer = json!({
-            "ok": true, "path": "settings/nodes.json", "config": self.effective(&document),
-        });
-        Ok(answer.to_string().into())
+        Ok(ConfigChanged { ok: true, path: PATH.to_owned(), config: self.effective(&document) })
     }
 
     /// What the apps use: the document over the configuration.
@@ -188,14 +175,10 @@ impl Settings {
             .map_err(|error| self.failed("write", &error))
     }
 
-    /// The reason is for the log; a node is told that it did not work.
-    fn failed(&self, doing: &str, error: &std::io::Error) -> WireError {
+    /// The reason is for the log; a node learns only that it did not work.
+    fn failed(&self, doing: &str, error: &io::Error) -> WireError {
         log::error!("settings: could not {doing} `{}`: {error}", self.path.display());
         WireError::unavailable(format!("the gateway could not {doing} its settings; try later"))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.change.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -207,7 +190,7 @@ fn parse(text: &str) -> Result<Value, String> {
     let document = json5_text::parse_strictly(text).map_err(|error| error.to_string())?;
     match issues(&document).into_iter().next() {
         None => Ok(document),
-        Some(issue) => Err(format!("{}: {}", issue["path"], issue["message"])),
+        Some(Issue { path, message }) => Err(format!("{path:?}: {message:?}")),
     }
 }
 
@@ -251,10 +234,10 @@ fn only_known(document: &Value) -> Value {
 }
 
 /// Everything that is wrong with a document, by path.
-fn issues(document: &Value) -> Vec<Value> {
+fn issues(document: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
     let mut issue = |path: String, message: &str| {
-        issues.push(json!({ "path": path, "message": message }));
+        issues.push(Issue { path, message: message.to_owned() });
     };
     let Some(sections) = document.as_object() else {
         issue(String::new(), "must be object");
@@ -327,46 +310,41 @@ mod tests {
         Settings::new(dir.path(), &sections)
     }
 
-    fn get(settings: &Settings) -> Value {
-        serde_json::from_str(&settings.get(None).unwrap()).unwrap()
-    }
-
-    fn set(settings: &Settings, method: Method, params: &Value) -> Result<Value, WireError> {
-        let answer = settings.change(method, Some(&params.to_string()))?;
-        Ok(serde_json::from_str(&answer).unwrap())
+    fn change(raw: &str, base_hash: Option<&str>) -> ConfigChange {
+        ConfigChange { raw: raw.to_owned(), base_hash: base_hash.map(str::to_owned) }
     }
 
     #[test]
     fn nodes_see_what_they_read_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        let snapshot = get(&settings(&dir));
+        let snapshot = settings(&dir).get().unwrap();
         let expected = json!({
             "ui": { "seamColor": "#112233" },
             "talk": { "voiceId": "v", "apiKey": "k" },
             "session": { "mainKey": "main" },
         });
-        assert_eq!(snapshot["config"], expected);
-        assert_eq!((&snapshot["exists"], &snapshot["raw"]), (&json!(false), &Value::Null));
-        assert_eq!((&snapshot["valid"], &snapshot["issues"]), (&json!(true), &json!([])));
+        assert_eq!(snapshot.config, expected);
+        assert_eq!((snapshot.exists, snapshot.raw), (false, None));
+        assert_eq!((snapshot.valid, snapshot.issues), (true, Vec::new()));
     }
 
     #[test]
     fn a_change_needs_the_hash_of_what_it_changes() {
         let dir = tempfile::tempdir().unwrap();
         let settings = settings(&dir);
-        let first = json!({ "raw": "{ui: {seamColor: 'ff8800'}, // mine\n}" });
-        let answer = set(&settings, Method::ConfigSet, &first).unwrap();
-        assert_eq!(answer["config"]["ui"]["seamColor"], "ff8800");
-        let error = set(&settings, Method::ConfigSet, &first).unwrap_err();
+        let first = change("{ui: {seamColor: 'ff8800'}, // mine\n}", None);
+        assert_eq!(settings.set(&first).unwrap().config["ui"]["seamColor"], "ff8800");
+        let error = settings.set(&first).unwrap_err();
         assert_eq!(error.message, "config base hash required; re-run config.get and retry");
-        let mut patch =
-            json!({ "raw": "{\"talk\":{\"voiceId\":null,\"modelId\":\"m\"}}", "baseHash": "x" });
-        let error = set(&settings, Method::ConfigPatch, &patch).unwrap_err();
+        let raw = r#"{"talk":{"voiceId":null,"modelId":"m"}}"#;
+        let error = settings.patch(&change(raw, Some("x"))).unwrap_err();
         assert_eq!(error.message, "config changed since last load; re-run config.get and retry");
-        patch["baseHash"] = get(&settings)["hash"].clone();
-        let answer = set(&settings, Method::ConfigPatch, &patch).unwrap();
-        assert_eq!(answer["config"]["ui"]["seamColor"], "ff8800");
-        assert_eq!(answer["config"]["talk"]["modelId"], "m");
+        let hash = settings.get().unwrap().hash;
+        let config = settings.patch(&change(raw, Some(&hash))).unwrap().config;
+        assert_eq!(
+            (&config["ui"]["seamColor"], &config["talk"]["modelId"]),
+            (&json!("ff8800"), &json!("m"))
+        );
     }
 
     #[test]
@@ -379,14 +357,13 @@ mod tests {
             ("{\"ui\":{\"x\":1}}", "ui.x"),
             ("[]", ""),
         ] {
-            let error = set(&settings, Method::ConfigSet, &json!({ "raw": raw })).unwrap_err();
+            let error = settings.set(&change(raw, None)).unwrap_err();
             let details: Value = serde_json::from_str(&error.details.unwrap()).unwrap();
             assert_eq!(details["issues"][0]["path"], path);
         }
-        let deep = json!({ "raw": "[".repeat(200_000) });
-        assert!(set(&settings, Method::ConfigSet, &deep).is_err());
-        let error = set(&settings, Method::ConfigPatch, &json!({ "raw": "[]" })).unwrap_err();
+        assert!(settings.set(&change(&"[".repeat(200_000), None)).is_err());
+        let error = settings.patch(&change("[]", None)).unwrap_err();
         assert_eq!(error.message, "config.patch raw must be an object");
-        assert!(!dir.path().join("settings/nodes.json").exists());
+        assert!(!dir.path().join(PATH).exists());
     }
 }

@@ -1,27 +1,17 @@
-//! What nodes report of programs they run: `exec.*` events as sentences that wait for the next run
-//! of their conversation (protocol section 6).
+//! Events of nodes about programs they run: `exec.*`, turned into sentences for the next run of
+//! their conversation (protocol section 6).
 
 use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::rpc::event::SystemEvent;
 use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
-
-/// A sentence, and the conversation it belongs to.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct SystemEvent {
-    /// Canonical.
-    pub(super) session_key: String,
-    /// What operators and agents read.
-    pub(super) text: String,
-    /// What it is about: `exec:<run>` or `exec`.
-    pub(super) context_key: String,
-}
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const FIELDS: &[&str] =
     &["sessionKey", "runId", "command", "exitCode", "timedOut", "output", "reason"];
 
-/// Reads an `exec.*` event; `None` for another event, or one that makes no sense.
-pub(super) fn read(node: &NodeId, event: &str, payload: &str) -> Option<SystemEvent> {
+/// Reads an `exec.*` event; `None` for another event, or an invalid one.
+pub(super) fn read(node: &NodeId, event: &str, payload: &str, ts: u64) -> Option<SystemEvent> {
     let kind = NodeEvent::parse(event)?;
     let payload = mend_surrogates(payload);
     let fields = Fields::read(&payload, FIELDS).ok()?;
@@ -58,7 +48,8 @@ pub(super) fn read(node: &NodeId, event: &str, payload: &str) -> Option<SystemEv
         _ => return None,
     };
     let context_key = if run.is_empty() { "exec".into() } else { format!("exec:{run}") };
-    Some(SystemEvent { session_key: session::canonical(&session_key), text: sentence, context_key })
+    let session_key = session::canonical(&session_key);
+    Some(SystemEvent { session_key, text: sentence, context_key, ts })
 }
 
 /// Sentences waiting for a run, by conversation.
@@ -68,7 +59,7 @@ pub(super) struct SystemEvents {
 }
 
 impl SystemEvents {
-    /// Keeps a sentence; one that says what the last one said is not kept. Whether it was.
+    /// Keeps an event's sentence, unless it repeats the previous one. Whether it was kept.
     pub(super) fn push(&self, event: &SystemEvent) -> bool {
         let mut waiting = self.lock();
         if waiting.len() >= limits::SYSTEM_EVENT_SESSIONS
@@ -87,13 +78,13 @@ impl SystemEvents {
         true
     }
 
-    /// Takes what waits for a conversation.
+    /// Removes and returns the sentences of a conversation.
     pub(super) fn take(&self, session_key: &str) -> Vec<String> {
         self.lock().remove(session_key).map(Vec::from).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<String>>> {
-        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,7 +93,7 @@ mod tests {
     use super::*;
 
     fn text(event: &str, payload: &str) -> Option<String> {
-        read(&NodeId::new("n1").unwrap(), event, payload).map(|event| event.text)
+        read(&NodeId::new("n1").unwrap(), event, payload, 1).map(|event| event.text)
     }
 
     #[test]
@@ -136,13 +127,13 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_ignored() {
+    fn an_invalid_event_is_ignored() {
         assert_eq!(text("exec.started", r#"{"sessionKey":"  "}"#), None);
         assert_eq!(text("exec.exploded", "{}"), None);
         assert_eq!(text("voice.transcript", "{}"), None);
         assert_eq!(text("exec.started", "[]"), None);
         let event =
-            read(&NodeId::new("n1").unwrap(), "exec.started", r#"{"sessionKey":5}"#).unwrap();
+            read(&NodeId::new("n1").unwrap(), "exec.started", r#"{"sessionKey":5}"#, 1).unwrap();
         assert_eq!((&*event.session_key, &*event.context_key), ("agent:main:node-n1", "exec"));
     }
 
@@ -153,6 +144,7 @@ mod tests {
             session_key: "s".into(),
             text: text.into(),
             context_key: "exec".into(),
+            ts: 1,
         };
         assert!(events.push(&event("0")));
         assert!(!events.push(&event("0")));

@@ -1,77 +1,73 @@
-//! The words that wake a phone's voice mode: `settings/voicewake.json` (protocol section 5.1).
+//! The wake words of a phone's voice mode: `settings/voicewake.json` (protocol section 5.1).
 
 use crate::files;
-use crate::protocol::json::mend_surrogates;
-use crate::protocol::{Payload, WireError};
+use crate::protocol::rpc::system::WakeWords;
+use crate::protocol::WireError;
 use serde_json::{json, Value};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What counts when nobody has chosen words.
+/// The words where nobody has chosen any.
 const DEFAULTS: [&str; 3] = ["clawd", "claude", "computer"];
 
-/// Words that may be chosen.
-const MOST: usize = 32;
+/// Words that are kept.
+const MAX_WORDS: usize = 32;
 
-/// UTF-16 units in one word: what the apps count.
-const LONGEST: usize = 64;
+/// UTF-16 units that are kept of a word, because the apps count those.
+const WORD_UNITS: usize = 64;
 
 /// The words, in memory and in their file.
 pub(super) struct Voicewake {
     path: PathBuf,
-    triggers: Mutex<Vec<String>>,
+    words: Mutex<WakeWords>,
 }
 
 impl Voicewake {
-    /// Reads the file; without one, or with one that makes no sense, the defaults count. These
-    /// words are no pairing: losing them costs a person one visit to a settings page.
+    /// Reads the file; without one, or with a damaged one, the defaults count. Unlike a pairing,
+    /// lost words cost their user one visit to a settings page.
     pub(super) fn new(state_dir: &Path) -> Self {
         let path = file(state_dir);
         let stored = files::read_if_exists(&path).unwrap_or_else(|error| {
             log::warn!("could not read `{}`, using the default words: {error}", path.display());
             None
         });
-        let stored: Option<Value> = stored.and_then(|bytes| {
-            let value = serde_json::from_slice(&bytes);
-            value.map_err(|e| log::warn!("`{}` makes no sense: {e}", path.display())).ok()
+        let stored: Option<WakeWords> = stored.and_then(|bytes| {
+            let words = serde_json::from_slice(&bytes);
+            words.map_err(|e| log::warn!("`{}` is damaged: {e}", path.display())).ok()
         });
-        let triggers = cleaned(stored.as_ref().map_or(&Value::Null, |file| &file["triggers"]));
-        Self { path, triggers: Mutex::new(triggers) }
+        let words = Mutex::new(or_defaults(cleaned(stored.unwrap_or_default())));
+        Self { path, words }
     }
 
-    /// The words as the apps expect them.
-    pub(super) fn payload(&self) -> Payload {
-        payload(&self.triggers.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    pub(super) fn get(&self) -> WakeWords {
+        self.lock().clone()
     }
 
-    /// Takes new words, whatever the apps send, and keeps them before anybody hears of them.
-    pub(super) fn set(&self, params: Option<&str>, now_ms: u64) -> Result<Payload, WireError> {
-        let text = mend_surrogates(params.unwrap_or("{}"));
-        let params: Value = serde_json::from_str(&text).map_err(|error| {
-            WireError::invalid(format!("invalid voicewake.set params: {error}"))
-        })?;
-        let triggers = cleaned(&params["triggers"]);
-        let file = json!({ "triggers": triggers, "updatedAtMs": now_ms });
+    /// Takes new words; they are on disk when this returns.
+    pub(super) fn set(&self, words: WakeWords, now_ms: u64) -> Result<WakeWords, WireError> {
+        let words = or_defaults(cleaned(words));
         // Held over the write, so that the file and the memory agree about who was last.
-        let mut current = self.triggers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.store(&file).map_err(|error| {
+        let mut current = self.lock();
+        store(&self.path, &words, now_ms).map_err(|error| {
             log::error!("could not write `{}`: {error}", self.path.display());
             WireError::unavailable("the gateway could not save the words; try later")
         })?;
-        current.clone_from(&triggers);
-        Ok(payload(&triggers))
+        current.clone_from(&words);
+        Ok(words)
     }
 
-    fn store(&self, file: &Value) -> std::io::Result<()> {
-        if let Some(dir) = self.path.parent() {
-            files::create_private_dir(dir)?;
-        }
-        files::write_atomically(&self.path, format!("{file:#}").as_bytes())
+    fn lock(&self) -> MutexGuard<'_, WakeWords> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn payload(triggers: &[String]) -> Payload {
-    json!({ "triggers": triggers }).to_string().into()
+fn store(path: &Path, words: &WakeWords, now_ms: u64) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        files::create_private_dir(dir)?;
+    }
+    let file: Value = json!({ "triggers": words.triggers, "updatedAtMs": now_ms });
+    files::write_atomically(path, format!("{file:#}").as_bytes())
 }
 
 /// Where a state directory keeps the words.
@@ -84,42 +80,37 @@ pub(crate) fn file(state_dir: &Path) -> PathBuf {
 /// # Errors
 /// What is wrong with the file.
 pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<String>, String> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    Ok(words(&value["triggers"]))
+    let words = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    Ok(cleaned(words).triggers)
 }
 
-/// Keeps words of another gateway in a state directory that no bridge uses.
+/// Stores another gateway's words in a state directory that no bridge uses.
 ///
 /// # Errors
-/// Whatever the file system says.
-pub(crate) fn adopt(state_dir: &Path, words: &[String], now_ms: u64) -> std::io::Result<()> {
-    let voicewake = Voicewake { path: file(state_dir), triggers: Mutex::default() };
-    voicewake.store(&json!({ "triggers": words, "updatedAtMs": now_ms }))
+/// The file cannot be written.
+pub(crate) fn adopt(state_dir: &Path, words: &[String], now_ms: u64) -> io::Result<()> {
+    store(&file(state_dir), &WakeWords { triggers: words.to_vec() }, now_ms)
 }
 
-/// The strings of a list, trimmed and cut.
-fn words(value: &Value) -> Vec<String> {
-    let strings = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-    let words = strings.map(|text| cut(text.trim())).filter(|word| !word.is_empty());
-    words.take(MOST).collect()
+/// The words trimmed, shortened and without empty ones.
+fn cleaned(words: WakeWords) -> WakeWords {
+    let words = words.triggers.iter().map(|word| shortened(word.trim()));
+    WakeWords { triggers: words.filter(|word| !word.is_empty()).take(MAX_WORDS).collect() }
 }
 
-/// As [`words`]; the defaults if none is left.
-fn cleaned(value: &Value) -> Vec<String> {
-    let words = words(value);
-    if words.is_empty() {
-        DEFAULTS.map(str::to_owned).to_vec()
-    } else {
-        words
+fn or_defaults(words: WakeWords) -> WakeWords {
+    if words.triggers.is_empty() {
+        return WakeWords { triggers: DEFAULTS.map(str::to_owned).to_vec() };
     }
+    words
 }
 
-/// At most [`LONGEST`] UTF-16 units, without cutting a character in half.
-fn cut(text: &str) -> String {
+/// At most [`WORD_UNITS`] UTF-16 units, without cutting a character in half.
+fn shortened(text: &str) -> String {
     let mut units = 0;
     let fits = |c: &char| {
         units += c.len_utf16();
-        units <= LONGEST
+        units <= WORD_UNITS
     };
     text.chars().take_while(fits).collect()
 }
@@ -130,26 +121,32 @@ mod tests {
 
     #[test]
     fn whatever_is_sent_ends_as_a_list_of_words() {
-        for (value, words) in [
-            (json!(null), DEFAULTS.map(str::to_owned).to_vec()),
-            (json!("x"), DEFAULTS.map(str::to_owned).to_vec()),
-            (json!(["", " "]), DEFAULTS.map(str::to_owned).to_vec()),
+        let words = |value: Value| {
+            let words = WakeWords::from(json!({ "triggers": value }));
+            or_defaults(cleaned(words)).triggers
+        };
+        let defaults = DEFAULTS.map(str::to_owned).to_vec();
+        for (value, expected) in [
+            (json!(null), defaults.clone()),
+            (json!("x"), defaults.clone()),
+            (json!(["", " "]), defaults),
             (json!([1, " a ", {"b": 1}]), vec!["a".to_owned()]),
             (json!(["x".repeat(70)]), vec!["x".repeat(64)]),
             (json!(["☕😀".repeat(40)]), vec![format!("{}☕", "☕😀".repeat(21))]),
         ] {
-            assert_eq!(cleaned(&value), words, "{value}");
+            assert_eq!(words(value.clone()), expected, "{value}");
         }
-        assert_eq!(cleaned(&json!(vec!["w"; 40])).len(), 32);
+        assert_eq!(words(json!(vec!["w"; 40])).len(), 32);
     }
 
     #[test]
-    fn words_that_cannot_be_kept_are_refused() {
+    fn words_that_cannot_be_stored_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("settings"), "in the way").unwrap();
         let voicewake = Voicewake::new(dir.path());
-        let before = voicewake.payload();
-        assert!(voicewake.set(Some(r#"{"triggers":["x"]}"#), 1).is_err());
-        assert_eq!(voicewake.payload(), before);
+        let before = voicewake.get();
+        let words = WakeWords { triggers: vec!["x".to_owned()] };
+        assert!(voicewake.set(words, 1).is_err());
+        assert_eq!(voicewake.get(), before);
     }
 }

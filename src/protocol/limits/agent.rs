@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Decoded bytes of one attachment (protocol section 5.4); the apps shrink their images to it.
 pub const ATTACHMENT_BYTES: usize = 5_000_000;
 
-/// Between two deltas of one run. The apps do not look at more.
+/// Between two deltas of one run. The apps need no more.
 pub const DELTA_EVERY: Duration = Duration::from_millis(150);
 
 /// How long an ended run is remembered, for a request that comes twice.
@@ -84,9 +84,6 @@ pub const AGENT_LINGER: Duration = Duration::from_secs(1);
 /// How long a killed process may take to be gone. Only a disk or a network share that hangs makes
 /// it take longer.
 pub const AGENT_REAP: Duration = Duration::from_secs(1);
-
-/// A growing answer is told this often: faster than anybody reads, seldom enough for a phone.
-pub const AGENT_TEXT_EVERY: Duration = Duration::from_millis(50);
 
 /// Tool events of one answer. The apps show each as a chip; the rest is left out.
 pub const AGENT_TOOL_EVENTS: usize = 1000;

@@ -17,7 +17,7 @@ pub const SESSIONS_BYTES: usize = 64 * 1024 * 1024;
 pub const SESSION_LABEL_CHARS: usize = 64;
 
 /// How long `sessions.delete` waits for a run to end (protocol section 5.3).
-pub const SESSION_ABORT_PATIENCE: Duration = Duration::from_secs(15);
+pub const SESSION_ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Transcript lines that `sessions.compact` keeps unless told otherwise (protocol section 5.3).
 pub const COMPACT_LINES: u64 = 400;

@@ -226,18 +226,12 @@ pub struct Part {
     /// The text of a `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The type of an `attachment`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mime_type: Option<String>,
-    /// The name of an `attachment`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file_name: Option<String>,
 }
 
 impl ChatMessage {
     /// A message with one part of text.
     pub fn text(role: &str, text: &str, now_ms: u64) -> Self {
-        let part = Part { r#type: "text".into(), text: Some(text.into()), ..Part::default() };
+        let part = Part { r#type: "text".to_owned(), text: Some(text.to_owned()) };
         let (content, timestamp) = (vec![part], Some(now_ms));
         Self { role: role.to_owned(), content, timestamp, stop_reason: None, usage: None }
     }

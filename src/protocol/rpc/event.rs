@@ -2,25 +2,26 @@
 
 use super::chat::ChatMessage;
 use super::system::{HealthView, TalkModeState, WakeWords};
+use crate::protocol::GatewayEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The payload of one kind of event.
 pub trait Event: Serialize {
-    /// The event's name on the wire.
-    const NAME: &'static str;
+    /// The kind.
+    const EVENT: GatewayEvent;
 }
 
 impl Event for WakeWords {
-    const NAME: &'static str = "voicewake.changed";
+    const EVENT: GatewayEvent = GatewayEvent::VoicewakeChanged;
 }
 
 impl Event for TalkModeState {
-    const NAME: &'static str = "talk.mode";
+    const EVENT: GatewayEvent = GatewayEvent::TalkMode;
 }
 
 impl Event for HealthView {
-    const NAME: &'static str = "health";
+    const EVENT: GatewayEvent = GatewayEvent::Health;
 }
 
 /// Sent every 30 s to nodes with a subscription.
@@ -31,7 +32,7 @@ pub struct Tick {
 }
 
 impl Event for Tick {
-    const NAME: &'static str = "tick";
+    const EVENT: GatewayEvent = GatewayEvent::Tick;
 }
 
 /// Something a node reported about a program it runs; for operators.
@@ -49,7 +50,7 @@ pub struct SystemEvent {
 }
 
 impl Event for SystemEvent {
-    const NAME: &'static str = "system";
+    const EVENT: GatewayEvent = GatewayEvent::System;
 }
 
 /// The progress of a run (protocol section 7.2). The router adds the `sessionKey`.
@@ -88,7 +89,7 @@ pub enum ChatState {
 }
 
 impl Event for ChatEvent {
-    const NAME: &'static str = "chat";
+    const EVENT: GatewayEvent = GatewayEvent::Chat;
 }
 
 /// What the agent does during a run (protocol section 7.3). The router adds the `sessionKey`.
@@ -108,5 +109,5 @@ pub struct AgentEvent {
 }
 
 impl Event for AgentEvent {
-    const NAME: &'static str = "agent";
+    const EVENT: GatewayEvent = GatewayEvent::Agent;
 }

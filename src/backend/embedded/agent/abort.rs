@@ -1,4 +1,4 @@
-//! The wish to end a run: made by any thread, seen by the run's own.
+//! The request to abort a run: made by any thread, noticed by the run's own.
 
 use crate::link::Waker;
 use crate::protocol::limits;
@@ -7,77 +7,77 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Whether a run is to end, and by when its program must be gone.
-pub(super) struct Abort {
-    state: Mutex<State>,
+/// Whether a run is to end, and when its program is killed.
+pub(super) struct AbortSignal {
+    request: Mutex<AbortRequest>,
     waker: Waker,
 }
 
 #[derive(Default)]
-struct State {
+struct AbortRequest {
     reason: Option<&'static str>,
-    /// How the run ends is decided; a later wish changes nothing.
+    /// How the run ends is decided; a later request changes nothing.
     settled: bool,
     kill_at: Option<Instant>,
 }
 
-impl Abort {
-    /// No wish yet.
+impl AbortSignal {
+    /// # Errors
+    /// No descriptor left for the waker.
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { state: Mutex::default(), waker: Waker::new()? })
+        Ok(Self { request: Mutex::default(), waker: Waker::new()? })
     }
 
-    /// Wishes that the run ends; false if it is ending already.
+    /// Requests that the run ends; false if it is ending already.
     pub(super) fn request(&self, reason: &'static str) -> bool {
-        let mut state = self.state();
-        if state.settled || state.reason.is_some() {
+        let mut request = self.lock();
+        if request.settled || request.reason.is_some() {
             return false;
         }
-        state.reason = Some(reason);
-        state.kill_at.get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER);
-        drop(state);
+        request.reason = Some(reason);
+        request.kill_at.get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER);
+        drop(request);
         self.waker.alarm();
         true
     }
 
-    /// Whatever still runs is killed at this time, if not before.
+    /// Kills the program at this time, unless an earlier one is set.
     pub(super) fn kill_by(&self, time: Instant) {
-        let mut state = self.state();
-        state.kill_at = Some(state.kill_at.map_or(time, |earlier| earlier.min(time)));
-        drop(state);
+        let mut request = self.lock();
+        request.kill_at = Some(request.kill_at.map_or(time, |earlier| earlier.min(time)));
+        drop(request);
         self.waker.alarm();
     }
 
-    /// When the program has to be gone. Asked first after the run was told to end.
+    /// When the program is killed. Called only after the program was asked to terminate.
     pub(super) fn kill_at(&self) -> Instant {
-        let mut state = self.state();
-        *state.kill_at.get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER)
+        *self.lock().kill_at.get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER)
     }
 
-    /// Whether somebody wishes that the run ends.
+    /// Whether the run is to end.
     pub(super) fn is_requested(&self) -> bool {
-        self.state().reason.is_some()
+        self.lock().reason.is_some()
     }
 
-    /// Decides how the run ends: by this wish, or, with `None`, as it ended by itself.
+    /// Decides how the run ends: for the reason of a request, or, with `None`, by itself.
     pub(super) fn settle(&self) -> Option<&'static str> {
-        let mut state = self.state();
-        state.settled = true;
-        state.reason
+        let mut request = self.lock();
+        request.settled = true;
+        request.reason
     }
 
-    /// What a wait includes in order to notice a wish.
-    pub(super) fn watched(&self) -> PollFd<'_> {
+    /// What a poll includes in order to notice a request.
+    pub(super) fn poll_fd(&self) -> PollFd<'_> {
         PollFd::new(&self.waker, PollFlags::IN)
     }
 
-    /// A wait has noticed; the next one is to notice only what is new.
-    pub(super) fn noticed(&self) {
+    /// Resets the descriptor after a poll has reported it.
+    pub(super) fn reset(&self) {
         self.waker.woke_up(true);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, AbortRequest> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,18 +86,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_wish_counts_and_none_after_the_decision() {
-        let abort = Abort::new().unwrap();
+    fn the_first_request_counts_and_none_after_the_decision() {
+        let abort = AbortSignal::new().unwrap();
         assert!(abort.request("rpc") && !abort.request("stop"));
         assert_eq!(abort.settle(), Some("rpc"));
-        let done = Abort::new().unwrap();
+        let done = AbortSignal::new().unwrap();
         assert_eq!(done.settle(), None);
         assert!(!done.request("rpc") && !done.is_requested());
     }
 
     #[test]
     fn the_earliest_time_to_kill_counts() {
-        let abort = Abort::new().unwrap();
+        let abort = AbortSignal::new().unwrap();
         abort.request("rpc");
         let now = Instant::now();
         abort.kill_by(now);

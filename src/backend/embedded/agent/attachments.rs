@@ -1,7 +1,7 @@
-//! The files of a message, where the agent can read them: a private directory that lives as long
-//! as the run.
+//! A message's attachments as files for the agent: a private directory that lives as long as the
+//! run.
 
-use super::Attachment;
+use super::run::Attachment;
 use crate::files;
 use std::collections::hash_map::RandomState;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -10,20 +10,20 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Characters of a node's name for a file that are used.
+/// Characters of a file's name on the node that are kept.
 const NAME_CHARS: usize = 64;
 
-/// How often to try for a name that nobody has taken.
+/// Attempts to find a free name.
 const TRIES: usize = 16;
 
 /// A directory with the files in it; removed when dropped.
-pub(super) struct Files {
+pub(super) struct AttachmentFiles {
     dir: PathBuf,
     /// One for each attachment, in their order.
     pub(super) paths: Vec<PathBuf>,
 }
 
-impl Files {
+impl AttachmentFiles {
     /// Writes the files; nothing if there are none.
     pub(super) fn write(attachments: &[Attachment]) -> io::Result<Option<Self>> {
         if attachments.is_empty() {
@@ -46,7 +46,7 @@ impl Files {
     }
 }
 
-impl Drop for Files {
+impl Drop for AttachmentFiles {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.dir) {
             log::warn!("agent: could not remove `{}`: {error}", self.dir.display());
@@ -135,9 +135,9 @@ mod tests {
 
     #[test]
     fn files_are_private_and_gone_afterwards() {
-        assert!(Files::write(&[]).unwrap().is_none());
+        assert!(AttachmentFiles::write(&[]).unwrap().is_none());
         let both = [attachment(Some("a.png"), "image/png"), attachment(Some("a.png"), "image/png")];
-        let files = Files::write(&both).unwrap().unwrap();
+        let files = AttachmentFiles::write(&both).unwrap().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((files.paths.len(), mode(files.dir())), (2, 0o700));
         for path in &files.paths {

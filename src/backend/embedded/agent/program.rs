@@ -1,13 +1,14 @@
-//! The command agent: a program that reads the message and writes the answer. The contract is
-//! told in `etc/agents/README.md`.
+//! The command agent: a program that reads the message and writes the answer. Its contract is
+//! described in `etc/agents/README.md`.
 
-use super::abort::Abort;
-use super::answer::{Answer, Said};
-use super::attachments::Files;
-use super::complaints::Complaints;
-use super::line::one_line;
-use super::run::{Ending, Remains};
-use super::{Context, Run, RunSink};
+use super::abort::AbortSignal;
+use super::attachments::AttachmentFiles;
+use super::leftover::Leftover;
+use super::lines::one_line;
+use super::output::Answer;
+use super::pacer::DeltaPacer;
+use super::run::{Context, Run, RunSink};
+use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentInput};
 use crate::process::{self, Program};
 use crate::protocol::limits;
@@ -17,23 +18,24 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-/// Characters of what a node says that are handed on as a variable; the system has a limit, too.
+/// Characters of a node's text that are passed on in an environment variable, which the system
+/// limits.
 const VARIABLE_CHARS: usize = 1024;
 
-/// Starts the program; what it is to read comes with it.
+/// Starts the program. Returns it with what it is to read.
 ///
 /// # Errors
-/// Why it cannot be started, and what to do.
+/// Why it cannot be started, and what to do about it.
 pub(super) fn start(
     config: &AgentConfig,
     run: &Run,
     context: &Context,
-    remains: &mut Remains,
+    leftover: &mut Leftover,
 ) -> Result<(Program, Vec<u8>), String> {
     let Some((name, arguments)) = config.command.split_first() else {
         return Err("agent.command is empty; name a program in the configuration".to_owned());
     };
-    remains.files = Files::write(&run.attachments)
+    leftover.files = AttachmentFiles::write(&run.attachments)
         .map_err(|error| format!("could not write the attachments for the agent: {error}"))?;
     let mut command = process::command(name);
     command.args(arguments).envs(&config.env);
@@ -50,7 +52,7 @@ pub(super) fn start(
             None => command.env_remove(variable),
         };
     }
-    match &remains.files {
+    match &leftover.files {
         Some(files) => command.env("OPENCLAW_BRIDGE_ATTACHMENTS", files.dir()),
         None => command.env_remove("OPENCLAW_BRIDGE_ATTACHMENTS"),
     };
@@ -65,17 +67,22 @@ pub(super) fn start(
         format!("the agent `{name}` could not be started: {error}; check agent.command")
     })?;
     log::debug!("agent: started run={:?} program={name:?}", run.run_id);
-    Ok((program, input(config, run, context, remains.files.as_ref())))
+    Ok((program, input(config, run, context, leftover.files.as_ref())))
 }
 
-/// A text of a node as the system takes it.
+/// A node's text without what the system refuses in a variable.
 fn variable_text(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(VARIABLE_CHARS).collect()
 }
 
-fn input(config: &AgentConfig, run: &Run, context: &Context, files: Option<&Files>) -> Vec<u8> {
+fn input(
+    config: &AgentConfig,
+    run: &Run,
+    context: &Context,
+    files: Option<&AttachmentFiles>,
+) -> Vec<u8> {
     if config.input == AgentInput::Text {
-        // As the old gateway put them into the prompt.
+        // Where the old gateway put them in the prompt.
         let events = context.system_events.iter().map(|event| format!("System: {event}\n"));
         let events: String = events.collect();
         let gap = if events.is_empty() { "" } else { "\n" };
@@ -103,16 +110,25 @@ fn input(config: &AgentConfig, run: &Run, context: &Context, files: Option<&File
     format!("{object}\n").into_bytes()
 }
 
-/// A program at work, and the answer as far as it has come.
-pub(super) struct Turn<'a> {
-    sink: &'a mut dyn RunSink,
-    abort: &'a Abort,
+/// How the agent came to an end, and with which text.
+pub(super) struct Ending {
+    pub(super) result: Result<(), String>,
+    pub(super) text: String,
+}
+
+impl Ending {
+    /// A failure before there was any text.
+    pub(super) fn failed(message: String) -> Self {
+        Self { result: Err(message), text: String::new() }
+    }
+}
+
+/// A program at work, and the answer so far.
+pub(super) struct ProgramRun<'a> {
+    abort: &'a AbortSignal,
+    pacer: DeltaPacer<'a>,
     answer: Answer,
     limit: usize,
-    /// Bytes of the text that the sink knows.
-    told: usize,
-    /// When it may be told more.
-    tell_at: Instant,
 }
 
 /// Why a program was not left to come to its end.
@@ -122,29 +138,33 @@ enum Cut {
     Broken(io::Error),
 }
 
-impl<'a> Turn<'a> {
-    pub(super) fn new(config: &AgentConfig, sink: &'a mut dyn RunSink, abort: &'a Abort) -> Self {
+impl<'a> ProgramRun<'a> {
+    pub(super) fn new(
+        config: &AgentConfig,
+        sink: &'a mut dyn RunSink,
+        abort: &'a AbortSignal,
+    ) -> Self {
         let limit = config.output_limit;
         let answer = Answer::new(config.output, limit);
-        Self { sink, abort, answer, limit, told: 0, tell_at: Instant::now() }
+        Self { abort, pacer: DeltaPacer::new(sink, abort), answer, limit }
     }
 
-    /// Follows the program to its end. One that was cut short is left in `remains`.
+    /// Follows the program to its end. One that was cut short is left in `leftover`.
     pub(super) fn carry_out(
         mut self,
         run: &Run,
         (mut program, input): (Program, Vec<u8>),
-        remains: &mut Remains,
+        leftover: &mut Leftover,
     ) -> Ending {
         let deadline = Instant::now() + run.timeout;
-        let followed = self.follow(&mut program, &input, deadline, &mut remains.complaints);
+        let followed = self.follow(&mut program, &input, deadline, &mut leftover.stderr);
         let result = match followed {
             Ok(status) => {
-                remains.files = None;
-                self.judge(status, &mut remains.complaints)
+                leftover.files = None;
+                self.judge(status, &mut leftover.stderr)
             }
             Err(cut) => {
-                remains.program = Some(program);
+                leftover.program = Some(program);
                 Err(match cut {
                     Cut::Aborted => "aborted".to_owned(),
                     Cut::TooLong => format!("answer too long: more than {} bytes", self.limit),
@@ -152,7 +172,7 @@ impl<'a> Turn<'a> {
                 })
             }
         };
-        self.tell_text();
+        self.pacer.flush(self.answer.text());
         log::debug!("agent: over run={:?} ok={}", run.run_id, result.is_ok());
         Ending { result, text: self.answer.text().to_owned() }
     }
@@ -162,90 +182,57 @@ impl<'a> Turn<'a> {
         program: &mut Program,
         mut input: &[u8],
         deadline: Instant,
-        complaints: &mut Complaints,
+        stderr: &mut Stderr,
     ) -> Result<ExitStatus, Cut> {
         let mut linger = None;
         loop {
-            // Asked before reading: what a program wrote before its end is read then.
+            // Asked before reading, so that everything a program wrote before its end is read.
             let ended = program.has_ended().map_err(Cut::Broken)?;
             program.feed(&mut input);
-            program.read_complaints(|bytes| complaints.take(bytes));
-            if !program.read_output(|bytes| self.read(bytes, complaints)) {
+            program.read_complaints(|bytes| stderr.take(bytes));
+            if !program.read_output(|bytes| self.read(bytes, stderr)) {
                 return Err(Cut::TooLong);
             }
             if self.abort.is_requested() {
                 return Err(Cut::Aborted);
             }
+            let delta_due = self.pacer.text(self.answer.text());
             let now = Instant::now();
-            if now >= self.tell_at {
-                self.tell_text();
-            }
             let end =
                 if ended { *linger.get_or_insert(now + limits::AGENT_LINGER) } else { deadline };
             if ended && (program.output_is_over() || now >= end) {
-                // What it started and left behind has nobody to talk to any more.
+                // Nobody reads what the children it left behind write.
                 program.signal(Signal::KILL);
                 return program.collect().map_err(Cut::Broken);
             }
             if now >= end {
+                self.pacer.flush(self.answer.text());
                 self.abort.request("timeout");
                 return Err(Cut::Aborted);
             }
-            let untold = self.told < self.answer.text().len();
-            let next = if untold { end.min(self.tell_at) } else { end };
-            if program.wait(self.abort.watched(), next).map_err(Cut::Broken)? {
-                self.abort.noticed();
+            let next = delta_due.map_or(end, |due| end.min(due));
+            if program.wait(self.abort.poll_fd(), next).map_err(Cut::Broken)? {
+                self.abort.reset();
             }
         }
     }
 
     /// Takes what the program has written; false if the answer is too long.
-    fn read(&mut self, bytes: &[u8], complaints: &mut Complaints) -> bool {
-        let Self { sink, abort, answer, told, .. } = self;
-        answer.take(bytes, |text, said| pass_on(*sink, abort, told, complaints, text, said))
-    }
-
-    fn tell_text(&mut self) {
-        let text = self.answer.text();
-        if self.told < text.len() && !self.abort.is_requested() {
-            self.told = text.len();
-            self.sink.text(text);
-            self.tell_at = Instant::now() + limits::AGENT_TEXT_EVERY;
-        }
+    fn read(&mut self, bytes: &[u8], stderr: &mut Stderr) -> bool {
+        let Self { pacer, answer, .. } = self;
+        answer.take(bytes, |text, event| pacer.event(text, event, stderr))
     }
 
     /// What the end of a program means.
-    fn judge(&mut self, status: ExitStatus, complaints: &mut Complaints) -> Result<(), String> {
-        let Self { sink, abort, answer, told, .. } = self;
-        answer.finish(|text, said| pass_on(*sink, abort, told, complaints, text, said));
-        let message = match (answer.error(), complaints.finish()) {
+    fn judge(&mut self, status: ExitStatus, stderr: &mut Stderr) -> Result<(), String> {
+        let Self { pacer, answer, .. } = self;
+        answer.finish(|text, event| pacer.event(text, event, stderr));
+        let message = match (answer.error(), stderr.finish()) {
             (None, _) if status.success() => return Ok(()),
             (Some(error), _) => error.to_owned(),
             (None, Some(line)) => format!("agent failed ({status}): {line}"),
             (None, None) => format!("agent failed ({status})"),
         };
         Err(one_line(&message, limits::AGENT_ERROR_CHARS))
-    }
-}
-
-/// Hands on what is not text. The sink is told the text in front of a tool before it.
-fn pass_on(
-    sink: &mut dyn RunSink,
-    abort: &Abort,
-    told: &mut usize,
-    complaints: &mut Complaints,
-    text: &str,
-    said: Said,
-) {
-    match said {
-        Said::Odd(note) => complaints.note(&note),
-        Said::Tool(_) if abort.is_requested() => {}
-        Said::Tool(event) => {
-            if *told < text.len() {
-                *told = text.len();
-                sink.text(text);
-            }
-            sink.tool(&event);
-        }
     }
 }

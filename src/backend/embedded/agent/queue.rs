@@ -1,79 +1,78 @@
-//! Which run is next, and the threads `run-N` that carry them out.
+//! The queue of runs, and the threads `run-N` that carry them out.
 //!
 //! One lock around lists; never held while a sink, a file or a process is touched.
 
-use super::abort::Abort;
-use super::run::{self, Job};
-use super::{Busy, Outcome, Run, RunSink};
+use super::abort::AbortSignal;
+use super::run::{Busy, Outcome, Run, RunSink};
+use super::worker::{self, Job};
 use crate::config::AgentConfig;
 use crate::protocol::limits;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder, JoinHandle, ThreadId};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The agents of one bridge. Dropping it kills what still runs.
+pub(crate) struct Agents {
+    shared: Arc<Shared>,
+}
 
 /// What the threads share.
-pub(super) struct Shared {
+struct Shared {
     config: AgentConfig,
-    state: Mutex<State>,
-    /// A run is gone.
+    queue: Mutex<Queue>,
+    /// Signalled when a run is gone.
     gone: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct Queue {
     stopping: bool,
     waiting: VecDeque<Job>,
     /// One for each thread that lives.
-    working: Vec<Working>,
+    active: Vec<ActiveRun>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// A run at work: from the moment it has a thread until its program is gone.
-struct Working {
+/// A run from the moment it has a thread until its program is gone.
+struct ActiveRun {
     /// The number of the thread.
     number: usize,
     run_id: String,
     session_key: String,
-    abort: Arc<Abort>,
+    abort: Arc<AbortSignal>,
     /// Until the thread has taken it.
     job: Option<Job>,
     thread: Option<ThreadId>,
 }
 
-/// How a run is found.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) run_id: &'a str,
-    pub(super) session_key: &'a str,
-}
-
-impl State {
-    fn is_working(&self, session_key: &str) -> bool {
-        self.working.iter().any(|work| work.session_key == session_key)
+impl Queue {
+    /// Whether a run of this session is queued or at work, or its program is not gone yet.
+    fn has(&self, session_key: &str) -> bool {
+        self.is_active(session_key)
+            || self.waiting.iter().any(|job| job.run.session_key == session_key)
     }
 
-    fn is_waiting(&self, session_key: &str) -> bool {
-        self.waiting.iter().any(|job| job.run.session_key == session_key)
+    fn is_active(&self, session_key: &str) -> bool {
+        self.active.iter().any(|active| active.session_key == session_key)
     }
 
-    /// Whether a run of this session can begin at once.
-    fn is_free_for(&self, session_key: &str, max_concurrent: usize) -> bool {
-        self.working.len() < max_concurrent
-            && !self.is_working(session_key)
-            && !self.is_waiting(session_key)
+    /// Whether this run can begin at once.
+    fn can_begin(&self, run: &Run, config: &AgentConfig) -> bool {
+        self.active.len() < config.max_concurrent && !self.has(&run.session_key)
     }
 
-    /// Whether one more of this weight may wait. A heavy one may, if it waits alone.
-    fn has_room(&self, weight: usize, most: usize) -> bool {
+    /// Whether one more run may wait. One over the limit of bytes may, if it waits alone.
+    fn can_wait(&self, run: &Run, config: &AgentConfig) -> bool {
         let bytes: usize = self.waiting.iter().map(|job| job.run.weight()).sum();
-        self.waiting.len() < most && (bytes == 0 || bytes + weight <= limits::AGENT_QUEUE_BYTES)
+        self.waiting.len() < config.queue
+            && (bytes == 0 || bytes + run.weight() <= limits::AGENT_QUEUE_BYTES)
     }
 
-    /// Puts a job on the desk of a thread.
+    /// Gives a job to a thread.
     fn assign(&mut self, number: usize, job: Job) {
-        self.working.push(Working {
+        self.active.push(ActiveRun {
             number,
             run_id: job.run.run_id.clone(),
             session_key: job.run.session_key.clone(),
@@ -83,176 +82,195 @@ impl State {
         });
     }
 
-    /// The oldest job whose session does nothing.
+    /// The oldest job whose session is idle.
     fn next(&mut self) -> Option<Job> {
-        let free = |job: &Job| !self.is_working(&job.run.session_key);
-        let index = self.waiting.iter().position(free)?;
+        let index = self.waiting.iter().position(|job| !self.is_active(&job.run.session_key))?;
         self.waiting.remove(index)
-    }
-
-    /// Whether anybody but this thread is at work.
-    fn others_work(&self, me: ThreadId) -> bool {
-        self.working.iter().any(|work| work.thread != Some(me))
     }
 }
 
-impl Shared {
-    pub(super) fn new(config: AgentConfig) -> Self {
-        Self { config, state: Mutex::default(), gone: Condvar::new() }
+impl Agents {
+    pub(crate) fn new(config: AgentConfig) -> Self {
+        let shared = Shared { config, queue: Mutex::default(), gone: Condvar::new() };
+        Self { shared: Arc::new(shared) }
     }
 
-    pub(super) fn has_room(&self, run: &Run) -> Result<(), Busy> {
-        let state = self.state();
-        let room = state.is_free_for(&run.session_key, self.config.max_concurrent)
-            || state.has_room(run.weight(), self.config.queue);
-        match state.stopping {
+    /// Whether a run would be accepted now, so that nothing needs to be stored for one that would
+    /// not. Another thread may be quicker.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(crate) fn has_room(&self, run: &Run) -> Result<(), Busy> {
+        let (queue, config) = (self.shared.lock(), &self.shared.config);
+        match queue.stopping {
             true => Err(Busy::Stopping),
-            false if room => Ok(()),
+            false if queue.can_begin(run, config) || queue.can_wait(run, config) => Ok(()),
             false => Err(Busy::Full),
         }
     }
 
-    pub(super) fn start(self: &Arc<Self>, run: Run, sink: Box<dyn RunSink>) -> Result<(), Busy> {
-        let abort = Abort::new().map_err(|error| exhausted(&error))?;
+    /// Starts a run, or queues it. Never waits.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(crate) fn start(&self, run: Run, sink: Box<dyn RunSink>) -> Result<(), Busy> {
+        let abort = AbortSignal::new().map_err(|error| exhausted(&error))?;
         let job = Job { run, sink, abort: Arc::new(abort) };
-        let mut state = self.state();
-        if state.stopping {
+        let (mut queue, config) = (self.shared.lock(), &self.shared.config);
+        if queue.stopping {
             return Err(Busy::Stopping);
         }
-        state.threads.retain(|thread| !thread.is_finished());
-        if state.is_free_for(&job.run.session_key, self.config.max_concurrent) {
-            return self.start_thread(&mut state, job);
+        queue.threads.retain(|thread| !thread.is_finished());
+        if queue.can_begin(&job.run, config) {
+            return self.start_thread(&mut queue, job);
         }
-        if !state.has_room(job.run.weight(), self.config.queue) {
+        if !queue.can_wait(&job.run, config) {
             return Err(Busy::Full);
         }
-        state.waiting.push_back(job);
+        queue.waiting.push_back(job);
         Ok(())
     }
 
-    fn start_thread(self: &Arc<Self>, state: &mut State, job: Job) -> Result<(), Busy> {
-        let taken = |number: &usize| state.working.iter().any(|work| work.number == *number);
-        let number = (1..).find(|number| !taken(number)).unwrap_or(1);
-        state.assign(number, job);
-        let shared = self.clone();
+    fn start_thread(&self, queue: &mut Queue, job: Job) -> Result<(), Busy> {
+        let is_taken = |number: &usize| queue.active.iter().any(|run| run.number == *number);
+        let number = (1..).find(|number| !is_taken(number)).unwrap_or(1);
+        queue.assign(number, job);
+        let shared = self.shared.clone();
         let thread =
             Builder::new().name(format!("run-{number}")).spawn(move || shared.work(number));
         match thread {
             Ok(thread) => {
-                state.threads.push(thread);
+                queue.threads.push(thread);
                 Ok(())
             }
             Err(error) => {
-                state.working.pop();
+                queue.active.pop();
                 Err(exhausted(&error))
             }
         }
     }
 
-    /// What a thread does: its job, then whatever else can be done.
-    fn work(&self, number: usize) {
-        while let Some(job) = self.take(number) {
-            run::carry_out(&self.config, job);
-            let mut state = self.state();
-            state.working.retain(|work| work.number != number);
-            let next = if state.stopping { None } else { state.next() };
-            if let Some(job) = next {
-                state.assign(number, job);
-            }
-            drop(state);
-            self.gone.notify_all();
-        }
+    /// Ends a run: at once in the queue; at work, its program is asked to terminate and killed 5 s
+    /// later if it has not. False if there is no such run, or it is ending already.
+    pub(crate) fn abort(&self, run_id: &str, reason: &'static str) -> bool {
+        !self.abort_where(|id, _| id == run_id, reason).is_empty()
     }
 
-    fn take(&self, number: usize) -> Option<Job> {
-        let mut state = self.state();
-        let work = state.working.iter_mut().find(|work| work.number == number)?;
-        work.thread = Some(thread::current().id());
-        work.job.take()
+    /// Ends all runs of a session; their ids.
+    pub(crate) fn abort_session(&self, session_key: &str, reason: &'static str) -> Vec<String> {
+        self.abort_where(|_, key| key == session_key, reason)
     }
 
-    /// Ends all runs that are meant, and tells which.
-    pub(super) fn abort(
+    /// Ends the runs whose id and session key match; their ids.
+    fn abort_where(
         &self,
-        is_meant: impl Fn(Place<'_>) -> bool,
+        matches: impl Fn(&str, &str) -> bool,
         reason: &'static str,
     ) -> Vec<String> {
-        let mut state = self.state();
+        let mut queue = self.shared.lock();
         let mut ids = Vec::new();
-        for work in &state.working {
-            let place = Place { run_id: &work.run_id, session_key: &work.session_key };
-            if is_meant(place) && work.abort.request(reason) {
-                ids.push(work.run_id.clone());
+        for run in &queue.active {
+            if matches(&run.run_id, &run.session_key) && run.abort.request(reason) {
+                ids.push(run.run_id.clone());
             }
         }
-        let (meant, waiting): (VecDeque<Job>, _) =
-            std::mem::take(&mut state.waiting).into_iter().partition(|job| {
-                is_meant(Place { run_id: &job.run.run_id, session_key: &job.run.session_key })
-            });
-        state.waiting = waiting;
-        drop(state);
-        ids.extend(meant.iter().map(|job| job.run.run_id.clone()));
-        self.end_unstarted(meant, reason);
+        let all = std::mem::take(&mut queue.waiting).into_iter();
+        let (unstarted, waiting): (VecDeque<Job>, _) =
+            all.partition(|job| matches(&job.run.run_id, &job.run.session_key));
+        queue.waiting = waiting;
+        drop(queue);
+        ids.extend(unstarted.iter().map(|job| job.run.run_id.clone()));
+        self.shared.end_unstarted(unstarted, reason);
         ids
     }
 
-    fn end_unstarted(&self, jobs: VecDeque<Job>, reason: &'static str) {
-        for job in jobs {
-            run::end(job.sink, Outcome::Aborted { reason, text: String::new() });
+    /// Whether a run of this session is queued or at work, or its program is not gone yet.
+    pub(crate) fn is_active(&self, session_key: &str) -> bool {
+        self.shared.lock().has(session_key)
+    }
+
+    /// Waits until the session is not active; false after `timeout`.
+    pub(crate) fn wait_idle(&self, session_key: &str, timeout: Duration) -> bool {
+        self.shared.wait_while(Instant::now() + timeout, |queue| queue.has(session_key))
+    }
+
+    /// Ends every run and accepts no more. Programs have `timeout` to terminate before they are
+    /// killed; returns when all are gone, soon after that at the latest.
+    pub(crate) fn stop(&self, timeout: Duration) {
+        let kill_at = Instant::now() + timeout;
+        let mut queue = self.shared.lock();
+        queue.stopping = true;
+        let waiting = std::mem::take(&mut queue.waiting);
+        for run in &queue.active {
+            run.abort.kill_by(kill_at);
+            run.abort.request("shutdown");
         }
-        self.gone.notify_all();
-    }
-
-    pub(super) fn is_active(&self, session_key: &str) -> bool {
-        let state = self.state();
-        state.is_working(session_key) || state.is_waiting(session_key)
-    }
-
-    pub(super) fn wait_idle(&self, session_key: &str, deadline: Instant) -> bool {
-        self.wait_while(deadline, |state| {
-            state.is_working(session_key) || state.is_waiting(session_key)
-        })
-    }
-
-    /// False if it is still so at the deadline.
-    fn wait_while(&self, deadline: Instant, is_so: impl Fn(&State) -> bool) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self.gone.wait_timeout_while(self.state(), left, |state| is_so(state));
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !is_so(&state)
-    }
-
-    pub(super) fn stop(&self, kill_at: Instant) {
-        let mut state = self.state();
-        state.stopping = true;
-        let waiting = std::mem::take(&mut state.waiting);
-        for work in &state.working {
-            work.abort.kill_by(kill_at);
-            work.abort.request("shutdown");
-        }
-        drop(state);
-        self.end_unstarted(waiting, "shutdown");
+        drop(queue);
+        self.shared.end_unstarted(waiting, "shutdown");
         // The last owner of a bridge may be a sink, and so one of the threads.
         let me = thread::current().id();
-        let all_gone =
-            self.wait_while(kill_at + 2 * limits::AGENT_REAP, |state| state.others_work(me));
-        // Apart from the loop, which would hold the lock that the threads need to come home.
-        let threads = std::mem::take(&mut self.state().threads);
-        for thread in threads {
+        let all_gone = self.shared.wait_while(kill_at + 2 * limits::AGENT_REAP, |queue| {
+            queue.active.iter().any(|run| run.thread != Some(me))
+        });
+        // Apart from the loop, which would hold the lock that the threads need in order to end.
+        let threads = std::mem::take(&mut self.shared.lock().threads);
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
             let name = thread.thread().name().unwrap_or_default().to_owned();
-            if thread.thread().id() == me {
-                continue;
-            }
             if !all_gone && !thread.is_finished() {
-                log::error!("agent: thread {name} did not come home");
+                log::error!("agent: thread {name} did not end");
             } else if thread.join().is_err() {
                 log::error!("agent: thread {name} panicked");
             }
         }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Agents {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+impl Shared {
+    /// What a thread does: its job, then whatever else can be done.
+    fn work(&self, number: usize) {
+        while let Some(job) = self.take(number) {
+            worker::carry_out(&self.config, job);
+            let mut queue = self.lock();
+            queue.active.retain(|run| run.number != number);
+            let next = if queue.stopping { None } else { queue.next() };
+            if let Some(job) = next {
+                queue.assign(number, job);
+            }
+            drop(queue);
+            self.gone.notify_all();
+        }
+    }
+
+    fn take(&self, number: usize) -> Option<Job> {
+        let mut queue = self.lock();
+        let run = queue.active.iter_mut().find(|run| run.number == number)?;
+        run.thread = Some(thread::current().id());
+        run.job.take()
+    }
+
+    fn end_unstarted(&self, jobs: VecDeque<Job>, reason: &'static str) {
+        for job in jobs {
+            worker::end(job.sink, Outcome::Aborted { reason, text: String::new() });
+        }
+        self.gone.notify_all();
+    }
+
+    /// False if it is still so at the deadline.
+    fn wait_while(&self, deadline: Instant, is_so: impl Fn(&Queue) -> bool) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = self.gone.wait_timeout_while(self.lock(), left, |queue| is_so(queue));
+        let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !is_so(&queue)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

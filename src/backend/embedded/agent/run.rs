@@ -1,142 +1,113 @@
-//! One run from its start to its end, on a thread `run-N`: whatever happens, the sink hears of the
-//! end, once, and nothing of the run is left.
+//! What an agent is asked, and to whom its answer goes.
 
-use super::abort::Abort;
-use super::attachments::Files;
-use super::complaints::{Complaints, RunLog};
-use super::program::{self, Turn};
-use super::{Outcome, Run, RunSink};
-use crate::config::{AgentConfig, AgentKind};
-use crate::process::Program;
-use crate::protocol::limits;
-use rustix::process::Signal;
-use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::Arc;
-use std::time::Instant;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
 
-/// A run with everything that belongs to it.
-pub(super) struct Job {
-    pub(super) run: Run,
-    pub(super) sink: Box<dyn RunSink>,
-    pub(super) abort: Arc<Abort>,
+/// One agent turn, as far as it is known when it is queued.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The idempotency key of the message.
+    pub(crate) run_id: String,
+    /// The canonical key of the session; its runs never overlap and keep their order.
+    pub(crate) session_key: String,
+    /// The node that sent the message, if it was one.
+    pub(crate) node_id: Option<String>,
+    pub(crate) message: String,
+    /// The requested level of thinking.
+    pub(crate) thinking: Option<String>,
+    pub(crate) attachments: Vec<Attachment>,
+    /// How long the answer may take, not counting the time in the queue.
+    pub(crate) timeout: Duration,
 }
 
-/// How the agent came to an end, and with which text.
-pub(super) struct Ending {
-    pub(super) result: Result<(), String>,
-    pub(super) text: String,
-}
-
-impl Ending {
-    /// Before there was any text.
-    pub(super) fn failed(message: String) -> Self {
-        Self { result: Err(message), text: String::new() }
+impl Run {
+    /// Bytes it keeps in memory while it is queued.
+    pub(super) fn weight(&self) -> usize {
+        let files: usize = self.attachments.iter().map(|file| file.bytes.len()).sum();
+        self.message.len() + files
     }
 }
 
-/// What is left of a run whose end is told before its program is gone.
-pub(super) struct Remains {
-    pub(super) program: Option<Program>,
-    pub(super) files: Option<Files>,
-    pub(super) complaints: Complaints,
+/// What an agent is given besides the message, as it is when the run starts.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    /// The session's id, which a reset changes.
+    pub(crate) session_id: String,
+    /// The messages before this one, oldest first.
+    pub(crate) history: Vec<Value>,
+    /// The system events since the previous run.
+    pub(crate) system_events: Vec<String>,
 }
 
-/// Carries out one run.
-pub(super) fn carry_out(config: &AgentConfig, job: Job) {
-    let Job { run, mut sink, abort } = job;
-    let complaints = Complaints::new(RunLog::new(&run.run_id));
-    let mut remains = Remains { program: None, files: None, complaints };
-    let work = || answer(config, &run, &mut *sink, &abort, &mut remains);
-    // A sink that panics costs this run, not the thread.
-    let ending = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        log::error!("agent: panicked run={:?}", run.run_id);
-        Ending::failed("the gateway failed while the agent answered".to_owned())
-    });
-    let Ending { result, text } = ending;
-    let outcome = match (abort.settle(), result) {
-        (Some(reason), _) => Outcome::Aborted { reason, text },
-        (None, Ok(())) => Outcome::Done { text },
-        (None, Err(message)) => Outcome::Failed { message, text },
-    };
-    end(sink, outcome);
-    remains.wind_down(&abort);
+/// A file that came with a message.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    /// The node's name for it; never used in a path as it is.
+    pub(crate) file_name: Option<String>,
+    pub(crate) mime_type: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
-/// Tells the end.
-pub(super) fn end(sink: Box<dyn RunSink>, outcome: Outcome) {
-    if catch_unwind(AssertUnwindSafe(|| sink.end(outcome))).is_err() {
-        log::error!("agent: panicked over the end of a run");
+/// Receives what a run does.
+///
+/// The calls of one run come one at a time, in this order: `prepare`, `started`, any number of
+/// `text` and `tool`, `end`. They come from the run's thread, except for the `end` of a run that
+/// never started: that comes from the thread that aborted it. No lock is held during a call, so a
+/// sink may call [`Agents`](super::Agents) back. After an abort has returned no `text` or `tool`
+/// begins; one that has begun may still be under way.
+pub(crate) trait RunSink: Send {
+    /// The run leaves the queue and needs its context. May read files.
+    ///
+    /// # Errors
+    /// Why the run cannot start; it ends with this as its failure.
+    fn prepare(&mut self) -> Result<Context, String>;
+
+    /// The agent is at work.
+    fn started(&mut self);
+
+    /// The answer has grown to this. Called at most once every
+    /// [`limits::DELTA_EVERY`](crate::protocol::limits::DELTA_EVERY), and once more before `end` if
+    /// text is left.
+    fn text(&mut self, full: &str);
+
+    /// The agent uses a tool.
+    fn tool(&mut self, event: &Value);
+
+    /// The run is over. Called exactly once, whatever happens.
+    fn end(self: Box<Self>, outcome: Outcome);
+}
+
+/// How a run ended, with the text so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The answer is complete.
+    Done { text: String },
+    /// It was aborted (`rpc`, `stop`, `shutdown`) or took too long (`timeout`).
+    Aborted { reason: &'static str, text: String },
+    /// There will be no answer. The message is one line.
+    Failed { message: String, text: String },
+}
+
+/// Why a run was not accepted. Its sink is not called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// The queue is full.
+    Full,
+    /// There is no thread or descriptor left to run it.
+    Exhausted,
+    /// The bridge is stopping.
+    Stopping,
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the agent is busy and too many messages are waiting; try again later",
+            Self::Exhausted => "the gateway cannot start another agent; try again later",
+            Self::Stopping => "the gateway is stopping",
+        })
     }
 }
 
-fn answer(
-    config: &AgentConfig,
-    run: &Run,
-    sink: &mut dyn RunSink,
-    abort: &Abort,
-    remains: &mut Remains,
-) -> Ending {
-    if abort.is_requested() {
-        return Ending::failed("aborted".to_owned());
-    }
-    let context = match sink.prepare() {
-        Ok(context) => context,
-        Err(message) => return Ending::failed(message),
-    };
-    if abort.is_requested() {
-        return Ending::failed("aborted".to_owned());
-    }
-    sink.started();
-    match config.kind {
-        AgentKind::Echo => echo(run, sink, abort),
-        AgentKind::Command => match program::start(config, run, &context, remains) {
-            Ok(started) => Turn::new(config, sink, abort).carry_out(run, started, remains),
-            Err(message) => Ending::failed(message),
-        },
-    }
-}
-
-/// The agent of a machine that has none.
-fn echo(run: &Run, sink: &mut dyn RunSink, abort: &Abort) -> Ending {
-    let files = match run.attachments.len() {
-        0 => String::new(),
-        1 => " (and 1 attachment)".to_owned(),
-        count => format!(" (and {count} attachments)"),
-    };
-    let text = format!("Echo (built-in; no agent is configured): {}{files}", run.message);
-    if !abort.is_requested() {
-        sink.text(&text);
-    }
-    Ending { result: Ok(()), text }
-}
-
-impl Remains {
-    /// Asks the program to leave, waits as long as it may take, and kills what is left then.
-    fn wind_down(&mut self, abort: &Abort) {
-        let Self { program, complaints, .. } = self;
-        if let Some(program) = program {
-            program.signal(Signal::TERM);
-            while Instant::now() < abort.kill_at() {
-                // Its last words; a full pipe must not keep it from leaving.
-                program.feed(&mut &[][..]);
-                program.read_complaints(|bytes| complaints.take(bytes));
-                program.read_output(|_| true);
-                // What it started has the same signal, and its time, too.
-                let pipes_are_over = program.output_is_over() && program.complaints_are_over();
-                if program.has_ended().unwrap_or(true) && pipes_are_over {
-                    break;
-                }
-                match program.wait(abort.watched(), abort.kill_at()) {
-                    Ok(true) => abort.noticed(),
-                    Ok(false) => {}
-                    Err(_) => break,
-                }
-            }
-            if !program.kill(Instant::now() + limits::AGENT_REAP) {
-                complaints.note("(the program does not end)");
-            }
-        }
-        complaints.finish();
-        (self.program, self.files) = (None, None);
-    }
-}
+impl std::error::Error for Busy {}

@@ -1,15 +1,15 @@
-//! What comes along with a chat message (protocol section 5.4).
+//! The attachments of a chat message (protocol section 5.4).
 
-use crate::backend::embedded::agent::Attachment;
+use crate::backend::embedded::agent;
+use crate::protocol::rpc::chat::Attachment;
 use crate::protocol::{base64, json, limits, WireError};
-use serde_json::Value;
 
-/// Reads the `attachments` of `chat.send`. Entries without content, and what is no image, are
-/// dropped, as the old gateway did; what claims to be content and is not is an error.
-pub(super) fn read(entries: &[Value]) -> Result<Vec<Attachment>, WireError> {
+/// Decodes the `attachments` of `chat.send`. Entries without content, and those that are not
+/// images, are dropped, as the old gateway did; content that is not base64 is an error.
+pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<agent::Attachment>, WireError> {
     let mut attachments = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        let Some(content) = entry["content"].as_str() else { continue };
+        let Some(content) = &entry.content else { continue };
         let label = label(entry, index);
         let bytes = base64::decode(without_data_url(content)).filter(|bytes| !bytes.is_empty());
         let bytes = bytes.ok_or_else(|| {
@@ -25,17 +25,17 @@ pub(super) fn read(entries: &[Value]) -> Result<Vec<Attachment>, WireError> {
             log::info!("chat: dropped an attachment that is no image label={label:?}");
             continue;
         };
-        let file_name = entry["fileName"].as_str().and_then(json::short);
-        attachments.push(Attachment { file_name, mime_type: mime_type.to_owned(), bytes });
+        let file_name = entry.file_name.as_deref().and_then(json::short);
+        attachments.push(agent::Attachment { file_name, mime_type: mime_type.to_owned(), bytes });
     }
     Ok(attachments)
 }
 
-/// How an error calls the attachment.
-fn label(entry: &Value, index: usize) -> String {
-    let named =
-        ["fileName", "type"].iter().find_map(|key| entry[key].as_str().and_then(json::short));
-    named.unwrap_or_else(|| format!("attachment-{}", index + 1))
+/// What an error message calls the attachment.
+fn label(entry: &Attachment, index: usize) -> String {
+    let names = [&entry.file_name, &entry.r#type].into_iter().flatten();
+    let mut names = names.filter_map(|name| json::short(name));
+    names.next().unwrap_or_else(|| format!("attachment-{}", index + 1))
 }
 
 /// The text behind `data:image/png;base64,`.
@@ -44,7 +44,7 @@ fn without_data_url(content: &str) -> &str {
     behind.map_or(content, |(_, text)| text)
 }
 
-/// What the first bytes say; the declared type does not count.
+/// The type by the first bytes; the declared type does not count.
 fn image_type(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
@@ -65,7 +65,7 @@ fn image_type(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{json, Value};
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest";
 
@@ -76,8 +76,9 @@ mod tests {
             json!({ "content": format!("data:image/png;base64,{}", base64::encode(PNG)) }),
             json!({ "fileName": "notes.txt", "content": base64::encode(b"hello") }),
             json!({ "fileName": "empty" }),
+            json!(5),
         ];
-        let read = read(&entries).unwrap();
+        let read = decode(&entries.map(Attachment::from)).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].mime_type, "image/png");
         assert_eq!(read[0].file_name.as_deref(), Some("a.gif"));
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_attachment() {
-        let message = |entry| read(&[entry]).unwrap_err().message.into_owned();
+        let message = |entry: Value| decode(&[entry.into()]).unwrap_err().message.into_owned();
         assert_eq!(
             message(json!({ "fileName": "x.png", "content": "not base64" })),
             "Error: attachment x.png: invalid base64 content"

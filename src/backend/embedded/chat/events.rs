@@ -1,127 +1,102 @@
-//! What is told about a run while it goes on: `chat` and `agent` events (protocol sections 7.2 and
-//! 7.3).
+//! The events of a run while it goes on: `chat` and `agent` (protocol sections 7.2 and 7.3).
 //!
-//! Everything about one run is told under its lock, so that nothing overtakes its end: exactly one
+//! All events of one run are sent under its lock, so that nothing overtakes its end: exactly one
 //! terminal state, and nothing after it.
 
-use crate::backend::Outlet;
-use crate::protocol::{limits, GatewayEvent};
-use crate::router::{Audience, BackendEvent};
+use crate::backend::{Audience, Outlet};
+use crate::protocol::rpc::chat::ChatMessage;
+use crate::protocol::rpc::event::{AgentEvent, ChatEvent, ChatState};
+use crate::protocol::rpc::Event;
 use serde_json::{json, Value};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One run, as nodes and operators hear of it.
-pub(crate) struct RunNews {
-    /// The run's own id.
-    pub(crate) run_id: String,
-    /// The conversation, canonical.
-    pub(crate) session_key: String,
-    /// The apps take `agent` events only under the id of the session (protocol section 7.3).
+/// One run, as nodes and operators see it.
+pub(super) struct RunEvents {
+    pub(super) run_id: String,
+    /// Canonical.
+    pub(super) session_key: String,
+    /// The apps accept `agent` events only under the id of the session (protocol section 7.3).
     session_id: String,
     /// Whether tools are shown.
-    tells_tools: bool,
+    shows_tools: bool,
     outlet: Arc<dyn Outlet>,
-    state: Mutex<State>,
+    progress: Mutex<Progress>,
 }
 
 #[derive(Default)]
-struct State {
+struct Progress {
     seq: u64,
     ended: bool,
     started_ms: u64,
-    /// How much of the text has been told.
-    told: usize,
-    last_delta: Option<Instant>,
-    /// Text that waits for the next delta.
-    waiting: Option<String>,
+    /// Bytes of the text that were sent.
+    sent: usize,
 }
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum End {
+pub(super) enum End {
     /// With this answer; empty if there was none.
     Final(String),
-    /// Because of this: `rpc`, `stop` or `timeout`.
+    /// For this reason: `rpc`, `stop`, `shutdown` or `timeout`.
     Aborted(&'static str),
-    /// With this sentence.
+    /// With this message for the user.
     Error(String),
 }
 
-impl RunNews {
-    pub(crate) fn new(
+impl RunEvents {
+    pub(super) fn new(
         run_id: String,
         session_key: String,
         session_id: String,
-        tells_tools: bool,
+        shows_tools: bool,
         outlet: Arc<dyn Outlet>,
     ) -> Self {
-        let state = Mutex::default();
-        Self { run_id, session_key, session_id, tells_tools, outlet, state }
+        let progress = Mutex::default();
+        Self { run_id, session_key, session_id, shows_tools, outlet, progress }
     }
 
-    /// The agent begins.
-    pub(crate) fn started(&self, now_ms: u64) {
-        let mut state = self.lock();
-        state.started_ms = now_ms;
-        if !state.ended {
+    /// The agent is at work.
+    pub(super) fn started(&self, now_ms: u64) {
+        let mut progress = self.lock();
+        progress.started_ms = now_ms;
+        if !progress.ended {
             let data = json!({ "phase": "start", "startedAt": now_ms });
-            self.tell_agent(&mut state, "lifecycle", &data, now_ms);
+            self.send_agent(&mut progress, "lifecycle", data, now_ms);
         }
     }
 
-    /// The answer so far. The first piece is told at once, then at most one every 150 ms; what
-    /// waits is told by [`RunNews::flush`]. Returns when that is due.
-    pub(crate) fn text(&self, full: &str, now: Instant, now_ms: u64) -> Option<Instant> {
-        let mut state = self.lock();
-        if state.ended || full.is_empty() {
-            return None;
+    /// The answer has grown to this.
+    pub(super) fn text(&self, full: &str, now_ms: u64) {
+        let mut progress = self.lock();
+        if progress.ended || full.is_empty() {
+            return;
         }
-        match state.last_delta.map(|last| last + limits::DELTA_EVERY).filter(|next| *next > now) {
-            Some(next) => {
-                state.waiting = Some(full.to_owned());
-                Some(next)
-            }
-            None => {
-                self.tell_delta(&mut state, full, now, now_ms);
-                None
-            }
-        }
-    }
-
-    /// Tells what waits, if it is time. Returns when it will be.
-    pub(crate) fn flush(&self, now: Instant, now_ms: u64) -> Option<Instant> {
-        let mut state = self.lock();
-        state.waiting.as_ref()?;
-        let due = state.last_delta.map(|last| last + limits::DELTA_EVERY);
-        if let Some(due) = due.filter(|due| *due > now) {
-            return Some(due);
-        }
-        if let Some(text) = state.waiting.take() {
-            self.tell_delta(&mut state, &text, now, now_ms);
-        }
-        None
+        let delta = full.get(progress.sent..).unwrap_or_default();
+        progress.sent = full.len();
+        let data = json!({ "text": full, "delta": delta });
+        self.send_agent(&mut progress, "assistant", data, now_ms);
+        let mut chat = self.chat(&progress, ChatState::Delta);
+        chat.message = Some(ChatMessage::text("assistant", full, now_ms));
+        self.send(&chat);
     }
 
     /// The agent uses a tool.
-    pub(crate) fn tool(&self, event: &Value, now_ms: u64) {
-        let mut state = self.lock();
-        if !state.ended && self.tells_tools {
-            self.tell_agent(&mut state, "tool", event, now_ms);
+    pub(super) fn tool(&self, event: &Value, now_ms: u64) {
+        let mut progress = self.lock();
+        if !progress.ended && self.shows_tools {
+            self.send_agent(&mut progress, "tool", event.clone(), now_ms);
         }
     }
 
-    /// The run ends, for whoever listens. Only the first end counts; whether this was it.
-    pub(crate) fn end(&self, end: &End, now: Instant, now_ms: u64) -> bool {
-        let mut state = self.lock();
-        if state.ended {
+    /// The run ends. Only the first end counts; whether this was it.
+    pub(super) fn end(&self, end: &End, now_ms: u64) -> bool {
+        let mut progress = self.lock();
+        if progress.ended {
             return false;
         }
-        if let Some(text) = state.waiting.take() {
-            self.tell_delta(&mut state, &text, now, now_ms);
-        }
-        state.ended = true;
-        let mut data = json!({ "phase": "end", "startedAt": state.started_ms, "endedAt": now_ms });
+        progress.ended = true;
+        let mut data =
+            json!({ "phase": "end", "startedAt": progress.started_ms, "endedAt": now_ms });
         match end {
             End::Final(_) => {}
             End::Aborted(_) => data["aborted"] = true.into(),
@@ -130,78 +105,46 @@ impl RunNews {
                 data["error"] = message.as_str().into();
             }
         }
-        self.tell_agent(&mut state, "lifecycle", &data, now_ms);
-        let mut chat = json!({ "runId": self.run_id, "seq": state.seq });
+        self.send_agent(&mut progress, "lifecycle", data, now_ms);
+        let mut chat = self.chat(&progress, ChatState::Final);
         match end {
-            End::Final(text) => {
-                chat["state"] = "final".into();
-                if !text.is_empty() {
-                    chat["message"] = message(text, now_ms);
-                }
-            }
+            End::Final(text) if text.is_empty() => {}
+            End::Final(text) => chat.message = Some(ChatMessage::text("assistant", text, now_ms)),
             End::Aborted(reason) => {
-                chat["state"] = "aborted".into();
-                chat["stopReason"] = (*reason).into();
+                (chat.state, chat.stop_reason) = (ChatState::Aborted, Some((*reason).to_owned()));
             }
             End::Error(text) => {
-                chat["state"] = "error".into();
-                chat["errorMessage"] = one_line(text).into();
+                (chat.state, chat.error_message) = (ChatState::Error, Some(one_line(text)));
             }
         }
-        self.tell(GatewayEvent::Chat, &chat);
+        self.send(&chat);
         true
     }
 
-    fn tell_delta(&self, state: &mut State, full: &str, now: Instant, now_ms: u64) {
-        state.last_delta = Some(now);
-        state.waiting = None;
-        let delta = full.get(state.told..).unwrap_or_default();
-        state.told = full.len();
-        let data = json!({ "text": full, "delta": delta });
-        self.tell_agent(state, "assistant", &data, now_ms);
-        self.tell(
-            GatewayEvent::Chat,
-            &json!({
-                "runId": self.run_id,
-                "seq": state.seq,
-                "state": "delta",
-                "message": message(full, now_ms),
-            }),
-        );
+    fn chat(&self, progress: &Progress, state: ChatState) -> ChatEvent {
+        ChatEvent {
+            run_id: self.run_id.clone(),
+            seq: progress.seq,
+            state,
+            message: None,
+            stop_reason: None,
+            error_message: None,
+        }
     }
 
-    fn tell_agent(&self, state: &mut State, stream: &str, data: &Value, now_ms: u64) {
-        state.seq += 1;
-        self.tell(
-            GatewayEvent::Agent,
-            &json!({
-                "runId": self.session_id,
-                "seq": state.seq,
-                "stream": stream,
-                "ts": now_ms,
-                "data": data,
-            }),
-        );
+    fn send_agent(&self, progress: &mut Progress, stream: &str, data: Value, ts: u64) {
+        progress.seq += 1;
+        let (run_id, seq) = (self.session_id.clone(), progress.seq);
+        self.send(&AgentEvent { run_id, seq, stream: stream.to_owned(), ts, data });
     }
 
-    fn tell(&self, event: GatewayEvent, payload: &Value) {
-        let to = Audience::Session(self.session_key.as_str().into());
-        let payload = Some(payload.to_string().into());
-        self.outlet.tell(BackendEvent { to, event: event.into(), payload });
+    fn send(&self, event: &impl Event) {
+        self.outlet.publish(Audience::Session(self.session_key.as_str().into()), event);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A message of the agent, as the apps decode it.
-pub(crate) fn message(text: &str, now_ms: u64) -> Value {
-    json!({
-        "role": "assistant",
-        "content": [{ "type": "text", "text": text }],
-        "timestamp": now_ms,
-    })
 }
 
 /// An error as it may be shown: one line, not too long.
@@ -217,87 +160,64 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::backend::BackendEvent;
 
     #[derive(Default)]
-    struct Heard(Mutex<Vec<(String, Value)>>);
+    struct Sent(Mutex<Vec<(String, Value)>>);
 
-    impl Outlet for Heard {
-        fn tell(&self, news: BackendEvent) {
-            let payload = serde_json::from_str(&news.payload.unwrap()).unwrap();
-            self.0.lock().unwrap().push((news.event.to_string(), payload));
+    impl Outlet for Sent {
+        fn send(&self, event: BackendEvent) {
+            let payload = serde_json::from_str(&event.payload.unwrap()).unwrap();
+            self.0.lock().unwrap().push((event.event.to_string(), payload));
         }
     }
 
-    impl Heard {
-        fn chat(&self) -> Vec<(u64, String, String)> {
-            let heard = self.0.lock().unwrap();
-            let chats = heard.iter().filter(|(event, _)| event == "chat").map(|(_, chat)| {
-                let text = &chat["message"]["content"][0]["text"];
-                let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                (chat["seq"].as_u64().unwrap(), word(&chat["state"]), word(text))
-            });
-            chats.collect()
-        }
-    }
-
-    fn run(heard: &Arc<Heard>) -> RunNews {
-        RunNews::new("r".into(), "agent:main:main".into(), "s".into(), true, heard.clone())
-    }
-
-    #[test]
-    fn deltas_are_told_at_once_and_then_every_150_ms_with_the_last_one_flushed() {
-        let heard = Arc::new(Heard::default());
-        let run = run(&heard);
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(run.text("a", at(0), 1), None);
-        assert_eq!(run.text("ab", at(10), 1), Some(at(150)));
-        assert_eq!(run.text("abc", at(20), 1), Some(at(150)));
-        assert_eq!(run.flush(at(100), 1), Some(at(150)));
-        assert_eq!(run.flush(at(150), 1), None);
-        assert_eq!(run.flush(at(400), 1), None);
-        run.text("abcd", at(160), 1);
-        assert!(run.end(&End::Final("abcd!".into()), at(170), 1));
-        let texts: Vec<_> =
-            heard.chat().into_iter().map(|(_, state, text)| (state, text)).collect();
-        let told = |state: &str, text: &str| (state.to_owned(), text.to_owned());
-        let expected = [
-            told("delta", "a"),
-            told("delta", "abc"),
-            told("delta", "abcd"),
-            told("final", "abcd!"),
-        ];
-        assert_eq!(texts, expected);
-        let seqs: Vec<u64> = heard.chat().into_iter().map(|(seq, ..)| seq).collect();
-        assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "{seqs:?}");
+    fn run(sent: &Arc<Sent>) -> RunEvents {
+        RunEvents::new("r".into(), "agent:main:main".into(), "s".into(), true, sent.clone())
     }
 
     #[test]
     fn there_is_one_end_and_nothing_after_it() {
-        let heard = Arc::new(Heard::default());
-        let run = run(&heard);
-        let now = Instant::now();
+        let sent = Arc::new(Sent::default());
+        let run = run(&sent);
         run.started(1);
-        assert!(run.end(&End::Aborted("rpc"), now, 2));
-        let told = heard.0.lock().unwrap().len();
-        run.text("late", now, 3);
+        assert!(run.end(&End::Aborted("rpc"), 2));
+        let count = sent.0.lock().unwrap().len();
+        run.text("late", 3);
         run.tool(&json!({ "phase": "start" }), 3);
-        assert!(!run.end(&End::Final("late".into()), now, 3));
-        assert_eq!(heard.0.lock().unwrap().len(), told);
+        assert!(!run.end(&End::Final("late".into()), 3));
+        assert_eq!(sent.0.lock().unwrap().len(), count);
     }
 
     #[test]
-    fn agent_events_carry_the_sessions_id() {
-        let heard = Arc::new(Heard::default());
-        let run = run(&heard);
+    fn events_carry_their_ids_growing_numbers_and_the_text_so_far() {
+        let sent = Arc::new(Sent::default());
+        let run = run(&sent);
         run.started(7);
-        run.text("hi", Instant::now(), 8);
-        let heard = heard.0.lock().unwrap();
-        let agent: Vec<_> = heard.iter().filter(|(event, _)| event == "agent").collect();
-        assert!(agent.iter().all(|(_, payload)| payload["runId"] == "s"));
-        assert_eq!(agent[0].1["data"]["phase"], "start");
-        assert_eq!(agent[1].1["data"], json!({ "text": "hi", "delta": "hi" }));
+        run.text("hi", 8);
+        run.text("high", 9);
+        assert!(run.end(&End::Final("high!".into()), 10));
+        let sent = sent.0.lock().unwrap();
+        let of = |name: &str| {
+            let events = sent.iter().filter(|(event, _)| event == name);
+            events.map(|(_, payload)| payload.clone()).collect::<Vec<_>>()
+        };
+        let (agent, chat) = (of("agent"), of("chat"));
+        assert!(agent.iter().all(|event| event["runId"] == "s"));
+        assert_eq!(agent[0]["data"]["phase"], "start");
+        assert_eq!(agent[1]["data"], json!({ "text": "hi", "delta": "hi" }));
+        assert_eq!(agent[2]["data"], json!({ "text": "high", "delta": "gh" }));
+        let message = |text: &str, ms: u64| {
+            let content = json!([{ "type": "text", "text": text }]);
+            json!({ "role": "assistant", "content": content, "timestamp": ms })
+        };
+        let event = |seq: u64, state: &str, message: Value| json!({ "runId": "r", "seq": seq, "state": state, "message": message });
+        let expected = [
+            event(2, "delta", message("hi", 8)),
+            event(3, "delta", message("high", 9)),
+            event(4, "final", message("high!", 10)),
+        ];
+        assert_eq!(chat, expected);
     }
 
     #[test]

@@ -1,37 +1,36 @@
 //! Conversations: `chat.send`, `chat.abort`, `chat.history`, `chat.inject` (protocol section 5.4),
-//! and whatever else makes the agent speak.
+//! and every other way to start a run.
 //!
-//! What was said is in the transcript before anybody is told that it was accepted, and an answer
-//! before it is told to be final, because that is when the apps read the transcript again.
+//! A message is in the transcript before its node learns that it was accepted, and an answer
+//! before its `final` event, because that is when the apps read the transcript again.
 
 mod attachments;
 mod events;
+mod recorder;
 mod runs;
-mod telling;
 
-use super::params::Params;
-use super::pulse::Beat;
+use super::agent::{Agents, Attachment, Busy, Run};
 use super::sessions::{ActiveRuns, Session, Sessions};
-use super::stripes::Stripes;
+use super::striped_locks::StripedLocks;
 use super::system_events::SystemEvents;
-use crate::backend::embedded::agent::{Agents, Attachment, Busy, Run};
-use crate::backend::Outlet;
-use crate::protocol::{limits, session, GatewayEvent, Method, NodeId, Payload, WireError};
+use crate::backend::{Audience, Outlet};
+use crate::calendar::now_ms;
+use crate::protocol::rpc::chat::{
+    ChatAbort, ChatHistory, ChatInject, ChatSend, History, Injected, RunAccepted, RunStatus,
+    RunsAborted,
+};
+use crate::protocol::rpc::event::{ChatEvent, ChatState};
+use crate::protocol::{limits, session, NodeId, WireError};
 use crate::random;
-use crate::router::{Audience, BackendEvent};
-use crossbeam_channel::Sender;
-pub(crate) use events::{End, RunNews};
+use events::{End, RunEvents};
+use recorder::RunRecorder;
 use runs::{Begin, Runs};
 use serde_json::{json, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use telling::Telling;
 
 /// Messages that mean "stop" (protocol section 5.4).
 const STOP_WORDS: [&str; 7] = ["/stop", "stop", "esc", "abort", "wait", "exit", "interrupt"];
-
-/// Characters in a message; a longer one would not fit into a line.
-const LONGEST_TEXT: usize = limits::LINE_NODE;
 
 /// The conversations.
 pub(crate) struct Chat {
@@ -40,16 +39,15 @@ pub(crate) struct Chat {
     runs: Arc<Runs>,
     system_events: Arc<SystemEvents>,
     outlet: Arc<dyn Outlet>,
-    /// Tells the pulse that a delta waits.
-    nudge: Sender<Beat>,
-    /// How long a run may take, if nobody asks for less.
-    usual_timeout: Duration,
-    /// By session key: messages are answered in the order in which they are kept.
-    turns: Stripes,
+    /// How long a run may take, unless its request asks for less.
+    default_timeout: Duration,
+    /// By session key: messages are answered in the order in which they are stored.
+    order: StripedLocks,
 }
 
-/// Something that is said to the agent.
-pub(crate) struct Saying {
+/// A message for the agent.
+#[derive(Default)]
+pub(crate) struct RunRequest {
     pub(crate) run_id: String,
     /// In any spelling.
     pub(crate) session_key: String,
@@ -57,7 +55,7 @@ pub(crate) struct Saying {
     pub(crate) thinking: Option<String>,
     pub(crate) node: Option<NodeId>,
     pub(crate) attachments: Vec<Attachment>,
-    /// If it shall be shorter than what an agent usually may take.
+    /// Counts if it is shorter than the default.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -67,113 +65,113 @@ impl Chat {
         agents: Agents,
         system_events: Arc<SystemEvents>,
         outlet: Arc<dyn Outlet>,
-        nudge: Sender<Beat>,
-        usual_timeout: Duration,
+        default_timeout: Duration,
     ) -> Self {
-        let (runs, turns) = Default::default();
-        Self { sessions, agents, runs, system_events, outlet, nudge, usual_timeout, turns }
+        let (runs, order) = Default::default();
+        Self { sessions, agents, runs, system_events, outlet, default_timeout, order }
     }
 
     /// `chat.send`
     pub(crate) fn send(
         &self,
         node: Option<&NodeId>,
-        params: Option<&str>,
+        params: ChatSend,
         now_ms: u64,
-    ) -> Result<Payload, WireError> {
-        let mut params = Params::read(Method::ChatSend, params)?;
-        let session_key = params.required_text("sessionKey", 1..=limits::SESSION_KEY_CHARS);
-        let message = params.required_text("message", 1..=LONGEST_TEXT);
-        let thinking = params.text("thinking", 0..=limits::SHORT_TEXT_CHARS);
-        params.flag("deliver");
-        let attached = params.list("attachments").unwrap_or_default();
-        let timeout_ms = params.integer("timeoutMs", 0..=u64::MAX);
-        let run_id = params.required_text("idempotencyKey", 1..=limits::SHORT_TEXT_CHARS);
-        params.finish()?;
-        let attachments = attachments::read(&attached)?;
+    ) -> Result<RunAccepted, WireError> {
+        let ChatSend { session_key, message, thinking, timeout_ms, .. } = params;
+        let run_id = params.idempotency_key;
+        let attachments = attachments::decode(&params.attachments)?;
         if STOP_WORDS.contains(&message.trim().to_lowercase().as_str()) {
             return Ok(self.stop_word(&session_key, run_id, now_ms));
         }
         let timeout = timeout_ms.filter(|ms| *ms > 0).map(|ms| {
             let wanted = Duration::from_millis(ms);
             match node {
-                // The apps say 30 s and wait for two minutes (protocol section 5.4).
+                // The apps send 30 s and wait for two minutes (protocol section 5.4).
                 Some(_) => wanted.saturating_add(limits::RUN_MARGIN).max(limits::RUN_TIMEOUT_MIN),
                 None => wanted,
             }
         });
-        match self.runs.begin(&run_id, &session::canonical(&session_key), Instant::now()) {
-            Begin::New => {}
-            Begin::InFlight => return Ok(status(&run_id, "in_flight")),
-            Begin::Done(Ok(())) => return Ok(status(&run_id, "ok")),
+        let status = match self.claim(&run_id, &session_key) {
             Begin::Done(Err(text)) => return Err(WireError::unavailable(text)),
-        }
-        let answer = status(&run_id, "started");
-        let node = node.cloned();
-        let saying = Saying { run_id, session_key, message, thinking, node, attachments, timeout };
-        self.begin(saying, now_ms)?;
-        Ok(answer)
+            Begin::Done(Ok(())) => RunStatus::Ok,
+            Begin::InFlight => RunStatus::InFlight,
+            Begin::New => {
+                let (run_id, node) = (run_id.clone(), node.cloned());
+                self.begin(
+                    RunRequest {
+                        run_id,
+                        session_key,
+                        message,
+                        thinking,
+                        node,
+                        attachments,
+                        timeout,
+                    },
+                    now_ms,
+                )?;
+                RunStatus::Started
+            }
+        };
+        Ok(RunAccepted { run_id, status, stopped: None })
     }
 
-    /// Says something that nobody may ask for twice.
-    pub(crate) fn say(&self, saying: Saying, now_ms: u64) -> Result<(), WireError> {
-        let session_key = session::canonical(&saying.session_key);
-        match self.runs.begin(&saying.run_id, &session_key, Instant::now()) {
-            Begin::New => self.begin(saying, now_ms),
+    /// Starts a run under an id that nobody has used.
+    pub(crate) fn start_run(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
+        match self.claim(&request.run_id, &request.session_key) {
+            Begin::New => self.begin(request, now_ms),
             _ => Err(WireError::invalid("this run was begun before")),
         }
     }
 
-    /// Begins a run whose id is claimed; gives the claim back if it cannot.
-    fn begin(&self, saying: Saying, now_ms: u64) -> Result<(), WireError> {
-        let run_id = saying.run_id.clone();
-        let begun = self.try_begin(saying, now_ms);
-        if begun.is_err() {
-            self.runs.forget(&run_id);
-        }
-        begun
+    fn claim(&self, run_id: &str, session_key: &str) -> Begin {
+        self.runs.begin(run_id, &session::canonical(session_key), Instant::now())
     }
 
-    fn try_begin(&self, saying: Saying, now_ms: u64) -> Result<(), WireError> {
-        let node = saying.node.as_ref().map(|node| node.as_str().to_owned());
+    /// Begins a run whose id is claimed; releases the claim on failure.
+    fn begin(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
+        let run_id = request.run_id.clone();
+        self.try_begin(request, now_ms).inspect_err(|_| self.runs.forget(&run_id))
+    }
+
+    fn try_begin(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
         // Nothing of an entry is overwritten: it may hold what other channels need.
-        let session = self.sessions.touch(&saying.session_key, now_ms, |_| ())?;
+        let session = self.sessions.touch(&request.session_key, now_ms)?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
             return Err(WireError::invalid("send blocked by session policy"));
         }
-        let said = user_message(&saying.message, &saying.attachments, now_ms);
-        let news = self.news(&saying.run_id, &session);
-        let usual = self.usual_timeout;
+        let prompt = user_message(&request.message, &request.attachments, now_ms);
+        let events = self.events(&request.run_id, &session);
+        let default = self.default_timeout;
         let run = Run {
-            run_id: saying.run_id,
+            run_id: request.run_id,
             session_key: session.key.clone(),
-            node_id: node,
-            message: saying.message,
-            thinking: saying.thinking,
-            attachments: saying.attachments,
-            timeout: saying.timeout.map_or(usual, |wanted| wanted.min(usual)),
+            node_id: request.node.map(|node| node.as_str().to_owned()),
+            message: request.message,
+            thinking: request.thinking,
+            attachments: request.attachments,
+            timeout: request.timeout.map_or(default, |wanted| wanted.min(default)),
         };
         let busy = |busy: Busy| WireError::unavailable(busy.to_string());
-        let _turn = self.turns.lock(&session.key);
+        let _in_order = self.order.lock(&session.key);
         // A message that is refused must not be in the transcript: it will be sent again.
         self.agents.has_room(&run).map_err(busy)?;
-        self.sessions.append(&session, &said, now_ms)?;
-        self.runs.live(news.clone());
-        let telling = Telling {
-            news,
+        self.sessions.append(&session, &prompt, now_ms)?;
+        self.runs.live(events.clone());
+        let recorder = RunRecorder {
+            events,
             session,
             sessions: self.sessions.clone(),
             runs: self.runs.clone(),
             system_events: self.system_events.clone(),
-            nudge: self.nudge.clone(),
-            said,
+            prompt,
         };
-        self.agents.start(run, Box::new(telling)).map_err(busy)
+        self.agents.start(run, Box::new(recorder)).map_err(busy)
     }
 
-    fn news(&self, run_id: &str, session: &Session) -> Arc<RunNews> {
+    fn events(&self, run_id: &str, session: &Session) -> Arc<RunEvents> {
         let verbose = session.entry.get("verboseLevel").and_then(Value::as_str);
-        Arc::new(RunNews::new(
+        Arc::new(RunEvents::new(
             run_id.to_owned(),
             session.key.clone(),
             session.session_id.clone(),
@@ -182,107 +180,66 @@ impl Chat {
         ))
     }
 
-    /// A message that means "stop". The apps wait for the end of the run they believe they have
-    /// begun, so it gets one.
-    fn stop_word(&self, session_key: &str, run_id: String, now_ms: u64) -> Payload {
+    /// A message that means "stop". The apps wait for the end of the run they believe to have
+    /// started, so it gets one.
+    fn stop_word(&self, session_key: &str, run_id: String, now_ms: u64) -> RunAccepted {
         let session_key = session::canonical(session_key);
-        let run_ids = self.abort_all(&session_key, "stop", now_ms);
+        let aborted = self.abort_all(&session_key, "stop", now_ms);
         let outlet = self.outlet.clone();
-        let news = RunNews::new(run_id.clone(), session_key, run_id.clone(), false, outlet);
-        news.end(&End::Aborted("stop"), Instant::now(), now_ms);
-        json!({
-            "ok": true,
-            "aborted": !run_ids.is_empty(),
-            "runIds": run_ids,
-            "runId": run_id,
-            "status": "aborted",
-        })
-        .to_string()
-        .into()
+        let run = RunEvents::new(run_id.clone(), session_key, run_id.clone(), false, outlet);
+        run.end(&End::Aborted("stop"), now_ms);
+        let stopped = Some(runs_aborted(aborted));
+        RunAccepted { run_id, status: RunStatus::Aborted, stopped }
     }
 
     /// `chat.abort`
-    pub(crate) fn abort(&self, params: Option<&str>, now_ms: u64) -> Result<Payload, WireError> {
-        let mut params = Params::read(Method::ChatAbort, params)?;
-        let session_key = params.required_text("sessionKey", 1..=limits::SESSION_KEY_CHARS);
-        let run_id = params.text("runId", 1..=limits::SHORT_TEXT_CHARS);
-        params.finish()?;
-        let session_key = session::canonical(&session_key);
-        let run_ids = match run_id {
-            None => self.abort_all(&session_key, "rpc", now_ms),
-            Some(run_id) => match self.runs.find(&run_id) {
-                Some(news) if news.session_key != session_key => {
-                    return Err(WireError::invalid("runId does not match sessionKey"));
-                }
-                Some(news) => {
-                    let ended = end_now(&news, "rpc", now_ms);
-                    self.agents.abort(&news.run_id, "rpc");
-                    ended.then_some(run_id).into_iter().collect()
-                }
-                None => Vec::new(),
-            },
+    pub(crate) fn abort(&self, params: &ChatAbort, now_ms: u64) -> Result<RunsAborted, WireError> {
+        let session_key = session::canonical(&params.session_key);
+        let Some(run_id) = &params.run_id else {
+            return Ok(runs_aborted(self.abort_all(&session_key, "rpc", now_ms)));
         };
-        let answer = json!({ "ok": true, "aborted": !run_ids.is_empty(), "runIds": run_ids });
-        Ok(answer.to_string().into())
+        let Some(run) = self.runs.find(run_id) else { return Ok(runs_aborted(Vec::new())) };
+        if run.session_key != session_key {
+            return Err(WireError::invalid("runId does not match sessionKey"));
+        }
+        // The end is reported at once; the program may take some seconds to terminate.
+        let ended = run.end(&End::Aborted("rpc"), now_ms);
+        self.agents.abort(run_id, "rpc");
+        Ok(runs_aborted(ended.then(|| run_id.clone()).into_iter().collect()))
     }
 
     fn abort_all(&self, session_key: &str, reason: &'static str, now_ms: u64) -> Vec<String> {
         let runs = self.runs.of_session(session_key);
-        let ended = runs.iter().filter(|news| end_now(news, reason, now_ms));
-        let ended = ended.map(|news| news.run_id.clone()).collect();
+        let ended = runs.iter().filter(|run| run.end(&End::Aborted(reason), now_ms));
+        let ended = ended.map(|run| run.run_id.clone()).collect();
         self.agents.abort_session(session_key, reason);
         ended
     }
 
     /// `chat.history`
-    pub(crate) fn history(&self, params: Option<&str>) -> Result<Payload, WireError> {
-        let mut params = Params::read(Method::ChatHistory, params)?;
-        let session_key = params.required_text("sessionKey", 1..=limits::SESSION_KEY_CHARS);
-        let limit = params.integer("limit", 1..=1000).unwrap_or(200);
-        params.finish()?;
-        let history = self.sessions.history(&session_key, usize::try_from(limit).unwrap_or(200))?;
-        let session_id = history.session_id.map(|id| format!(",\"sessionId\":{}", Value::from(id)));
-        // The messages are JSON already; taking them apart again would cost more than reading them.
-        let text = format!(
-            "{{\"sessionKey\":{}{},\"messages\":[{}],\"thinkingLevel\":{}}}",
-            Value::from(session_key),
-            session_id.unwrap_or_default(),
-            history.messages.join(","),
-            Value::from(history.thinking_level),
-        );
-        Ok(text.into())
+    pub(crate) fn history(&self, params: &ChatHistory) -> Result<History, WireError> {
+        let limit = params.limit.map_or(200, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(self.sessions.history(&params.session_key, limit)?)
     }
 
     /// `chat.inject`
-    pub(crate) fn inject(&self, params: Option<&str>, now_ms: u64) -> Result<Payload, WireError> {
-        let mut params = Params::read(Method::ChatInject, params)?;
-        let session_key = params.required_text("sessionKey", 1..=limits::SESSION_KEY_CHARS);
-        let message = params.required_text("message", 1..=LONGEST_TEXT);
-        let label = params.text("label", 0..=100);
-        params.finish()?;
-        let injected = self.sessions.inject(&session_key, &message, label.as_deref(), now_ms)?;
-        let payload = json!({
-            "runId": format!("inject-{}", injected.message_id),
-            "seq": 0,
-            "state": "final",
-            "message": injected.message,
-        });
-        self.outlet.tell(BackendEvent {
-            to: Audience::Session(injected.session.key.as_str().into()),
-            event: GatewayEvent::Chat.into(),
-            payload: Some(payload.to_string().into()),
-        });
-        Ok(json!({ "ok": true, "messageId": injected.message_id }).to_string().into())
+    pub(crate) fn inject(&self, params: &ChatInject, now_ms: u64) -> Result<Injected, WireError> {
+        let (session, message_id, message) = self.sessions.inject(params, now_ms)?;
+        let event = ChatEvent {
+            run_id: format!("inject-{message_id}"),
+            seq: 0,
+            state: ChatState::Final,
+            message: Some(message),
+            stop_reason: None,
+            error_message: None,
+        };
+        self.outlet.publish(Audience::Session(session.key.into()), &event);
+        Ok(Injected { ok: true, message_id })
     }
 
-    /// Tells the deltas that have waited long enough; returns when the next one will have.
-    pub(crate) fn flush(&self, now: Instant, now_ms: u64) -> Option<Instant> {
-        self.runs.all_live().iter().filter_map(|news| news.flush(now, now_ms)).min()
-    }
-
-    /// Ends every run; what has not ended by then is killed.
-    pub(crate) fn stop(&self, patience: Duration) {
-        self.agents.stop(patience);
+    /// Ends every run; programs that have not terminated after `timeout` are killed.
+    pub(crate) fn stop(&self, timeout: Duration) {
+        self.agents.stop(timeout);
     }
 }
 
@@ -291,15 +248,10 @@ impl ActiveRuns for Chat {
         self.runs.is_active(canonical_key) || self.agents.is_active(canonical_key)
     }
 
-    fn abort_and_wait(&self, canonical_key: &str, patience: Duration) -> bool {
-        self.abort_all(canonical_key, "rpc", super::now_ms());
-        self.agents.wait_idle(canonical_key, patience)
+    fn abort_and_wait(&self, canonical_key: &str, timeout: Duration) -> bool {
+        self.abort_all(canonical_key, "rpc", now_ms());
+        self.agents.wait_idle(canonical_key, timeout)
     }
-}
-
-/// Tells the end at once; the program behind the run may take some seconds to go.
-fn end_now(news: &RunNews, reason: &'static str, now_ms: u64) -> bool {
-    news.end(&End::Aborted(reason), Instant::now(), now_ms)
 }
 
 /// A new run id.
@@ -309,12 +261,12 @@ pub(crate) fn new_run_id(prefix: &str) -> Result<String, WireError> {
     Ok(format!("{prefix}{}", random::uuid(bits)))
 }
 
-fn status(run_id: &str, status: &str) -> Payload {
-    json!({ "runId": run_id, "status": status }).to_string().into()
+fn runs_aborted(run_ids: Vec<String>) -> RunsAborted {
+    RunsAborted { ok: true, aborted: !run_ids.is_empty(), run_ids }
 }
 
-/// What somebody said, as it is kept. Of an attachment the transcript tells only what it was: the
-/// agent got it.
+/// A message of the user as the transcript holds it. Of an attachment only its type and name are
+/// stored: the agent gets its content.
 fn user_message(text: &str, attachments: &[Attachment], now_ms: u64) -> Value {
     let mut content = vec![json!({ "type": "text", "text": text })];
     content.extend(attachments.iter().map(|attachment| {

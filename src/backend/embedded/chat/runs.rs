@@ -1,6 +1,6 @@
-//! Which runs go on, and which ended lately: for aborts, and for requests that come twice.
+//! The active runs, and those that ended lately: for aborts, and for requests that come twice.
 
-use super::events::RunNews;
+use super::events::RunEvents;
 use crate::protocol::limits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// Runs by id.
 #[derive(Default)]
-pub(crate) struct Runs {
+pub(super) struct Runs {
     known: Mutex<BTreeMap<String, Known>>,
 }
 
@@ -16,17 +16,17 @@ enum Known {
     /// Accepted in this conversation, about to be started.
     Beginning(String),
     /// Queued or running.
-    Live(Arc<RunNews>),
+    Live(Arc<RunEvents>),
     /// Ended: well, or with this error.
     Done { result: Result<(), String>, at: Instant },
 }
 
-/// What is known of a run that somebody wants to begin.
+/// What is known of a run that is to begin.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Begin {
-    /// Nothing: it may begin, and nobody else may.
+pub(super) enum Begin {
+    /// Nothing: its id is claimed now.
     New,
-    /// It goes on.
+    /// It has not ended.
     InFlight,
     /// It ended lately.
     Done(Result<(), String>),
@@ -34,7 +34,7 @@ pub(crate) enum Begin {
 
 impl Runs {
     /// Claims an id for a run in a conversation.
-    pub(crate) fn begin(&self, run_id: &str, session_key: &str, now: Instant) -> Begin {
+    pub(super) fn begin(&self, run_id: &str, session_key: &str, now: Instant) -> Begin {
         let mut known = self.lock();
         known.retain(|_, run| match run {
             Known::Done { at, .. } => now.saturating_duration_since(*at) < limits::RUN_REMEMBERED,
@@ -50,18 +50,18 @@ impl Runs {
         }
     }
 
-    /// The run was handed to the agent.
-    pub(crate) fn live(&self, news: Arc<RunNews>) {
-        self.lock().insert(news.run_id.clone(), Known::Live(news));
+    /// The run was passed to the agent.
+    pub(super) fn live(&self, run: Arc<RunEvents>) {
+        self.lock().insert(run.run_id.clone(), Known::Live(run));
     }
 
     /// The run could not begin; the same id may be tried again.
-    pub(crate) fn forget(&self, run_id: &str) {
+    pub(super) fn forget(&self, run_id: &str) {
         self.lock().remove(run_id);
     }
 
     /// The run ended. The oldest ends are forgotten first.
-    pub(crate) fn done(&self, run_id: &str, result: Result<(), String>, now: Instant) {
+    pub(super) fn done(&self, run_id: &str, result: Result<(), String>, now: Instant) {
         let mut known = self.lock();
         known.insert(run_id.to_owned(), Known::Done { result, at: now });
         let done = known.iter().filter_map(|(id, run)| match run {
@@ -76,33 +76,28 @@ impl Runs {
         }
     }
 
-    /// A run that goes on.
-    pub(crate) fn find(&self, run_id: &str) -> Option<Arc<RunNews>> {
+    /// An active run.
+    pub(super) fn find(&self, run_id: &str) -> Option<Arc<RunEvents>> {
         match self.lock().get(run_id) {
-            Some(Known::Live(news)) => Some(news.clone()),
+            Some(Known::Live(run)) => Some(run.clone()),
             _ => None,
         }
     }
 
-    /// Whether anything goes on in a conversation, or is about to.
-    pub(crate) fn is_active(&self, session_key: &str) -> bool {
+    /// Whether a conversation has an active run, or is about to.
+    pub(super) fn is_active(&self, session_key: &str) -> bool {
         self.lock().values().any(|run| match run {
             Known::Beginning(key) => key == session_key,
-            Known::Live(news) => news.session_key == session_key,
+            Known::Live(run) => run.session_key == session_key,
             Known::Done { .. } => false,
         })
     }
 
-    /// The runs that go on in a conversation.
-    pub(crate) fn of_session(&self, session_key: &str) -> Vec<Arc<RunNews>> {
-        self.all_live().into_iter().filter(|news| news.session_key == session_key).collect()
-    }
-
-    /// Every run that goes on.
-    pub(crate) fn all_live(&self) -> Vec<Arc<RunNews>> {
+    /// The active runs of a conversation.
+    pub(super) fn of_session(&self, session_key: &str) -> Vec<Arc<RunEvents>> {
         let known = self.lock();
         let live = known.values().filter_map(|run| match run {
-            Known::Live(news) => Some(news.clone()),
+            Known::Live(run) if run.session_key == session_key => Some(run.clone()),
             _ => None,
         });
         live.collect()

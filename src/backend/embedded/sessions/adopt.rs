@@ -1,11 +1,12 @@
-//! Sessions that were kept by another gateway: reading its store, and taking its entries over.
+//! Sessions of another gateway: reads its store and adopts its entries.
 
-use super::book::{self, Book};
-use super::{is_file_name, session_id, usable, Entry, Sessions, StoreError};
+use super::book::Book;
+use super::entry::{updated_at, usable_key, Entry};
+use super::{Sessions, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What another gateway's stores hold, read as forgivingly as our own.
+/// The content of another gateway's stores, read as leniently as our own.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignStore(Book);
 
@@ -13,7 +14,7 @@ impl ForeignStore {
     /// Adds a store; of two entries of one session, the newer one counts.
     ///
     /// # Errors
-    /// What is wrong with the file; nothing of it is taken then.
+    /// What is wrong with the file; nothing of it is added then.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.0.absorb(Book::parse(bytes)?);
         Ok(())
@@ -23,13 +24,13 @@ impl ForeignStore {
     pub(crate) fn entries(&self) -> Vec<(&str, &Entry)> {
         let entries = self.0.entries.iter();
         let mut entries: Vec<_> = entries.map(|(key, entry)| (&**key, &**entry)).collect();
-        entries.sort_by_key(|(_, entry)| std::cmp::Reverse(book::updated_at(entry)));
+        entries.sort_by_key(|(_, entry)| std::cmp::Reverse(updated_at(entry)));
         entries
     }
 
-    /// The names of what is in the stores and is no session.
+    /// The names of what is in the stores and is not a session.
     pub(crate) fn strange(&self) -> impl Iterator<Item = &str> {
-        self.0.strange()
+        self.0.other_names()
     }
 }
 
@@ -44,11 +45,11 @@ impl Sessions {
 
     /// Whether a session can have this key.
     pub(crate) fn is_usable(key: &str) -> bool {
-        usable(key).is_ok()
+        usable_key(key).is_ok()
     }
 
-    /// Takes over entries under their canonical keys, as they are. A session that is there stays
-    /// as it is. On disk when this returns.
+    /// Adds entries under their canonical keys, as they are. A session that exists stays as it is.
+    /// On disk when this returns.
     ///
     /// # Errors
     /// The store cannot be read or written, or is full; nothing has changed then.
@@ -60,14 +61,4 @@ impl Sessions {
             Ok(())
         })
     }
-}
-
-/// The id of an entry's transcript, if it can name a file.
-pub(crate) fn session_id_of(entry: &Entry) -> Option<&str> {
-    session_id(entry)
-}
-
-/// The name, if a transcript can have it.
-pub(crate) fn transcript_name(name: &str) -> Option<&str> {
-    (is_file_name(name) && name.ends_with(".jsonl")).then_some(name)
 }

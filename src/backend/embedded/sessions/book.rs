@@ -1,10 +1,10 @@
 //! The content of `sessions.json`: entries by their canonical keys.
 //!
-//! Reading is forgiving about everything the old gateway wrote: JSON5, old names of fields, two
-//! spellings of one key. It is not forgiving about a file that makes no sense: that is an error,
-//! and never an empty store.
+//! Reading accepts everything the old gateway wrote: JSON5, old names of fields, two spellings of
+//! one key. A damaged file is an error, and never an empty store.
 
-use super::Entry;
+use super::entry::{session_id, updated_at, Entry};
+use super::{names, StoreError};
 use crate::json5_text;
 use crate::protocol::session;
 use serde::ser::SerializeMap;
@@ -25,13 +25,13 @@ const OF_ITS_TRANSCRIPT: [&str; 6] =
 /// transcripts.
 const MERGED: &str = "mergedSessionIds";
 
-/// All entries. Cheap to copy: a change is made on a copy, written, and only then believed.
+/// All entries. Cheap to copy: a change is made on a copy, written, and only then applied.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Book {
     /// By canonical key.
     pub(super) entries: BTreeMap<String, Arc<Entry>>,
-    /// What is in the file and is no entry; it is written back.
-    strange: Map<String, Value>,
+    /// What is in the file and is not an entry; it is written back.
+    others: Map<String, Value>,
 }
 
 impl Book {
@@ -52,12 +52,12 @@ impl Book {
             match value {
                 Value::Object(entry) if is_entry(&key, &entry) => book.add(&key, migrated(entry)),
                 other => {
-                    book.strange.insert(key, other);
+                    book.others.insert(key, other);
                 }
             }
         }
-        // One name cannot stand twice in the file, and an entry means more than what is none.
-        book.strange.retain(|key, _| !book.entries.contains_key(key));
+        // A name can be in the file only once, and an entry counts more than another value.
+        book.others.retain(|key, _| !book.entries.contains_key(key));
         Ok(book)
     }
 
@@ -66,19 +66,40 @@ impl Book {
         serde_json::to_vec_pretty(self)
     }
 
-    /// Takes over what another book has; of two entries of one session, the newer one counts.
+    /// Adds the content of another book; of two entries of one session, the newer one counts.
     pub(super) fn absorb(&mut self, other: Self) {
         for (key, entry) in other.entries {
             self.add(&key, Arc::unwrap_or_clone(entry));
         }
-        for (key, value) in other.strange {
-            self.strange.entry(key).or_insert(value);
+        for (key, value) in other.others {
+            self.others.entry(key).or_insert(value);
         }
     }
 
-    /// The names of what is no entry.
-    pub(super) fn strange(&self) -> impl Iterator<Item = &str> {
-        self.strange.keys().map(String::as_str)
+    /// The names of what is not an entry.
+    pub(super) fn other_names(&self) -> impl Iterator<Item = &str> {
+        self.others.keys().map(String::as_str)
+    }
+
+    /// Changes the entry of a canonical key, creating it if there is none, and returns its session
+    /// id and its new content. A change that fails leaves the book as it was.
+    pub(super) fn update<E: From<StoreError>>(
+        &mut self,
+        key: &str,
+        now_ms: u64,
+        change: impl FnOnce(&mut Entry) -> Result<(), E>,
+    ) -> Result<(String, Arc<Entry>), E> {
+        let mut entry = self.entries.get(key).map(|entry| Entry::clone(entry)).unwrap_or_default();
+        change(&mut entry)?;
+        let id = match session_id(&entry) {
+            Some(id) => id.to_owned(),
+            None => names::session_id()?,
+        };
+        entry.insert("sessionId".into(), id.clone().into());
+        entry.insert("updatedAt".into(), now_ms.into());
+        let entry = Arc::new(entry);
+        self.entries.insert(key.to_owned(), entry.clone());
+        Ok((id, entry))
     }
 
     fn add(&mut self, key: &str, entry: Entry) {
@@ -93,11 +114,11 @@ impl Book {
 
 impl Serialize for Book {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_map(Some(self.entries.len() + self.strange.len()))?;
+        let mut out = serializer.serialize_map(Some(self.entries.len() + self.others.len()))?;
         for (key, entry) in &self.entries {
             out.serialize_entry(key, entry)?;
         }
-        for (key, value) in &self.strange {
+        for (key, value) in &self.others {
             out.serialize_entry(key, value)?;
         }
         out.end()
@@ -108,20 +129,6 @@ impl Serialize for Book {
 fn is_entry(key: &str, object: &Entry) -> bool {
     let has = |name| object.contains_key(name);
     has("sessionId") || has("updatedAt") || session::canonical(key) == key
-}
-
-/// A number as an integer. Files of the old gateway can hold fractions of milliseconds and
-/// tokens; one of them costs an iPhone the whole list (protocol section 5.3).
-pub(super) fn integer(value: &Value) -> Option<i64> {
-    // Beyond this, JavaScript cannot count.
-    const LARGEST: f64 = 9_007_199_254_740_991.0;
-    let number = value.as_f64().filter(|number| number.abs() <= LARGEST)?;
-    Some(value.as_i64().unwrap_or(number as i64))
-}
-
-/// When an entry was last changed.
-pub(super) fn updated_at(entry: &Entry) -> i64 {
-    entry.get("updatedAt").and_then(integer).unwrap_or(0)
 }
 
 fn migrated(mut entry: Entry) -> Entry {
@@ -197,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn old_names_are_replaced_and_strange_things_kept() {
+    fn old_names_are_replaced_and_other_values_kept() {
         let book = parse(
             "// by hand\n{ a: {updatedAt: 1, provider: 'slack', lastProvider: 'x', lastChannel: 'y',
                 room: '#r', own: {deep: [1,]}}, version: 3, meta: {x: 1}, note: null, 'agent:main:a': 5 }",
@@ -213,27 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_an_error() {
+    fn a_damaged_file_is_an_error() {
         let deep = format!("{{a:{}", "[".repeat(100_000));
         for text in ["", " ", "[]", "null", "5", "{", "{\"a\":{}", "{} {}", &deep] {
             assert!(Book::parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(Book::parse(b"{\"a\":\"\xff\"}").is_err());
         assert!(parse("{}").entries.is_empty());
-    }
-
-    #[test]
-    fn numbers_become_integers_that_every_app_can_read() {
-        for (value, expected) in [
-            (json!(5), Some(5)),
-            (json!(5.9), Some(5)),
-            (json!(-2.5), Some(-2)),
-            (json!(1e300), None),
-            (json!(u64::MAX), None),
-            (json!("5"), None),
-            (json!(null), None),
-        ] {
-            assert_eq!(integer(&value), expected, "{value}");
-        }
     }
 }

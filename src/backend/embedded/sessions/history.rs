@@ -1,37 +1,26 @@
 //! The end of a conversation, as `chat.history` returns it (protocol section 5.4).
 
-use super::lines::LinesFromEnd;
-use super::{message, Entry, StoreError};
+use super::entry::{text, Entry};
+use super::reverse_lines::ReverseLines;
+use super::{message, StoreError};
 use crate::protocol::limits;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Without a thinking level of its own, a session does not think.
-const THINKING: &str = "off";
-
-/// The last messages of a session.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct History {
-    /// None of a session that nobody has used yet.
-    pub(crate) session_id: Option<String>,
-    /// Each an object as compact JSON, oldest first; contents are lists, times integers.
-    pub(crate) messages: Vec<String>,
-    /// How much the agent is to think.
-    pub(crate) thinking_level: String,
-}
+/// The thinking level of a session without one of its own.
+const DEFAULT_THINKING: &str = "off";
 
 /// The session's own thinking level, or the usual one.
 pub(super) fn thinking_level(entry: Option<&Entry>) -> String {
-    let own =
-        entry.and_then(|entry| entry.get("thinkingLevel")).and_then(Value::as_str).map(str::trim);
-    own.filter(|level| !level.is_empty()).unwrap_or(THINKING).to_owned()
+    let own = entry.and_then(|entry| text(entry, "thinkingLevel")).map(str::trim);
+    own.filter(|level| !level.is_empty()).unwrap_or(DEFAULT_THINKING).to_owned()
 }
 
 /// The last messages of a transcript, oldest first, and how many bytes were read for them. Without
 /// a file there are none.
-pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<String>, usize), StoreError> {
+pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<Box<RawValue>>, usize), StoreError> {
     let failed = |error| StoreError::io("read", path, error);
     let file = match File::open(path) {
         Ok(file) => file,
@@ -39,8 +28,8 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<String>, usize), St
         Err(error) => return Err(failed(error)),
     };
     let len = file.metadata().map_err(failed)?.len();
-    let mut lines = LinesFromEnd::new(&file, len);
-    let mut messages: Vec<String> = Vec::new();
+    let mut lines = ReverseLines::new(&file, len);
+    let mut messages: Vec<Box<RawValue>> = Vec::new();
     // The brackets of the list; each message brings a comma.
     let mut bytes = 2;
     while messages.len() < limit.min(limits::HISTORY_MESSAGES)
@@ -52,7 +41,7 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<String>, usize), St
         if bytes > limits::HISTORY_BYTES && !messages.is_empty() {
             break;
         }
-        messages.push(message);
+        messages.extend(RawValue::from_string(message));
     }
     messages.reverse();
     Ok((messages, lines.bytes_read()))

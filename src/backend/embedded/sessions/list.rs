@@ -1,21 +1,21 @@
 //! `sessions.list`: rows that the apps can decode (protocol section 5.3).
 //!
-//! An iPhone loses the whole list over one value of the wrong type, so a value that is not what
-//! its field says is left out.
+//! An iPhone loses the whole list over one value of the wrong type, so such a value is left out.
 
-use super::book::{self, Book};
-use super::Entry;
+use super::book::Book;
+use super::entry::{integer, text, updated_at, Entry};
+use crate::protocol::rpc::sessions::{SessionFilter, SessionRow};
 use crate::protocol::session;
 use serde_json::{Map, Value};
+use std::cmp::Reverse;
 
-const TEXTS: [&str; 19] = [
-    "label",
+/// Fields without a place of their own in [`SessionRow`], by the type they must have.
+const TEXTS: [&str; 15] = [
     "channel",
     "subject",
     "groupChannel",
     "space",
     "chatType",
-    "sessionId",
     "thinkingLevel",
     "verboseLevel",
     "reasoningLevel",
@@ -23,96 +23,86 @@ const TEXTS: [&str; 19] = [
     "sendPolicy",
     "responseUsage",
     "modelProvider",
-    "model",
     "lastChannel",
     "lastTo",
     "lastAccountId",
-    "displayName",
 ];
 const FLAGS: [&str; 2] = ["systemSent", "abortedLastRun"];
-const INTEGERS: [&str; 5] =
-    ["updatedAt", "inputTokens", "outputTokens", "totalTokens", "contextTokens"];
+const INTEGERS: [&str; 3] = ["inputTokens", "outputTokens", "contextTokens"];
 const OBJECTS: [&str; 2] = ["origin", "deliveryContext"];
 
-/// Which sessions are wanted.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    pub(super) include_global: bool,
-    pub(super) include_unknown: bool,
-    pub(super) label: Option<String>,
-    pub(super) spawned_by: Option<String>,
-    pub(super) agent: Option<String>,
-    /// Milliseconds; sessions that were used before are left out.
-    pub(super) active_since: i64,
-}
-
-/// The wanted sessions, the one used last first.
-pub(super) fn select<'b>(book: &'b Book, filter: &Filter) -> Vec<(&'b str, &'b Entry)> {
+/// The wanted sessions, the one used last first, without those last used before `active_since`
+/// (milliseconds since 1970).
+pub(super) fn select<'b>(
+    book: &'b Book,
+    filter: &SessionFilter,
+    active_since: i64,
+) -> Vec<(&'b str, &'b Entry)> {
     // The canonical form of any key of the agent begins like those of all its keys.
-    let agent = filter.agent.as_ref().map(|agent| session::canonical(&format!("agent:{agent}:x")));
+    let agent = filter.agent_id.as_ref().map(|id| session::canonical(&format!("agent:{id}:x")));
     let agent = agent.as_deref().and_then(|key| key.strip_suffix('x'));
-    let mut wanted: Vec<(&str, &Entry)> = book
-        .entries
-        .iter()
-        .map(|(key, entry)| (&**key, &**entry))
-        .filter(|(key, entry)| is_wanted(key, entry, filter, agent))
+    let is = |entry: &Entry, name, wanted: &Option<String>| {
+        wanted.is_none() || text(entry, name) == wanted.as_deref()
+    };
+    let entries = book.entries.iter().map(|(key, entry)| (&**key, &**entry));
+    let mut wanted: Vec<(&str, &Entry)> = entries
+        .filter(|(key, entry)| {
+            (filter.include_global || *key != "global")
+                && (filter.include_unknown || *key != "unknown")
+                && agent.is_none_or(|agent| key.starts_with(agent))
+                && is(entry, "label", &filter.label)
+                && is(entry, "spawnedBy", &filter.spawned_by)
+                && updated_at(entry) >= active_since
+        })
         .collect();
-    wanted.sort_by_key(|(_, entry)| std::cmp::Reverse(book::updated_at(entry)));
+    wanted.sort_by_key(|(_, entry)| Reverse(updated_at(entry)));
     wanted
 }
 
-fn is_wanted(key: &str, entry: &Entry, filter: &Filter, agent: Option<&str>) -> bool {
-    let is = |name: &str, wanted: &Option<String>| {
-        wanted.is_none() || entry.get(name).and_then(Value::as_str) == wanted.as_deref()
+/// A session as the apps want it.
+pub(super) fn row(key: &str, entry: &Entry) -> SessionRow {
+    let owned = |name| text(entry, name).map(str::to_owned);
+    let count = |name| entry.get(name).and_then(integer);
+    let origin = entry.get("origin").and_then(|origin| origin.get("label"));
+    let name = entry.get("label").or(origin).or_else(|| entry.get("subject"));
+    let name = name.and_then(Value::as_str).map(str::to_owned);
+    let sum = || {
+        let count = |name| count(name).unwrap_or(0);
+        count("inputTokens").saturating_add(count("outputTokens"))
     };
-    (filter.include_global || key != "global")
-        && (filter.include_unknown || key != "unknown")
-        && agent.is_none_or(|agent| key.starts_with(agent))
-        && is("label", &filter.label)
-        && is("spawnedBy", &filter.spawned_by)
-        && book::updated_at(entry) >= filter.active_since
+    SessionRow {
+        key: key.to_owned(),
+        kind: kind(key, entry).to_owned(),
+        label: owned("label"),
+        display_name: owned("displayName").or(name),
+        updated_at: count("updatedAt"),
+        session_id: owned("sessionId"),
+        model: owned("model"),
+        total_tokens: count("totalTokens").unwrap_or_else(sum),
+        others: others(entry),
+    }
 }
 
-/// A session as the apps want it.
-pub(super) fn row(key: &str, entry: &Entry) -> Value {
-    let mut row = Map::new();
-    row.insert("key".into(), key.into());
-    row.insert("kind".into(), kind(key, entry).into());
-    for (name, value) in entry {
-        let name = name.as_str();
+fn others(entry: &Entry) -> Map<String, Value> {
+    let fields = entry.iter().filter_map(|(name, value)| {
+        let is_in = |names: &[&str]| names.contains(&name.as_str());
         let value = match value {
-            Value::String(_) if TEXTS.contains(&name) => value.clone(),
-            Value::Bool(_) if FLAGS.contains(&name) => value.clone(),
-            Value::Object(_) if OBJECTS.contains(&name) => value.clone(),
-            Value::Number(_) if INTEGERS.contains(&name) => match book::integer(value) {
-                Some(integer) => integer.into(),
-                None => continue,
-            },
-            _ => continue,
+            Value::String(_) if is_in(&TEXTS) => value.clone(),
+            Value::Bool(_) if is_in(&FLAGS) => value.clone(),
+            Value::Object(_) if is_in(&OBJECTS) => value.clone(),
+            Value::Number(_) if is_in(&INTEGERS) => integer(value)?.into(),
+            _ => return None,
         };
-        row.insert(name.to_owned(), value);
-    }
-    if !row.contains_key("displayName") {
-        let origin = entry.get("origin").and_then(|origin| origin.get("label"));
-        let name = entry.get("label").or(origin).or_else(|| entry.get("subject"));
-        if let Some(name @ Value::String(_)) = name {
-            row.insert("displayName".into(), name.clone());
-        }
-    }
-    if !row.contains_key("totalTokens") {
-        let count = |name| row.get(name).and_then(Value::as_i64).unwrap_or(0);
-        let total = count("inputTokens").saturating_add(count("outputTokens"));
-        row.insert("totalTokens".into(), total.into());
-    }
-    Value::Object(row)
+        Some((name.clone(), value))
+    });
+    fields.collect()
 }
 
 fn kind(key: &str, entry: &Entry) -> &'static str {
-    let chat_type = entry.get("chatType").and_then(Value::as_str);
     match key {
         "global" => "global",
         "unknown" => "unknown",
-        _ if matches!(chat_type, Some("group" | "channel")) => "group",
+        _ if matches!(text(entry, "chatType"), Some("group" | "channel")) => "group",
         _ if key.contains(":group:") || key.contains(":channel:") => "group",
         _ => "direct",
     }

@@ -60,7 +60,7 @@ pub(super) fn in_line(line: &[u8]) -> Option<String> {
     Some(fields.end())
 }
 
-/// An object on its way to being written.
+/// Writes an object field by field.
 struct Fields(String);
 
 impl Fields {
@@ -119,7 +119,7 @@ fn milliseconds(raw: &str) -> Option<i64> {
 
 /// A number as an integer, if it is one of a size that JavaScript can count to.
 fn integer(raw: &str) -> Option<i64> {
-    super::book::integer(&serde_json::Value::Number(raw.parse().ok()?))
+    super::entry::integer(&serde_json::Value::Number(raw.parse().ok()?))
 }
 
 fn usage(raw: &str) -> String {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_passed_over() {
+    fn what_is_not_a_message_is_skipped() {
         for line in [
             "",
             "{",

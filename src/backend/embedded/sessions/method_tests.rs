@@ -1,6 +1,7 @@
 //! The methods `sessions.*`, as a phone calls them.
 
 use super::{ActiveRuns, Sessions};
+use crate::protocol::rpc::{encode, Params};
 use crate::protocol::{limits, Method, WireError};
 use serde_json::{json, Value};
 use std::cell::{Cell, RefCell};
@@ -24,8 +25,8 @@ impl ActiveRuns for Runs {
         self.begins_again.get()
     }
 
-    fn abort_and_wait(&self, key: &str, patience: Duration) -> bool {
-        assert_eq!(patience, limits::SESSION_ABORT_PATIENCE);
+    fn abort_and_wait(&self, key: &str, timeout: Duration) -> bool {
+        assert_eq!(timeout, limits::SESSION_ABORT_TIMEOUT);
         self.aborted.borrow_mut().push(key.to_owned());
         !self.stubborn
     }
@@ -44,7 +45,17 @@ fn call_with(
     method: Method,
     params: &Value,
 ) -> Result<Value, WireError> {
-    let result = sessions.call(method, Some(&params.to_string()), NOW, runs)?;
+    let params = Some(params.to_string());
+    let params = params.as_deref();
+    let result = match method {
+        Method::SessionsList => encode(&sessions.list(Params::decode(params)?, NOW)?),
+        Method::SessionsResolve => encode(&sessions.resolve(Params::decode(params)?)?),
+        Method::SessionsPatch => encode(&sessions.patch(&Params::decode(params)?, NOW)?),
+        Method::SessionsReset => encode(&sessions.reset(&Params::decode(params)?, NOW)?),
+        Method::SessionsDelete => encode(&sessions.delete(&Params::decode(params)?, NOW, runs)?),
+        Method::SessionsCompact => encode(&sessions.compact(&Params::decode(params)?, NOW)?),
+        other => panic!("{other}"),
+    };
     Ok(serde_json::from_str(&result).unwrap())
 }
 
@@ -374,10 +385,4 @@ fn a_transcript_that_cannot_be_compacted_stays_whole() {
     let text = fs::read_to_string(dir.path().join("sx.jsonl")).unwrap();
     assert_eq!(text, "{\"n\":1}\n{\"n\":2}\n");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
-}
-
-#[test]
-fn other_methods_are_not_answered_here() {
-    let (_dir, sessions) = with_store(&json!({}));
-    assert!(refusal(&sessions, Method::Health, json!({})).starts_with("UNAVAILABLE"));
 }

@@ -1,25 +1,27 @@
 //! The methods `sessions.*` (protocol section 5.3).
 
-use super::list::{self, Filter};
-use super::patch::Patch;
+use super::entry::{session_id, usable_key, Entry};
 use super::transcript::{self, Compacted};
-use super::{names, session_id, update, usable, Entry, Sessions};
-use crate::backend::embedded::params::Params;
-use crate::protocol::{limits, session, Method, Payload, WireError};
-use serde_json::{json, Map, Value};
-use std::path::PathBuf;
+use super::{list, names, patch, Sessions, StoreError};
+use crate::protocol::rpc::sessions::{
+    SessionAnew, SessionCompacted, SessionDefaults, SessionDeleted, SessionPatched,
+    SessionResolved, Sessions as List, SessionsCompact, SessionsDelete, SessionsList,
+    SessionsPatch, SessionsReset, SessionsResolve,
+};
+use crate::protocol::{limits, session, WireError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The runs under way, as far as the sessions need to know.
 pub(crate) trait ActiveRuns {
-    /// Whether something runs for this session. Asked while the store is locked: the answer must
-    /// not wait for anybody who is calling the sessions. A run counts from before its session is
-    /// touched until after its last message is appended.
+    /// Whether a run of this session is active. Called while the store is locked: it must not wait
+    /// for a thread that is calling the sessions. A run counts from before its session is touched
+    /// until after its last message is appended.
     fn is_active(&self, canonical_key: &str) -> bool;
 
-    /// Aborts what runs and waits for its end; `true` if nothing runs any more.
-    fn abort_and_wait(&self, canonical_key: &str, patience: Duration) -> bool;
+    /// Aborts the session's runs and waits for their end; whether they have ended in time.
+    fn abort_and_wait(&self, canonical_key: &str, timeout: Duration) -> bool;
 }
 
 /// What a session keeps when it starts anew.
@@ -44,74 +46,31 @@ const KEPT_BY_RESET: [&str; 17] = [
 ];
 
 impl Sessions {
-    /// Answers one of the methods `sessions.*`.
-    ///
-    /// # Errors
-    /// What the caller is told instead.
-    pub(crate) fn call(
-        &self,
-        method: Method,
-        params: Option<&str>,
-        now_ms: u64,
-        runs: &dyn ActiveRuns,
-    ) -> Result<Payload, WireError> {
-        let params = Params::read(method, params)?;
-        let result = match method {
-            Method::SessionsList => self.list(params, now_ms),
-            Method::SessionsResolve => self.resolve(params),
-            Method::SessionsPatch => self.patch(params, now_ms),
-            Method::SessionsReset => self.reset(params, now_ms),
-            Method::SessionsDelete => self.delete(params, now_ms, runs),
-            Method::SessionsCompact => self.compact(params, now_ms),
-            other => Err(WireError::unavailable(format!("sessions do not provide {other}"))),
-        };
-        Ok(result?.to_string().into())
-    }
-
-    fn list(&self, mut params: Params, now_ms: u64) -> Result<Value, WireError> {
-        let most = params.integer("limit", 1..=u64::MAX);
-        let minutes = params.integer("activeMinutes", 1..=u64::MAX);
-        let include_global = params.flag("includeGlobal").unwrap_or_default();
-        let include_unknown = params.flag("includeUnknown").unwrap_or_default();
-        let filter = Filter {
-            include_global,
-            include_unknown,
-            label: trimmed(params.text("label", 1..=limits::SESSION_LABEL_CHARS)),
-            spawned_by: params.text("spawnedBy", 1..=limits::SESSION_KEY_CHARS),
-            agent: params.text("agentId", 1..=limits::SHORT_TEXT_CHARS),
-            active_since: minutes.map_or(i64::MIN, |minutes| active_since(now_ms, minutes)),
-        };
-        params.finish()?;
-        let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    /// `sessions.list`
+    pub(crate) fn list(&self, params: SessionsList, now_ms: u64) -> Result<List, WireError> {
+        let SessionsList { limit, active_minutes, mut filter } = params;
+        filter.label = trimmed(filter.label);
+        let active_since = active_minutes.map_or(i64::MIN, |minutes| {
+            let since = now_ms.saturating_sub(minutes.saturating_mul(60_000));
+            i64::try_from(since).unwrap_or(i64::MAX)
+        });
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let mut store = self.store();
-        let path = store.path().to_string_lossy().into_owned();
-        let wanted = list::select(store.book()?, &filter);
-        let rows = wanted.into_iter().take(most).map(|(key, entry)| list::row(key, entry));
-        let rows: Vec<Value> = rows.collect();
-        Ok(json!({
-            "ts": now_ms,
-            "path": path,
-            "count": rows.len(),
-            "defaults": { "modelProvider": null, "model": null, "contextTokens": null },
-            "sessions": rows,
-        }))
+        let path = shown(store.path());
+        let wanted = list::select(store.book()?, &filter, active_since).into_iter();
+        let sessions: Vec<_> =
+            wanted.take(limit).map(|(key, entry)| list::row(key, entry)).collect();
+        let (count, defaults) = (sessions.len(), SessionDefaults::default());
+        Ok(List { ts: now_ms, path, count, defaults, sessions })
     }
 
-    fn resolve(&self, mut params: Params) -> Result<Value, WireError> {
-        let key = trimmed(params.text("key", 1..=limits::SESSION_KEY_CHARS));
-        let label = trimmed(params.text("label", 1..=limits::SESSION_LABEL_CHARS));
-        let filter = Filter {
-            label: label.clone(),
-            agent: params.text("agentId", 1..=limits::SHORT_TEXT_CHARS),
-            spawned_by: params.text("spawnedBy", 1..=limits::SESSION_KEY_CHARS),
-            include_global: params.flag("includeGlobal").unwrap_or_default(),
-            include_unknown: params.flag("includeUnknown").unwrap_or_default(),
-            active_since: i64::MIN,
-        };
-        params.finish()?;
+    /// `sessions.resolve`
+    pub(crate) fn resolve(&self, params: SessionsResolve) -> Result<SessionResolved, WireError> {
+        let SessionsResolve { key, mut filter } = params;
+        filter.label = trimmed(filter.label);
         let mut store = self.store();
         let book = store.book()?;
-        let found = match (key, label) {
+        let found = match (trimmed(key), &filter.label) {
             (Some(_), Some(_)) => Err("Provide either key or label (not both)".to_owned()),
             (None, None) => Err("Either key or label is required".to_owned()),
             (Some(key), None) => {
@@ -119,7 +78,7 @@ impl Sessions {
                 let is_known = book.entries.contains_key(&one);
                 is_known.then_some(one).ok_or_else(|| format!("No session found: {key}"))
             }
-            (None, Some(label)) => match list::select(book, &filter)[..] {
+            (None, Some(label)) => match list::select(book, &filter, i64::MIN)[..] {
                 [] => Err(format!("No session found with label: {label}")),
                 [(one, _)] => Ok(one.to_owned()),
                 [(a, _), (b, _), ..] => {
@@ -127,64 +86,54 @@ impl Sessions {
                 }
             },
         };
-        found.map(|key| json!({ "ok": true, "key": key })).map_err(WireError::invalid)
+        found.map(|key| SessionResolved { ok: true, key }).map_err(WireError::invalid)
     }
 
-    fn patch(&self, mut params: Params, now_ms: u64) -> Result<Value, WireError> {
-        let key = params.required_text("key", 0..=limits::SESSION_KEY_CHARS);
-        let patch = Patch::read(&mut params);
-        params.finish()?;
-        let key = usable(required(&key)?)?;
+    /// `sessions.patch`
+    pub(crate) fn patch(
+        &self,
+        params: &SessionsPatch,
+        now_ms: u64,
+    ) -> Result<SessionPatched, WireError> {
+        let key = usable_key(required(&params.key)?)?;
         let mut store = self.store();
         let (_, entry) = store.change(|book| {
-            if let Some(label) = patch.label() {
-                let is_taken = book.entries.iter().any(|(other, entry)| {
-                    *other != key && entry.get("label").and_then(Value::as_str) == Some(label)
-                });
-                if is_taken {
-                    return Err(WireError::invalid(format!("label already in use: {label}")));
-                }
-            }
-            update(book, &key, now_ms, |entry| patch.apply(&key, entry))
+            patch::check_label(book, &key, &params.changes)?;
+            book.update(&key, now_ms, |entry| patch::apply(&params.changes, &key, entry))
         })?;
-        Ok(
-            json!({ "ok": true, "path": store.path().to_string_lossy(), "key": key, "entry": entry }),
-        )
+        let (path, entry) = (shown(store.path()), Entry::clone(&entry));
+        Ok(SessionPatched { ok: true, path, key, entry })
     }
 
-    fn reset(&self, mut params: Params, now_ms: u64) -> Result<Value, WireError> {
-        let given = params.required_text("key", 0..=limits::SESSION_KEY_CHARS);
-        params.finish()?;
-        let given = required(&given)?;
-        let key = usable(given)?;
+    /// `sessions.reset`
+    pub(crate) fn reset(
+        &self,
+        params: &SessionsReset,
+        now_ms: u64,
+    ) -> Result<SessionAnew, WireError> {
+        let given = required(&params.key)?;
+        let key = usable_key(given)?;
         let new_id = names::session_id()?;
         let (_, entry) = self.store().change(|book| {
-            update(book, &key, now_ms, |entry| {
-                let mut old = std::mem::take(entry);
-                for name in KEPT_BY_RESET {
-                    if let Some(value) = old.remove(name) {
-                        entry.insert(name.to_owned(), value);
-                    }
-                }
+            book.update(&key, now_ms, |entry| {
+                entry.retain(|name, _| KEPT_BY_RESET.contains(&name.as_str()));
                 entry.insert("sessionId".into(), new_id.into());
                 entry.insert("systemSent".into(), false.into());
                 entry.insert("abortedLastRun".into(), false.into());
                 Ok::<_, WireError>(())
             })
         })?;
-        Ok(json!({ "ok": true, "key": given, "entry": entry }))
+        Ok(SessionAnew { ok: true, key: given.to_owned(), entry: Entry::clone(&entry) })
     }
 
-    fn delete(
+    /// `sessions.delete`
+    pub(crate) fn delete(
         &self,
-        mut params: Params,
+        params: &SessionsDelete,
         now_ms: u64,
         runs: &dyn ActiveRuns,
-    ) -> Result<Value, WireError> {
-        let given = params.required_text("key", 0..=limits::SESSION_KEY_CHARS);
-        let with_transcript = params.flag("deleteTranscript").unwrap_or(true);
-        params.finish()?;
-        let given = required(&given)?;
+    ) -> Result<SessionDeleted, WireError> {
+        let given = required(&params.key)?;
         let key = session::canonical(given);
         if key == session::canonical(session::MAIN) {
             let what = format!("Cannot delete the main session ({given}).");
@@ -194,7 +143,7 @@ impl Sessions {
             let what = format!("Session {given} is still active; try again in a moment.");
             WireError::unavailable(what)
         };
-        if !runs.abort_and_wait(&key, limits::SESSION_ABORT_PATIENCE) {
+        if !runs.abort_and_wait(&key, limits::SESSION_ABORT_TIMEOUT) {
             return Err(active());
         }
         let known = self.store().entry(&key)?.is_some();
@@ -208,19 +157,18 @@ impl Sessions {
                 Ok(book.entries.remove(&key))
             })?,
         };
-        // The entry goes first: a power cut in between leaves a transcript nobody asks for, and
+        // The entry goes first: a power cut in between leaves a transcript without a session, and
         // not a session without its messages.
         let archived = match &removed {
-            Some(entry) if with_transcript => self.archive(entry, now_ms),
+            Some(entry) if params.delete_transcript != Some(false) => self.archive(entry, now_ms),
             _ => Vec::new(),
         };
-        let archived: Vec<_> = archived.iter().map(|path| path.to_string_lossy()).collect();
-        let deleted = removed.is_some();
-        Ok(json!({ "ok": true, "key": given, "deleted": deleted, "archived": archived }))
+        let archived = archived.iter().map(|path| shown(path)).collect();
+        Ok(SessionDeleted { ok: true, key: given.to_owned(), deleted: removed.is_some(), archived })
     }
 
-    /// Puts the transcripts of a removed entry aside. What cannot be is left where it is and named
-    /// in the log; the session is gone in any case.
+    /// Puts the transcripts of a removed entry aside. One that cannot be is left where it is and
+    /// named in the log; the session is gone in any case.
     fn archive(&self, entry: &Entry, now_ms: u64) -> Vec<PathBuf> {
         let usual = session_id(entry).map(|id| self.dir.join(format!("{id}.jsonl")));
         let own = self.own_file(entry).filter(|own| Some(own) != usual.as_ref());
@@ -231,50 +179,50 @@ impl Sessions {
         aside.collect()
     }
 
-    fn compact(&self, mut params: Params, now_ms: u64) -> Result<Value, WireError> {
-        let given = params.required_text("key", 0..=limits::SESSION_KEY_CHARS);
-        let keep = params.integer("maxLines", 1..=u64::MAX).unwrap_or(limits::COMPACT_LINES);
-        params.finish()?;
-        let given = required(&given)?;
-        let mut answer = Map::new();
-        answer.insert("ok".into(), true.into());
-        answer.insert("key".into(), given.into());
-        answer.insert("compacted".into(), false.into());
+    /// `sessions.compact`
+    pub(crate) fn compact(
+        &self,
+        params: &SessionsCompact,
+        now_ms: u64,
+    ) -> Result<SessionCompacted, WireError> {
+        let given = required(&params.key)?;
+        let keep = params.max_lines.unwrap_or(limits::COMPACT_LINES);
+        let unchanged =
+            SessionCompacted { ok: true, key: given.to_owned(), ..SessionCompacted::default() };
         let Some(session) = self.find(given)? else {
-            answer.insert("reason".into(), "no sessionId".into());
-            return Ok(answer.into());
+            return Ok(SessionCompacted { reason: Some("no sessionId".to_owned()), ..unchanged });
         };
         let compacted = {
             let _writer = self.writers.lock(&session.transcript);
             transcript::compact(&session.transcript, keep, now_ms)?
         };
-        match compacted {
-            Compacted::Missing => drop(answer.insert("reason".into(), "no transcript".into())),
-            Compacted::ShortEnough(lines) => drop(answer.insert("kept".into(), lines.into())),
+        Ok(match compacted {
+            Compacted::Missing => {
+                SessionCompacted { reason: Some("no transcript".to_owned()), ..unchanged }
+            }
+            Compacted::ShortEnough(lines) => SessionCompacted { kept: Some(lines), ..unchanged },
             Compacted::Done(archived) => {
                 self.forget_tokens(&session.key, &session.session_id, now_ms)?;
-                answer.insert("compacted".into(), true.into());
-                answer.insert("archived".into(), archived.to_string_lossy().into());
-                answer.insert("kept".into(), keep.into());
+                let (archived, kept) = (Some(shown(&archived)), Some(keep));
+                SessionCompacted { compacted: true, archived, kept, ..unchanged }
             }
-        }
-        Ok(answer.into())
+        })
     }
 
-    /// The counts of a transcript that is shorter now. Not those of one that a reset put in its
-    /// place meanwhile.
-    fn forget_tokens(&self, key: &str, id: &str, now_ms: u64) -> Result<(), WireError> {
+    /// Removes the counts of a transcript that is shorter now, unless a reset has put another one
+    /// in its place meanwhile.
+    fn forget_tokens(&self, key: &str, id: &str, now_ms: u64) -> Result<(), StoreError> {
         self.store().change(|book| {
             if book.entries.get(key).is_none_or(|entry| session_id(entry) != Some(id)) {
                 return Ok(());
             }
-            update(book, key, now_ms, |entry| {
+            let forget = |entry: &mut Entry| {
                 for name in ["inputTokens", "outputTokens", "totalTokens"] {
                     entry.remove(name);
                 }
-                Ok::<_, WireError>(())
-            })
-            .map(drop)
+                Ok(())
+            };
+            book.update(key, now_ms, forget).map(drop)
         })
     }
 }
@@ -292,7 +240,6 @@ fn trimmed(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn active_since(now_ms: u64, minutes: u64) -> i64 {
-    let since = now_ms.saturating_sub(minutes.saturating_mul(60_000));
-    i64::try_from(since).unwrap_or(i64::MAX)
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }

@@ -7,14 +7,15 @@
 
 mod adopt;
 mod book;
+mod entry;
 mod error;
 mod history;
-mod lines;
 mod list;
 mod message;
 mod methods;
 mod names;
 mod patch;
+mod reverse_lines;
 mod store;
 mod transcript;
 
@@ -25,24 +26,21 @@ mod storage_tests;
 #[cfg(test)]
 mod transcript_tests;
 
-pub(crate) use adopt::{session_id_of, transcript_name, ForeignStore};
+pub(crate) use adopt::ForeignStore;
+pub(crate) use entry::{session_id, transcript_name, Entry};
 pub(crate) use error::StoreError;
-pub(crate) use history::History;
 pub(crate) use methods::ActiveRuns;
 
-use crate::backend::embedded::stripes::Stripes;
-use crate::protocol::{limits, session, WireError};
-use book::Book;
-use serde_json::{json, Map, Value};
+use super::striped_locks::StripedLocks;
+use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
+use crate::protocol::{session, WireError};
+use serde::Serialize;
+use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::Store;
 use transcript::IfMissing;
-
-/// What the store keeps of one session: the fields of protocol section 9.3, and whatever else
-/// somebody put there.
-pub(crate) type Entry = Map<String, Value>;
 
 /// The store and the transcripts.
 #[derive(Debug)]
@@ -50,7 +48,7 @@ pub(crate) struct Sessions {
     dir: PathBuf,
     store: Mutex<Store>,
     /// By the name of the transcript, which has one writer at a time.
-    writers: Stripes,
+    writers: StripedLocks,
 }
 
 /// One session as it was when it was looked up.
@@ -66,20 +64,9 @@ pub(crate) struct Session {
     pub(crate) transcript: PathBuf,
 }
 
-/// A message that was put into a session from outside.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Injected {
-    /// The session.
-    pub(crate) session: Session,
-    /// Eight hex digits.
-    pub(crate) message_id: String,
-    /// The message as it is in the transcript, for the event that tells of it.
-    pub(crate) message: Value,
-}
-
 impl Sessions {
-    /// The sessions in this directory, `<state>/agents/main/sessions`. Nothing is read before
-    /// somebody asks, and nothing is made before something is written.
+    /// The sessions in this directory, `<state>/agents/main/sessions`. Nothing is read before the
+    /// first call, and nothing is created before the first write.
     pub(crate) fn open(dir: PathBuf) -> Self {
         let store = Mutex::new(Store::new(dir.join("sessions.json")));
         Self { dir, store, writers: Default::default() }
@@ -98,24 +85,14 @@ impl Sessions {
         }))
     }
 
-    /// Creates or updates a session: what `changes` does not touch stays as it was (W25), and
-    /// `updatedAt` is now. On disk when this returns. `changes` must not call the sessions.
+    /// Marks a session as used now, creating it if there is none. On disk when this returns.
     ///
     /// # Errors
     /// The store cannot be read or written, or is full; nothing has changed then.
-    pub(crate) fn touch(
-        &self,
-        key: &str,
-        now_ms: u64,
-        changes: impl FnOnce(&mut Entry),
-    ) -> Result<Session, StoreError> {
-        let key = usable(key)?;
-        let (id, entry) = self.store().change(|book| {
-            update(book, &key, now_ms, |entry| {
-                changes(entry);
-                Ok::<_, StoreError>(())
-            })
-        })?;
+    pub(crate) fn touch(&self, key: &str, now_ms: u64) -> Result<Session, StoreError> {
+        let key = entry::usable_key(key)?;
+        let (id, entry) =
+            self.store().change(|book| book.update(&key, now_ms, |_| Ok::<_, StoreError>(())))?;
         Ok(self.session(key, id, &entry))
     }
 
@@ -127,7 +104,7 @@ impl Sessions {
     pub(crate) fn append(
         &self,
         session: &Session,
-        message: &Value,
+        message: &impl Serialize,
         now_ms: u64,
     ) -> Result<String, StoreError> {
         let _writer = self.writers.lock(&session.transcript);
@@ -135,8 +112,9 @@ impl Sessions {
         transcript::append(path, id, IfMissing::Begin, message, now_ms)
     }
 
-    /// The last messages of a session, at most `limit` and [`limits::HISTORY_BYTES`], but one at
-    /// least. An unknown session has none.
+    /// The last messages of a session, at most `limit` and
+    /// [`limits::HISTORY_BYTES`](crate::protocol::limits::HISTORY_BYTES), but one at least. An
+    /// unknown session has none.
     ///
     /// # Errors
     /// The store or the transcript cannot be read.
@@ -144,39 +122,41 @@ impl Sessions {
         let entry = self.store().entry(&session::canonical(key))?;
         // From here on without the lock: others may write while this reads.
         let entry = entry.as_deref();
-        let thinking_level = history::thinking_level(entry);
-        let Some((id, entry)) = entry.and_then(|entry| Some((session_id(entry)?, entry))) else {
-            return Ok(History { session_id: None, messages: Vec::new(), thinking_level });
+        let mut history = History {
+            session_key: key.to_owned(),
+            session_id: None,
+            messages: Vec::new(),
+            thinking_level: history::thinking_level(entry),
         };
-        let (messages, bytes) = history::read(&self.transcript(id, entry), limit)?;
-        log::trace!("backend: history read messages={} bytes={bytes}", messages.len());
-        Ok(History { session_id: Some(id.to_owned()), messages, thinking_level })
+        if let Some((id, entry)) = entry.and_then(|entry| Some((session_id(entry)?, entry))) {
+            let (messages, bytes) = history::read(&self.transcript(id, entry), limit)?;
+            log::trace!("backend: history read messages={} bytes={bytes}", messages.len());
+            (history.session_id, history.messages) = (Some(id.to_owned()), messages);
+        }
+        Ok(history)
     }
 
-    /// Puts a message of the assistant into an existing transcript: the files' part of
-    /// `chat.inject` (protocol section 5.4).
+    /// Appends a message of the assistant to an existing transcript, for `chat.inject` (protocol
+    /// section 5.4). Returns its session, its id and the message.
     ///
     /// # Errors
-    /// What the caller of the method is told.
+    /// What the caller of the method gets instead of a result.
     pub(crate) fn inject(
         &self,
-        key: &str,
-        message: &str,
-        label: Option<&str>,
+        params: &ChatInject,
         now_ms: u64,
-    ) -> Result<Injected, WireError> {
-        let session = self.find(key)?.ok_or_else(|| WireError::invalid("session not found"))?;
-        let text = match label.map(str::trim).filter(|label| !label.is_empty()) {
-            Some(label) => format!("[{label}]\n\n{message}"),
-            None => message.to_owned(),
+    ) -> Result<(Session, String, ChatMessage), WireError> {
+        let session = self.find(&params.session_key)?;
+        let session = session.ok_or_else(|| WireError::invalid("session not found"))?;
+        let text = match params.label.as_deref().map(str::trim).unwrap_or_default() {
+            "" => params.message.clone(),
+            label => format!("[{label}]\n\n{}", params.message),
         };
-        let message = json!({
-            "role": "assistant",
-            "content": [{ "type": "text", "text": text }],
-            "timestamp": now_ms,
-            "stopReason": "injected",
-            "usage": { "input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 0 },
-        });
+        let mut message = ChatMessage::text("assistant", &text, now_ms);
+        message.stop_reason = Some("injected".to_owned());
+        message.usage = Some(json!({
+            "input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 0,
+        }));
         let _writer = self.writers.lock(&session.transcript);
         let (path, id) = (&session.transcript, &*session.session_id);
         let appended = transcript::append(path, id, IfMissing::Fail, &message, now_ms);
@@ -186,10 +166,10 @@ impl Sessions {
             }
             WireError::unavailable(format!("failed to write transcript: {}", error.reason()))
         })?;
-        Ok(Injected { session, message_id, message })
+        Ok((session, message_id, message))
     }
 
-    /// A change of the store leaves the old state in place until it is complete, so that one that
+    /// A change of the store leaves the old content in place until it is complete, so that one that
     /// panicked has done no harm.
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
@@ -210,56 +190,12 @@ impl Sessions {
     }
 
     /// The entry's `sessionFile`, if it is a transcript inside the directory of the sessions. No
-    /// method sets it; what somebody wrote into the file is not trusted either.
+    /// method sets it, and a path from the store's file is not trusted.
     fn own_file(&self, entry: &Entry) -> Option<PathBuf> {
-        let path = self.dir.join(entry.get("sessionFile")?.as_str()?);
-        let name = path.file_name()?.to_str()?;
+        let path = self.dir.join(entry::text(entry, "sessionFile")?);
+        transcript_name(path.file_name()?.to_str()?)?;
         let (parent, dir) = (path.parent()?.canonicalize().ok()?, self.dir.canonicalize().ok()?);
         let is_link = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink());
-        let is_inside = parent.starts_with(dir) && !is_link;
-        (is_inside && is_file_name(name) && name.ends_with(".jsonl")).then_some(path)
+        (parent.starts_with(dir) && !is_link).then_some(path)
     }
-}
-
-/// The canonical form of a key under which a session may be created.
-fn usable(key: &str) -> Result<String, StoreError> {
-    let canonical = session::canonical(key);
-    // The canonical form counts: it is the one that lists show and later calls bring.
-    if key.trim().is_empty() || canonical.chars().count() > limits::SESSION_KEY_CHARS {
-        return Err(StoreError::BadKey);
-    }
-    Ok(canonical)
-}
-
-/// The entry's session id, if it can name a file.
-fn session_id(entry: &Entry) -> Option<&str> {
-    entry.get("sessionId")?.as_str().filter(|id| is_file_name(id))
-}
-
-fn is_file_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= limits::TRANSCRIPT_NAME
-        && !name.starts_with('.')
-        && !name.contains(|c: char| c == '/' || c.is_control())
-}
-
-/// Changes the entry of a canonical key, making it if need be, and returns its session id and what
-/// it is now. A change that refuses leaves the book as it was.
-fn update<E: From<StoreError>>(
-    book: &mut Book,
-    key: &str,
-    now_ms: u64,
-    change: impl FnOnce(&mut Entry) -> Result<(), E>,
-) -> Result<(String, Arc<Entry>), E> {
-    let mut entry = book.entries.get(key).map(|entry| Entry::clone(entry)).unwrap_or_default();
-    change(&mut entry)?;
-    let id = match session_id(&entry) {
-        Some(id) => id.to_owned(),
-        None => names::session_id()?,
-    };
-    entry.insert("sessionId".into(), id.clone().into());
-    entry.insert("updatedAt".into(), now_ms.into());
-    let entry = Arc::new(entry);
-    book.entries.insert(key.to_owned(), entry.clone());
-    Ok((id, entry))
 }

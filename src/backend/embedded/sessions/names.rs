@@ -1,4 +1,4 @@
-//! Names that are new every time: session and message ids, names of files that are put aside.
+//! Generated names: session and message ids, and names of files that are put aside.
 
 use super::StoreError;
 use crate::{calendar, random};

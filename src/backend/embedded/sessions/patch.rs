@@ -1,34 +1,28 @@
-//! The values that `sessions.patch` accepts, with their other spellings and the old gateway's
-//! words for what it refuses (protocol section 5.3).
+//! The values that `sessions.patch` accepts, with their aliases and the old gateway's error texts
+//! (protocol section 5.3).
 
-use super::Entry;
-use crate::backend::embedded::params::{Change, Params};
-use crate::protocol::{limits, WireError};
-use serde_json::Value;
+use super::book::Book;
+use super::entry::{text, Entry};
+use crate::protocol::WireError;
+use std::collections::BTreeMap;
 
-/// What a patch wants. `null` takes an override away.
-#[derive(Debug)]
-pub(super) struct Patch {
-    label: Change<String>,
-    spawned_by: Change<String>,
-    model: Change<String>,
-    exec_node: Change<String>,
-    levels: Vec<(&'static Level, Change<String>)>,
-}
+/// The changed fields; `None` removes an override.
+pub(super) type Changes = BTreeMap<String, Option<String>>;
 
 /// A field with a few values.
 #[derive(Debug)]
 struct Level {
     name: &'static str,
-    values: &'static [Spelling],
+    values: &'static [Aliases],
     /// The value that is the same as having none.
     absent: Option<&'static str>,
-    /// What is refused: by the validator already, or with a sentence.
-    refusal: Option<&'static str>,
+    /// What the error for another value suggests; empty where the rules of the parameters allow no
+    /// other.
+    hint: &'static str,
 }
 
-/// A value and its other spellings.
-type Spelling = (&'static str, &'static [&'static str]);
+/// A value and its aliases.
+type Aliases = (&'static str, &'static [&'static str]);
 
 const THINKING: &str = "thinkingLevel";
 
@@ -44,7 +38,7 @@ const LEVELS: &[Level] = &[
             ("xhigh", &["x-high", "x_high"]),
         ],
         absent: Some("off"),
-        refusal: Some("use off|minimal|low|medium|high|xhigh"),
+        hint: "use off|minimal|low|medium|high|xhigh",
     },
     Level {
         name: "verboseLevel",
@@ -54,7 +48,7 @@ const LEVELS: &[Level] = &[
             ("full", &["all", "everything"]),
         ],
         absent: None,
-        refusal: Some("use \"on\"|\"off\"|\"full\""),
+        hint: "use \"on\"|\"off\"|\"full\"",
     },
     Level {
         name: "reasoningLevel",
@@ -64,53 +58,48 @@ const LEVELS: &[Level] = &[
             ("stream", &["streaming", "draft", "live"]),
         ],
         absent: Some("off"),
-        refusal: Some("use \"on\"|\"off\"|\"stream\""),
+        hint: "use \"on\"|\"off\"|\"stream\"",
     },
     Level {
         name: "elevatedLevel",
         values: &[("off", &["false", "no", "0"]), ("on", &["true", "yes", "1"])],
         absent: None,
-        refusal: Some("use \"on\"|\"off\""),
+        hint: "use \"on\"|\"off\"",
     },
     Level {
         name: "execHost",
         values: &[("sandbox", &[]), ("gateway", &[]), ("node", &[])],
         absent: None,
-        refusal: Some("use \"sandbox\"|\"gateway\"|\"node\""),
+        hint: "use \"sandbox\"|\"gateway\"|\"node\"",
     },
     Level {
         name: "execSecurity",
         values: &[("deny", &[]), ("allowlist", &[]), ("full", &[])],
         absent: None,
-        refusal: Some("use \"deny\"|\"allowlist\"|\"full\""),
+        hint: "use \"deny\"|\"allowlist\"|\"full\"",
     },
     Level {
         name: "execAsk",
         values: &[("off", &[]), ("on-miss", &[]), ("always", &[])],
         absent: None,
-        refusal: Some("use \"off\"|\"on-miss\"|\"always\""),
+        hint: "use \"off\"|\"on-miss\"|\"always\"",
     },
     Level {
         name: "responseUsage",
         values: &[("off", &[]), ("tokens", &["on"]), ("full", &[])],
         absent: Some("off"),
-        refusal: None,
+        hint: "",
     },
-    Level {
-        name: "sendPolicy",
-        values: &[("allow", &[]), ("deny", &[])],
-        absent: None,
-        refusal: None,
-    },
+    Level { name: "sendPolicy", values: &[("allow", &[]), ("deny", &[])], absent: None, hint: "" },
     Level {
         name: "groupActivation",
         values: &[("mention", &[]), ("always", &[])],
         absent: None,
-        refusal: None,
+        hint: "",
     },
 ];
 
-/// Models that can think harder than the others.
+/// The only models with the thinking level `xhigh`.
 const XHIGH: [&str; 3] =
     ["openai/gpt-5.2", "openai-codex/gpt-5.2-codex", "openai-codex/gpt-5.1-codex"];
 
@@ -121,76 +110,55 @@ impl Level {
             self.values.iter().find(|(value, other)| *value == text || other.contains(&&*text));
         found.map(|(value, _)| *value)
     }
-
-    fn read(&self, params: &mut Params) -> Change<String> {
-        if self.refusal.is_some() {
-            return params.nullable_text(self.name, 0..=limits::SHORT_TEXT_CHARS);
-        }
-        let spellings = self
-            .values
-            .iter()
-            .flat_map(|(value, other)| std::iter::once(*value).chain(other.iter().copied()));
-        params.nullable_choice(self.name, &spellings.collect::<Vec<_>>())
-    }
 }
 
-impl Patch {
-    /// Takes the fields of a patch out of the parameters.
-    pub(super) fn read(params: &mut Params) -> Self {
-        Self {
-            label: params.nullable_text("label", 1..=limits::SESSION_LABEL_CHARS),
-            spawned_by: params.nullable_text("spawnedBy", 1..=limits::SESSION_KEY_CHARS),
-            model: params.nullable_text("model", 0..=limits::SHORT_TEXT_CHARS),
-            exec_node: params.nullable_text("execNode", 0..=limits::SHORT_TEXT_CHARS),
-            levels: LEVELS.iter().map(|level| (level, level.read(params))).collect(),
-        }
-    }
-
-    /// The label that must not be another session's.
-    pub(super) fn label(&self) -> Option<&str> {
-        match &self.label {
-            Change::Set(label) => Some(label.trim()),
-            _ => None,
-        }
-    }
-
-    /// Changes the entry of this key, or refuses.
-    pub(super) fn apply(&self, key: &str, entry: &mut Entry) -> Result<(), WireError> {
-        set_spawned_by(entry, key, &self.spawned_by)?;
-        set_text(entry, "label", &self.label)?;
-        for (level, change) in &self.levels {
-            set_level(entry, level, change)?;
-        }
-        set_text(entry, "execNode", &self.exec_node)?;
-        set_model(entry, &self.model)?;
-        let asked = self
-            .levels
-            .iter()
-            .any(|(level, change)| level.name == THINKING && matches!(change, Change::Set(_)));
-        check_xhigh(entry, asked)
-    }
-}
-
-fn set_text(entry: &mut Entry, name: &str, change: &Change<String>) -> Result<(), WireError> {
-    match change {
-        Change::Keep => {}
-        Change::Clear => drop(entry.remove(name)),
-        Change::Set(text) if text.trim().is_empty() => {
-            return Err(WireError::invalid(format!("invalid {name}: empty")));
-        }
-        Change::Set(text) => drop(entry.insert(name.to_owned(), text.trim().into())),
+/// A label must not be another session's.
+pub(super) fn check_label(book: &Book, key: &str, changes: &Changes) -> Result<(), WireError> {
+    let Some(Some(label)) = changes.get("label") else { return Ok(()) };
+    let label = label.trim();
+    let mut others = book.entries.iter().filter(|(other, _)| *other != key);
+    if others.any(|(_, entry)| text(entry, "label") == Some(label)) {
+        return Err(WireError::invalid(format!("label already in use: {label}")));
     }
     Ok(())
 }
 
-fn set_level(entry: &mut Entry, level: &Level, change: &Change<String>) -> Result<(), WireError> {
+/// Changes the entry of this key. On an error the entry is to be discarded.
+pub(super) fn apply(changes: &Changes, key: &str, entry: &mut Entry) -> Result<(), WireError> {
+    let change = |name| changes.get(name).map(Option::as_deref);
+    set_spawned_by(entry, key, change("spawnedBy"))?;
+    set_text(entry, "label", change("label"))?;
+    for level in LEVELS {
+        set_level(entry, level, change(level.name))?;
+    }
+    set_text(entry, "execNode", change("execNode"))?;
+    set_model(entry, change("model"))?;
+    check_xhigh(entry, matches!(change(THINKING), Some(Some(_))))
+}
+
+/// Absent: leave the field. `None`: remove it.
+type Change<'a> = Option<Option<&'a str>>;
+
+fn set_text(entry: &mut Entry, name: &str, change: Change<'_>) -> Result<(), WireError> {
+    match change {
+        None => {}
+        Some(None) => drop(entry.remove(name)),
+        Some(Some(text)) if text.trim().is_empty() => {
+            return Err(WireError::invalid(format!("invalid {name}: empty")));
+        }
+        Some(Some(text)) => drop(entry.insert(name.to_owned(), text.trim().into())),
+    }
+    Ok(())
+}
+
+fn set_level(entry: &mut Entry, level: &Level, change: Change<'_>) -> Result<(), WireError> {
     let name = level.name;
     match change {
-        Change::Keep => {}
-        Change::Clear => drop(entry.remove(name)),
-        Change::Set(text) => match level.value(text) {
+        None => {}
+        Some(None) => drop(entry.remove(name)),
+        Some(Some(text)) => match level.value(text) {
             None => {
-                let hint = level.refusal.unwrap_or_default();
+                let hint = level.hint;
                 return Err(WireError::invalid(format!("invalid {name} ({hint})")));
             }
             value if value == level.absent => drop(entry.remove(name)),
@@ -200,15 +168,15 @@ fn set_level(entry: &mut Entry, level: &Level, change: &Change<String>) -> Resul
     Ok(())
 }
 
-fn set_spawned_by(entry: &mut Entry, key: &str, change: &Change<String>) -> Result<(), WireError> {
-    let current = entry.get("spawnedBy").and_then(Value::as_str).filter(|by| !by.is_empty());
+fn set_spawned_by(entry: &mut Entry, key: &str, change: Change<'_>) -> Result<(), WireError> {
+    let current = text(entry, "spawnedBy").filter(|by| !by.is_empty());
     match change {
-        Change::Keep => Ok(()),
-        Change::Clear if current.is_some() => {
+        None => Ok(()),
+        Some(None) if current.is_some() => {
             Err(WireError::invalid("spawnedBy cannot be cleared once set"))
         }
-        Change::Clear => Ok(()),
-        Change::Set(by) => {
+        Some(None) => Ok(()),
+        Some(Some(by)) => {
             let is_subagent = key.splitn(3, ':').nth(2).is_some_and(|k| k.starts_with("subagent:"));
             if !is_subagent {
                 let what = "spawnedBy is only supported for subagent:* sessions";
@@ -223,14 +191,14 @@ fn set_spawned_by(entry: &mut Entry, key: &str, change: &Change<String>) -> Resu
 }
 
 /// `provider/model`, or a model of the usual provider.
-fn set_model(entry: &mut Entry, change: &Change<String>) -> Result<(), WireError> {
+fn set_model(entry: &mut Entry, change: Change<'_>) -> Result<(), WireError> {
     let text = match change {
-        Change::Keep => return Ok(()),
-        Change::Clear => "",
-        Change::Set(text) if text.trim().is_empty() => {
+        None => return Ok(()),
+        Some(None) => "",
+        Some(Some(text)) if text.trim().is_empty() => {
             return Err(WireError::invalid("invalid model: empty"));
         }
-        Change::Set(text) => text.trim(),
+        Some(Some(text)) => text.trim(),
     };
     let (provider, model) = text.split_once('/').unwrap_or(("", text));
     for (name, value) in [("providerOverride", provider.trim()), ("modelOverride", model.trim())] {
@@ -246,11 +214,13 @@ fn set_model(entry: &mut Entry, change: &Change<String>) -> Result<(), WireError
 /// Only some models know `xhigh`. Asking for it with another one is a mistake; changing the model
 /// underneath it leaves the next best.
 fn check_xhigh(entry: &mut Entry, asked: bool) -> Result<(), WireError> {
-    if entry.get(THINKING).and_then(Value::as_str) != Some("xhigh") {
+    if text(entry, THINKING) != Some("xhigh") {
         return Ok(());
     }
-    let text = |name| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-    let pick = |chosen, used| if text(chosen).is_empty() { text(used) } else { text(chosen) };
+    let pick = |chosen, used| {
+        let chosen = text(entry, chosen).filter(|text| !text.is_empty());
+        chosen.or_else(|| text(entry, used)).unwrap_or_default()
+    };
     let provider = pick("providerOverride", "modelProvider");
     let model = format!("{provider}/{}", pick("modelOverride", "model")).to_lowercase();
     if XHIGH.contains(&&*model) {

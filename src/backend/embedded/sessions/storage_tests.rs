@@ -22,9 +22,7 @@ fn stored(dir: &Path) -> Value {
 }
 
 fn touch(sessions: &Sessions, key: &str) -> Result<Session, StoreError> {
-    sessions.touch(key, NOW, |entry| {
-        entry.insert("lastChannel".into(), "node".into());
-    })
+    sessions.touch(key, NOW)
 }
 
 #[test]
@@ -53,7 +51,7 @@ fn what_is_not_changed_is_kept() {
     touch(&sessions, "agent:main:main").unwrap();
     let expected = json!({
         "agent:main:main": {"sessionId": "s1", "updatedAt": NOW, "label": "L",
-            "modelOverride": "m", "own": {"x": [1]}, "lastChannel": "node"},
+            "modelOverride": "m", "own": {"x": [1]}},
         "agent:main:other": {"sessionId": "s2", "updatedAt": 1.5},
         "version": 2,
     });

@@ -1,12 +1,13 @@
-//! `sessions.json` (protocol section 9.1): read once, believed from memory, written whole.
+//! `sessions.json` (protocol section 9.1): read once, then kept in memory and written whole.
 //!
 //! The old gateway shared this file between programs and guarded it with `sessions.json.lock`.
 //! Here the directory is our own and only one daemon can hold it, so there is no such lock; an
 //! edit by a person is noticed before the next write, which starts from what that person wrote.
-//! A file that makes no sense is never overwritten: calls are refused until it is repaired.
+//! A damaged file is never overwritten: calls are refused until it is repaired.
 
 use super::book::Book;
-use super::{Entry, StoreError};
+use super::entry::Entry;
+use super::StoreError;
 use crate::files;
 use crate::protocol::limits;
 use std::os::unix::fs::MetadataExt;
@@ -18,23 +19,23 @@ use std::{fs, io};
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    state: State,
+    content: Content,
     stamp: Stamp,
 }
 
 #[derive(Debug)]
-enum State {
+enum Content {
     Unread,
     Read(Book),
     Damaged(String),
 }
 
-/// Tells whether the file is still the one that was last read or written. `None`: there was none.
+/// Identifies the file as it was last read or written. `None`: there was none.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Store {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, state: State::Unread, stamp: None }
+        Self { path, content: Content::Unread, stamp: None }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -43,21 +44,21 @@ impl Store {
 
     /// What is in the store.
     pub(super) fn book(&mut self) -> Result<&Book, StoreError> {
-        let must_read = match &self.state {
-            State::Unread => true,
-            State::Read(_) => false,
+        let must_read = match &self.content {
+            Content::Unread => true,
+            Content::Read(_) => false,
             // Somebody may have repaired it.
-            State::Damaged(_) => stamp(&self.path) != self.stamp,
+            Content::Damaged(_) => stamp(&self.path) != self.stamp,
         };
         if must_read {
             self.read()?;
         }
-        match &self.state {
-            State::Read(book) => Ok(book),
-            State::Damaged(what) => {
+        match &self.content {
+            Content::Read(book) => Ok(book),
+            Content::Damaged(what) => {
                 Err(StoreError::Damaged { path: self.path.clone(), what: what.clone() })
             }
-            State::Unread => Err(StoreError::Damaged {
+            Content::Unread => Err(StoreError::Damaged {
                 path: self.path.clone(),
                 what: "it could not be read".into(),
             }),
@@ -75,7 +76,7 @@ impl Store {
         &mut self,
         change: impl FnOnce(&mut Book) -> Result<T, E>,
     ) -> Result<T, E> {
-        if matches!(self.state, State::Read(_)) && stamp(&self.path) != self.stamp {
+        if matches!(self.content, Content::Read(_)) && stamp(&self.path) != self.stamp {
             log::warn!("backend: sessions changed by somebody else path={}", self.path.display());
             self.read()?;
         }
@@ -90,7 +91,7 @@ impl Store {
     }
 
     fn read(&mut self) -> Result<(), StoreError> {
-        self.state = State::Unread;
+        self.content = Content::Unread;
         // Taken before reading: an edit in between is noticed before the next write.
         self.stamp = stamp(&self.path);
         let bytes = if self.stamp.is_some_and(|(_, size, ..)| size > limits::SESSIONS_BYTES as u64)
@@ -100,12 +101,13 @@ impl Store {
             files::read_if_exists(&self.path)
         };
         let bytes = bytes.map_err(|error| StoreError::io("read", &self.path, error))?;
-        self.state = match bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes)) {
-            Ok(book) => State::Read(book),
+        self.content = match bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes))
+        {
+            Ok(book) => Content::Read(book),
             Err(what) => {
                 let path = self.path.clone();
                 log::error!("backend: {}", StoreError::Damaged { path, what: what.clone() });
-                State::Damaged(what)
+                Content::Damaged(what)
             }
         };
         Ok(())
@@ -125,14 +127,14 @@ impl Store {
         let now = stamp(&self.path);
         match written {
             Ok(()) => {
-                self.state = State::Read(book);
+                self.content = Content::Read(book);
                 self.stamp = now;
                 Ok(())
             }
             Err(error) => {
                 if now != self.stamp {
                     // In place but perhaps not for long: what is on disk counts.
-                    self.state = State::Unread;
+                    self.content = Content::Unread;
                 }
                 Err(StoreError::io("write", &self.path, error))
             }

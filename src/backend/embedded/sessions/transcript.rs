@@ -3,13 +3,13 @@
 //! A message is one write and one sync. What a power cut or a full disk leaves of a line never
 //! sticks to the next one.
 
-use super::lines::LinesFromEnd;
+use super::reverse_lines::ReverseLines;
 use super::{names, store, StoreError};
 use crate::calendar;
-use crate::files;
+use crate::files::{self, Staged};
 use crate::protocol::limits;
 use serde::{Deserialize, Serialize};
-use serde_json::{json, Value};
+use serde_json::json;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -21,16 +21,16 @@ const VERSION: u32 = 2;
 /// A message line, in the order in which the old gateway wrote it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MessageLine<'a> {
+struct MessageLine<'a, M> {
     r#type: &'static str,
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_id: Option<&'a str>,
     timestamp: &'a str,
-    message: &'a Value,
+    message: &'a M,
 }
 
-/// What is wanted of a line that is already there.
+/// The fields of an existing line that matter.
 #[derive(Deserialize)]
 struct Mark {
     #[serde(default)]
@@ -53,7 +53,7 @@ pub(super) fn append(
     path: &Path,
     session_id: &str,
     if_missing: IfMissing,
-    message: &Value,
+    message: &impl Serialize,
     now_ms: u64,
 ) -> Result<String, StoreError> {
     let id = names::message_id()?;
@@ -131,7 +131,7 @@ fn ends_with_line_break(file: &File, len: u64) -> io::Result<bool> {
 
 /// The id of the last line that has one and is not the header: what a new message follows.
 fn last_id(file: &File, len: u64) -> io::Result<Option<String>> {
-    let mut lines = LinesFromEnd::new(file, len);
+    let mut lines = ReverseLines::new(file, len);
     for _ in 0..limits::TRANSCRIPT_PARENT_LINES {
         let Some(line) = lines.previous()? else { break };
         let Ok(mark) = serde_json::from_slice::<Mark>(line.bytes) else { continue };
@@ -168,16 +168,10 @@ pub(super) fn compact(path: &Path, keep: u64, now_ms: u64) -> Result<Compacted, 
         Cut::At { header_end, start } => (header_end, start),
         Cut::None(lines) => return Ok(Compacted::ShortEnough(lines)),
     };
-    let temp = path.with_extension("jsonl.tmp");
-    let replaced = write_tail(&file, &temp, header_end, cut).and_then(|()| {
-        let aside = names::aside(path, "bak", now_ms);
-        put_aside_and_replace(path, &aside, &temp).map(|()| aside)
-    });
-    let aside = replaced.map_err(|error| {
-        // Best effort: the next one replaces it.
-        let _ = fs::remove_file(&temp);
-        failed("compact")(error)
-    })?;
+    let aside = names::aside(path, "bak", now_ms);
+    Staged::fill(path, |new| write_tail(&file, new, header_end, cut))
+        .and_then(|(new, ())| put_aside_and_replace(path, &aside, new))
+        .map_err(failed("compact"))?;
     sync_dir_of(path)?;
     Ok(Compacted::Done(aside))
 }
@@ -192,7 +186,7 @@ enum Cut {
 fn find_cut(file: &File, keep: u64) -> io::Result<Cut> {
     let len = file.metadata()?.len();
     let header_end = header_end(file)?;
-    let mut lines = LinesFromEnd::new(file, len);
+    let mut lines = ReverseLines::new(file, len);
     let mut kept = 0;
     let mut start = len;
     while let Some(line) = lines.previous()? {
@@ -227,31 +221,25 @@ fn header_end(file: &File) -> io::Result<u64> {
     Ok(if is_header { end as u64 + 1 } else { 0 })
 }
 
-fn write_tail(file: &File, temp: &Path, header_end: u64, start: u64) -> io::Result<()> {
-    match fs::remove_file(temp) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temp)?;
-    let mut old = file;
+fn write_tail(mut old: &File, new: &mut File, header_end: u64, start: u64) -> io::Result<()> {
     old.rewind()?;
-    io::copy(&mut old.take(header_end), &mut new)?;
+    io::copy(&mut old.take(header_end), new)?;
     old.seek(SeekFrom::Start(start))?;
-    io::copy(&mut old, &mut new)?;
-    if !ends_with_line_break(file, file.metadata()?.len())? {
+    io::copy(&mut old, new)?;
+    if !ends_with_line_break(old, old.metadata()?.len())? {
         new.write_all(b"\n")?;
     }
-    new.sync_all()
+    Ok(())
 }
 
-/// The old file keeps a second name, so that there is one under the first at every moment. On a
-/// file system without such names there is none for an instant.
-fn put_aside_and_replace(path: &Path, aside: &Path, temp: &Path) -> io::Result<()> {
+/// The old file gets a second name first, so that there is a file under its name at every moment.
+/// On a file system without hard links there is none for an instant.
+fn put_aside_and_replace(path: &Path, aside: &Path, new: Staged) -> io::Result<()> {
     if fs::hard_link(path, aside).is_ok() {
-        return fs::rename(temp, path).inspect_err(|_| drop(fs::remove_file(aside)));
+        return new.commit().inspect_err(|_| drop(fs::remove_file(aside)));
     }
     fs::rename(path, aside)?;
-    fs::rename(temp, path).inspect_err(|_| drop(fs::rename(aside, path)))
+    new.commit().inspect_err(|_| drop(fs::rename(aside, path)))
 }
 
 /// Renames a transcript that is not needed any more; `None` if there is none.

@@ -1,7 +1,8 @@
-//! Transcripts: what is written survives, what is damaged does no harm, and what is not asked for
-//! is not read.
+//! Transcripts: what is written survives, damage does no harm, and only what is needed is read.
 
 use super::{history, Session, Sessions};
+use crate::protocol::rpc::chat::ChatInject;
+use crate::protocol::rpc::sessions::SessionsPatch;
 use crate::protocol::{limits, WireError};
 use serde_json::{json, Value};
 use std::fs::{self, OpenOptions};
@@ -14,7 +15,7 @@ const NOW: u64 = 1_768_799_167_123;
 fn started() -> (TempDir, Sessions, Session) {
     let dir = tempfile::tempdir().unwrap();
     let sessions = Sessions::open(dir.path().to_owned());
-    let session = sessions.touch("main", NOW, |_| {}).unwrap();
+    let session = sessions.touch("main", NOW).unwrap();
     (dir, sessions, session)
 }
 
@@ -33,7 +34,7 @@ fn lines(session: &Session) -> Vec<Value> {
 fn texts(sessions: &Sessions, limit: usize) -> Vec<String> {
     let history = sessions.history("main", limit).unwrap();
     let decoded = history.messages.iter().map(|message| {
-        let message: Value = serde_json::from_str(message).unwrap();
+        let message: Value = serde_json::from_str(message.get()).unwrap();
         assert!(message["role"].is_string());
         assert!(message["timestamp"].is_u64());
         let parts = message["content"].as_array().unwrap();
@@ -151,8 +152,8 @@ fn a_history_has_at_most_six_mebibytes_and_at_least_one_message() {
 fn the_thinking_level_is_the_sessions_own() {
     let (_dir, sessions, session) = started();
     assert_eq!(sessions.history("main", 1).unwrap().thinking_level, "off");
-    let set = |entry: &mut super::Entry| drop(entry.insert("thinkingLevel".into(), "high".into()));
-    sessions.touch("main", NOW, set).unwrap();
+    let changes = [("thinkingLevel".to_owned(), Some("high".to_owned()))].into();
+    sessions.patch(&SessionsPatch { key: "main".to_owned(), changes }, NOW).unwrap();
     let history = sessions.history(" agent:main:main", 1).unwrap();
     assert_eq!(history.thinking_level, "high");
     assert_eq!(history.session_id, Some(session.session_id));
@@ -161,15 +162,18 @@ fn the_thinking_level_is_the_sessions_own() {
 #[test]
 fn a_message_is_injected_into_an_existing_transcript_only() {
     let (_dir, sessions, session) = started();
-    let inject = |key, label| sessions.inject(key, "hi", label, NOW);
+    let inject = |key: &str, label: Option<&str>| {
+        let (session_key, message) = (key.to_owned(), "hi".to_owned());
+        let params = ChatInject { session_key, message, label: label.map(str::to_owned) };
+        sessions.inject(&params, NOW)
+    };
     assert_eq!(inject("nobody", None), Err(WireError::invalid("session not found")));
     assert_eq!(inject("main", None), Err(WireError::invalid("transcript file not found")));
     assert!(!session.transcript.exists());
     sessions.append(&session, &message("one"), NOW).unwrap();
-    let injected = inject("main", Some("Note")).unwrap();
-    assert_eq!(injected.session, session);
-    assert_eq!(injected.message_id.len(), 8);
-    assert_eq!(injected.message["stopReason"], "injected");
+    let (found, id, message) = inject("main", Some("Note")).unwrap();
+    assert_eq!((found, id.len()), (session.clone(), 8));
+    assert_eq!(message.stop_reason.as_deref(), Some("injected"));
     inject("main", Some(" ")).unwrap();
     assert_eq!(texts(&sessions, 200), ["one", "[Note]\n\nhi", "hi"]);
 
@@ -190,7 +194,7 @@ fn many_writers_do_not_mix_their_lines() {
                 for n in 0..20 {
                     let text = format!("{writer}-{n}-{}", "x".repeat(5_000));
                     sessions.append(session, &message(&text), NOW).unwrap();
-                    sessions.touch("main", NOW, |_| {}).unwrap();
+                    sessions.touch("main", NOW).unwrap();
                 }
             });
         }

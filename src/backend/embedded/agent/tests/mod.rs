@@ -5,13 +5,14 @@ mod ends;
 mod examples;
 
 use super::*;
-use crate::config::{AgentInput, AgentKind, AgentOutput};
+use crate::config::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 use crate::protocol::limits;
 use crossbeam_channel::{unbounded, Receiver, Sender};
 use rustix::process::{test_kill_process, Pid};
-use serde_json::json;
+use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Far more than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(20);

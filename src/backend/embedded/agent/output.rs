@@ -1,13 +1,13 @@
-//! What an agent writes, made into an answer: plain text, or a JSON object per line.
+//! Turns an agent's standard output into an answer: plain text, or a JSON object per line.
 //!
-//! Pure: bytes in, text and tools out. Memory is bounded by the limit on what an agent may write.
+//! Pure: bytes in, text and tools out. Memory is bounded by the limit on the output.
 
-use super::line::{one_line, Lines};
+use super::lines::{one_line, LineSplitter};
 use crate::config::AgentOutput;
 use crate::protocol::limits;
 use serde_json::Value;
 
-/// An answer as far as it has come.
+/// An answer so far.
 pub(super) struct Answer {
     format: Format,
     text: String,
@@ -16,21 +16,21 @@ pub(super) struct Answer {
 }
 
 enum Format {
-    /// The bytes of a character that is not complete yet.
+    /// The bytes of a character that is still incomplete.
     Text(Vec<u8>),
     Jsonl {
-        lines: Lines,
+        lines: LineSplitter,
         tools: usize,
     },
 }
 
-/// Something an agent has said that is not text.
+/// Output that is not text.
 #[derive(Debug, PartialEq)]
-pub(super) enum Said {
-    /// It uses a tool.
+pub(super) enum OutputEvent {
+    /// The agent uses a tool.
     Tool(Value),
-    /// A line that cannot be understood, or one too many; for the log.
-    Odd(String),
+    /// Why a line, or a part of it, was skipped; for the log.
+    Skipped(String),
 }
 
 impl Answer {
@@ -38,14 +38,18 @@ impl Answer {
     pub(super) fn new(output: AgentOutput, limit: usize) -> Self {
         let format = match output {
             AgentOutput::Text => Format::Text(Vec::new()),
-            AgentOutput::Jsonl => Format::Jsonl { lines: Lines::new(limit), tools: 0 },
+            AgentOutput::Jsonl => Format::Jsonl { lines: LineSplitter::new(limit), tools: 0 },
         };
         Self { format, text: String::new(), error: None, left: limit }
     }
 
-    /// Takes what was written. `said` is called with the text so far, which is what had been
-    /// written when the agent said it. False if it was too much.
-    pub(super) fn take(&mut self, bytes: &[u8], mut said: impl FnMut(&str, Said)) -> bool {
+    /// Takes what was written. `on_event` is called with the text before the event. False if the
+    /// limit is exceeded.
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        mut on_event: impl FnMut(&str, OutputEvent),
+    ) -> bool {
         let fits = bytes.len() <= self.left;
         let bytes = &bytes[..bytes.len().min(self.left)];
         self.left -= bytes.len();
@@ -53,14 +57,14 @@ impl Answer {
         match format {
             Format::Text(partial) => decode(partial, bytes, text),
             Format::Jsonl { lines, tools } => {
-                lines.take(bytes, |line, _| read_line(line, text, error, tools, &mut said));
+                lines.take(bytes, |line, _| read_line(line, text, error, tools, &mut on_event));
             }
         }
         fits
     }
 
-    /// Nothing more will be written.
-    pub(super) fn finish(&mut self, mut said: impl FnMut(&str, Said)) {
+    /// Takes the rest, when nothing more will be written.
+    pub(super) fn finish(&mut self, mut on_event: impl FnMut(&str, OutputEvent)) {
         let Self { format, text, error, .. } = self;
         match format {
             Format::Text(partial) => {
@@ -68,7 +72,7 @@ impl Answer {
                 partial.clear();
             }
             Format::Jsonl { lines, tools } => {
-                lines.finish(|line, _| read_line(line, text, error, tools, &mut said));
+                lines.finish(|line, _| read_line(line, text, error, tools, &mut on_event));
             }
         }
     }
@@ -81,13 +85,13 @@ impl Answer {
         }
     }
 
-    /// What the agent itself says went wrong.
+    /// The error that the agent itself reported.
     pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 }
 
-/// Adds bytes to a text; a character that is cut in two waits for its rest in `partial`.
+/// Appends bytes to a text; the start of an incomplete character is kept in `partial`.
 fn decode(partial: &mut Vec<u8>, bytes: &[u8], text: &mut String) {
     partial.extend_from_slice(bytes);
     let mut rest = partial.as_slice();
@@ -117,30 +121,37 @@ fn read_line(
     text: &mut String,
     error: &mut Option<String>,
     tools: &mut usize,
-    said: &mut impl FnMut(&str, Said),
+    on_event: &mut impl FnMut(&str, OutputEvent),
 ) {
     if line.iter().all(u8::is_ascii_whitespace) {
         return;
     }
     let Ok(Value::Object(mut entries)) = serde_json::from_slice(line) else {
         let shown = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
-        return said(text, Said::Odd(format!("not a JSON object, skipped: {shown}")));
+        return on_event(
+            text,
+            OutputEvent::Skipped(format!("not a JSON object, skipped: {shown}")),
+        );
     };
     match entries.remove("text") {
         None | Some(Value::Null) => {}
         Some(Value::String(more)) => text.push_str(&more),
-        Some(_) => said(text, Said::Odd("\"text\" is not a string, skipped".to_owned())),
+        Some(_) => {
+            on_event(text, OutputEvent::Skipped("\"text\" is not a string, skipped".to_owned()))
+        }
     }
     match entries.remove("tool") {
         None | Some(Value::Null) => {}
         Some(tool @ Value::Object(_)) if *tools < limits::AGENT_TOOL_EVENTS => {
             *tools += 1;
-            said(text, Said::Tool(tool));
+            on_event(text, OutputEvent::Tool(tool));
         }
         Some(Value::Object(_)) => {
-            said(text, Said::Odd("too many tool events, skipped".to_owned()));
+            on_event(text, OutputEvent::Skipped("too many tool events, skipped".to_owned()));
         }
-        Some(_) => said(text, Said::Odd("\"tool\" is not an object, skipped".to_owned())),
+        Some(_) => {
+            on_event(text, OutputEvent::Skipped("\"tool\" is not an object, skipped".to_owned()))
+        }
     }
     match entries.remove("error") {
         None | Some(Value::Null) => {}
@@ -154,11 +165,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(output: AgentOutput, pieces: &[&[u8]]) -> (Answer, Vec<(String, Said)>) {
+    fn read(output: AgentOutput, chunks: &[&[u8]]) -> (Answer, Vec<(String, OutputEvent)>) {
         let mut answer = Answer::new(output, 4096);
         let mut all = Vec::new();
-        for piece in pieces {
-            assert!(answer.take(piece, |text, said| all.push((text.to_owned(), said))));
+        for chunk in chunks {
+            assert!(answer.take(chunk, |text, said| all.push((text.to_owned(), said))));
         }
         answer.finish(|text, said| all.push((text.to_owned(), said)));
         (answer, all)
@@ -188,9 +199,11 @@ mod tests {
                       {\"text\":5}\n{\"tool\":1}\r\n{\"text\":\"two\"}\n{\"error\":\"no\"}";
         let (answer, said) = read(AgentOutput::Jsonl, &[&lines[..30], &lines[30..]]);
         assert_eq!((answer.text(), answer.error()), ("one two", Some("no")));
-        assert_eq!(said[0], ("one ".to_owned(), Said::Tool(json!({ "name": "ls" }))));
+        assert_eq!(said[0], ("one ".to_owned(), OutputEvent::Tool(json!({ "name": "ls" }))));
         assert_eq!(said.len(), 5, "{said:?}");
-        assert!(matches!(&said[1].1, Said::Odd(line) if line.ends_with("skipped: nonsense")));
+        assert!(
+            matches!(&said[1].1, OutputEvent::Skipped(line) if line.ends_with("skipped: nonsense"))
+        );
     }
 
     #[test]
@@ -207,7 +220,7 @@ mod tests {
         let mut tools = 0;
         for _ in 0..limits::AGENT_TOOL_EVENTS + 5 {
             answer.take(b"{\"tool\":{}}\n", |_, said| {
-                tools += usize::from(matches!(said, Said::Tool(_)))
+                tools += usize::from(matches!(said, OutputEvent::Tool(_)))
             });
         }
         assert_eq!(tools, limits::AGENT_TOOL_EVENTS);

@@ -1,4 +1,4 @@
-//! Text of others, fit for one line of a log or of an error.
+//! Splits a program's output into lines, and makes text of others fit for one line of a log.
 
 /// At most `most` characters of `text` on one line, with `...` where it was cut. Control
 /// characters become spaces, so that nothing can start a line of its own or drive a terminal.
@@ -13,20 +13,20 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// Bytes made into lines. A line that is too long is cut, and its rest skipped.
-pub(super) struct Lines {
+/// Splits bytes into lines. A line that is too long is cut, and its rest skipped.
+pub(super) struct LineSplitter {
     pending: Vec<u8>,
     most: usize,
     skipping: bool,
 }
 
-impl Lines {
-    /// Lines of at most so many bytes.
+impl LineSplitter {
+    /// Lines of at most `most` bytes.
     pub(super) fn new(most: usize) -> Self {
         Self { pending: Vec::new(), most, skipping: false }
     }
 
-    /// Takes more bytes; hands every finished line to `each`, and whether it was cut.
+    /// Takes more bytes; calls `each` with every complete line and whether it was cut.
     pub(super) fn take(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8], bool)) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.add(&bytes[..end]);
@@ -38,7 +38,7 @@ impl Lines {
         self.add(bytes);
     }
 
-    /// A last line without an end.
+    /// Calls `each` with the last line, if it has no line break.
     pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8], bool)) {
         if !self.pending.is_empty() {
             each(&self.pending, self.skipping);
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn lines_come_whole_and_never_longer_than_allowed() {
-        let mut lines = Lines::new(4);
+        let mut lines = LineSplitter::new(4);
         let mut seen = Vec::new();
         let mut each =
             |line: &[u8], cut| seen.push((String::from_utf8_lossy(line).into_owned(), cut));

@@ -1,22 +1,21 @@
-//! What an agent writes to its standard error: lines for the log, and the last one for the reason
-//! of a failure.
+//! An agent's standard error: lines for the log, and the last one as the reason of a failure.
 
-use super::line::{one_line, Lines};
+use super::lines::{one_line, LineSplitter};
 use crate::protocol::limits;
 use std::time::Instant;
 
-/// The complaints of one run.
-pub(super) struct Complaints {
-    lines: Lines,
+/// The standard error of one run.
+pub(super) struct Stderr {
+    lines: LineSplitter,
     log: RunLog,
     last: Option<String>,
 }
 
-impl Complaints {
-    /// None yet; they go to this log.
-    pub(super) fn new(log: RunLog) -> Self {
-        // A character has up to four bytes; one more tells that the line goes on.
-        Self { lines: Lines::new(4 * (limits::AGENT_LOG_CHARS + 1)), log, last: None }
+impl Stderr {
+    pub(super) fn new(run_id: &str) -> Self {
+        // A character has up to four bytes; one more shows that the line goes on.
+        let lines = LineSplitter::new(4 * (limits::AGENT_LOG_CHARS + 1));
+        Self { lines, log: RunLog::new(run_id), last: None }
     }
 
     /// Takes what was written.
@@ -25,12 +24,12 @@ impl Complaints {
         lines.take(bytes, |line, _| keep(line, log, last));
     }
 
-    /// A line of our own about what the agent does.
+    /// Logs a line of our own about what the agent does.
     pub(super) fn note(&mut self, text: &str) {
         self.log.write(text);
     }
 
-    /// Nothing more will be written; the last line that says something.
+    /// Takes the rest, when nothing more will be written. Returns the last line that is not blank.
     pub(super) fn finish(&mut self) -> Option<&str> {
         let Self { lines, log, last } = self;
         lines.finish(|line, _| keep(line, log, last));
@@ -47,8 +46,8 @@ fn keep(line: &[u8], log: &mut RunLog, last: &mut Option<String>) {
     }
 }
 
-/// Lines about one run, and not too many of them.
-pub(super) struct RunLog {
+/// Log lines about one run, with a limit on their rate.
+struct RunLog {
     run: String,
     since: Instant,
     lines: u32,
@@ -56,8 +55,8 @@ pub(super) struct RunLog {
 }
 
 impl RunLog {
-    /// The log of this run. Its name comes from a node.
-    pub(super) fn new(run_id: &str) -> Self {
+    /// The run's id comes from a node.
+    fn new(run_id: &str) -> Self {
         Self { run: one_line(run_id, 64), since: Instant::now(), lines: 0, left_out: 0 }
     }
 
@@ -88,24 +87,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_that_says_something_is_kept() {
-        let mut complaints = Complaints::new(RunLog::new("r"));
-        complaints.take(b"first\nsec");
-        complaints.take(b"ond\n \n");
-        assert_eq!(complaints.finish(), Some("second"));
-        complaints.take(b"no \x07 end");
-        assert_eq!(complaints.finish(), Some("no   end"));
+    fn the_last_line_that_is_not_blank_is_kept() {
+        let mut stderr = Stderr::new("r");
+        stderr.take(b"first\nsec");
+        stderr.take(b"ond\n \n");
+        assert_eq!(stderr.finish(), Some("second"));
+        stderr.take(b"no \x07 end");
+        assert_eq!(stderr.finish(), Some("no   end"));
     }
 
     #[test]
     fn a_flood_is_counted_and_its_lines_are_cut() {
-        let mut complaints = Complaints::new(RunLog::new("r"));
+        let mut stderr = Stderr::new("r");
         for _ in 0..200 {
-            complaints.take("ä".repeat(10_000).as_bytes());
-            complaints.take(b"\n");
+            stderr.take("ä".repeat(10_000).as_bytes());
+            stderr.take(b"\n");
         }
-        assert_eq!(complaints.log.left_out, 200 - u64::from(limits::AGENT_LOG_LINES));
-        let last = complaints.finish().unwrap();
+        assert_eq!(stderr.log.left_out, 200 - u64::from(limits::AGENT_LOG_LINES));
+        let last = stderr.finish().unwrap();
         assert_eq!(last.chars().count(), limits::AGENT_LOG_CHARS + 3);
     }
 }

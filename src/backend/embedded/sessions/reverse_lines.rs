@@ -1,5 +1,6 @@
-//! The lines of a file from its last to its first, read in blocks from the end (W27): what is not
-//! asked for is not read.
+//! The lines of a file from its last to its first, read in blocks from the end, as far as needed.
+//!
+//! Our own because the crates for this have no limit on a line and do not report where it begins.
 
 use crate::protocol::limits;
 use std::fs::File;
@@ -8,12 +9,12 @@ use std::os::unix::fs::FileExt;
 
 /// A file's lines, last one first.
 #[derive(Debug)]
-pub(super) struct LinesFromEnd<'f> {
+pub(super) struct ReverseLines<'f> {
     file: &'f File,
     /// Where in the file `buffer` begins.
     start: u64,
     buffer: Vec<u8>,
-    /// What of `buffer` has not been given out yet.
+    /// The part of `buffer` before this has not been returned yet.
     end: usize,
     /// Between this and `end` there is no line break.
     unsearched: usize,
@@ -21,13 +22,13 @@ pub(super) struct LinesFromEnd<'f> {
     too_long: bool,
     done: bool,
     bytes_read: usize,
-    /// [`limits::TRANSCRIPT_LINE`], except in a test that is in a hurry.
+    /// [`limits::TRANSCRIPT_LINE`], except in tests.
     longest: usize,
 }
 
 /// One line.
 #[derive(Debug)]
-pub(super) struct Line<'b> {
+pub(super) struct ReverseLine<'b> {
     /// Its bytes without the line break; none if it is too long.
     pub(super) bytes: &'b [u8],
     /// Where it begins in the file.
@@ -36,14 +37,14 @@ pub(super) struct Line<'b> {
     pub(super) too_long: bool,
 }
 
-impl Line<'_> {
+impl ReverseLine<'_> {
     /// Whether there is nothing in it.
     pub(super) fn is_blank(&self) -> bool {
         !self.too_long && self.bytes.iter().all(u8::is_ascii_whitespace)
     }
 }
 
-impl<'f> LinesFromEnd<'f> {
+impl<'f> ReverseLines<'f> {
     /// The lines of the first `len` bytes. What is appended meanwhile does not matter.
     pub(super) fn new(file: &'f File, len: u64) -> Self {
         Self {
@@ -64,18 +65,18 @@ impl<'f> LinesFromEnd<'f> {
         self.bytes_read
     }
 
-    /// The line before the last one given. The piece behind the last line break counts as one.
+    /// The line before the one returned last. The text after the last line break counts as one.
     ///
     /// # Errors
-    /// Whatever the file system says.
-    pub(super) fn previous(&mut self) -> io::Result<Option<Line<'_>>> {
+    /// The file cannot be read.
+    pub(super) fn previous(&mut self) -> io::Result<Option<ReverseLine<'_>>> {
         while !self.done {
             if let Some(line_break) = last_line_break(&self.buffer[..self.unsearched]) {
-                return Ok(Some(self.give(line_break + 1, line_break)));
+                return Ok(Some(self.take(line_break + 1, line_break)));
             }
             if self.start == 0 {
                 self.done = true;
-                return Ok(Some(self.give(0, 0)));
+                return Ok(Some(self.take(0, 0)));
             }
             self.unsearched = 0;
             self.read_block()?;
@@ -83,12 +84,12 @@ impl<'f> LinesFromEnd<'f> {
         Ok(None)
     }
 
-    fn give(&mut self, begin: usize, left: usize) -> Line<'_> {
+    fn take(&mut self, begin: usize, left: usize) -> ReverseLine<'_> {
         let end = std::mem::replace(&mut self.end, left);
         self.unsearched = left;
         let too_long = std::mem::take(&mut self.too_long) || end - begin > self.longest;
         let bytes = if too_long { &[] } else { &self.buffer[begin..end] };
-        Line { bytes, start: self.start + begin as u64, too_long }
+        ReverseLine { bytes, start: self.start + begin as u64, too_long }
     }
 
     /// Puts the bytes before the buffer in front of it. Blocks grow with the line they belong to,
@@ -114,17 +115,17 @@ impl<'f> LinesFromEnd<'f> {
     }
 }
 
-/// Where the last line break is. In pieces, because the standard library finds a byte quickly but
-/// only from the front.
+/// Where the last line break is. In chunks, because the standard library searches fast only from
+/// the front.
 fn last_line_break(bytes: &[u8]) -> Option<usize> {
-    const PIECE: usize = 128;
+    const CHUNK: usize = 128;
     let mut end = bytes.len();
-    for piece in bytes.rchunks(PIECE) {
-        if piece.contains(&b'\n') {
-            let at = piece.iter().rposition(|byte| *byte == b'\n')?;
-            return Some(end - piece.len() + at);
+    for chunk in bytes.rchunks(CHUNK) {
+        if chunk.contains(&b'\n') {
+            let at = chunk.iter().rposition(|byte| *byte == b'\n')?;
+            return Some(end - chunk.len() + at);
         }
-        end -= piece.len();
+        end -= chunk.len();
     }
     None
 }
@@ -143,7 +144,7 @@ mod tests {
 
     fn backwards(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
         let file = file(content);
-        let mut lines = LinesFromEnd::new(&file, content.len() as u64);
+        let mut lines = ReverseLines::new(&file, content.len() as u64);
         let mut all = Vec::new();
         while let Some(line) = lines.previous().unwrap() {
             assert!(!line.too_long);
@@ -182,7 +183,7 @@ mod tests {
         let long = vec![b'x'; longest * 9];
         let content = [b"first\n".to_vec(), long, b"\nlast\n".to_vec()].concat();
         let file = file(&content);
-        let mut lines = LinesFromEnd::new(&file, content.len() as u64);
+        let mut lines = ReverseLines::new(&file, content.len() as u64);
         lines.longest = longest;
         let mut found = Vec::new();
         while let Some(line) = lines.previous().unwrap() {
@@ -203,7 +204,7 @@ mod tests {
     fn only_the_blocks_that_are_needed_are_read() {
         let content = b"a line of a few words\n".repeat(100_000);
         let file = file(&content);
-        let mut lines = LinesFromEnd::new(&file, content.len() as u64);
+        let mut lines = ReverseLines::new(&file, content.len() as u64);
         for _ in 0..200 {
             lines.previous().unwrap();
         }

@@ -1,14 +1,14 @@
-//! One lock per name, of a few for all names: two names may share one, no name has two.
+//! One lock per name, out of a few for all names: two names may share one, no name has two.
 
 use crate::protocol::limits;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The locks. They guard an order, not data, so one that was poisoned is as good as new.
+/// The locks. They guard an order, not data, so a poisoned one is as good as new.
 #[derive(Debug, Default)]
-pub(super) struct Stripes([Mutex<()>; limits::TRANSCRIPT_WRITERS]);
+pub(super) struct StripedLocks([Mutex<()>; limits::TRANSCRIPT_WRITERS]);
 
-impl Stripes {
+impl StripedLocks {
     /// Waits for the lock of this name.
     pub(super) fn lock(&self, name: &(impl Hash + ?Sized)) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();

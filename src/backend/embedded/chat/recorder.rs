@@ -1,0 +1,107 @@
+//! Records a run: gives the agent its context when the run starts, appends the answer to the
+//! transcript, and sends the run's events.
+
+use super::events::{End, RunEvents};
+use super::runs::Runs;
+use crate::backend::embedded::agent::{Context, Outcome, RunSink};
+use crate::backend::embedded::sessions::{Session, Sessions};
+use crate::backend::embedded::system_events::SystemEvents;
+use crate::calendar::now_ms;
+use crate::protocol::limits;
+use crate::protocol::rpc::chat::ChatMessage;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Everything one run needs to be recorded.
+pub(super) struct RunRecorder {
+    pub(super) events: Arc<RunEvents>,
+    pub(super) session: Session,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) runs: Arc<Runs>,
+    pub(super) system_events: Arc<SystemEvents>,
+    /// The message that began the run.
+    pub(super) prompt: Value,
+}
+
+impl RunRecorder {
+    /// Appends the answer to the transcript. The error is for the node.
+    fn append(&self, text: &str, stop_reason: Option<&str>) -> Result<(), String> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let now_ms = now_ms();
+        let mut answer = ChatMessage::text("assistant", text, now_ms);
+        answer.stop_reason = stop_reason.map(str::to_owned);
+        self.sessions.append(&self.session, &answer, now_ms).map(drop).map_err(|error| {
+            let key = &self.session.key;
+            log::error!("chat: could not save an answer session={key:?} error={error}");
+            "the gateway could not save the answer".to_owned()
+        })
+    }
+
+    /// Removes from the history the prompt itself, which the agent gets separately, and the
+    /// messages queued behind it. Answers behind it belong to messages before it: runs of a
+    /// session are in order.
+    fn without_prompt(&self, history: &mut Vec<Value>) {
+        let prompt = history.iter().rposition(|message| {
+            message["role"] == "user"
+                && message["timestamp"] == self.prompt["timestamp"]
+                && message["content"][0]["text"] == self.prompt["content"][0]["text"]
+        });
+        if let Some(prompt) = prompt {
+            let behind = history.split_off(prompt).into_iter().skip(1);
+            history.extend(behind.filter(|message| message["role"] != "user"));
+        }
+    }
+}
+
+impl RunSink for RunRecorder {
+    fn prepare(&mut self) -> Result<Context, String> {
+        let history = self.sessions.history(&self.session.key, limits::HISTORY_FOR_AGENT + 1);
+        let history =
+            history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
+        let messages = history.messages.iter();
+        let messages = messages.filter_map(|message| serde_json::from_str(message.get()).ok());
+        let mut history: Vec<Value> = messages.collect();
+        self.without_prompt(&mut history);
+        let system_events = self.system_events.take(&self.session.key);
+        Ok(Context { session_id: self.session.session_id.clone(), history, system_events })
+    }
+
+    fn started(&mut self) {
+        self.events.started(now_ms());
+    }
+
+    fn text(&mut self, full: &str) {
+        self.events.text(full, now_ms());
+    }
+
+    fn tool(&mut self, event: &Value) {
+        self.events.tool(event, now_ms());
+    }
+
+    fn end(self: Box<Self>, outcome: Outcome) {
+        let (saved, end) = match outcome {
+            Outcome::Done { text } => (self.append(&text, None), End::Final(text)),
+            Outcome::Aborted { reason, text } => {
+                (self.append(&text, Some("aborted")), End::Aborted(reason))
+            }
+            Outcome::Failed { message, text } => {
+                (self.append(&text, Some("error")), End::Error(message))
+            }
+        };
+        let end = match saved {
+            Err(message) => End::Error(message),
+            Ok(()) => end,
+        };
+        let result = match &end {
+            End::Error(text) => Err(text.clone()),
+            End::Final(_) | End::Aborted(_) => Ok(()),
+        };
+        // Before the event: a node that repeats its request on the event must not get
+        // "in_flight", because no other end would come.
+        self.runs.done(&self.events.run_id, result, Instant::now());
+        self.events.end(&end, now_ms());
+    }
+}
