@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A new content that is on disk but not in place yet. Dropped without [`Staged::commit`], it is
+/// New content that is on disk but not in place yet. Dropped without [`Staged::commit`], it is
 /// removed and the old content stays.
 #[derive(Debug)]
 pub struct Staged {
@@ -19,15 +19,15 @@ impl Staged {
     /// writer per target at a time; what a killed one left behind is replaced.
     ///
     /// # Errors
-    /// Whatever the file system says; nothing has changed then.
+    /// A file could not be written; nothing has changed.
     pub fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
         Self::fill(target, |file| file.write_all(bytes)).map(|(staged, ())| staged)
     }
 
-    /// As [`Staged::write`], for a content that is written piece by piece.
+    /// As [`Staged::write`], for content that `fill` writes.
     ///
     /// # Errors
-    /// Whatever the file system or `fill` says; nothing has changed then.
+    /// A file could not be written, or `fill` failed; nothing has changed.
     pub fn fill<T>(
         target: &Path,
         fill: impl FnOnce(&mut File) -> io::Result<T>,
@@ -47,7 +47,7 @@ impl Staged {
     /// Puts the new content in place of the old. Durable once the directory is synced.
     ///
     /// # Errors
-    /// Whatever the file system says; the old content is still in place then.
+    /// The file could not be renamed; the old content is still in place.
     pub fn commit(mut self) -> io::Result<()> {
         fs::rename(&self.temp, &self.target)?;
         self.committed = true;
@@ -57,8 +57,7 @@ impl Staged {
     /// As [`Staged::commit`], and durable when this returns.
     ///
     /// # Errors
-    /// Whatever the file system says. Only when the last step, syncing the directory, fails may
-    /// the new content be in place all the same.
+    /// As [`Staged::commit`]; if only syncing the directory failed, the new content is in place.
     pub fn commit_durably(self) -> io::Result<()> {
         let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = dir.unwrap_or_else(|| Path::new(".")).to_owned();
@@ -76,8 +75,7 @@ impl Drop for Staged {
     }
 }
 
-/// Where the new content of a file waits until it is put in place. A writer that was killed leaves
-/// it behind.
+/// Where the new content of a file is until it is put in place. A killed writer leaves it behind.
 pub fn temp_name(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
@@ -87,7 +85,7 @@ pub fn temp_name(target: &Path) -> PathBuf {
 /// Makes renames in this directory durable.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// The directory could not be synced.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
@@ -100,10 +98,10 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Staged::write(path, bytes)?.commit_durably()
 }
 
-/// Makes a directory, and those above it, for its owner only. One that exists is left as it is.
+/// Creates a directory, and those above it, for its owner only. One that exists is left as it is.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// A directory could not be created.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
@@ -111,10 +109,10 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 /// Reads a file; `None` if there is none.
 ///
 /// # Errors
-/// Everything else that keeps it from being read.
+/// It exists but could not be read, or is not a regular file.
 pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
-        // A pipe would be read for as long as nobody writes into it.
+        // Reading a pipe would block until something is written into it.
         Ok(meta) if !meta.is_file() => Err(io::Error::other("not a regular file")),
         Ok(_) => fs::read(path).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -122,8 +120,8 @@ pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The directory for temporary files: `TMPDIR`, else `/tmp`. An empty one counts as none; it would
-/// mean wherever the program happens to run.
+/// The directory for temporary files: `TMPDIR`, else `/tmp`. An empty one counts as absent,
+/// because it would mean the current directory.
 pub fn temp_dir() -> PathBuf {
     or_tmp(std::env::temp_dir())
 }

@@ -1,5 +1,6 @@
-//! JSON5 made into a tree, with a bound on its depth: whoever wrote the text, it must not cost the
-//! stack.
+//! Parses JSON5 into a `Value` with a limit on its depth, so that no text can exhaust the stack.
+//!
+//! The json5 crate has no such limit and accepts repeated keys.
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -11,40 +12,33 @@ const STRICT_DEPTH: usize = 32;
 /// As deep as serde_json follows plain JSON, so that both read the same files.
 const LENIENT_DEPTH: usize = 127;
 
-/// Reads what a person configures. A key that is written twice has an author who is wrong about
-/// one of them, so that is an error.
+/// Parses what a person wrote. A repeated key is an error, because one of the two must be wrong.
 ///
 /// # Errors
-/// Where the text makes no sense, and why.
+/// Where the text is not valid, and why.
 pub fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
     // Editors on Windows still write a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    json5::from_str::<Strict>(text).map(|document| document.0)
+    json5::from_str::<Document<STRICT_DEPTH, false>>(text).map(|document| document.0)
 }
 
-/// Reads what a program wrote and a person may have changed. Of a key that is written twice, the
-/// last one counts.
+/// Parses what a program wrote and a person may have edited. Of a repeated key, the last one
+/// counts.
 ///
 /// # Errors
-/// Where the text makes no sense, and why.
+/// Where the text is not valid, and why.
 pub fn parse_leniently(text: &str) -> Result<Value, json5::Error> {
-    json5::from_str::<Lenient>(text).map(|document| document.0)
+    json5::from_str::<Document<LENIENT_DEPTH, true>>(text).map(|document| document.0)
 }
 
-struct Strict(Value);
+/// A value with at most `DEPTH` levels.
+struct Document<const DEPTH: usize, const REPEATED_KEYS: bool>(Value);
 
-impl<'de> Deserialize<'de> for Strict {
+impl<'de, const DEPTH: usize, const REPEATED_KEYS: bool> Deserialize<'de>
+    for Document<DEPTH, REPEATED_KEYS>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let top = Node { left: STRICT_DEPTH, takes_repeated_keys: false };
-        top.deserialize(deserializer).map(Self)
-    }
-}
-
-struct Lenient(Value);
-
-impl<'de> Deserialize<'de> for Lenient {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let top = Node { left: LENIENT_DEPTH, takes_repeated_keys: true };
+        let top = Node { left: DEPTH, takes_repeated_keys: REPEATED_KEYS };
         top.deserialize(deserializer).map(Self)
     }
 }
@@ -98,7 +92,7 @@ impl<'de> Visitor<'de> for Node {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         let number = Number::from_f64(value);
-        number.map(Value::Number).ok_or_else(|| E::custom("Infinity and NaN mean nothing here"))
+        number.map(Value::Number).ok_or_else(|| E::custom("Infinity and NaN are not allowed here"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The smallest agent: answers with what was said.
+# The smallest agent: answers with the message itself.
 #
 #   agent: { kind: "command", command: ["/path/to/etc/agents/echo.sh"] }
 #

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows output: "jsonl": text in pieces, a tool, and an error if the message says "fail".
+# Shows output: "jsonl": text in parts, a tool, and an error if the message says "fail".
 #
 #   agent: { kind: "command", command: ["/path/to/etc/agents/jsonl-demo.sh"], output: "jsonl" }
 #
@@ -16,7 +16,7 @@ case $message in
     printf '%s\n' '{"error":"the message asked for a failure"}'
     ;;
 *)
-    # The time needs no escaping; whatever a person wrote would.
+    # The time needs no escaping; text from a user would.
     printf '{"text":"It is %s."}\n' "$now"
     ;;
 esac

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Answers with `llm` (https://llm.datasette.io), which speaks to most services and local models.
-# Each session is a conversation of its own, and pictures are handed over. The model is that of
-# LLM_MODEL, else the default of llm; LLM_SYSTEM is a system prompt.
+# Answers with `llm` (https://llm.datasette.io), which works with most services and local models.
+# Each session is a conversation of its own, and images are passed on. The model is LLM_MODEL,
+# or llm's default; LLM_SYSTEM is a system prompt.
 #
 #   agent: { kind: "command", command: ["/path/to/etc/agents/llm.sh"], env: { LLM_MODEL: "gpt-4o-mini" } }
 #

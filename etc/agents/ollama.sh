@@ -1,6 +1,6 @@
 #!/bin/sh
-# Answers with a model of a local Ollama (https://ollama.com), as it thinks. The messages before
-# this one are told to the model. Needs curl and jq.
+# Answers with a model of a local Ollama (https://ollama.com), streaming its output. The model gets
+# the messages before this one as well. Needs curl and jq.
 #
 #   agent: {
 #     kind: "command", command: ["/path/to/etc/agents/ollama.sh"], input: "json", output: "jsonl",

@@ -8,7 +8,8 @@ pub mod embedded;
 mod node_queue;
 mod workers;
 
-pub(crate) use workers::{Job, Workers};
+pub(crate) use node_queue::Job;
+pub(crate) use workers::Workers;
 
 pub use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 pub use crate::router::{Audience, BackendEvent, Caller, NodeNotice};

@@ -2,10 +2,21 @@
 //! them. The worker that has finished one takes the next. Other calls need no order, because their
 //! answers may come in any.
 
-use crate::backend::{Caller, Job};
-use crate::protocol::{limits, NodeId};
+use crate::backend::{Caller, Method, NodeId, Payload};
+use crate::protocol::limits;
+use crate::router::CallId;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A call on its way to the backend.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Returned with the answer.
+    pub(crate) call: CallId,
+    pub(crate) caller: Caller,
+    pub(crate) method: Method,
+    pub(crate) params: Option<Payload>,
+}
 
 /// The nodes with a call under way, and their calls that wait for it.
 #[derive(Debug, Default)]

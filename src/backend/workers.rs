@@ -1,27 +1,17 @@
 //! Threads `rpc-N` and `notices`: where the backend runs, so that neither the router nor a node
 //! ever waits for its files.
 
-use crate::backend::node_queue::{ordered_by, Admission, NodeQueues};
-use crate::backend::{Backend, Caller, NodeNotice};
+use crate::backend::node_queue::{ordered_by, Admission, Job, NodeQueues};
+use crate::backend::{Backend, NodeNotice};
 use crate::link::{Closed, Inbox};
-use crate::protocol::{limits, Method, Payload, WireError};
-use crate::router::{CallId, Input};
+use crate::protocol::{limits, WireError};
+use crate::router::Input;
 use crossbeam_channel::{bounded, Receiver, Sender};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread::Builder;
-
-/// A call on its way to the backend.
-#[derive(Debug)]
-pub(crate) struct Job {
-    /// Returned with the answer.
-    pub(crate) call: CallId,
-    pub(crate) caller: Caller,
-    pub(crate) method: Method,
-    pub(crate) params: Option<Payload>,
-}
 
 /// The sending ends of the two queues. When they are dropped, the threads end.
 #[derive(Debug)]
@@ -151,8 +141,9 @@ fn pass_notices(backend: &dyn Backend, queue: &Receiver<NodeNotice>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::{Caller, Method, NodeId, Payload};
     use crate::link::Inputs;
-    use crate::protocol::NodeId;
+    use crate::router::CallId;
     use crossbeam_channel::{unbounded, RecvTimeoutError};
     use std::time::Duration;
 
@@ -193,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_a_node_changes_is_changed_in_its_order_and_holds_up_nothing_else() {
-        let ((asked, heard), (let_go, go)) = (unbounded(), unbounded());
+        let ((asked, begun), (let_go, go)) = (unbounded(), unbounded());
         let backend: Arc<dyn Backend> = Arc::new(Slow { asked, go });
         let (inbox, inputs) = Inbox::new();
         let workers = Workers::start(&backend, &inbox).unwrap();
@@ -205,15 +196,15 @@ mod tests {
         ] {
             workers.call(job(call, node, method, name)).unwrap();
         }
-        let mut begun: Vec<String> = (0..3).map(|_| heard.recv_timeout(SOON).unwrap()).collect();
-        begun.sort();
-        assert_eq!(begun, ["a first", "a health", "b first"]);
+        let mut first: Vec<String> = (0..3).map(|_| begun.recv_timeout(SOON).unwrap()).collect();
+        first.sort();
+        assert_eq!(first, ["a first", "a health", "b first"]);
         assert_eq!(answered(&inputs), CallId(3));
-        let quiet = heard.recv_timeout(Duration::from_millis(50));
+        let quiet = begun.recv_timeout(Duration::from_millis(50));
         assert_eq!(quiet, Err(RecvTimeoutError::Timeout), "the second waits");
         let_go.send(()).unwrap();
         let_go.send(()).unwrap();
-        assert_eq!(heard.recv_timeout(SOON).unwrap(), "a second");
+        assert_eq!(begun.recv_timeout(SOON).unwrap(), "a second");
         let_go.send(()).unwrap();
         let mut rest = [answered(&inputs), answered(&inputs), answered(&inputs)];
         rest.sort();

@@ -65,7 +65,7 @@ pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Re
             plan.want(legacy, &places, key, entry);
         }
     }
-    for name in store.strange() {
+    for name in store.other_names() {
         report.row(Thing::Session, name).skipped("it is no conversation");
     }
     plan.want_other_transcripts(legacy, &places, report);

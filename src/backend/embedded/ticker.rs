@@ -14,10 +14,6 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-/// Sessions whose wake-up may wait for the thread. One more is dropped: its event stays until the
-/// session's next run.
-const WAKE_QUEUE: usize = 64;
-
 /// The running thread; ends when it is dropped.
 pub(super) struct Ticker {
     wake: Option<Sender<String>>,
@@ -30,7 +26,7 @@ impl Ticker {
     /// # Errors
     /// No thread is left.
     pub(super) fn start(chat: Arc<Chat>, outlet: Arc<dyn Outlet>) -> io::Result<Self> {
-        let (wake, wakes) = bounded(WAKE_QUEUE);
+        let (wake, wakes) = bounded(limits::WAKE_QUEUE);
         let timers = Timers {
             chat,
             outlet,

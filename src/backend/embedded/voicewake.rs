@@ -2,7 +2,7 @@
 
 use crate::files;
 use crate::protocol::rpc::system::WakeWords;
-use crate::protocol::WireError;
+use crate::protocol::{limits, WireError};
 use serde_json::{json, Value};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The words where nobody has chosen any.
 const DEFAULTS: [&str; 3] = ["clawd", "claude", "computer"];
-
-/// Words that are kept.
-const MAX_WORDS: usize = 32;
-
-/// UTF-16 units that are kept of a word, because the apps count those.
-const WORD_UNITS: usize = 64;
 
 /// The words, in memory and in their file.
 pub(super) struct Voicewake {
@@ -95,7 +89,7 @@ pub(crate) fn adopt(state_dir: &Path, words: &[String], now_ms: u64) -> io::Resu
 /// The words trimmed, shortened and without empty ones.
 fn cleaned(words: WakeWords) -> WakeWords {
     let words = words.triggers.iter().map(|word| shortened(word.trim()));
-    WakeWords { triggers: words.filter(|word| !word.is_empty()).take(MAX_WORDS).collect() }
+    WakeWords { triggers: words.filter(|word| !word.is_empty()).take(limits::WAKE_WORDS).collect() }
 }
 
 fn or_defaults(words: WakeWords) -> WakeWords {
@@ -105,12 +99,12 @@ fn or_defaults(words: WakeWords) -> WakeWords {
     words
 }
 
-/// At most [`WORD_UNITS`] UTF-16 units, without cutting a character in half.
+/// At most [`limits::WAKE_WORD_UNITS`] UTF-16 units, without cutting a character in half.
 fn shortened(text: &str) -> String {
     let mut units = 0;
     let fits = |c: &char| {
         units += c.len_utf16();
-        units <= WORD_UNITS
+        units <= limits::WAKE_WORD_UNITS
     };
     text.chars().take_while(fits).collect()
 }

@@ -41,6 +41,19 @@ pub const NODE_RUNS_WINDOW: Duration = Duration::from_secs(60);
 /// Characters in a message that a node speaks or sends as an event.
 pub const SPOKEN_CHARS: usize = 20_000;
 
+/// Sessions whose wake-up by a system event may be queued. One more is dropped: its event stays
+/// until the session's next run.
+pub const WAKE_QUEUE: usize = 64;
+
+/// Wake words that are kept.
+pub const WAKE_WORDS: usize = 32;
+
+/// UTF-16 units that are kept of a wake word; the apps count those.
+pub const WAKE_WORD_UNITS: usize = 64;
+
+/// Characters of a settings document; a real one has a few hundred.
+pub const SETTINGS_CHARS: usize = 256 * 1024;
+
 /// Between two `tick` events: what makes the apps ask for `health`.
 pub const TICK_EVERY: Duration = Duration::from_secs(30);
 
@@ -96,3 +109,10 @@ pub const AGENT_LOG_LINES: u32 = 100;
 
 /// Characters in one such line.
 pub const AGENT_LOG_CHARS: usize = 500;
+
+/// Characters of a node's text that an agent gets in an environment variable, which the system
+/// limits.
+pub const AGENT_VARIABLE_CHARS: usize = 1024;
+
+/// Characters of an attachment's name on the node that its file keeps.
+pub const ATTACHMENT_NAME_CHARS: usize = 64;

@@ -19,7 +19,7 @@ const MESSAGE: Rule = Rule::required("message", Kind::Text(1, MESSAGE_CHARS));
 pub struct ChatSend {
     /// The conversation, in any spelling.
     pub session_key: String,
-    /// What to say.
+    /// The message.
     pub message: String,
     /// How much the agent is to think.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,7 +157,7 @@ impl Params for ChatHistory {
 pub struct History {
     /// As in the parameters.
     pub session_key: String,
-    /// Absent for a conversation that nobody has used.
+    /// Absent for an unused conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// Oldest first; see [`ChatMessage`] for the fields that every one can have.
@@ -172,7 +172,7 @@ pub struct History {
 pub struct ChatInject {
     /// The conversation, which must exist.
     pub session_key: String,
-    /// What the assistant is to have said.
+    /// The text of the assistant's message.
     pub message: String,
     /// Put in brackets above the message.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
 //! The parameters and results of the methods, each described once: the backend decodes the
-//! parameters and encodes the result, whoever calls does the opposite (protocol section 5).
+//! parameters and encodes the result, the caller encodes and decodes (protocol section 5).
 
 pub mod chat;
 pub mod event;

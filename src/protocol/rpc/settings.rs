@@ -1,12 +1,9 @@
 //! `config.*` (protocol section 5.2).
 
 use super::{Kind, Params, Rule};
-use crate::protocol::Method;
+use crate::protocol::{limits, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Bytes of a settings document; a real one has a few hundred.
-const DOCUMENT_CHARS: usize = 256 * 1024;
 
 /// Result of `config.get`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +57,7 @@ pub struct SchemaView {
 #[serde(transparent)]
 pub struct ConfigSet(pub ConfigChange);
 
-/// Parameters of `config.patch`: merges into the document, as RFC 7396 says.
+/// Parameters of `config.patch`: merges into the document, as in RFC 7396.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConfigPatch(pub ConfigChange);
@@ -77,7 +74,7 @@ pub struct ConfigChange {
 }
 
 const CHANGE_RULES: &[Rule] = &[
-    Rule::required("raw", Kind::Text(1, DOCUMENT_CHARS)),
+    Rule::required("raw", Kind::Text(1, limits::SETTINGS_CHARS)),
     Rule::optional("baseHash", Kind::Text(1, 256)),
 ];
 

@@ -3,15 +3,13 @@
 
 use super::run::Attachment;
 use crate::files;
+use crate::protocol::limits;
 use std::collections::hash_map::RandomState;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// Characters of a file's name on the node that are kept.
-const NAME_CHARS: usize = 64;
 
 /// Attempts to find a free name.
 const TRIES: usize = 16;
@@ -54,8 +52,8 @@ impl Drop for AttachmentFiles {
     }
 }
 
-/// Makes a directory that nobody else can have prepared: a name that is taken, be it by a link, is
-/// not used.
+/// Creates a directory that no other program can have prepared: a name that exists, even as a
+/// link, is not used.
 fn private_dir(parent: &Path) -> io::Result<PathBuf> {
     // systemd may give a unit a TMPDIR that does not exist yet.
     files::create_private_dir(parent)?;
@@ -75,16 +73,16 @@ fn private_dir(parent: &Path) -> io::Result<PathBuf> {
 /// A name like the node's that is harmless in a path and in a shell. The number in front makes it
 /// unique, and keeps it from looking like a flag or a hidden file.
 fn file_name(number: usize, attachment: &Attachment) -> String {
-    let said = attachment.file_name.as_deref().unwrap_or_default();
-    let said = said.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = attachment.file_name.as_deref().unwrap_or_default();
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let clean = |c: char| if harmless(c) { c } else { '_' };
-    let said: String = said.chars().map(clean).collect();
-    // The end of a long name says what kind of file it is.
-    let said = &said[said.len().saturating_sub(NAME_CHARS)..];
-    let extension = if said.contains('.') { "" } else { extension(&attachment.mime_type) };
-    let separator = if said.is_empty() { "" } else { "-" };
-    format!("{number}{separator}{said}{extension}")
+    let name: String = name.chars().map(clean).collect();
+    // The end of a long name has the extension.
+    let name = &name[name.len().saturating_sub(limits::ATTACHMENT_NAME_CHARS)..];
+    let extension = if name.contains('.') { "" } else { extension(&attachment.mime_type) };
+    let separator = if name.is_empty() { "" } else { "-" };
+    format!("{number}{separator}{name}{extension}")
 }
 
 fn extension(mime_type: &str) -> &'static str {

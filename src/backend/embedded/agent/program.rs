@@ -18,10 +18,6 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-/// Characters of a node's text that are passed on in an environment variable, which the system
-/// limits.
-const VARIABLE_CHARS: usize = 1024;
-
 /// Starts the program. Returns it with what it is to read.
 ///
 /// # Errors
@@ -72,7 +68,7 @@ pub(super) fn start(
 
 /// A node's text without what the system refuses in a variable.
 fn variable_text(text: &str) -> String {
-    text.chars().filter(|c| *c != '\0').take(VARIABLE_CHARS).collect()
+    text.chars().filter(|c| *c != '\0').take(limits::AGENT_VARIABLE_CHARS).collect()
 }
 
 fn input(

@@ -232,7 +232,7 @@ impl Drop for Agents {
 }
 
 impl Shared {
-    /// What a thread does: its job, then whatever else can be done.
+    /// The loop of a thread: its job, then whatever other job can begin.
     fn work(&self, number: usize) {
         while let Some(job) = self.take(number) {
             worker::carry_out(&self.config, job);

@@ -4,6 +4,7 @@
 //! terminal state, and nothing after it.
 
 use crate::backend::{Audience, Outlet};
+use crate::protocol::limits;
 use crate::protocol::rpc::chat::ChatMessage;
 use crate::protocol::rpc::event::{AgentEvent, ChatEvent, ChatState};
 use crate::protocol::rpc::Event;
@@ -149,12 +150,11 @@ impl RunEvents {
 
 /// An error as it may be shown: one line, not too long.
 fn one_line(text: &str) -> String {
-    const LONGEST: usize = 240;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= LONGEST {
+    if line.chars().count() <= limits::AGENT_ERROR_CHARS {
         return line;
     }
-    line.chars().take(LONGEST).chain("...".chars()).collect()
+    line.chars().take(limits::AGENT_ERROR_CHARS).chain("...".chars()).collect()
 }
 
 #[cfg(test)]

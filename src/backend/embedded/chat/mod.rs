@@ -116,7 +116,7 @@ impl Chat {
         Ok(RunAccepted { run_id, status, stopped: None })
     }
 
-    /// Starts a run under an id that nobody has used.
+    /// Starts a run under a new id.
     pub(crate) fn start_run(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
         match self.claim(&request.run_id, &request.session_key) {
             Begin::New => self.begin(request, now_ms),

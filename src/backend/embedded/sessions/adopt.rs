@@ -29,7 +29,7 @@ impl ForeignStore {
     }
 
     /// The names of what is in the stores and is not a session.
-    pub(crate) fn strange(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn other_names(&self) -> impl Iterator<Item = &str> {
         self.0.other_names()
     }
 }

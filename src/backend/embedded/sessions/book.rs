@@ -125,7 +125,7 @@ impl Serialize for Book {
     }
 }
 
-/// Whether an object is a session; if not, it is somebody's own and keeps its name.
+/// Whether an object is a session; if not, it is kept under its name.
 fn is_entry(key: &str, object: &Entry) -> bool {
     let has = |name| object.contains_key(name);
     has("sessionId") || has("updatedAt") || session::canonical(key) == key

@@ -4,43 +4,43 @@ use crate::protocol::{limits, WireError};
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// What is wrong. The log names the file; nodes are never told paths.
+/// Why the sessions could not be read or changed. The log names the file; nodes never see paths.
 #[derive(Debug)]
 pub(crate) enum StoreError {
     /// The file system refused.
     Io {
-        /// What was being done.
+        /// The operation, such as `read`.
         doing: &'static str,
-        /// To which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The store is there but makes no sense. It stays as it is until somebody repairs it.
+    /// The store cannot be parsed. It stays as it is until it is repaired.
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
     },
-    /// One session more, or one byte, than the store may hold.
+    /// The store has as many sessions, or bytes, as it may hold.
     Full,
     /// Blank, or longer than a session key may be.
     BadKey,
-    /// A message that no transcript line may hold.
+    /// A message too long for a transcript line.
     TooLong,
     /// The system has no random numbers.
     NoRandom,
 }
 
 impl StoreError {
-    /// The file system's refusal, which goes to the log here, once.
+    /// An error of the file system; logged here, once.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         log::error!("backend: could not {doing} path={} error={source}", path.display());
         Self::Io { doing, path: path.to_owned(), source }
     }
 
-    /// Whether a file that had to be there is not.
+    /// Whether a required file is missing.
     pub(super) fn is_missing_file(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }

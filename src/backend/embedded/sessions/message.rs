@@ -1,8 +1,8 @@
 //! Messages as the apps can read them (protocol section 5.4).
 //!
 //! Android shows only contents that are lists, and reads only times that are integers; an iPhone
-//! drops a message with a time in words or with half a token. Everything else of a message passes
-//! as it is, whatever its depth.
+//! drops a message with a textual time or with a fraction of a token. Everything else of a message
+//! passes as it is, at any depth.
 
 use crate::calendar;
 use crate::protocol::json;

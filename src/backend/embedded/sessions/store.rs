@@ -47,7 +47,7 @@ impl Store {
         let must_read = match &self.content {
             Content::Unread => true,
             Content::Read(_) => false,
-            // Somebody may have repaired it.
+            // It may have been repaired.
             Content::Damaged(_) => stamp(&self.path) != self.stamp,
         };
         if must_read {
@@ -70,14 +70,13 @@ impl Store {
         Ok(self.book()?.entries.get(canonical).cloned())
     }
 
-    /// Carries out a change; it is on disk when this returns, or nothing has changed. A change
-    /// that refuses leaves everything as it was, too.
+    /// Applies a change; it is on disk when this returns. On an error nothing has changed.
     pub(super) fn change<T, E: From<StoreError>>(
         &mut self,
         change: impl FnOnce(&mut Book) -> Result<T, E>,
     ) -> Result<T, E> {
         if matches!(self.content, Content::Read(_)) && stamp(&self.path) != self.stamp {
-            log::warn!("backend: sessions changed by somebody else path={}", self.path.display());
+            log::warn!("backend: sessions.json was edited path={}", self.path.display());
             self.read()?;
         }
         let before = self.book()?;
@@ -142,7 +141,7 @@ impl Store {
     }
 }
 
-/// Makes the directory of the sessions, durably.
+/// Creates the directory of the sessions, durably.
 pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());

@@ -39,12 +39,12 @@ struct Mark {
     id: Option<String>,
 }
 
-/// What to do if there is no transcript yet.
+/// What to do if there is no transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IfMissing {
     /// Begin one.
     Begin,
-    /// Nothing; it is an error.
+    /// Return an error.
     Fail,
 }
 
@@ -95,7 +95,7 @@ fn open(path: &Path, if_missing: IfMissing) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(begin).mode(0o600);
     options.open(path).map_err(|source| match source.kind() {
-        // Nothing for the log: whoever asked says what it means.
+        // Not logged: the caller knows what it means.
         io::ErrorKind::NotFound => StoreError::Io { doing: "open", path: path.to_owned(), source },
         _ => StoreError::io("open", path, source),
     })
@@ -144,10 +144,10 @@ fn last_id(file: &File, len: u64) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// What became of a transcript that was to be shortened.
+/// The result of shortening a transcript.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Compacted {
-    /// There is none.
+    /// There is no transcript.
     Missing,
     /// It has only so many lines.
     ShortEnough(u64),
