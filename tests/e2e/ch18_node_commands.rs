@@ -245,7 +245,7 @@ fn a_position_is_one_line() {
     );
     assert_eq!(run.json()["payload"]["source"], "gps");
     let (_, _, run) = stage.play(&["location", "get"], &json!({ "x": 1 }));
-    assert!(run.error(1).contains(r#"no position but {"x":1}"#));
+    assert!(run.error(1).contains(r#"the node returned no location: {"x":1}"#));
 }
 
 #[test]
@@ -361,7 +361,11 @@ fn an_answer_that_cannot_be_understood_is_told_in_plain_words() {
     let cannot = "failed: the node's answer cannot be read; a number in it is too large";
     for (args, payload, says) in [
         (&["location", "get"][..], r#"{"lat":1e400,"lon":2}"#, cannot),
-        (&["location", "get"], r#"{"lat":91,"lon":2}"#, "failed: the node's answer makes no sense"),
+        (
+            &["location", "get"],
+            r#"{"lat":91,"lon":2}"#,
+            "failed: the node returned an impossible location",
+        ),
         (&["canvas", "eval", "--js", "x"], &format!(r#"{{"result":{deep}}}"#), cannot),
         (&["camera", "snap", "--facing", "front"], r#"{"x":1e400,"base64":"Zm9v"}"#, cannot),
     ] {

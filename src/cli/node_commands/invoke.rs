@@ -1,4 +1,4 @@
-//! One invoke, from the words of a command to what the node answered.
+//! One invoke, from typed parameters to the node's typed result.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
@@ -7,76 +7,43 @@ use crate::cli::node_commands::progress::Progress;
 use crate::cli::operator::{connect, patience};
 use crate::cli::{print, print_json};
 use crate::control::{ClientError, MediaError, Reply};
-use crate::protocol::NodeCommand;
-use serde_json::{Map, Value};
+use crate::protocol::command::NodeCall;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 use std::io::{ErrorKind, Write};
+use std::marker::PhantomData;
 use std::time::Duration;
 
 /// How long the bridge may take beyond what the node may.
-const MARGIN: Duration = Duration::from_secs(5);
+const BRIDGE_TIME: Duration = Duration::from_secs(5);
 
-/// How much longer than what it was asked for a node may take: to ask its owner, to start a
-/// camera, to send what it recorded.
-const AROUND: Duration = Duration::from_secs(15);
+/// How much longer than the command itself a node may take: to ask its owner, to start a camera,
+/// to send what it recorded.
+const NODE_TIME: Duration = Duration::from_secs(15);
 
-/// The parameters of an invoke. What was not asked for is left out: some nodes only search the
-/// text (protocol section 1.1).
-#[derive(Debug, Default)]
-pub(super) struct Params(Map<String, Value>);
-
-impl Params {
-    pub(super) fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
-        self
-    }
-
-    pub(super) fn maybe(self, name: &str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.set(name, value),
-            None => self,
-        }
-    }
-
-    /// The value of a flag that is text, if it was given.
-    pub(super) fn text(self, line: &CommandLine, flag: &str, name: &str) -> Self {
-        let value = line.value(flag).map(str::to_owned);
-        self.maybe(name, value)
-    }
-
-    /// The value of a flag that is a number, if it was given, as it was written.
-    pub(super) fn number(self, line: &CommandLine, flag: &str, name: &str) -> Self {
-        let number = line.value(flag).and_then(number);
-        self.maybe(name, number)
-    }
-
-    /// The value of a flag that is a duration, if it was given.
-    pub(super) fn milliseconds(self, line: &CommandLine, flag: &str, name: &str) -> Self {
-        let time = line.duration(flag).map(milliseconds);
-        self.maybe(name, time)
-    }
-
-    pub(super) fn object(self) -> Value {
-        Value::Object(self.0)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// The value of a flag that is text, if it was given.
+pub(super) fn text(line: &CommandLine, flag: &str) -> Option<String> {
+    line.value(flag).map(str::to_owned)
 }
 
-fn number(text: &str) -> Option<Value> {
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(whole.into());
-    }
-    let number = text.parse::<f64>().ok()?;
-    Some(number.into())
+/// The value of a flag that is a number, if it was given, as it was written.
+pub(super) fn number(line: &CommandLine, flag: &str) -> Option<Number> {
+    let text = line.value(flag)?;
+    let whole = text.parse::<i64>().ok().map(Number::from);
+    whole.or_else(|| Number::from_f64(text.parse().ok()?))
 }
 
-fn milliseconds(time: Duration) -> u64 {
+/// The value of a flag that is a duration, if it was given.
+pub(super) fn milliseconds(line: &CommandLine, flag: &str) -> Option<u64> {
+    line.duration(flag).map(in_milliseconds)
+}
+
+pub(super) fn in_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A duration that the node keeps to, if it is one the apps accept.
+/// A duration in the range that the apps accept.
 pub(super) fn duration_within(
     line: &CommandLine,
     flag: &str,
@@ -91,7 +58,7 @@ pub(super) fn duration_within(
     Err(usage(line, &format!("--{flag} has to be from {shortest} to {longest}")))
 }
 
-/// A number flag that has to be in a range.
+/// Checks the range of a number, if it was given.
 pub(super) fn check_range(
     line: &CommandLine,
     flag: &str,
@@ -106,52 +73,75 @@ pub(super) fn check_range(
     }
 }
 
-/// The command line makes no sense; where to read how it is meant.
+/// A usage error, with where to read more.
 pub(super) fn usage(line: &CommandLine, what: &str) -> Failure {
     Failure::usage(format!("{what}; see `openclaw-bridge {} --help`", line.verb.path))
 }
 
-/// Something a node is asked to do.
-pub(super) struct Invoke<'a> {
-    line: &'a CommandLine,
-    command: NodeCommand,
-    params: Params,
-    /// How long the node is asked to be busy.
-    busy: Duration,
+/// `nodes camera snap failed: …`
+pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
+    Failure::failed(format!("{} failed: {why}", line.verb.path))
 }
 
-impl<'a> Invoke<'a> {
-    pub(super) fn new(line: &'a CommandLine, command: NodeCommand, params: Params) -> Self {
-        Self { line, command, params, busy: Duration::ZERO }
+/// The output file, not the node, is the reason.
+pub(super) fn could_not_write(line: &CommandLine, error: &std::io::Error) -> Failure {
+    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let help = if full { "; make room, or choose another place with --out or TMPDIR" } else { "" };
+    failed(line, &format!("could not write the file: {error}{help}"))
+}
+
+/// The parameters of `node.invoke`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    node_id: Option<&'a str>,
+    command: &'a str,
+    timeout_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params: Option<Box<RawValue>>,
+}
+
+/// A command for a node.
+pub(super) struct Invoke<'a, C> {
+    line: &'a CommandLine,
+    call: C,
+    /// How long the command itself takes.
+    duration: Duration,
+}
+
+impl<'a, C: NodeCall> Invoke<'a, C> {
+    pub(super) fn new(line: &'a CommandLine, call: C) -> Self {
+        Self { line, call, duration: Duration::ZERO }
     }
 
-    /// The node is asked for something that takes this long.
-    pub(super) fn busy_for(mut self, time: Duration) -> Self {
-        self.busy = time;
+    /// The command itself takes this long.
+    pub(super) fn taking(mut self, duration: Duration) -> Self {
+        self.duration = duration;
         self
     }
 
-    /// Asks; the whole answer as JSON text.
-    pub(super) fn ask(self) -> Result<String, Failure> {
-        let (request, patience) = self.request();
+    /// Has the node run the command.
+    pub(super) fn send(self) -> Result<Answer<C>, Failure> {
+        let (request, timeout) = self.request()?;
         let mut client = connect(self.line)?;
-        let progress = Progress::start(self.title());
-        let reply = client.ask_raw("node.invoke", &request, patience);
+        let progress = self.progress();
+        let reply = client.ask_raw("node.invoke", &request, timeout);
         drop(progress);
         self.answer(reply)
     }
 
-    /// Asks; the whole answer with an empty text for the Base64, whose bytes go to `media`.
-    /// Whether there was any.
-    pub(super) fn ask_for_media(
+    /// As [`Invoke::send`], with the decoded Base64 of the result going to `media`. Returns whether
+    /// there was any.
+    pub(super) fn send_for_media(
         self,
-        progress: &Progress,
-        media: &mut dyn Write,
-    ) -> Result<(String, bool), Failure> {
-        let (request, patience) = self.request();
+        media: &mut impl Write,
+    ) -> Result<(Answer<C>, bool), Failure> {
+        let (request, timeout) = self.request()?;
         let mut client = connect(self.line)?;
-        let mut counted = Counted { progress, to: media };
-        let reply = client.ask_for_media("node.invoke", &request, patience, &mut counted);
+        let progress = self.progress();
+        let mut media = progress.counting(media);
+        let reply = client.ask_for_media("node.invoke", &request, timeout, &mut media);
+        drop(progress);
         let (reply, was_found) = match reply {
             Ok((reply, was_found)) => (Ok(reply), was_found),
             Err(error) => (Err(error), false),
@@ -159,14 +149,14 @@ impl<'a> Invoke<'a> {
         Ok((self.answer(reply)?, was_found))
     }
 
-    /// What the spinner says.
-    pub(super) fn title(&self) -> String {
-        format!("{} on {}", self.command, self.line.value("node").unwrap_or_default())
+    fn progress(&self) -> Progress {
+        let node = self.line.value("node").unwrap_or_default();
+        Progress::start(&format!("{} on {node}", C::COMMAND))
     }
 
-    fn answer(self, reply: Result<Reply, ClientError>) -> Result<String, Failure> {
+    fn answer(self, reply: Result<Reply, ClientError>) -> Result<Answer<C>, Failure> {
         match reply {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(text)) => Ok(Answer { text, call: PhantomData }),
             Ok(Err(refusal)) => Err(error_hints::failure(self.line.verb.path, &refusal)),
             Err(ClientError::Media(MediaError::NotBase64)) => {
                 Err(failed(self.line, "the node sent something that is not valid Base64"))
@@ -178,76 +168,69 @@ impl<'a> Invoke<'a> {
         }
     }
 
-    /// The request's text, and how long the answer may take.
-    fn request(&self) -> (String, Duration) {
-        let mut patience_of_node = self.line.duration("invoke-timeout").unwrap_or_default();
-        if !self.line.is_set("invoke-timeout") && !self.busy.is_zero() {
-            patience_of_node = patience_of_node.max(self.busy + AROUND);
+    /// The request, and how long the answer may take.
+    fn request(&self) -> Result<(String, Duration), Failure> {
+        let mut timeout = self.line.duration("invoke-timeout").unwrap_or_default();
+        if !self.line.is_set("invoke-timeout") && !self.duration.is_zero() {
+            timeout = timeout.max(self.duration + NODE_TIME);
         }
-        let mut request = serde_json::json!({
-            "nodeId": self.line.value("node"),
-            "command": self.command,
-            "timeoutMs": milliseconds(patience_of_node),
+        let params = self.call.encode().map(RawValue::from_string).transpose();
+        let request = params.and_then(|params| {
+            serde_json::to_string(&Request {
+                node_id: self.line.value("node"),
+                command: C::COMMAND.as_str(),
+                timeout_ms: in_milliseconds(timeout),
+                params,
+            })
         });
-        if !self.params.is_empty() {
-            request["params"] = Value::Object(self.params.0.clone());
+        let request = request.map_err(|error| failed(self.line, &error.to_string()))?;
+        Ok((request, patience(self.line).max(timeout + BRIDGE_TIME)))
+    }
+}
+
+/// What `node.invoke` returned.
+pub(super) struct Answer<C> {
+    text: String,
+    call: PhantomData<C>,
+}
+
+impl<C: NodeCall> Answer<C> {
+    /// What the node sent; null if nothing.
+    pub(super) fn payload(&self, line: &CommandLine) -> Result<Value, Failure> {
+        #[derive(Deserialize)]
+        struct Invoked {
+            #[serde(default)]
+            payload: Value,
         }
-        (request.to_string(), patience(self.line).max(patience_of_node + MARGIN))
-    }
-}
-
-/// Counts what passes, for the spinner.
-struct Counted<'a> {
-    progress: &'a Progress,
-    to: &'a mut dyn Write,
-}
-
-impl Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.to.write(bytes)?;
-        self.progress.received(written);
-        Ok(written)
+        // Numbers like 1e400 are JSON, but none that computers have.
+        let invoked: Invoked = serde_json::from_str(&self.text).map_err(|_| {
+            let why = "the node's answer cannot be read; a number in it is too large, or it is \
+                       nested too deeply";
+            failed(line, why)
+        })?;
+        Ok(invoked.payload)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.to.flush()
+    /// The result in it.
+    pub(super) fn result(&self, line: &CommandLine) -> Result<C::Result, Failure> {
+        Ok(C::decode(&self.payload(line)?))
     }
-}
 
-/// The file, not the node, is the reason.
-pub(super) fn could_not_write(line: &CommandLine, error: &std::io::Error) -> Failure {
-    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    let help = if full { "; make room, or choose another place with --out or TMPDIR" } else { "" };
-    failed(line, &format!("could not write the file: {error}{help}"))
-}
-
-/// `nodes camera snap failed: …`
-pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
-    Failure::failed(format!("{} failed: {why}", line.verb.path))
-}
-
-/// What the node answered, out of the whole answer; null if it said nothing.
-pub(super) fn payload(line: &CommandLine, answer: &str) -> Result<Value, Failure> {
-    said(answer).map_err(|why| failed(line, why))
-}
-
-/// As [`payload`], or why it cannot be read. Numbers like 1e400 are JSON, but none that computers
-/// have.
-pub(super) fn said(answer: &str) -> Result<Value, &'static str> {
-    let mut answer: Value = serde_json::from_str(answer).map_err(|_| {
-        "the node's answer cannot be read; a number in it is too large, or it is nested too deeply"
-    })?;
-    Ok(answer["payload"].take())
-}
-
-/// Prints an answer: the whole of it with `--json`, else words made of what the node said.
-pub(super) fn show(
-    line: &CommandLine,
-    answer: &str,
-    words: impl FnOnce(&Value) -> String,
-) -> Result<(), Failure> {
-    if line.is_set("json") {
-        return print_json(answer);
+    /// Prints the whole answer with `--json`, else the text.
+    pub(super) fn show(
+        &self,
+        line: &CommandLine,
+        text: impl FnOnce() -> Result<String, Failure>,
+    ) -> Result<(), Failure> {
+        if line.is_set("json") {
+            return print_json(&self.text);
+        }
+        print(&text()?)
     }
-    print(&words(&payload(line, answer)?))
+
+    /// For a command without a result: prints that it was carried out.
+    pub(super) fn confirm(&self, line: &CommandLine) -> Result<(), Failure> {
+        let command = line.verb.path.trim_start_matches("nodes ");
+        self.show(line, || Ok(format!("{command} ok\n")))
+    }
 }

@@ -4,21 +4,22 @@ use crate::cli::args::CommandLine;
 use crate::cli::columns::{table, Column};
 use crate::cli::failure::Failure;
 use crate::cli::node_commands::invoke::{
-    check_range, duration_within, show, usage, Invoke, Params,
+    check_range, duration_within, in_milliseconds, number, text, usage, Invoke,
 };
-use crate::cli::node_commands::media_file::{self, fetch, Destination, MediaFile, IMAGES, VIDEOS};
+use crate::cli::node_commands::media_file::{fetch, Destination, MediaFile, IMAGES, VIDEOS};
 use crate::cli::print_json;
-use crate::cli::render::field;
-use crate::protocol::NodeCommand;
-use serde_json::{json, Value};
+use crate::cli::text::safe;
+use crate::protocol::command::canvas::CanvasSnapshot;
+use crate::protocol::command::media::{Camera, CameraClip, CameraList, CameraSnap, ScreenRecord};
+use serde_json::json;
 use std::time::Duration;
 
 /// The shortest and the longest recording the apps make (protocol section 8.2).
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// What was recorded has to travel as well, at worst for as long again.
-const AND_SENT: u32 = 2;
+/// A recording takes its duration, and at worst as long again to arrive.
+const AND_TRANSFER: u32 = 2;
 
 /// The longest the apps wait before they take a picture, in milliseconds.
 const LONGEST_DELAY: f64 = 10_000.0;
@@ -31,68 +32,68 @@ const CAMERAS: &[Column<'_>] = &[
 ];
 
 pub(crate) fn cameras(line: &CommandLine) -> Result<(), Failure> {
-    let answer = Invoke::new(line, NodeCommand::CameraList, Params::default()).ask()?;
-    show(line, &answer, |said| {
-        let devices = said["devices"].as_array().map_or(&[][..], Vec::as_slice);
+    let answer = Invoke::new(line, CameraList {}).send()?;
+    answer.show(line, || {
+        let devices = answer.result(line)?.devices;
         if devices.is_empty() {
-            return "no cameras\n".to_owned();
+            return Ok("no cameras\n".to_owned());
         }
-        let row = |camera: &Value| {
-            ["name", "position", "deviceType", "id"].map(|key| field(camera, key)).to_vec()
+        let row = |camera: Camera| {
+            let fields = [camera.name, camera.position, camera.device_type, camera.id];
+            fields.map(|field| safe(&field.unwrap_or_default())).to_vec()
         };
-        table(CAMERAS, &devices.iter().map(row).collect::<Vec<_>>())
+        Ok(table(CAMERAS, &devices.into_iter().map(row).collect::<Vec<_>>()))
     })
 }
 
 pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
     check_range(line, "quality", 0.0, 1.0)?;
     check_range(line, "delay-ms", 0.0, LONGEST_DELAY)?;
-    let facings: &[&str] = match (line.value("facing"), line.is_set("device-id")) {
+    let facings = match (line.value("facing"), line.is_set("device-id")) {
         (Some("both"), true) => {
             return Err(usage(line, "--device-id is one camera, --facing both are two"));
         }
-        (Some("front"), _) => &["front"],
-        (Some("back"), _) => &["back"],
-        (None, true) => {
-            return show_one(line, snap_with(line, None, Destination::of(line, "camera-snap"))?)
+        (Some("both") | None, false) => vec![Some("front"), Some("back")],
+        (facing, _) => vec![facing],
+    };
+    let destination_of = |facing: Option<&str>| match facing {
+        None => Destination::of(line, "camera-snap"),
+        Some(facing) if facings.len() == 1 => {
+            Destination::of(line, &format!("camera-snap-{facing}"))
         }
-        (_, false) | (Some(_), true) => &["front", "back"],
+        Some(facing) => Destination::of_part(line, &format!("camera-snap-{facing}"), facing),
     };
-    let destination_of = |facing: &&str| match (format!("camera-snap-{facing}"), facings.len()) {
-        (stem, 1) => Destination::of(line, &stem),
-        (stem, _) => Destination::of_part(line, &stem, facing),
-    };
-    // No picture of one camera while that of the other cannot be kept.
-    facings.iter().try_for_each(|facing| destination_of(facing).check(line))?;
-    let mut taken = Vec::new();
+    // No picture is taken with one camera while that of the other cannot be kept.
+    facings.iter().try_for_each(|facing| destination_of(*facing).check(line))?;
+    let mut files = Vec::new();
     let mut outcome = Ok(());
-    for facing in facings {
-        let destination = destination_of(facing);
-        match snap_with(line, Some(facing), destination) {
-            Ok(media) => {
+    for facing in &facings {
+        match snap_with(line, *facing, &destination_of(*facing)) {
+            Ok(file) => {
                 if !line.is_set("json") {
-                    media_file::say(&media)?;
+                    file.print_path()?;
                 }
-                let mut about = media.json();
-                about["facing"] = (*facing).into();
-                taken.push(about);
+                files.push(file.json());
             }
             Err(failure) => {
-                outcome = Err(of_camera(failure, facing, facings.len()));
+                outcome = Err(match facing.filter(|_| facings.len() > 1) {
+                    Some(facing) => of_camera(failure, facing),
+                    None => failure,
+                });
                 break;
             }
         }
     }
-    if line.is_set("json") && !taken.is_empty() {
+    if line.is_set("json") && !files.is_empty() {
         // Also when the second camera failed: the first picture is there.
-        print_json(&json!({ "files": taken }).to_string())?;
+        print_json(&json!({ "files": files }).to_string())?;
     }
     outcome
 }
 
-/// Of two cameras, the failure says which one it was: at its end, for those who read its beginning.
-fn of_camera(mut failure: Failure, facing: &str, cameras: usize) -> Failure {
-    if cameras > 1 && failure.message.contains(" failed: ") {
+/// The failure with the camera's name, at its end for those who read its beginning.
+fn of_camera(mut failure: Failure, facing: &str) -> Failure {
+    if failure.message.contains(" failed: ") {
         failure.message += &format!(" (the {facing} camera)");
     }
     failure
@@ -101,66 +102,57 @@ fn of_camera(mut failure: Failure, facing: &str, cameras: usize) -> Failure {
 fn snap_with(
     line: &CommandLine,
     facing: Option<&str>,
-    destination: Destination,
+    destination: &Destination,
 ) -> Result<MediaFile, Failure> {
-    let params = Params::default()
-        .maybe("facing", facing)
-        .text(line, "device-id", "deviceId")
-        .number(line, "max-width", "maxWidth")
-        .number(line, "quality", "quality")
-        .number(line, "delay-ms", "delayMs")
-        .set("format", "jpg");
-    fetch(line, Invoke::new(line, NodeCommand::CameraSnap, params), &destination, IMAGES)
-}
-
-fn show_one(line: &CommandLine, media: MediaFile) -> Result<(), Failure> {
-    if line.is_set("json") {
-        return print_json(&json!({ "files": [media.json()] }).to_string());
-    }
-    media_file::say(&media)
+    let call = CameraSnap {
+        format: "jpg".to_owned(),
+        facing: facing.map(str::to_owned),
+        device_id: text(line, "device-id"),
+        max_width: number(line, "max-width"),
+        quality: number(line, "quality"),
+        delay_ms: number(line, "delay-ms"),
+    };
+    let file = fetch(line, Invoke::new(line, call), destination, IMAGES)?;
+    Ok(file.facing(facing))
 }
 
 pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
     let duration = duration_within(line, "duration", SHORTEST, LONGEST)?;
     let facing = line.value("facing").unwrap_or("front");
-    let params = Params::default()
-        .set("facing", facing)
-        .text(line, "device-id", "deviceId")
-        .milliseconds(line, "duration", "durationMs")
-        .set("includeAudio", !line.is_set("no-audio"))
-        .set("format", "mp4");
-    let invoke = Invoke::new(line, NodeCommand::CameraClip, params).busy_for(AND_SENT * duration);
+    let call = CameraClip {
+        format: "mp4".to_owned(),
+        facing: facing.to_owned(),
+        duration_ms: in_milliseconds(duration),
+        include_audio: !line.is_set("no-audio"),
+        device_id: text(line, "device-id"),
+    };
+    let invoke = Invoke::new(line, call).taking(AND_TRANSFER * duration);
     let destination = Destination::of(line, &format!("camera-clip-{facing}"));
-    let mut media = fetch(line, invoke, &destination, VIDEOS)?;
-    media.about.insert("facing".into(), facing.into());
-    media_file::show(line, &media)
+    fetch(line, invoke, &destination, VIDEOS)?.facing(Some(facing)).show(line)
 }
 
 pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
     let duration = duration_within(line, "duration", SHORTEST, LONGEST)?;
     check_range(line, "fps", 1.0, 60.0)?;
-    let params = Params::default()
-        .number(line, "screen", "screenIndex")
-        .milliseconds(line, "duration", "durationMs")
-        .number(line, "fps", "fps")
-        .set("includeAudio", !line.is_set("no-audio"))
-        .set("format", "mp4");
-    let invoke = Invoke::new(line, NodeCommand::ScreenRecord, params).busy_for(AND_SENT * duration);
-    let media = fetch(line, invoke, &Destination::of(line, "screen-record"), VIDEOS)?;
-    media_file::show(line, &media)
+    let call = ScreenRecord {
+        format: "mp4".to_owned(),
+        duration_ms: in_milliseconds(duration),
+        include_audio: !line.is_set("no-audio"),
+        screen_index: number(line, "screen"),
+        fps: number(line, "fps"),
+    };
+    let invoke = Invoke::new(line, call).taking(AND_TRANSFER * duration);
+    fetch(line, invoke, &Destination::of(line, "screen-record"), VIDEOS)?.show(line)
 }
 
 pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
     check_range(line, "quality", 0.0, 1.0)?;
-    let format = match line.value("format") {
-        Some("png") => "png",
-        _ => "jpeg",
+    let is_png = line.value("format") == Some("png");
+    let call = CanvasSnapshot {
+        format: if is_png { "png" } else { "jpeg" }.to_owned(),
+        max_width: number(line, "max-width"),
+        quality: number(line, "quality"),
     };
-    let params = Params::default()
-        .set("format", format)
-        .number(line, "max-width", "maxWidth")
-        .number(line, "quality", "quality");
-    let invoke = Invoke::new(line, NodeCommand::CanvasSnapshot, params);
-    let media = fetch(line, invoke, &Destination::of(line, "canvas-snapshot"), IMAGES)?;
-    media_file::show(line, &media)
+    let invoke = Invoke::new(line, call);
+    fetch(line, invoke, &Destination::of(line, "canvas-snapshot"), IMAGES)?.show(line)
 }

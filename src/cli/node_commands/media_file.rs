@@ -1,20 +1,21 @@
-//! Pictures and films: out of a node's answer into a file, while they arrive.
+//! Pictures and videos: from a node's answer into a file, while they arrive.
 
 use crate::cli::args::CommandLine;
 use crate::cli::columns::clip;
 use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{could_not_write, failed, said, usage, Invoke};
+use crate::cli::node_commands::invoke::{could_not_write, failed, usage, Invoke};
 use crate::cli::node_commands::output_file::OutputFile;
-use crate::cli::node_commands::progress::{clean_up_when_interrupted, Progress};
 use crate::cli::text::{for_stdout, safe, safe_json};
 use crate::cli::{print, print_json};
 use crate::files::temp_dir;
+use crate::protocol::command::media::Media;
+use crate::protocol::command::NodeCall;
 use crate::random;
-use serde_json::{json, Map, Value};
+use serde_json::{json, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a node may say the format is, and how such files end.
+/// The formats that a node may send, each with the extension of such files.
 pub(super) type Formats = &'static [(&'static str, &'static str)];
 
 pub(super) const IMAGES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
@@ -23,25 +24,45 @@ pub(super) const VIDEOS: Formats = &[("mp4", "mp4")];
 /// The longest name that the usual file systems take, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// How much of a strange answer is shown, in columns.
+/// How much of an unexpected answer is shown, in columns.
 const SHOWN: usize = 200;
 
-/// A file that was made.
+/// A file that was written.
 pub(super) struct MediaFile {
-    pub(super) path: PathBuf,
-    /// What the node said about it, without its content.
-    pub(super) about: Map<String, Value>,
+    path: PathBuf,
+    /// What the node said about it.
+    media: Media,
     bytes: u64,
 }
 
 impl MediaFile {
+    /// The camera it was made with.
+    pub(super) fn facing(mut self, facing: Option<&str>) -> Self {
+        let facing = facing.map(|facing| ("facing".to_owned(), facing.into()));
+        self.media.about.extend(facing);
+        self
+    }
+
     /// For `--json`: where it is, and what the node said about it.
     pub(super) fn json(&self) -> Value {
-        let mut about = self.about.clone();
-        about.remove("base64");
+        let mut about = self.media.about.clone();
+        about.insert("format".into(), self.media.format.clone());
         about.insert("path".into(), self.path.to_string_lossy().into());
         about.insert("bytes".into(), self.bytes.into());
         about.into()
+    }
+
+    /// Prints `MEDIA:` and the path, as the old command line did for programs that parse it.
+    pub(super) fn print_path(&self) -> Result<(), Failure> {
+        print(&format!("MEDIA:{}\n", for_stdout(&self.path.to_string_lossy())))
+    }
+
+    /// Prints the path, or everything about it with `--json`.
+    pub(super) fn show(&self, line: &CommandLine) -> Result<(), Failure> {
+        if line.is_set("json") {
+            return print_json(&json!({ "file": self.json() }).to_string());
+        }
+        self.print_path()
     }
 }
 
@@ -114,7 +135,7 @@ impl Destination {
 fn check_name(path: &str) -> Result<(), String> {
     match path.rsplit('/').next().unwrap_or_default() {
         _ if path == "-" => {
-            Err("--out: name a file; pictures and films are not written to standard output"
+            Err("--out: name a file; pictures and videos are not written to standard output"
                 .to_owned())
         }
         "" | "." | ".." => Err(format!("--out: `{}` is not the name of a file", safe(path))),
@@ -122,10 +143,10 @@ fn check_name(path: &str) -> Result<(), String> {
     }
 }
 
-/// Asks a node for a picture or a film, and puts it where it belongs.
-pub(super) fn fetch(
+/// Has a node make a picture or video, and writes it to its destination.
+pub(super) fn fetch<C: NodeCall<Result = Media>>(
     line: &CommandLine,
-    invoke: Invoke<'_>,
+    invoke: Invoke<'_, C>,
     destination: &Destination,
     formats: Formats,
 ) -> Result<MediaFile, Failure> {
@@ -133,20 +154,17 @@ pub(super) fn fetch(
     let mut file = OutputFile::create(&dir).map_err(|error| {
         failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
     })?;
-    if file.is_hidden() {
-        clean_up_when_interrupted();
-    }
-    let progress = Progress::start(invoke.title());
-    let (answer, was_found) = invoke.ask_for_media(&progress, &mut file)?;
-    drop(progress);
-    let (about, extension) =
-        about(&answer, was_found, formats).map_err(|why| failed(line, &why))?;
+    let (answer, was_found) = invoke.send_for_media(&mut file)?;
+    let payload = answer.payload(line)?;
+    let media = C::decode(&payload);
+    let extension = extension(&media, &payload, was_found, formats);
+    let extension = extension.map_err(|why| failed(line, &why))?;
     let bytes = file.len().map_err(|error| could_not_write(line, &error))?;
     if bytes == 0 {
         return Err(failed(line, "the node sent an empty file"));
     }
     let path = match destination {
-        // Told as it was written, not through links.
+        // Printed as it was written, not through links.
         Destination::Out(path) => {
             file.replace(target.as_ref().unwrap_or(path)).map(|()| path.clone())
         }
@@ -156,65 +174,51 @@ pub(super) fn fetch(
         }
     };
     let path = path.map_err(|error| could_not_write(line, &error))?;
-    Ok(MediaFile { path, about, bytes })
+    Ok(MediaFile { path, media, bytes })
 }
 
-/// What the node said about its media, and how the file shall end; or what is wrong with it.
-fn about(
-    answer: &str,
+/// The extension for a node's media; or what is wrong with the node's answer.
+fn extension(
+    media: &Media,
+    payload: &Value,
     was_found: bool,
     formats: Formats,
-) -> Result<(Map<String, Value>, &'static str), String> {
-    let said = said(answer)?;
-    let shown = || match &said {
+) -> Result<&'static str, String> {
+    let shown = |value: &Value| match value {
         Value::Null => "nothing".to_owned(),
-        said => clip(&safe_json(&said.to_string()), SHOWN),
+        value => clip(&safe_json(&value.to_string()), SHOWN),
     };
-    let expected = || formats.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
     if !was_found {
-        return Err(format!("the answer has no base64 in it; the node said {}", shown()));
+        let shown = shown(payload);
+        return Err(format!("the answer has no base64 in it; the node said {shown}"));
     }
-    let format = said["format"].as_str().unwrap_or_default().to_lowercase();
-    let extension = formats.iter().find(|(name, _)| *name == format);
-    match (extension, &said) {
-        (Some((_, extension)), Value::Object(about)) => Ok((about.clone(), extension)),
-        _ if said["format"].is_null() => {
-            Err(format!("the answer does not say its format; the node said {}", shown()))
+    if media.format.is_null() {
+        let shown = shown(payload);
+        return Err(format!("the answer does not say its format; the node said {shown}"));
+    }
+    let format = media.format.as_str().unwrap_or_default().to_lowercase();
+    match formats.iter().find(|(name, _)| *name == format) {
+        Some((_, extension)) => Ok(extension),
+        None => {
+            let expected = formats.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
+            Err(format!("the node sent the format {}, not {expected}", shown(&media.format)))
         }
-        _ => Err(format!(
-            "the node sent the format {}, not {}",
-            clip(&safe_json(&said["format"].to_string()), SHOWN),
-            expected()
-        )),
     }
-}
-
-/// Prints where a file is: `MEDIA:` and its path, the old command line's word for programs that
-/// read along.
-pub(super) fn say(media: &MediaFile) -> Result<(), Failure> {
-    print(&format!("MEDIA:{}\n", for_stdout(&media.path.to_string_lossy())))
-}
-
-/// One file: where it is, or everything about it with `--json`.
-pub(super) fn show(line: &CommandLine, media: &MediaFile) -> Result<(), Failure> {
-    if line.is_set("json") {
-        return print_json(&json!({ "file": media.json() }).to_string());
-    }
-    say(media)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::command::media::CameraSnap;
 
     fn told(payload: &str, found: bool) -> Result<&'static str, String> {
-        let answer = format!(r#"{{"ok":true,"nodeId":"n","command":"c"{payload}}}"#);
-        about(&answer, found, IMAGES).map(|(_, extension)| extension)
+        let payload: Value = serde_json::from_str(payload).unwrap();
+        extension(&CameraSnap::decode(&payload), &payload, found, IMAGES)
     }
 
     #[test]
     fn the_format_decides_how_the_file_ends() {
-        let said = |format: &str| format!(r#","payload":{{"format":"{format}","base64":""}}"#);
+        let said = |format: &str| format!(r#"{{"format":"{format}","base64":""}}"#);
         assert_eq!(told(&said("jpg"), true), Ok("jpg"));
         assert_eq!(told(&said("JPEG"), true), Ok("jpg"));
         assert_eq!(told(&said("png"), true), Ok("png"));
@@ -225,14 +229,14 @@ mod tests {
     #[test]
     fn an_answer_without_media_is_quoted() {
         assert_eq!(
-            told("", false).unwrap_err(),
+            told("null", false).unwrap_err(),
             "the answer has no base64 in it; the node said nothing"
         );
-        let said = told(r#","payload":{"format":"jpg","url":"file:///x"}"#, false).unwrap_err();
+        let said = told(r#"{"format":"jpg","url":"file:///x"}"#, false).unwrap_err();
         assert!(said.ends_with(r#"the node said {"format":"jpg","url":"file:///x"}"#), "{said}");
-        let no_format = told(r#","payload":{"base64":""}"#, true).unwrap_err();
+        let no_format = told(r#"{"base64":""}"#, true).unwrap_err();
         assert!(no_format.contains("does not say its format"), "{no_format}");
-        let long = told(&format!(r#","payload":{{"x":"{}"}}"#, "y".repeat(5000)), false);
+        let long = told(&format!(r#"{{"x":"{}"}}"#, "y".repeat(5000)), false);
         assert!(long.unwrap_err().len() < 300);
     }
 }

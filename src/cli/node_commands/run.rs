@@ -2,61 +2,52 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{failed, payload, Invoke, Params};
+use crate::cli::node_commands::invoke::{failed, milliseconds, text, Invoke};
 use crate::cli::text::{for_stderr, for_stdout, safe};
-use crate::cli::{print, print_json};
-use crate::protocol::NodeCommand;
-use serde_json::{Map, Value};
+use crate::protocol::command::system::{RunResult, SystemRun};
 use std::io::{self, Write};
 
 pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let env: Map<String, Value> = line
-        .values("env")
-        .iter()
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
-    let env = (!env.is_empty()).then_some(env);
-    let needs_screen = line.is_set("needs-screen-recording").then_some(true);
-    let params = Params::default()
-        .set("command", line.positionals.clone())
-        .set("rawCommand", raw(&line.positionals))
-        .text(line, "cwd", "cwd")
-        .maybe("env", env)
-        .milliseconds(line, "command-timeout", "timeoutMs")
-        .maybe("needsScreenRecording", needs_screen);
-    let busy = line.duration("command-timeout").unwrap_or_default();
-    let answer = Invoke::new(line, NodeCommand::SystemRun, params).busy_for(busy).ask()?;
-    let said = payload(line, &answer)?;
-    if line.is_set("json") {
-        print_json(&answer)?;
-    } else {
-        let text = |key: &str| said[key].as_str().unwrap_or_default();
-        print(&for_stdout(text("stdout")))?;
-        // Without stderr there is nobody left to tell.
-        let _ = io::stderr().write_all(for_stderr(text("stderr")).as_bytes());
+    let pairs = line.values("env");
+    let env = pairs.iter().filter_map(|pair| pair.split_once('='));
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let command = line.positionals.clone();
+    let call = SystemRun {
+        raw_command: Some(raw(&command)),
+        command,
+        cwd: text(line, "cwd"),
+        env: (!pairs.is_empty()).then(|| env.collect()),
+        timeout_ms: milliseconds(line, "command-timeout"),
+        needs_screen_recording: line.is_set("needs-screen-recording").then_some(true),
+        ..SystemRun::default()
+    };
+    let run_time = line.duration("command-timeout").unwrap_or_default();
+    let answer = Invoke::new(line, call).taking(run_time).send()?;
+    let result = answer.result(line)?;
+    answer.show(line, || Ok(for_stdout(&result.stdout)))?;
+    if !line.is_set("json") {
+        // Without stderr there is nowhere to report it.
+        let _ = io::stderr().write_all(for_stderr(&result.stderr).as_bytes());
     }
-    verdict(&said).map_err(|why| failed(line, &why))
+    verdict(&result).map_err(|why| failed(line, &why))
 }
 
 /// How the program ended, if not well. macOS says `success`, and leaves `exitCode` out when a
 /// signal or a timeout was the end.
-fn verdict(said: &Value) -> Result<(), String> {
-    let reason = said["error"].as_str().map(safe).filter(|text| !text.is_empty());
+fn verdict(result: &RunResult) -> Result<(), String> {
+    let reason = result.error.as_deref().map(safe).filter(|text| !text.is_empty());
     let because = reason.map(|text| format!(": {text}")).unwrap_or_default();
-    if said["timedOut"] == true {
+    if result.timed_out {
         return Err(format!(
             "the program took too long and was stopped{because}; allow more with --command-timeout"
         ));
     }
-    match (said["exitCode"].as_i64(), &said["success"]) {
-        (Some(0), Value::Bool(false)) | (None, Value::Bool(false)) => {
-            Err(format!("the program failed{because}"))
-        }
-        (Some(0), _) | (None, Value::Bool(true)) => Ok(()),
+    match (result.exit_code, result.success) {
+        (Some(0) | None, Some(false)) => Err(format!("the program failed{because}")),
+        (Some(0), _) | (None, Some(true)) => Ok(()),
         (Some(code), _) => Err(format!("the program ended with exit code {code}{because}")),
-        (None, _) if !because.is_empty() => Err(format!("the program failed{because}")),
-        (None, _) => Err("the node did not say how the program ended".to_owned()),
+        (None, None) if !because.is_empty() => Err(format!("the program failed{because}")),
+        (None, None) => Err("the node did not report how the program ended".to_owned()),
     }
 }
 
@@ -77,7 +68,8 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::protocol::command::NodeCall;
+    use serde_json::{json, Value};
 
     #[test]
     fn words_are_quoted_as_a_shell_needs_them() {
@@ -87,6 +79,7 @@ mod tests {
 
     #[test]
     fn every_platforms_ending_is_understood() {
+        let verdict = |payload: &Value| verdict(&SystemRun::decode(payload));
         let ok = json!({ "exitCode": 0, "timedOut": false, "success": true });
         assert_eq!(verdict(&ok), Ok(()));
         assert_eq!(verdict(&json!({ "timedOut": false, "success": true })), Ok(()));
@@ -96,7 +89,7 @@ mod tests {
             (json!({ "timedOut": true, "success": false }), "took too long"),
             (json!({ "success": false, "error": "spawn ENOENT" }), "failed: spawn ENOENT"),
             (json!({ "exitCode": null, "error": "killed" }), "failed: killed"),
-            (Value::Null, "did not say how"),
+            (Value::Null, "did not report how"),
         ] {
             let why = verdict(&said).unwrap_err();
             assert!(why.contains(says), "{said}: {why}");
