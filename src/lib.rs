@@ -4,28 +4,23 @@
 //!
 //! # A bridge in a program
 //!
-//! A [`daemon::Daemon`] is a running bridge. It needs [`daemon::Settings`], made from a
-//! [`config::Config`], and a [`backend::Backend`], which answers what nodes ask. An
-//! [`daemon::Operator`] approves nodes, has them do something, and follows events.
+//! A [`Daemon`] is a running bridge: [`Daemon::builder`] takes a directory for its state, a
+//! [`Config`] and a [`Backend`](backend::Backend), which answers what nodes ask. An [`Operator`]
+//! approves nodes, invokes their commands and follows events.
 //!
 //! ```
-//! use openclaw_bridge::backend::embedded::Embedded;
-//! use openclaw_bridge::config::Config;
-//! use openclaw_bridge::daemon::{Daemon, Settings};
-//! use std::sync::Arc;
+//! use openclaw_bridge::{Config, Daemon};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
-//! # let dir = scratch.path().to_owned();
+//! # let state_dir = scratch.path();
 //! let mut config = Config::default();
 //! config.bridge.port = 0; // any free one
-//! let settings = Settings::new(&config, dir.clone(), dir.join("control.sock"))?;
-//! let backend = Arc::new(Embedded::new(&dir, &config));
-//! let bridge = Daemon::start(settings, backend)?;
+//! let bridge = Daemon::builder(state_dir).config(config).start()?;
 //! assert!(bridge.addresses()[0].ip().is_loopback());
 //!
 //! let mut operator = bridge.operator()?;
-//! assert!(operator.pending()?.is_empty(), "nobody has asked to be paired yet");
+//! assert!(operator.pending()?.is_empty(), "no node has asked to be paired yet");
 //! bridge.stop()?;
 //! # Ok(())
 //! # }
@@ -60,9 +55,10 @@
 //! | `rpc-1`…`rpc-4`, `notices` | 5 | call the backend |
 //! | `ticker` | 1 | the `tick` and `health` events, wake-ups by system events |
 //! | `run-N` | as many as the agent has runs | of [`backend::embedded`] |
-//! | `watch` | 1 | has listeners, announcements and the wide-area zone follow the machine's addresses |
-//! | `mdns` | 1, if it is announced | answers in the local network |
-//! | `keeper` | 1 | reload and stop |
+//! | `network` | 1 | adapts listeners, announcements and the wide-area zone to the machine's addresses |
+//! | `mdns` | 1, if it is announced | answers on the local network |
+//! | `supervisor` | 1 | reloads, changes the log level, stops |
+//! | `reload` | 1, during a reload | reads the configuration |
 //!
 //! # What is guaranteed
 //!
@@ -89,6 +85,9 @@
 //! | 4 | [`cli`]: the program's command line |
 //!
 //! A part imports only from lower floors; `tests/tidy.rs` holds the table.
+
+pub use config::Config;
+pub use daemon::{Daemon, DaemonBuilder, DaemonHandle, Error, Host, HostError, Operator};
 
 pub mod addresses;
 pub mod backend;

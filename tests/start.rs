@@ -3,13 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use openclaw_bridge::backend::embedded::Embedded;
-use openclaw_bridge::config::Config;
-use openclaw_bridge::daemon::{Daemon, Error, Settings};
+use openclaw_bridge::{Config, Daemon, Error};
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -30,13 +27,12 @@ fn start(dir: &Path, spare: usize) -> Result<Daemon, Error> {
     let mut config = Config::default();
     config.bridge.port = 0;
     config.bridge.tls.enabled = true;
-    let settings = Settings::new(&config, dir.to_owned(), dir.join("control.sock")).unwrap();
-    let backend = Arc::new(Embedded::new(dir, &config));
+    let builder = Daemon::builder(dir).config(config);
     let limit = getrlimit(Resource::Nofile);
     // Counting takes one descriptor itself.
     let least = u64::try_from(count("fd") - 1 + spare).unwrap();
     setrlimit(Resource::Nofile, Rlimit { current: Some(least), ..limit }).unwrap();
-    let daemon = Daemon::start(settings, backend);
+    let daemon = builder.start();
     setrlimit(Resource::Nofile, limit).unwrap();
     daemon
 }

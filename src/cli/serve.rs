@@ -5,14 +5,12 @@ use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::logging;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
-use crate::daemon::{self, notify, Daemon, Handle, Host, Reloaded, Settings};
-use crate::tls::{Acceptor, Fingerprint};
+use crate::daemon::{self, notify, Daemon, DaemonHandle, Host, HostError};
 use log::LevelFilter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -39,14 +37,16 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     daemon::raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let mut settings = Settings::new(&config, state_dir.clone(), socket)?;
-    if line.is_set("no-discovery") {
-        settings.discovery = None;
-    }
     let embedded = Arc::new(Embedded::new(&state_dir, &config));
-    let backend = embedded.clone();
-    let reload = ReadAgain { sources, running: config.clone(), state_dir, embedded };
-    let daemon = Daemon::start_in(settings, backend, Arc::new(reload))?;
+    let mut builder = Daemon::builder(state_dir)
+        .config(config.clone())
+        .control_socket(socket)
+        .backend(embedded.clone())
+        .host(Program { sources, embedded });
+    if line.is_set("no-discovery") {
+        builder = builder.without_mdns();
+    }
+    let daemon = builder.start()?;
     listen_to_signals(daemon.handle())
         .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
     say_where_to(&daemon, &config);
@@ -99,57 +99,31 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
     }
 }
 
-/// The program around the bridge, with what it needs to read its configuration again.
-struct ReadAgain {
+/// The program around the bridge, which reads its configuration again and owns the log.
+struct Program {
     sources: Sources,
-    running: Config,
-    state_dir: PathBuf,
     embedded: Arc<Embedded>,
 }
 
-impl Host for ReadAgain {
-    /// A bad file, or a bad certificate, changes nothing; what is wrong with it is told.
-    fn reload(&self, tls: Option<&Acceptor>) -> Result<Reloaded, String> {
-        let loaded =
-            config::load(&self.sources, &process_env).map_err(|error| error.to_string())?;
-        let new_fingerprint = self.reload_certificate(tls, &loaded.config)?;
-        log::set_max_level(loaded.config.bridge.log);
-        self.embedded.reconfigure(&loaded.config);
-        warn(&loaded.config);
-        let changes = self.running.changes_needing_restart(&loaded.config);
-        Ok(Reloaded {
-            policy: daemon::policy(&loaded.config),
-            profile: daemon::profile(&loaded.config),
-            path: loaded.path,
-            restart_needed: changes.into_iter().map(str::to_owned).collect(),
-            new_fingerprint,
-        })
+impl Host for Program {
+    fn reload(&self) -> Result<Loaded, HostError> {
+        Ok(config::load(&self.sources, &process_env)?)
     }
 
-    fn log(&self, level: LevelFilter) -> Result<(), String> {
+    fn reloaded(&self, config: &Config) {
+        log::set_max_level(config.bridge.log);
+        self.embedded.reconfigure(config);
+        warn(config);
+    }
+
+    fn set_log_level(&self, level: LevelFilter) -> Result<(), HostError> {
         log::set_max_level(level);
         Ok(())
     }
 }
 
-impl ReadAgain {
-    /// Whether there is TLS at all is settled at the start.
-    fn reload_certificate(
-        &self,
-        tls: Option<&Acceptor>,
-        new: &Config,
-    ) -> Result<Option<Fingerprint>, String> {
-        let Some(tls) = tls.filter(|_| new.bridge.tls.enabled) else {
-            return Ok(None);
-        };
-        let files = daemon::tls_files(new, &self.state_dir);
-        let is_new = tls.reload(&files).map_err(|error| error.to_string())?;
-        Ok(is_new.then(|| tls.fingerprint()))
-    }
-}
-
 /// SIGTERM and SIGINT stop the bridge, a second one ends the process at once; SIGHUP reloads.
-fn listen_to_signals(handle: Handle) -> io::Result<()> {
+fn listen_to_signals(handle: DaemonHandle) -> io::Result<()> {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order, so that the first signal finds the flag down.

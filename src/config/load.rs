@@ -67,6 +67,13 @@ pub struct Loaded {
     pub(super) origins: BTreeMap<&'static str, Origin>,
 }
 
+/// A configuration that was made without a file.
+impl From<Config> for Loaded {
+    fn from(config: Config) -> Self {
+        Self { config, path: None, ignored_sections: Vec::new(), origins: BTreeMap::new() }
+    }
+}
+
 /// Reads the file that was named, or the first that is found, and applies the environment and then
 /// the flags.
 ///

@@ -1,48 +1,34 @@
-//! The program around a bridge: what only it can do.
+//! What a bridge needs from the program around it.
 
-use crate::discovery::Profile;
-use crate::router::Policy;
-use crate::tls::{Acceptor, Fingerprint};
+use crate::config::{Config, Loaded};
 use log::LevelFilter;
-use std::path::PathBuf;
+use std::error::Error;
 
-/// What a bridge asks of the program it lives in, on behalf of its operators. Every answer is
-/// shown to the operator who asked.
+/// Why a [`Host`] refuses something; its text is sent to the operator who asked.
+pub type HostError = Box<dyn Error + Send + Sync>;
+
+/// The program around a bridge: what operators may ask of it.
 pub trait Host: Send + Sync + 'static {
-    /// Reads the configuration again, and the certificate into `tls` if connections are encrypted.
-    /// Has a thread of its own, so it may block.
+    /// Reads the configuration again. It takes effect when it and the certificate it names are
+    /// valid. Called on its own thread, so it may block. A [`Config`] converts into [`Loaded`].
     ///
     /// # Errors
     /// What is wrong with the configuration; the old one stays in force.
-    fn reload(&self, tls: Option<&Acceptor>) -> Result<Reloaded, String> {
-        let _ = tls;
-        Err("this program has no configuration to read again".to_owned())
+    fn reload(&self) -> Result<Loaded, HostError> {
+        Err("this program has no configuration to read again".into())
+    }
+
+    /// Is called after a reload has taken effect.
+    fn reloaded(&self, config: &Config) {
+        let _ = config;
     }
 
     /// Changes how much is logged.
     ///
     /// # Errors
     /// Why that is not possible.
-    fn log(&self, level: LevelFilter) -> Result<(), String> {
+    fn set_log_level(&self, level: LevelFilter) -> Result<(), HostError> {
         let _ = level;
-        Err("this program decides by itself how much is logged".to_owned())
+        Err("this program decides by itself how much is logged".into())
     }
-}
-
-/// A program that leaves its bridge alone.
-impl Host for () {}
-
-/// What came of reading the configuration again.
-#[derive(Debug)]
-pub struct Reloaded {
-    /// The rules from now on.
-    pub policy: Policy,
-    /// What is announced from now on.
-    pub profile: Profile,
-    /// The file, if there is one.
-    pub path: Option<PathBuf>,
-    /// Keys that differ, but need a new start.
-    pub restart_needed: Vec<String>,
-    /// What nodes have to pin from now on, if the certificate is another one than before.
-    pub new_fingerprint: Option<Fingerprint>,
 }

@@ -1,104 +1,81 @@
-//! The bridge as a running whole: the only place that knows every part.
+//! The bridge as a running whole: the only module that knows every part.
 //!
-//! Born in this order: lock, pairing files, certificate, listeners, control socket, workers, router,
-//! backend, accepting, mDNS. Dies in this: a goodbye, no more newcomers and no sockets for them,
-//! every connection is told and closed, the backend and the router end, the lock goes.
+//! Start order: lock, pairing files, certificate, listeners, control socket, workers, router,
+//! backend, accepting, mDNS. Stop order: mDNS, accepting, connections, backend, router, lock.
 
-mod announcing;
+mod announcements;
+mod builder;
 mod clock;
 mod error;
-mod expiry;
 mod host;
 mod ids;
 mod journal;
-mod keeper;
 mod lock;
-pub mod notify;
+mod network;
+pub(crate) mod notify;
 mod operator;
+mod reload;
 mod router_thread;
 mod settings;
 mod start;
-mod watch;
+mod supervisor;
+mod tasks;
 
+pub use builder::DaemonBuilder;
 pub use error::Error;
-pub use host::{Host, Reloaded};
+pub use host::{Host, HostError};
 pub(crate) use lock::Lock;
 pub use operator::Operator;
-pub use settings::{policy, profile, raise_open_files, tls_files, Discovery, Settings, Tls};
+pub(crate) use settings::{profile, raise_open_files, tls_files};
 
-use crate::backend::{Backend, Outlet};
+use crate::backend::Outlet;
 use crate::link::Inbox;
-use crate::router::{BackendEvent, Input, OperatorId, Requester};
-use crate::tls::Acceptor;
+use crate::router::{BackendEvent, Input, OperatorId};
+use crate::tls::{Acceptor, Fingerprint};
 use crate::transport::Listening;
-use crossbeam_channel::Sender;
-use log::LevelFilter;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::{fmt, io};
+use tasks::{Task, TaskSender};
 
 /// A running bridge. Dropping it stops it.
 pub struct Daemon {
     inbox: Inbox,
-    handle: Handle,
+    handle: DaemonHandle,
     operators: Arc<AtomicU64>,
     listening: Listening,
     tls: Option<Arc<Acceptor>>,
     control_socket: PathBuf,
-    keeper: Option<JoinHandle<Result<(), Error>>>,
+    supervisor: Option<JoinHandle<Result<(), Error>>>,
 }
 
-/// What thread `keeper` is asked to do.
-#[derive(Debug)]
-pub(crate) enum Task {
-    Stop,
-    Reload(Option<Requester>),
-    Log(Requester, LevelFilter),
-    /// The router is gone, which is a bug; nothing can be decided any more.
-    RouterGone,
-}
-
-/// A way to tell a running bridge something, from any thread.
+/// Stops or reloads a running bridge, from any thread.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    tasks: Sender<Task>,
+pub struct DaemonHandle {
+    tasks: TaskSender,
 }
 
-impl Handle {
-    /// The bridge shall end.
+impl DaemonHandle {
+    /// Stops the bridge; returns at once. Does nothing if it has ended.
     pub fn stop(&self) {
-        // If it has ended, that is what was wanted.
-        let _ = self.tasks.send(Task::Stop);
+        self.tasks.end(Ok(()));
     }
 
-    /// The configuration shall be read again.
+    /// Has the host read the configuration again; returns at once. Does nothing if many reloads are
+    /// waiting already.
     pub fn reload(&self) {
-        let _ = self.tasks.send(Task::Reload(None));
+        let _ = self.tasks.request(Task::Reload(None));
     }
 }
 
 impl Daemon {
-    /// Starts everything; nodes can connect when this returns. `backend` answers them.
-    ///
-    /// # Errors
-    /// What could not be started and why; nothing is left running.
-    pub fn start(settings: Settings, backend: Arc<dyn Backend>) -> Result<Self, Error> {
-        Self::start_in(settings, backend, Arc::new(()))
-    }
-
-    /// The same, in a program that lets operators reload its configuration or change its log.
-    ///
-    /// # Errors
-    /// As [`Daemon::start`].
-    pub fn start_in(
-        settings: Settings,
-        backend: Arc<dyn Backend>,
-        host: Arc<dyn Host>,
-    ) -> Result<Self, Error> {
-        start::start(settings, backend, host)
+    /// A bridge that keeps its state in this directory, which is created if it is missing. There is
+    /// at most one bridge for each state directory.
+    pub fn builder(state_dir: impl Into<PathBuf>) -> DaemonBuilder {
+        DaemonBuilder::new(state_dir.into())
     }
 
     /// Where nodes can connect at this moment.
@@ -106,10 +83,13 @@ impl Daemon {
         self.listening.now().addresses
     }
 
-    /// What connections are encrypted with, if they are: the fingerprint that nodes have to pin,
-    /// always the current one, and the way to replace the certificate.
-    pub fn tls(&self) -> Option<&Arc<Acceptor>> {
-        self.tls.as_ref()
+    /// The fingerprint that nodes have to pin now; `None` without TLS.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.tls.as_deref().map(Acceptor::fingerprint)
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Acceptor> {
+        self.tls.as_deref()
     }
 
     /// Where operators can connect.
@@ -117,8 +97,8 @@ impl Daemon {
         &self.control_socket
     }
 
-    /// A way to stop it, or have it reload, from another thread.
-    pub fn handle(&self) -> Handle {
+    /// A handle with which another thread can stop or reload the bridge.
+    pub fn handle(&self) -> DaemonHandle {
         self.handle.clone()
     }
 
@@ -131,12 +111,12 @@ impl Daemon {
         Operator::new(op, self.inbox.clone())
     }
 
-    /// A way to tell nodes and operators something, for who is not the backend.
+    /// Sends events to nodes and operators, for a part of the program that is not the backend.
     pub fn outlet(&self) -> Arc<dyn Outlet> {
         Arc::new(BackendOutlet(self.inbox.clone()))
     }
 
-    /// Waits until somebody stops the bridge: a [`Handle`], or an operator.
+    /// Waits until a [`DaemonHandle`] or an operator stops the bridge.
     ///
     /// # Errors
     /// The router failed, which is a bug.
@@ -144,7 +124,8 @@ impl Daemon {
         self.join()
     }
 
-    /// Stops the bridge: nodes are told, runs end, what was acknowledged is on disk.
+    /// Stops the bridge and waits for its end: connections are closed, agent runs end, and everything
+    /// that was acknowledged is on disk.
     ///
     /// # Errors
     /// The router failed, which is a bug.
@@ -154,7 +135,7 @@ impl Daemon {
     }
 
     fn join(&mut self) -> Result<(), Error> {
-        let joined = self.keeper.take().map(JoinHandle::join);
+        let joined = self.supervisor.take().map(JoinHandle::join);
         joined.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::RouterFailed))
     }
 }
@@ -162,8 +143,17 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.handle.stop();
-        // Whoever wants to know uses `stop` or `wait`.
+        // `stop` and `wait` report a failure.
         let _ = self.join();
+    }
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon")
+            .field("addresses", &self.addresses())
+            .field("control_socket", &self.control_socket)
+            .finish_non_exhaustive()
     }
 }
 

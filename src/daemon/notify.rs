@@ -1,4 +1,4 @@
-//! Tells systemd how far we are, when it asked for it with `NOTIFY_SOCKET`.
+//! Notifies systemd of the state of the service, if it set `NOTIFY_SOCKET`.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,10 +9,10 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Sends a state such as `READY=1`. Without `NOTIFY_SOCKET`, nothing happens; a failure is only
 /// logged, systemd notices by itself.
-pub fn notify(state: &str) {
+pub(crate) fn notify(state: &str) {
     let Some(name) = env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return };
     if let Err(error) = send(&name, state) {
-        log::warn!("daemon: could not tell systemd {state:?}: {error}");
+        log::warn!("daemon: could not notify systemd of {state:?}: {error}");
     }
 }
 

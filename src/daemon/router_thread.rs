@@ -6,7 +6,8 @@
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
-use crate::daemon::Task;
+use crate::daemon::tasks::{Task, TaskSender};
+use crate::daemon::Error as DaemonError;
 use crate::discovery::Board;
 use crate::link::{Door, Gate, Inlet, Inputs};
 use crate::log_limit::LogLimit;
@@ -20,7 +21,6 @@ use crate::router::{
 };
 use crate::tls::Acceptor;
 use crate::transport::Listening;
-use crossbeam_channel::Sender;
 use log::Level;
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -45,7 +45,7 @@ pub(super) struct RouterThread {
 pub(super) struct World {
     pub(super) store: PairingStore,
     pub(super) workers: Workers,
-    pub(super) tasks: Sender<Task>,
+    pub(super) tasks: TaskSender,
     pub(super) log_limit: Arc<LogLimit>,
     pub(super) facts: Facts,
 }
@@ -94,8 +94,7 @@ impl RouterThread {
             let end = catch_unwind(AssertUnwindSafe(|| self.run()));
             if end.is_err() {
                 log::error!("router: panicked; the last inputs were: {}", self.journal);
-                // Nobody to tell means that we are ending anyway.
-                let _ = self.world.tasks.send(Task::RouterGone);
+                self.world.tasks.end(Err(DaemonError::RouterFailed));
             }
             // With `self` go the ways to everybody, so nobody waits for what cannot come any more.
         })
@@ -274,8 +273,7 @@ impl RouterThread {
                 self.reply(requester, Ok(Answer::Status(Box::new(status))));
             }
             DaemonTask::Log(level) => match level.parse() {
-                // The answer comes back through the inbox.
-                Ok(filter) => drop(self.world.tasks.send(Task::Log(requester, filter))),
+                Ok(filter) => self.request(Task::Log(requester, filter)),
                 Err(_) => {
                     let error = format!(
                         "unknown log level {level:?} (known: off, error, warn, info, debug, trace)"
@@ -283,15 +281,21 @@ impl RouterThread {
                     self.reply(requester, Err(WireError::invalid(error)));
                 }
             },
-            DaemonTask::Reload => {
-                // The answer comes back through the inbox.
-                let _ = self.world.tasks.send(Task::Reload(Some(requester)));
-            }
+            DaemonTask::Reload => self.request(Task::Reload(Some(requester))),
             DaemonTask::Stop => {
                 log::info!("router: an operator stops the bridge");
                 self.reply(requester, Ok(Answer::Done(Done {})));
-                let _ = self.world.tasks.send(Task::Stop);
+                self.world.tasks.end(Ok(()));
             }
+        }
+    }
+
+    /// Asks the supervisor; its answer comes back through the inbox.
+    fn request(&mut self, task: Task) {
+        let refused = self.world.tasks.request(task);
+        if let Err(Task::Log(requester, _) | Task::Reload(Some(requester))) = refused {
+            let error = WireError::unavailable("too many such requests are waiting; try again");
+            self.reply(requester, Err(error));
         }
     }
 

@@ -1,14 +1,16 @@
 //! The start, in the order in which things may be refused: what is on disk, what nodes connect to,
 //! what operators connect to, and then the threads.
 
-use crate::backend::{Backend, Workers};
+use crate::backend::Workers;
 use crate::control::Server;
-use crate::daemon::announcing::Announcing;
+use crate::daemon::announcements::Announcements;
 use crate::daemon::clock::Clock;
-use crate::daemon::keeper::{Keeper, Shared};
+use crate::daemon::network::{Network, ProfileUpdate};
+use crate::daemon::reload::{warn_of_certificate, Reload};
 use crate::daemon::router_thread::{Facts, RouterThread, World};
-use crate::daemon::watch::{Changed, Watch};
-use crate::daemon::{expiry, ids, BackendOutlet, Daemon, Error, Handle, Host, Lock, Settings, Tls};
+use crate::daemon::supervisor::Supervisor;
+use crate::daemon::{ids, settings, tasks};
+use crate::daemon::{BackendOutlet, Daemon, DaemonBuilder, DaemonHandle, Error, Lock};
 use crate::discovery::Board;
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
@@ -16,8 +18,6 @@ use crate::pairing_store::PairingStore;
 use crate::router::{PairingBook, Router};
 use crate::tls::Acceptor;
 use crate::transport::{Bound, Reception};
-use crossbeam_channel::unbounded;
-use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
@@ -32,110 +32,122 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(settings: &Settings, clock: Clock) -> Result<Self, Error> {
-        let lock = Lock::take(&settings.state_dir)?;
-        let (store, book) = PairingStore::open(&settings.state_dir, clock.now().wall)?;
-        let tls = settings.tls.as_ref().map(open_tls).transpose()?;
-        let bound = Bound::open(&settings.listen).map_err(Error::Bind)?;
-        let control = Server::bind(&settings.control_socket)?;
+    fn new(builder: &DaemonBuilder, clock: Clock) -> Result<Self, Error> {
+        let (config, state_dir) = (&builder.config, &builder.state_dir);
+        let lock = Lock::take(state_dir)?;
+        let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
+        let tls = config.bridge.tls.enabled.then(|| open_tls(builder)).transpose()?;
+        let bound = Bound::open(&settings::listen(config)).map_err(Error::Bind)?;
+        let control = Server::bind(&builder.socket_path())?;
         Ok(Self { lock, store, book, tls, bound, control })
     }
 }
 
-/// Reads the certificate, or makes one. The state directory is ours by now.
-fn open_tls(settings: &Tls) -> Result<Arc<Acceptor>, Error> {
-    let acceptor = Acceptor::new(settings.files.load()?, settings.allows_plaintext)?;
-    expiry::warn(&acceptor.info());
+/// Reads the certificate, or generates one. The state directory is locked by now.
+fn open_tls(builder: &DaemonBuilder) -> Result<Arc<Acceptor>, Error> {
+    let files = settings::tls_files(&builder.config, &builder.state_dir);
+    let acceptor = Acceptor::new(files.load()?, builder.config.bridge.tls.allow_plaintext)?;
+    warn_of_certificate(Some(&acceptor));
     Ok(Arc::new(acceptor))
 }
 
-pub(super) fn start(
-    settings: Settings,
-    backend: Arc<dyn Backend>,
-    host: Arc<dyn Host>,
-) -> Result<Daemon, Error> {
+pub(super) fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
     let clock = Clock::start();
-    let Opened { lock, store, book, tls, bound, control } = Opened::new(&settings, clock)?;
-    let listening = bound.listening().clone();
-    let control_socket = control.path().to_owned();
+    let (connections, unauthenticated) = settings::connections(&builder.config)?;
+    let backend = builder.backend_or_embedded();
+    let Opened { lock, store, book, tls, bound, control } = Opened::new(&builder, clock)?;
+    let (listening, control_socket) = (bound.listening().clone(), control.path().to_owned());
     let (inbox, inputs) = Inbox::new();
-    let (task_sender, tasks) = unbounded();
-    let shared = Shared {
+    let (task_sender, tasks) = tasks::channel();
+    let log_limit = Arc::new(LogLimit::default());
+    let board = Board::default();
+    let reload = Arc::new(Reload {
         inbox: inbox.clone(),
-        gate: Gate::new(settings.connections, settings.strangers),
-        stop: Arc::new(Waker::new().map_err(Error::System)?),
-        changed: Arc::new(Changed::new().map_err(Error::System)?),
-        log_limit: Arc::new(LogLimit::default()),
+        host: builder.host.clone(),
         tls: tls.clone(),
-        board: Board::default(),
-        operators: Arc::new(AtomicU64::new(0)),
-    };
+        profile: Arc::new(ProfileUpdate::new().map_err(Error::System)?),
+        state_dir: builder.state_dir.clone(),
+        started_with: builder.config.clone(),
+    });
+    let stop = Arc::new(Waker::new().map_err(Error::System)?);
 
     let workers = Workers::start(&backend, &inbox).map_err(Error::System)?;
-    let router = Router::new(clock.now(), settings.policy.clone(), book, Box::new(ids::Random));
+    let policy = settings::policy(&builder.config);
+    let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
     let facts = Facts {
         listening: listening.clone(),
         tls: tls.clone(),
-        board: shared.board.clone(),
-        state_dir: settings.state_dir.clone(),
+        board: board.clone(),
+        state_dir: builder.state_dir.clone(),
         clock,
     };
-    let log_limit = shared.log_limit.clone();
-    let world = World { store, workers, tasks: task_sender.clone(), log_limit, facts };
+    let (tasks_of_router, limit) = (task_sender.clone(), log_limit.clone());
+    let world = World { store, workers, tasks: tasks_of_router, log_limit: limit, facts };
     let router = RouterThread::new(router, inputs, world).start().map_err(Error::System)?;
-    // From here on, dropping the keeper takes down whatever runs.
-    let mut keeper = Keeper {
-        shared,
+    // From here on, dropping the supervisor shuts down whatever runs.
+    let mut supervisor = Supervisor {
+        inbox: inbox.clone(),
+        gate: Gate::new(connections, unauthenticated),
+        stop,
         tasks,
         backend: backend.clone(),
-        host,
+        reload,
         accepting: Vec::new(),
         router: Some(router),
         advertiser: None,
         _lock: lock,
     };
     backend.start(Arc::new(BackendOutlet(inbox.clone())));
-    open_doors(&mut keeper, bound, control, settings).map_err(Error::System)?;
-    let operators = keeper.shared.operators.clone();
-    let keeper = Some(keeper.start().map_err(Error::System)?);
-    let handle = Handle { tasks: task_sender };
-    Ok(Daemon { inbox, handle, operators, listening, tls, control_socket, keeper })
+    let operators = Arc::new(AtomicU64::new(0));
+    let endpoints = Endpoints { bound, control, board, log_limit, operators: operators.clone() };
+    endpoints.open(&mut supervisor, &builder).map_err(Error::System)?;
+    let supervisor = Some(supervisor.start().map_err(Error::System)?);
+    let handle = DaemonHandle { tasks: task_sender };
+    Ok(Daemon { inbox, handle, operators, listening, tls, control_socket, supervisor })
 }
 
-/// Starts the threads that let others in, or tell them where to come.
-fn open_doors(
-    keeper: &mut Keeper,
+/// What nodes and operators connect to, before its threads are started.
+struct Endpoints {
     bound: Bound,
     control: Server,
-    settings: Settings,
-) -> io::Result<()> {
-    let shared = &keeper.shared;
-    let listening = bound.listening().clone();
-    let listeners = bound.start(Reception {
-        inbox: shared.inbox.clone(),
-        gate: shared.gate.clone(),
-        tls: shared.tls.clone(),
-        log_limit: shared.log_limit.clone(),
-        last: Arc::new(AtomicU64::new(0)),
-    })?;
-    let mut profile = settings.profile;
-    profile.fingerprint = shared.tls.as_deref().map(Acceptor::fingerprint);
-    let (plan, service) = (&settings.listen, profile.service(listeners.port(), None));
-    let announcing = settings.discovery.and_then(|discovery| {
-        Announcing::start(discovery, plan, &listening.now().addresses, service, &shared.board)
-    });
-    keeper.advertiser = announcing.as_ref().map(Announcing::advertiser);
-    let (state_dir, changed) = (settings.state_dir, &shared.changed);
-    keeper.accepting.push(Watch::start(
-        listeners,
-        profile,
-        announcing,
-        state_dir,
-        changed,
-        &shared.stop,
-    )?);
-    let (inbox, operators) = (shared.inbox.clone(), shared.operators.clone());
-    let (stop, log_limit) = (shared.stop.clone(), shared.log_limit.clone());
-    keeper.accepting.push(control.start(inbox, operators, stop, log_limit)?);
-    Ok(())
+    board: Board,
+    log_limit: Arc<LogLimit>,
+    operators: Arc<AtomicU64>,
+}
+
+impl Endpoints {
+    /// Starts the threads that accept connections or announce where to connect.
+    fn open(self, supervisor: &mut Supervisor, builder: &DaemonBuilder) -> std::io::Result<()> {
+        let (config, reload) = (&builder.config, &supervisor.reload);
+        let listening = self.bound.listening().clone();
+        let listeners = self.bound.start(Reception {
+            inbox: supervisor.inbox.clone(),
+            gate: supervisor.gate.clone(),
+            tls: reload.tls.clone(),
+            log_limit: self.log_limit.clone(),
+            last: Arc::new(AtomicU64::new(0)),
+        })?;
+        let mut profile = settings::profile(config);
+        profile.fingerprint = reload.tls.as_deref().map(Acceptor::fingerprint);
+        let announcements = builder.is_announced().then(|| {
+            let service = profile.service(listeners.port(), None);
+            let bound = listening.now().addresses;
+            let bind = config.bridge.bind;
+            Announcements::start(&config.discovery, bind, &bound, service, &self.board)
+        });
+        let announcements = announcements.flatten();
+        supervisor.advertiser = announcements.as_ref().map(Announcements::advertiser);
+        let (updates, stop) = (reload.profile.clone(), supervisor.stop.clone());
+        let state_dir = builder.state_dir.clone();
+        let network = Network::new(listeners, profile, announcements, state_dir, updates, stop);
+        supervisor.accepting.push(network.start()?);
+        let (inbox, stop) = (supervisor.inbox.clone(), supervisor.stop.clone());
+        supervisor.accepting.push(self.control.start(
+            inbox,
+            self.operators,
+            stop,
+            self.log_limit,
+        )?);
+        Ok(())
+    }
 }

@@ -5,9 +5,9 @@ use openclaw_bridge::backend::{
     Audience, Backend, BackendEvent, Caller, ErrorCode, Method, Payload, WireError,
 };
 use openclaw_bridge::config::Config;
-use openclaw_bridge::daemon::{Daemon, Host, Operator, Reloaded, Settings};
+use openclaw_bridge::config::Loaded;
+use openclaw_bridge::daemon::{Daemon, DaemonBuilder, Host, HostError, Operator};
 use openclaw_bridge::protocol::operator::{ListNodes, OperatorEvent};
-use openclaw_bridge::tls::Acceptor;
 use serde_json::json;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,14 +25,13 @@ impl Backend for Named {
 }
 
 fn start(name: &'static str, dir: &Path) -> Daemon {
-    start_in(name, dir, Arc::new(()))
+    builder(name, dir).start().unwrap()
 }
 
-fn start_in(name: &'static str, dir: &Path, host: Arc<dyn Host>) -> Daemon {
+fn builder(name: &'static str, dir: &Path) -> DaemonBuilder {
     let mut config = Config::default();
     config.bridge.port = 0;
-    let settings = Settings::new(&config, dir.to_owned(), dir.join("control.sock")).unwrap();
-    Daemon::start_in(settings, Arc::new(Named(name)), host).unwrap()
+    Daemon::builder(dir).config(config).backend(Arc::new(Named(name)))
 }
 
 /// A phone that the program approves as soon as the event says that it asks.
@@ -140,11 +139,11 @@ fn a_program_that_offers_no_reload_says_so_to_operators() {
 struct Failing;
 
 impl Host for Failing {
-    fn reload(&self, _: Option<&Acceptor>) -> Result<Reloaded, String> {
+    fn reload(&self) -> Result<Loaded, HostError> {
         panic!("as it should")
     }
 
-    fn log(&self, _: log::LevelFilter) -> Result<(), String> {
+    fn set_log_level(&self, _: log::LevelFilter) -> Result<(), HostError> {
         panic!("as it should")
     }
 }
@@ -152,7 +151,7 @@ impl Host for Failing {
 #[test]
 fn a_program_that_panics_when_asked_leaves_neither_operator_nor_bridge_hanging() {
     let dir = TempDir::new().unwrap();
-    let bridge = start_in("failing", dir.path(), Arc::new(Failing));
+    let bridge = builder("failing", dir.path()).host(Failing).start().unwrap();
     let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
     for (method, params) in [("reload", json!({})), ("log", json!({ "level": "trace" }))] {
         for _ in 0..2 {

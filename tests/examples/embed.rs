@@ -7,8 +7,7 @@
 use openclaw_bridge::backend::{
     Audience, Backend, BackendEvent, Caller, Method, Payload, WireError,
 };
-use openclaw_bridge::config::Config;
-use openclaw_bridge::daemon::{Daemon, Settings};
+use openclaw_bridge::{Config, Daemon};
 use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 /// Answers `health`, and nothing else.
@@ -27,8 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::var_os("LAMP_STATE").map_or_else(|| "lamp-state".into(), PathBuf::from);
     let mut config = Config::default();
     config.bridge.port = std::env::var("LAMP_PORT").map_or(Ok(18790), |port| port.parse())?;
-    let settings = Settings::new(&config, dir.clone(), dir.join("control.sock"))?;
-    let bridge = Daemon::start(settings, Arc::new(Lamp))?;
+    let bridge = Daemon::builder(dir).config(config).backend(Arc::new(Lamp)).start()?;
     println!("listening on {}", bridge.addresses()[0]);
 
     let mut operator = bridge.operator()?;

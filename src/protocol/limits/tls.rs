@@ -16,7 +16,7 @@ pub const CERTIFICATE_NAMES: usize = 64;
 /// The log and `status` warn so many days before a certificate ends.
 pub const EXPIRY_WARNING_DAYS: i64 = 30;
 
-/// How often a running bridge looks whether its certificate ends soon.
+/// How often a running bridge checks whether its certificate expires soon.
 pub const EXPIRY_CHECK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bytes of plaintext encrypted at once: one TLS record. What the socket does not take of it is

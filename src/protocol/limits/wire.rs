@@ -190,6 +190,9 @@ pub const INVOKE_REMEMBERED_BYTES: usize = 64 * 1024;
 /// Operators connected to the control socket.
 pub const OPERATORS: usize = 32;
 
+/// Requests to reload or to change the log level that wait for the supervisor.
+pub const SUPERVISOR_TASKS: usize = 16;
+
 /// Requests of one operator that may be under way.
 pub const OPERATOR_REQUESTS: usize = 16;
 

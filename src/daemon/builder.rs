@@ -1,0 +1,102 @@
+//! What a bridge is started with.
+
+use crate::backend::embedded::Embedded;
+use crate::backend::Backend;
+use crate::config::paths::CONTROL_SOCKET;
+use crate::config::{Config, Mdns};
+use crate::daemon::{start, Daemon, Error, Host};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The settings of a bridge that is about to be started; see [`Daemon::builder`].
+#[must_use]
+pub struct DaemonBuilder {
+    pub(super) state_dir: PathBuf,
+    pub(super) control_socket: Option<PathBuf>,
+    pub(super) config: Config,
+    pub(super) backend: Option<Arc<dyn Backend>>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) is_announced: bool,
+}
+
+/// The host of a bridge whose program leaves it alone.
+struct NoHost;
+
+impl Host for NoHost {}
+
+impl DaemonBuilder {
+    pub(super) fn new(state_dir: PathBuf) -> Self {
+        Self {
+            state_dir,
+            control_socket: None,
+            config: Config::default(),
+            backend: None,
+            host: Arc::new(NoHost),
+            is_announced: true,
+        }
+    }
+
+    /// The configuration; [`Config::default`] listens on 127.0.0.1:18790 without TLS. The keys
+    /// `bridge.enabled`, `bridge.stateDir` and `bridge.log` are left to the program.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Who answers the calls of nodes; [`Embedded`] with the same configuration by default.
+    pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Lets operators reload the configuration and change the log level; refused by default.
+    pub fn host(mut self, host: impl Host) -> Self {
+        self.host = Arc::new(host);
+        self
+    }
+
+    /// The Unix socket for operators; `control.sock` in the state directory by default.
+    pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.control_socket = Some(path.into());
+        self
+    }
+
+    /// Does not announce the bridge on the local network, whatever `discovery.mdns` is.
+    pub fn without_mdns(mut self) -> Self {
+        self.is_announced = false;
+        self
+    }
+
+    /// Starts everything; nodes can connect when this returns.
+    ///
+    /// # Errors
+    /// What could not be started and why; nothing is left running.
+    pub fn start(self) -> Result<Daemon, Error> {
+        start::start(self)
+    }
+
+    pub(super) fn is_announced(&self) -> bool {
+        self.is_announced && self.config.discovery.mdns != Mdns::Off
+    }
+
+    pub(super) fn backend_or_embedded(&self) -> Arc<dyn Backend> {
+        let embedded = || Arc::new(Embedded::new(&self.state_dir, &self.config)) as _;
+        self.backend.clone().unwrap_or_else(embedded)
+    }
+
+    pub(super) fn socket_path(&self) -> PathBuf {
+        let default = || self.state_dir.join(CONTROL_SOCKET);
+        self.control_socket.clone().unwrap_or_else(default)
+    }
+}
+
+impl fmt::Debug for DaemonBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DaemonBuilder")
+            .field("state_dir", &self.state_dir)
+            .field("control_socket", &self.control_socket)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,260 @@
+//! Thread `network`: checks the machine's addresses every few seconds and adapts the listeners, the
+//! announcement and the wide-area zone to them. It sleeps when nothing depends on the addresses. No
+//! failure is fatal: it is logged once and tried again.
+
+use crate::addresses::{self, InterfaceAddress, Tailnet};
+use crate::calendar::now_ms;
+use crate::daemon::announcements::Announcements;
+use crate::discovery::profile::ZonePlace;
+use crate::discovery::zone::Zone;
+use crate::discovery::zone_file::{self, Kept, ZoneFile};
+use crate::discovery::{tailscale, Profile, Service};
+use crate::link::Waker;
+use crate::protocol::limits;
+use crate::transport::Listeners;
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+/// A profile that a reload has changed, on its way to the thread.
+#[derive(Debug)]
+pub(super) struct ProfileUpdate {
+    profile: Mutex<Option<Profile>>,
+    waker: Waker,
+}
+
+/// The state of the thread.
+pub(super) struct Network {
+    listeners: Listeners,
+    profile: Profile,
+    announcements: Option<Announcements>,
+    state_dir: PathBuf,
+    updates: Arc<ProfileUpdate>,
+    stop: Arc<Waker>,
+    tailnet_name: TailnetName,
+    logged: Logged,
+}
+
+/// This machine's name in the tailnet, as far as it is known.
+#[derive(Default)]
+struct TailnetName {
+    name: Option<String>,
+    /// The addresses for which `tailscale` was asked, and when to ask again.
+    asked: Option<(Tailnet, Instant)>,
+}
+
+/// The last log line of each subject, so that it is not repeated every few seconds.
+#[derive(Default)]
+struct Logged {
+    addresses: Option<String>,
+    name: Option<String>,
+    zone: Option<String>,
+}
+
+impl ProfileUpdate {
+    /// # Errors
+    /// No descriptor left.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { profile: Mutex::default(), waker: Waker::new()? })
+    }
+
+    pub(super) fn set(&self, profile: Profile) {
+        *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = Some(profile);
+        self.waker.alarm();
+    }
+
+    fn take(&self) -> Option<Profile> {
+        self.profile.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Network {
+    pub(super) fn new(
+        listeners: Listeners,
+        profile: Profile,
+        announcements: Option<Announcements>,
+        state_dir: PathBuf,
+        updates: Arc<ProfileUpdate>,
+        stop: Arc<Waker>,
+    ) -> Self {
+        let (tailnet_name, logged) = (TailnetName::default(), Logged::default());
+        Self { listeners, profile, announcements, state_dir, updates, stop, tailnet_name, logged }
+    }
+
+    /// Checks the addresses once, so that a missing one is known when nodes can connect, and starts
+    /// the thread. It ends, and closes the listeners, at the alarm of `stop`.
+    pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
+        if self.listeners.moves() {
+            if let Some(own) = self.own() {
+                self.listeners.follow(&own);
+            }
+        }
+        Builder::new().name("network".into()).spawn(move || self.run())
+    }
+
+    fn run(mut self) {
+        loop {
+            self.check();
+            let service = self.service();
+            if let Some(announcements) = &mut self.announcements {
+                announcements.update(service);
+            }
+            if !self.sleep() {
+                return;
+            }
+            if let Some(profile) = self.updates.take() {
+                self.profile = profile;
+                self.tailnet_name.asked = None;
+                self.logged = Logged::default();
+            }
+        }
+    }
+
+    fn service(&self) -> Service {
+        self.profile.service(self.listeners.port(), self.tailnet_name.name.as_deref())
+    }
+
+    fn has_work(&self) -> bool {
+        self.listeners.moves() || self.profile.zone.is_some()
+    }
+
+    /// Waits for the next check; false if the thread is to end.
+    fn sleep(&self) -> bool {
+        let deadline = self.has_work().then(|| Instant::now() + limits::ADDRESSES_EVERY);
+        let mut fds = [&*self.stop, &self.updates.waker].map(|w| PollFd::new(w, PollFlags::IN));
+        if let Err(error) = poll_until(&mut fds, deadline) {
+            log::error!("network: cannot wait any more: {error}");
+            return false;
+        }
+        let [stop, updated] = fds.map(|fd| !fd.revents().is_empty());
+        self.updates.waker.woke_up(updated);
+        !stop
+    }
+
+    fn check(&mut self) {
+        if !self.has_work() {
+            return;
+        }
+        let Some(own) = self.own() else { return };
+        if self.listeners.moves() {
+            self.listeners.follow(&own);
+        }
+        let tailnet = Tailnet::of(&own);
+        if self.profile.zone.is_some() || self.listeners.follow_tailnet() {
+            self.find_tailnet_name(tailnet);
+        }
+        if let Some(place) = self.profile.zone.clone() {
+            self.keep_zone(&place, tailnet);
+        }
+    }
+
+    fn own(&mut self) -> Option<Vec<InterfaceAddress>> {
+        match addresses::list() {
+            Ok(own) => {
+                self.logged.addresses = None;
+                Some(own)
+            }
+            Err(error) => {
+                let text =
+                    format!("network: could not list the addresses of this machine: {error}");
+                log_once(&mut self.logged.addresses, log::Level::Warn, text);
+                None
+            }
+        }
+    }
+
+    /// Asks the `tailscale` program if the name is not configured and the addresses have changed or
+    /// the answer is old.
+    fn find_tailnet_name(&mut self, tailnet: Tailnet) {
+        let is_in_tailnet = tailnet.addresses().next().is_some();
+        if self.profile.tailnet_dns.is_some() || !is_in_tailnet {
+            self.tailnet_name = TailnetName::default();
+            return;
+        }
+        if self
+            .tailnet_name
+            .asked
+            .is_some_and(|(of, again)| of == tailnet && Instant::now() < again)
+        {
+            return;
+        }
+        let wait = match tailscale::name(&*self.stop) {
+            Ok(name) => {
+                self.logged.name = None;
+                self.tailnet_name.name = name;
+                limits::TAILSCALE_EVERY
+            }
+            Err(error) => {
+                // The last known name is most likely still right.
+                let text =
+                    format!("network: this machine's name in the tailnet is unknown: {error}");
+                log_once(&mut self.logged.name, log::Level::Info, text);
+                limits::TAILSCALE_RETRY
+            }
+        };
+        self.tailnet_name.asked = Some((tailnet, Instant::now() + wait));
+    }
+
+    fn keep_zone(&mut self, place: &ZonePlace, tailnet: Tailnet) {
+        let file = ZoneFile::new(&self.state_dir, &place.domain);
+        let (v4, v6) = match place.address {
+            // An IPv6 address of the tailnet does not belong with an address of another network.
+            Some(address) => (Some(address), None),
+            None => (tailnet.v4, tailnet.v6),
+        };
+        let Some(v4) = v4 else {
+            let text =
+                "network: this machine has no tailnet IPv4 address; the zone is written when \
+                        it has one (or set discovery.wideArea.address)";
+            return log_once(&mut self.logged.zone, log::Level::Warn, text.to_owned());
+        };
+        let service = self.service();
+        let zone = Zone::new(&place.domain, &service, v4, v6);
+        match file.keep(&zone, now_ms()) {
+            Ok(kept) => self.log_zone(&file, &kept),
+            Err(error) => {
+                let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+                let text =
+                    format!("network: the zone could not be updated, trying again: {error}{cause}");
+                let is_busy = matches!(error, zone_file::Error::Busy(_));
+                let level = if is_busy { log::Level::Debug } else { log::Level::Error };
+                log_once(&mut self.logged.zone, level, text);
+            }
+        }
+    }
+
+    fn log_zone(&mut self, file: &ZoneFile, kept: &Kept) {
+        let path = file.path().display();
+        if let Some(aside) = &kept.aside {
+            log::warn!(
+                "network: {path} had been edited by hand; that version is now {}",
+                aside.display()
+            );
+        }
+        let (level, edited) = match kept.is_foreign {
+            true => (log::Level::Warn, " (edited by hand; kept until something changes)"),
+            false => (log::Level::Info, ""),
+        };
+        let text =
+            format!("network: the zone is current file={path} serial={}{edited}", kept.serial);
+        if kept.is_new {
+            log::info!("network: the zone is written file={path} serial={}", kept.serial);
+            self.logged.zone = Some(text);
+        } else {
+            log_once(&mut self.logged.zone, level, text);
+        }
+    }
+}
+
+/// Logs a line unless it was the last one of its subject.
+fn log_once(last: &mut Option<String>, level: log::Level, text: String) {
+    if last.as_ref() != Some(&text) {
+        log::log!(level, "{text}");
+        *last = Some(text);
+    }
+}

@@ -1,0 +1,105 @@
+//! Thread `supervisor`: carries out what concerns the whole bridge (reload, log level, stop), and
+//! shuts everything down in the end.
+
+use crate::backend::Backend;
+use crate::daemon::reload::{warn_of_certificate, Reload};
+use crate::daemon::tasks::{Next, Task, TaskQueue};
+use crate::daemon::{Error, Lock};
+use crate::discovery::Advertiser;
+use crate::link::{Gate, Inbox, Waker};
+use crate::protocol::{limits, WireError};
+use crate::router::{Input, Requester};
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+/// Everything that has to end when the bridge does, which is when this is dropped: on request, after
+/// a failure, or in the middle of a start.
+pub(super) struct Supervisor {
+    pub(super) inbox: Inbox,
+    pub(super) gate: Arc<Gate>,
+    /// Its alarm ends the accepting threads.
+    pub(super) stop: Arc<Waker>,
+    pub(super) tasks: TaskQueue,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) reload: Arc<Reload>,
+    pub(super) accepting: Vec<JoinHandle<()>>,
+    pub(super) router: Option<JoinHandle<()>>,
+    pub(super) advertiser: Option<Arc<Advertiser>>,
+    pub(super) _lock: Lock,
+}
+
+impl Supervisor {
+    pub(super) fn start(self) -> io::Result<JoinHandle<Result<(), Error>>> {
+        Builder::new().name("supervisor".into()).spawn(move || self.run())
+    }
+
+    fn run(self) -> Result<(), Error> {
+        // On its own thread, because a file system that hangs must not keep the bridge from stopping.
+        let mut reloading: Option<JoinHandle<()>> = None;
+        let mut next_check = Instant::now() + limits::EXPIRY_CHECK;
+        loop {
+            match self.tasks.next(next_check) {
+                Next::End(end) => return end,
+                Next::DeadlinePassed => {
+                    next_check = Instant::now() + limits::EXPIRY_CHECK;
+                    warn_of_certificate(self.reload.tls.as_deref());
+                }
+                Next::Task(Task::Log(requester, level)) => {
+                    let result = self.reload.set_log_level(level);
+                    self.reload.reply(Some(requester), None, result);
+                }
+                Next::Task(Task::Reload(requester)) => {
+                    if reloading.as_ref().is_none_or(JoinHandle::is_finished) {
+                        reloading = self.start_reload(requester);
+                        continue;
+                    }
+                    // A reload by signal has no requester: its answer is the log.
+                    let text = "the configuration is being read already";
+                    log::warn!("daemon: not reloading, {text}");
+                    self.reload.reply(requester, None, Err(WireError::unavailable(text)));
+                }
+            }
+        }
+    }
+
+    fn start_reload(&self, requester: Option<Requester>) -> Option<JoinHandle<()>> {
+        let (reload, who) = (self.reload.clone(), requester.clone());
+        let thread = Builder::new().name("reload".into()).spawn(move || reload.run(who));
+        let refuse = |error: io::Error| {
+            log::error!("daemon: cannot reload: {error}");
+            let text = format!("the configuration was not read: {error}");
+            self.reload.reply(requester, None, Err(WireError::unavailable(text)));
+        };
+        thread.map_err(refuse).ok()
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let began = Instant::now();
+        if let Some(advertiser) = &self.advertiser {
+            // First, so that no node finds a bridge that is about to stop.
+            advertiser.stop();
+        }
+        self.stop.alarm();
+        for thread in self.accepting.drain(..) {
+            if thread.join().is_err() {
+                log::error!("daemon: an accepting thread had panicked");
+            }
+        }
+        // The first `Stop` closes every connection, the second one ends the router.
+        let _ = self.inbox.post(Input::Stop);
+        let left = self.gate.wait_until_empty(limits::STOP_DEADLINE);
+        if left > 0 {
+            log::warn!("daemon: stopping with {left} connections that did not end in time");
+        }
+        self.backend.stop(limits::STOP_BACKEND);
+        let _ = self.inbox.post(Input::Stop);
+        if self.router.take().is_some_and(|router| router.join().is_err()) {
+            log::error!("daemon: the router had panicked");
+        }
+        log::info!("daemon: stopped took={}ms", began.elapsed().as_millis());
+    }
+}
