@@ -5,7 +5,7 @@
 
 use openclaw_bridge::{Config, Daemon, Error};
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,17 +22,17 @@ fn footprint() -> (usize, usize) {
     (count("task"), count("fd"))
 }
 
-/// Starts a bridge with TLS while so many more descriptors may be opened than now.
+/// Starts a bridge with TLS while only so many more descriptors can be opened.
 fn start(dir: &Path, spare: usize) -> Result<Daemon, Error> {
     let mut config = Config::default();
     config.bridge.port = 0;
     config.bridge.tls.enabled = true;
-    let builder = Daemon::builder(dir).config(config);
     let limit = getrlimit(Resource::Nofile);
-    // Counting takes one descriptor itself.
-    let least = u64::try_from(count("fd") - 1 + spare).unwrap();
-    setrlimit(Resource::Nofile, Rlimit { current: Some(least), ..limit }).unwrap();
-    let daemon = builder.start();
+    setrlimit(Resource::Nofile, Rlimit { current: Some(512), ..limit }).unwrap();
+    let mut fillers: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    fillers.truncate(fillers.len() - spare);
+    let daemon = Daemon::builder(dir).config(config).start();
+    drop(fillers);
     setrlimit(Resource::Nofile, limit).unwrap();
     daemon
 }
