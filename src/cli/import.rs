@@ -71,5 +71,5 @@ fn row(item: &Item, report: &Report) -> Vec<String> {
         Outcome::Skipped if item.is_damaged => "damaged",
         Outcome::Skipped => "skipped",
     };
-    vec![item.thing.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.why)]
+    vec![item.kind.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.reason)]
 }

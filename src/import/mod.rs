@@ -1,9 +1,9 @@
-//! Taking over what an old gateway left: pairings, conversations, wake words (protocol sections
-//! 4.1, 9 and 5.1).
+//! Imports the state of an old gateway: pairings, conversations, wake words (protocol sections 4.1,
+//! 9 and 5.1).
 //!
-//! Everything is looked at before anything is written, and nothing that is in the state directory
-//! is ever replaced, so that an import can be repeated: the second one finds everything there. The
-//! old directory is only read, and only inside: no symbolic link is followed.
+//! Everything is examined before anything is written, and nothing in the state directory is ever
+//! replaced, so an import can be repeated: the second one finds everything there. The old directory
+//! is only read, and no symbolic link is followed out of it.
 
 mod error;
 mod legacy;
@@ -17,7 +17,7 @@ mod transcripts;
 mod wake_words;
 
 pub use error::Error;
-pub use report::{Item, Outcome, Report, Thing};
+pub use report::{Item, ItemKind, Outcome, Report};
 
 use crate::daemon::Lock;
 use crate::router::Wall;
@@ -25,7 +25,7 @@ use legacy::Legacy;
 use std::path::Path;
 
 /// Imports from `source`, the state directory of an old gateway or one of its pairing files, into
-/// a state directory that no bridge uses. Without `apply` nothing is changed; the report tells
+/// a state directory that no bridge is using. Without `apply` nothing is changed; the report shows
 /// what would happen.
 ///
 /// # Errors
@@ -39,15 +39,15 @@ pub fn run(source: &Path, state_dir: &Path, apply: bool, now: Wall) -> Result<Re
     if !legacy.has_anything() {
         return Err(Error::NothingThere(source.to_owned()));
     }
-    // Given back at the end. Without `apply` a running bridge is in nobody's way.
-    let _lock = apply.then(|| Lock::take(state_dir)).transpose()?;
+    // Held until the end. A dry run is possible while a bridge is running.
+    let _lock = apply.then(|| Lock::take(state_dir)).transpose().map_err(Error::state)?;
     let mut report = Report::new(apply);
     let pairings = pairings::plan(&legacy, state_dir, &mut report)?;
     let words = wake_words::plan(&legacy, state_dir, &mut report);
     let sessions = sessions::plan(&legacy, state_dir, &mut report)?;
     if apply {
-        pairings.write(state_dir, now)?;
-        words.write(state_dir, now)?;
+        pairings::write(pairings, state_dir, now)?;
+        wake_words::write(&words, state_dir, now)?;
     }
     sessions.carry_out(&legacy, apply, &mut report)?;
     if apply {

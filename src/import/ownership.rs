@@ -1,5 +1,5 @@
-//! Whoever imports as root does it for the user the bridge runs as: the owner of the state
-//! directory gets what was made there.
+//! An import by root is on behalf of the user the bridge runs as: what it creates is given to the
+//! owner of the state directory.
 
 use rustix::process::geteuid;
 use std::fs;

@@ -1,10 +1,12 @@
 //! What became of everything that was found.
 
+use serde::{Serialize, Serializer};
 use serde_json::{json, Value};
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
+#[non_exhaustive]
+pub enum ItemKind {
     /// A paired node.
     Pairing,
     /// A conversation.
@@ -13,11 +15,11 @@ pub enum Thing {
     Transcript,
     /// The words that wake voice mode.
     WakeWords,
-    /// Something that holds several of these.
+    /// A file or directory that holds several of these.
     File,
 }
 
-impl Thing {
+impl ItemKind {
     /// Its name for people and scripts.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,49 +32,88 @@ impl Thing {
     }
 }
 
+impl Serialize for ItemKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is imported, or would be.
     Taken,
-    /// The state directory has one, which stays as it is.
+    /// The state directory has one already, which is kept as it is.
     Kept,
     /// It is not imported.
     Skipped,
 }
 
-/// One thing that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One thing that was found. Its texts come from the old files: not safe to print as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Item {
     /// What it is.
-    pub thing: Thing,
-    /// Its id, key or file. Comes from the old files: not safe to print as it is.
+    #[serde(rename = "what")]
+    pub kind: ItemKind,
+    /// Its id, key or file.
     pub name: String,
-    /// The name its owner gave it, if it has one. Not safe to print either.
+    /// The name its owner gave it, if it has one.
+    #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// What became of it.
+    #[serde(skip)]
     pub outcome: Outcome,
-    /// Why, or what there is to say about it; may be empty. Not safe to print either.
-    pub why: String,
-    /// It could not be taken because it is damaged.
+    /// The reason, or a remark; may be empty.
+    #[serde(rename = "why", skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Whether it was skipped because it is damaged.
+    #[serde(rename = "damaged", skip_serializing_if = "std::ops::Not::not")]
     pub is_damaged: bool,
 }
 
 /// What became of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
-    /// Whether anything was changed, or only looked at.
+    /// Whether the import was carried out, or only planned.
     pub applied: bool,
-    /// In the order in which it was found.
+    /// In the order in which they were found.
     pub items: Vec<Item>,
 }
 
-/// An item that is about to be told.
-pub(super) struct Row<'r> {
-    report: &'r mut Report,
-    thing: Thing,
-    name: String,
-    label: Option<String>,
+/// What becomes of an item, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    outcome: Outcome,
+    reason: String,
+    is_damaged: bool,
+}
+
+impl Verdict {
+    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: reason.into(), is_damaged: false }
+    }
+
+    pub(super) fn taken(remark: impl Into<String>) -> Self {
+        Self::new(Outcome::Taken, remark)
+    }
+
+    pub(super) fn kept(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::Kept, reason)
+    }
+
+    pub(super) fn skipped(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::Skipped, reason)
+    }
+
+    pub(super) fn damaged(reason: impl Into<String>) -> Self {
+        Self { is_damaged: true, ..Self::skipped(reason) }
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.outcome == Outcome::Taken
+    }
 }
 
 impl Report {
@@ -80,80 +121,46 @@ impl Report {
         Self { applied, items: Vec::new() }
     }
 
-    /// How many items could not be taken because of damage.
+    /// The number of items that could not be taken because of damage.
     pub fn damaged(&self) -> usize {
         self.items.iter().filter(|item| item.is_damaged).count()
     }
 
-    /// How many items had this outcome.
+    /// The number of items with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.items.iter().filter(|item| item.outcome == outcome).count()
     }
 
     /// The report for scripts.
     pub fn to_json(&self) -> Value {
-        let of = |outcome: Outcome| -> Vec<Value> {
-            let items = self.items.iter().filter(|item| item.outcome == outcome);
-            items.map(Item::to_json).collect()
+        let with = |outcome: Outcome| -> Vec<&Item> {
+            self.items.iter().filter(|item| item.outcome == outcome).collect()
         };
         json!({
             "applied": self.applied,
-            "taken": of(Outcome::Taken),
-            "kept": of(Outcome::Kept),
-            "skipped": of(Outcome::Skipped),
+            "taken": with(Outcome::Taken),
+            "kept": with(Outcome::Kept),
+            "skipped": with(Outcome::Skipped),
         })
     }
 
-    pub(super) fn tells(&self, thing: Thing, name: &str) -> bool {
-        self.items.iter().any(|item| item.thing == thing && item.name == name)
+    pub(super) fn contains(&self, kind: ItemKind, name: &str) -> bool {
+        self.items.iter().any(|item| item.kind == kind && item.name == name)
     }
 
-    pub(super) fn row(&mut self, thing: Thing, name: impl Into<String>) -> Row<'_> {
-        Row { report: self, thing, name: name.into(), label: None }
-    }
-}
-
-impl Item {
-    fn to_json(&self) -> Value {
-        let mut item = json!({ "what": self.thing.as_str(), "name": self.name });
-        if let Some(label) = &self.label {
-            item["displayName"] = label.as_str().into();
-        }
-        if !self.why.is_empty() {
-            item["why"] = self.why.as_str().into();
-        }
-        if self.is_damaged {
-            item["damaged"] = true.into();
-        }
-        item
-    }
-}
-
-impl Row<'_> {
-    pub(super) fn label(mut self, label: Option<&str>) -> Self {
-        self.label = label.map(str::to_owned);
-        self
+    pub(super) fn add(&mut self, kind: ItemKind, name: impl Into<String>, verdict: Verdict) {
+        self.add_labelled(kind, name, None, verdict);
     }
 
-    pub(super) fn taken(self, note: impl Into<String>) {
-        self.tell(Outcome::Taken, note.into(), false);
-    }
-
-    pub(super) fn kept(self, why: impl Into<String>) {
-        self.tell(Outcome::Kept, why.into(), false);
-    }
-
-    pub(super) fn skipped(self, why: impl Into<String>) {
-        self.tell(Outcome::Skipped, why.into(), false);
-    }
-
-    /// Skipped, because it is damaged.
-    pub(super) fn damaged(self, why: impl Into<String>) {
-        self.tell(Outcome::Skipped, why.into(), true);
-    }
-
-    fn tell(self, outcome: Outcome, why: String, is_damaged: bool) {
-        let Row { report, thing, name, label } = self;
-        report.items.push(Item { thing, name, label, outcome, why, is_damaged });
+    pub(super) fn add_labelled(
+        &mut self,
+        kind: ItemKind,
+        name: impl Into<String>,
+        label: Option<&str>,
+        verdict: Verdict,
+    ) {
+        let (name, label) = (name.into(), label.map(str::to_owned));
+        let Verdict { outcome, reason, is_damaged } = verdict;
+        self.items.push(Item { kind, name, label, outcome, reason, is_damaged });
     }
 }

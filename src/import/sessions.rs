@@ -1,8 +1,9 @@
 //! Conversations: entries of the store, and the transcripts they name.
 
 use super::legacy::{exists, Legacy};
-use super::transcripts::{self, Copied};
-use super::{Error, Report, Thing};
+use super::report::{ItemKind, Report, Verdict};
+use super::transcripts;
+use super::Error;
 use crate::backend::embedded::sessions::{
     session_id, transcript_name, Entry, ForeignStore, Sessions,
 };
@@ -41,32 +42,31 @@ enum Transcript {
     Refused(String, String),
 }
 
-/// Looks at the stores and their transcripts, and tells what is there already or cannot be taken.
-/// What becomes of the rest turns out in [`Plan::carry_out`].
+/// Examines the stores and their transcripts, and reports what exists already or cannot be taken.
+/// [`Plan::carry_out`] reports the rest.
 pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Result<Plan, Error> {
     let dir = state_dir.join("agents").join(session::DEFAULT_AGENT).join("sessions");
     let sessions = Sessions::open(dir.clone());
     let mut plan = Plan { sessions, dir, transcripts: BTreeMap::new(), wanted: Vec::new() };
-    let there = plan.sessions.keys()?;
+    let existing = plan.sessions.keys().map_err(Error::state)?;
     let places: Vec<PathBuf> = PLACES.iter().filter_map(|name| legacy.path(name)).collect();
     let store = read_stores(legacy, &places, report);
     for (key, entry) in store.entries() {
-        let row = report.row(Thing::Session, key).label(label(entry));
-        if there.contains(key) {
-            row.kept("there is a conversation of this name already");
+        let refused = if existing.contains(key) {
+            Verdict::kept("there is a conversation of this name already")
         } else if !Sessions::is_usable(key) {
-            row.skipped(format!(
-                "its name is blank or longer than {} characters",
-                limits::SESSION_KEY_CHARS
-            ));
-        } else if there.len() + plan.wanted.len() >= limits::SESSIONS {
-            row.skipped(format!("there are {} sessions, which is the limit", limits::SESSIONS));
+            let most = limits::SESSION_KEY_CHARS;
+            Verdict::skipped(format!("its name is blank or longer than {most} characters"))
+        } else if existing.len() + plan.wanted.len() >= limits::SESSIONS {
+            Verdict::skipped(format!("there are {} sessions, which is the limit", limits::SESSIONS))
         } else {
             plan.want(legacy, &places, key, entry);
-        }
+            continue;
+        };
+        report.add_labelled(ItemKind::Session, key, label(entry), refused);
     }
     for name in store.other_names() {
-        report.row(Thing::Session, name).skipped("it is no conversation");
+        report.add(ItemKind::Session, name, Verdict::skipped("it is no conversation"));
     }
     plan.want_other_transcripts(legacy, &places, report);
     report_other_agents(legacy, report);
@@ -80,24 +80,22 @@ fn read_stores(legacy: &Legacy, places: &[PathBuf], report: &mut Report) -> Fore
         let read = legacy.read(&path, limits::SESSIONS_BYTES);
         let added = read.and_then(|bytes| bytes.map_or(Ok(()), |bytes| store.add(&bytes)));
         if let Err(why) = added {
-            report.row(Thing::File, legacy.name(&path)).damaged(why);
+            report.add(ItemKind::File, legacy.name(&path), Verdict::damaged(why));
         }
     }
     store
 }
 
-/// The other agents of the old gateway are told, so that nobody takes them for imported.
+/// Reports the other agents of the old gateway, which are not imported.
 fn report_other_agents(legacy: &Legacy, report: &mut Report) {
     let Some(agents) = legacy.path("agents") else { return };
-    match legacy.list(&agents) {
-        Ok(names) => {
-            for name in names.iter().filter(|name| *name != session::DEFAULT_AGENT) {
-                report.row(Thing::File, format!("agents/{name}")).skipped(
-                    "only the conversations of the agent `main` are taken; the bridge has no other",
-                );
-            }
-        }
-        Err(why) => report.row(Thing::File, "agents").damaged(why),
+    let names = match legacy.list(&agents) {
+        Ok(names) => names,
+        Err(why) => return report.add(ItemKind::File, "agents", Verdict::damaged(why)),
+    };
+    for name in names.iter().filter(|name| *name != session::DEFAULT_AGENT) {
+        let why = "only the conversations of the agent `main` are taken; the bridge has no other";
+        report.add(ItemKind::File, format!("agents/{name}"), Verdict::skipped(why));
     }
 }
 
@@ -175,14 +173,15 @@ impl Plan {
             let names = match legacy.list(place) {
                 Ok(names) => names,
                 Err(why) => {
-                    report.row(Thing::File, legacy.name(place)).damaged(why);
+                    report.add(ItemKind::File, legacy.name(place), Verdict::damaged(why));
                     continue;
                 }
             };
             for path in names.iter().filter(|name| name.ends_with(".jsonl")) {
                 let path = place.join(path);
                 if let Err(why) = self.name(&path) {
-                    report.row(Thing::Transcript, legacy.name(&path)).skipped(why);
+                    let name = legacy.name(&path);
+                    report.add(ItemKind::Transcript, name, Verdict::skipped(why));
                 }
             }
         }
@@ -202,19 +201,10 @@ impl Plan {
         }
         let mut unusable = BTreeSet::new();
         for (name, from) in &transcripts {
-            let row = report.row(Thing::Transcript, legacy.name(from));
-            match transcripts::copy(legacy, from, &dir.join(name), apply) {
-                Copied::Taken { bad_lines: 0 } => row.taken(""),
-                Copied::Taken { bad_lines } => row.taken(bad_lines_note(bad_lines)),
-                Copied::Same => row.kept("it is there already"),
-                Copied::NameTaken => {
-                    row.kept("there is another transcript of this name");
-                    unusable.insert(name.as_str());
-                }
-                Copied::Failed(why) => {
-                    row.damaged(why);
-                    unusable.insert(name.as_str());
-                }
+            let (verdict, is_there) = transcripts::copy(legacy, from, &dir.join(name), apply);
+            report.add(ItemKind::Transcript, legacy.name(from), verdict);
+            if !is_there {
+                unusable.insert(name.as_str());
             }
         }
         if apply && !transcripts.is_empty() {
@@ -222,50 +212,47 @@ impl Plan {
         }
         let mut entries = Vec::new();
         for session in wanted {
-            if session.tell(&unusable, report) {
+            if session.report(&unusable, report) {
                 entries.push((session.key, session.entry));
             }
         }
         if apply && !entries.is_empty() {
-            sessions.adopt(entries)?;
+            sessions.adopt(entries).map_err(Error::state)?;
         }
         Ok(())
     }
 }
 
-fn bad_lines_note(count: u64) -> String {
-    let lines = if count == 1 { "1 line makes" } else { "some lines make" };
-    format!("{lines} no sense ({count}); copied as they are, and passed over by readers")
-}
-
 /// The copies, and the directories that were made for them, are on disk when this returns.
 fn sync_up(dir: &Path) -> std::io::Result<()> {
     // `<state>/agents/main/sessions`, and the three above it.
-    dir.ancestors().take(4).try_for_each(transcripts::sync)
+    dir.ancestors().take(4).try_for_each(files::sync_dir)
 }
 
 impl Wanted {
-    /// Says what becomes of the session; whether it is taken.
-    fn tell(&self, unusable: &BTreeSet<&str>, report: &mut Report) -> bool {
+    /// Reports what becomes of the session; returns whether it is taken.
+    fn report(&self, unusable: &BTreeSet<&str>, report: &mut Report) -> bool {
         match &self.transcript {
-            // One that lies among the others was told with them.
-            Transcript::Refused(path, _) if report.tells(Thing::Transcript, path) => {}
-            Transcript::Refused(path, why) => report.row(Thing::Transcript, path).skipped(why),
+            // One that lies among the others was reported with them.
+            Transcript::Refused(path, _) if report.contains(ItemKind::Transcript, path) => {}
+            Transcript::Refused(path, why) => {
+                report.add(ItemKind::Transcript, path, Verdict::skipped(why));
+            }
             Transcript::Missing(path) => {
-                report.row(Thing::Transcript, path).skipped("it is missing");
+                report.add(ItemKind::Transcript, path, Verdict::skipped("it is missing"));
             }
             _ => {}
         }
-        let row = report.row(Thing::Session, &self.key).label(label(&self.entry));
-        match &self.transcript {
+        let verdict = match &self.transcript {
             Transcript::Named(name) if unusable.contains(name.as_str()) => {
-                row.skipped("its transcript could not be taken");
-                return false;
+                Verdict::skipped("its transcript could not be taken")
             }
-            Transcript::Named(_) => row.taken(""),
-            Transcript::None => row.taken("it has no transcript"),
-            _ => row.taken("without its transcript, which could not be found"),
-        }
-        true
+            Transcript::Named(_) => Verdict::taken(""),
+            Transcript::None => Verdict::taken("it has no transcript"),
+            _ => Verdict::taken("without its transcript, which could not be found"),
+        };
+        let is_taken = verdict.is_taken();
+        report.add_labelled(ItemKind::Session, &self.key, label(&self.entry), verdict);
+        is_taken
     }
 }

@@ -1,6 +1,6 @@
 //! What is taken, what is not, and what stays as it was.
 
-use super::{run, Error, Outcome, Report, Thing};
+use super::{run, Error, ItemKind, Outcome, Report};
 use crate::pairing_store::PairingStore;
 use crate::protocol::{NodeId, Token};
 use crate::router::Wall;
@@ -96,8 +96,8 @@ fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[track_caller]
-fn outcome(report: &Report, thing: Thing, name: &str) -> (Outcome, bool) {
-    let mut found = report.items.iter().filter(|item| item.thing == thing && item.name == name);
+fn outcome(report: &Report, kind: ItemKind, name: &str) -> (Outcome, bool) {
+    let mut found = report.items.iter().filter(|item| item.kind == kind && item.name == name);
     let item = found.next().unwrap_or_else(|| panic!("{name} is not in {report:#?}"));
     assert!(found.next().is_none(), "{name} is told twice: {report:#?}");
     (item.outcome, item.is_damaged)
@@ -123,22 +123,22 @@ fn everything_usable_is_taken_and_the_rest_is_told() {
     assert_eq!(tree(&home.path("old")), before);
     let transcript = |name: &str| format!("agents/main/sessions/{name}.jsonl");
     for (thing, name, expected) in [
-        (Thing::Pairing, "kitchen", (Taken, false)),
-        (Thing::Pairing, "attic", (Taken, false)),
-        (Thing::Pairing, "ghost", (Skipped, false)),
-        (Thing::Pairing, "bad\u{7}id", (Skipped, false)),
-        (Thing::Pairing, "broken", (Skipped, true)),
-        (Thing::File, "nodes/pending.json", (Skipped, false)),
-        (Thing::File, "agents/office", (Skipped, false)),
-        (Thing::WakeWords, "settings/voicewake.json", (Taken, false)),
-        (Thing::Session, "agent:main:main", (Taken, false)),
-        (Thing::Session, "agent:main:lost", (Taken, false)),
-        (Thing::Session, "agent:main:away", (Taken, false)),
-        (Thing::Transcript, &transcript("new"), (Taken, false)),
-        (Thing::Transcript, &transcript("old"), (Taken, false)),
-        (Thing::Transcript, &transcript("own"), (Taken, false)),
-        (Thing::Transcript, &transcript("gone"), (Skipped, false)),
-        (Thing::Transcript, "/etc/passwd", (Skipped, false)),
+        (ItemKind::Pairing, "kitchen", (Taken, false)),
+        (ItemKind::Pairing, "attic", (Taken, false)),
+        (ItemKind::Pairing, "ghost", (Skipped, false)),
+        (ItemKind::Pairing, "bad\u{7}id", (Skipped, false)),
+        (ItemKind::Pairing, "broken", (Skipped, true)),
+        (ItemKind::File, "nodes/pending.json", (Skipped, false)),
+        (ItemKind::File, "agents/office", (Skipped, false)),
+        (ItemKind::WakeWords, "settings/voicewake.json", (Taken, false)),
+        (ItemKind::Session, "agent:main:main", (Taken, false)),
+        (ItemKind::Session, "agent:main:lost", (Taken, false)),
+        (ItemKind::Session, "agent:main:away", (Taken, false)),
+        (ItemKind::Transcript, &transcript("new"), (Taken, false)),
+        (ItemKind::Transcript, &transcript("old"), (Taken, false)),
+        (ItemKind::Transcript, &transcript("own"), (Taken, false)),
+        (ItemKind::Transcript, &transcript("gone"), (Skipped, false)),
+        (ItemKind::Transcript, "/etc/passwd", (Skipped, false)),
     ] {
         assert_eq!(outcome(&report, thing, name), expected, "{name}");
     }
@@ -199,15 +199,15 @@ fn nothing_that_is_there_is_replaced() {
     home.write("state/agents/main/sessions/own.jsonl", "mine");
     let report = home.import(true);
     for (thing, name) in [
-        (Thing::Pairing, "kitchen"),
-        (Thing::WakeWords, "settings/voicewake.json"),
-        (Thing::Session, "agent:main:main"),
-        (Thing::Transcript, "agents/main/sessions/own.jsonl"),
+        (ItemKind::Pairing, "kitchen"),
+        (ItemKind::WakeWords, "settings/voicewake.json"),
+        (ItemKind::Session, "agent:main:main"),
+        (ItemKind::Transcript, "agents/main/sessions/own.jsonl"),
     ] {
         assert_eq!(outcome(&report, thing, name), (Outcome::Kept, false), "{name}");
     }
     // It would show the messages of another conversation.
-    let kitchen = outcome(&report, Thing::Session, "agent:main:node-kitchen");
+    let kitchen = outcome(&report, ItemKind::Session, "agent:main:node-kitchen");
     assert_eq!(kitchen, (Outcome::Skipped, false));
     let (_, book) = PairingStore::open(&home.path("state"), NOW).unwrap();
     let node = &book.paired[&NodeId::new("kitchen").unwrap()];
@@ -225,7 +225,7 @@ fn what_is_damaged_is_told_and_the_rest_goes_on() {
     home.write("old/sessions/sessions.json", "nonsense");
     let report = home.import(true);
     for name in ["nodes/paired.json", "sessions/sessions.json"] {
-        assert_eq!(outcome(&report, Thing::File, name), (Outcome::Skipped, true));
+        assert_eq!(outcome(&report, ItemKind::File, name), (Outcome::Skipped, true));
     }
     assert_eq!(report.damaged(), 3);
     assert_eq!(home.store().as_object().unwrap().len(), 4);
@@ -249,14 +249,14 @@ fn links_are_not_followed_and_the_older_places_are_known() {
     home.write("old/bridge/paired-nodes.json", &swift.to_string());
     let report = home.import(true);
     for (thing, name) in [
-        (Thing::Session, "agent:main:older"),
-        (Thing::Transcript, "sessions/older.jsonl"),
-        (Thing::Pairing, "mac"),
+        (ItemKind::Session, "agent:main:older"),
+        (ItemKind::Transcript, "sessions/older.jsonl"),
+        (ItemKind::Pairing, "mac"),
     ] {
         assert_eq!(outcome(&report, thing, name), (Outcome::Taken, false), "{name}");
     }
     // Told once, although a session names it, too.
-    let link = outcome(&report, Thing::Transcript, "agents/main/sessions/gone.jsonl");
+    let link = outcome(&report, ItemKind::Transcript, "agents/main/sessions/gone.jsonl");
     assert_eq!(link, (Outcome::Skipped, true));
     for (path, bytes) in tree(&home.path("state")) {
         assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{}", path.display());

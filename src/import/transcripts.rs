@@ -1,63 +1,59 @@
-//! Transcripts: copied as a stream, line by line looked at, never over a file that is there.
+//! Transcripts: copied as a stream, checked line by line, never over a file that exists.
 
 use super::legacy::{exists, Legacy};
-use crate::files::{self, Staged};
+use super::report::Verdict;
+use crate::files::Staged;
 use crate::protocol::limits;
 use serde::de::IgnoredAny;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-/// The largest transcript, in bytes. Years of talking; what is larger is no transcript.
+/// The largest transcript, in bytes. Years of talking; a larger file is no transcript.
 pub(super) const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
 
-/// What became of a transcript.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Copied {
-    /// It is in its place, or would be; so many of its lines make no sense.
-    Taken { bad_lines: u64 },
-    /// It was there already.
-    Same,
-    /// Something else has its name.
-    NameTaken,
-    /// Why it could not be taken.
-    Failed(String),
-}
-
-/// Copies a transcript to `target`, or only looks whether that would work. It is on disk when this
-/// returns; the directory is not synced yet.
-pub(super) fn copy(legacy: &Legacy, from: &Path, target: &Path, apply: bool) -> Copied {
+/// Copies a transcript to `target`, or only checks whether that would work; also returns whether
+/// the transcript is there afterwards, or would be. The copy is on disk when this returns; the
+/// directory is not synced yet.
+pub(super) fn copy(legacy: &Legacy, from: &Path, target: &Path, apply: bool) -> (Verdict, bool) {
     let file = match legacy.open_file(from) {
         Ok(Some((_, size))) if size > LARGEST => {
             let gigabytes = LARGEST / 1024 / 1024 / 1024;
-            return Copied::Failed(format!("larger than {gigabytes} GiB, which is the limit"));
+            Err(format!("larger than {gigabytes} GiB, which is the limit"))
         }
-        Ok(Some((file, _))) => file,
-        Ok(None) => return Copied::Failed("it is gone".into()),
-        Err(why) => return Copied::Failed(why),
+        Ok(Some((file, _))) => Ok(file),
+        Ok(None) => Err("it is gone".to_owned()),
+        Err(why) => Err(why),
+    };
+    let file = match file {
+        Ok(file) => file,
+        Err(why) => return (Verdict::damaged(why), false),
     };
     if exists(target) {
         return match is_same(&file, target) {
-            Ok(true) => Copied::Same,
-            _ => Copied::NameTaken,
+            Ok(true) => (Verdict::kept("it is there already"), true),
+            _ => (Verdict::kept("there is another transcript of this name"), false),
         };
     }
-    let copied = if apply { put(&file, target) } else { stream(&file, &mut io::sink()) };
-    match copied {
-        Ok(bad_lines) => Copied::Taken { bad_lines },
-        Err(error) => Copied::Failed(format!("could not be copied: {error}")),
+    match if apply { put(&file, target) } else { stream(&file, &mut io::sink()) } {
+        Ok(0) => (Verdict::taken(""), true),
+        Ok(bad_lines) => {
+            let text = "lines that are not JSON; copied as they are, and skipped by readers";
+            (Verdict::taken(format!("{bad_lines} {text}")), true)
+        }
+        Err(error) => (Verdict::damaged(format!("could not be copied: {error}")), false),
     }
 }
 
-/// Nobody else makes files here: the lock of the state directory is held.
+/// Safe from other writers, because the lock of the state directory is held.
 fn put(from: &File, target: &Path) -> io::Result<u64> {
     let (staged, bad_lines) = Staged::fill(target, |new| stream(from, new))?;
     staged.commit()?;
     Ok(bad_lines)
 }
 
-/// Copies everything, and counts the lines that are no JSON: whoever reads a transcript passes
-/// over them. Holds no more than one line.
+/// Copies everything, and counts the lines that are not JSON, which readers of a transcript skip.
+/// Holds no more than one line in memory.
 fn stream(from: &File, to: &mut impl Write) -> io::Result<u64> {
     let mut from = BufReader::with_capacity(limits::TRANSCRIPT_BLOCK, from).take(LARGEST);
     let mut bad_lines = 0;
@@ -78,7 +74,7 @@ fn stream(from: &File, to: &mut impl Write) -> io::Result<u64> {
         }
         from.consume(length);
         if line_break.is_some() || is_end {
-            bad_lines += u64::from(too_long || !makes_sense(&line));
+            bad_lines += u64::from(too_long || !is_json_or_blank(&line));
             line.clear();
             too_long = false;
         }
@@ -88,7 +84,7 @@ fn stream(from: &File, to: &mut impl Write) -> io::Result<u64> {
     }
 }
 
-fn makes_sense(line: &[u8]) -> bool {
+fn is_json_or_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace) || serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
 
@@ -114,9 +110,4 @@ fn is_same(one: &File, other: &Path) -> io::Result<bool> {
         one.consume(length);
         other.consume(length);
     }
-}
-
-/// Makes the copies durable.
-pub(super) fn sync(dir: &Path) -> io::Result<()> {
-    files::sync_dir(dir)
 }

@@ -1,7 +1,8 @@
 //! The words that wake voice mode.
 
 use super::legacy::{exists, Legacy};
-use super::{Error, Report, Thing};
+use super::report::{ItemKind, Report, Verdict};
+use super::Error;
 use crate::backend::embedded::voicewake;
 use crate::router::Wall;
 use std::path::Path;
@@ -9,41 +10,31 @@ use std::path::Path;
 /// The largest file of words, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// The words to take, if any.
-#[derive(Debug)]
-pub(super) struct Plan {
-    words: Vec<String>,
-}
-
-/// Looks at the words and says what becomes of them.
-pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Plan {
-    let mut plan = Plan { words: Vec::new() };
-    let Some(path) = legacy.path("settings/voicewake.json") else { return plan };
+/// Decides what becomes of the words; returns those to take.
+pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Vec<String> {
+    let Some(path) = legacy.path("settings/voicewake.json") else { return Vec::new() };
     let read = legacy
         .read(&path, LARGEST)
         .and_then(|bytes| bytes.map(|bytes| voicewake::read_foreign(&bytes)).transpose());
-    let row = report.row(Thing::WakeWords, legacy.name(&path));
-    match read {
-        Ok(None) => {}
+    let verdict = match &read {
+        Ok(None) => return Vec::new(),
         Ok(Some(_)) | Err(_) if exists(&voicewake::file(state_dir)) => {
-            row.kept("there are wake words already");
+            Verdict::kept("there are wake words already")
         }
-        Ok(Some(words)) if words.is_empty() => row.skipped("there are no words in it"),
-        Ok(Some(words)) => {
-            row.taken(words.join(", "));
-            plan.words = words;
-        }
-        Err(why) => row.damaged(why),
-    }
-    plan
+        Ok(Some(words)) if words.is_empty() => Verdict::skipped("there are no words in it"),
+        Ok(Some(words)) => Verdict::taken(words.join(", ")),
+        Err(reason) => Verdict::damaged(reason.as_str()),
+    };
+    let words = read.ok().flatten().filter(|_| verdict.is_taken()).unwrap_or_default();
+    report.add(ItemKind::WakeWords, legacy.name(&path), verdict);
+    words
 }
 
-impl Plan {
-    pub(super) fn write(self, state_dir: &Path, now: Wall) -> Result<(), Error> {
-        if self.words.is_empty() {
-            return Ok(());
-        }
-        voicewake::adopt(state_dir, &self.words, now.0)
-            .map_err(|source| Error::write(&voicewake::file(state_dir), source))
+/// Writes the words; they are on disk when this returns.
+pub(super) fn write(words: &[String], state_dir: &Path, now: Wall) -> Result<(), Error> {
+    if words.is_empty() {
+        return Ok(());
     }
+    voicewake::adopt(state_dir, words, now.0)
+        .map_err(|source| Error::write(&voicewake::file(state_dir), source))
 }
