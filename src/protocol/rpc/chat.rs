@@ -1,4 +1,5 @@
 //! `chat.*` (protocol section 5.4).
+#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{Kind, Params, Rule};
 use crate::protocol::{limits, Method};
@@ -17,17 +18,13 @@ const MESSAGE: Rule = Rule::required("message", Kind::Text(1, MESSAGE_CHARS));
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatSend {
-    /// The conversation, in any spelling.
     pub session_key: String,
-    /// The message.
     pub message: String,
-    /// How much the agent is to think.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
     /// Accepted and ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliver: Option<bool>,
-    /// Images that belong to the message.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
     /// How long the run may take, in milliseconds; 0 or absent is the default.
@@ -44,7 +41,6 @@ pub struct Attachment {
     /// `file` or `image`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<String>,
-    /// Its name on the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
     /// Its bytes in base64, perhaps behind `data:<type>;base64,`.
@@ -82,7 +78,6 @@ impl Params for ChatSend {
 pub struct RunAccepted {
     /// The run: the idempotency key.
     pub run_id: String,
-    /// What became of it.
     pub status: RunStatus,
     /// What a message that means "stop" has aborted; absent for other messages.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -107,7 +102,6 @@ pub enum RunStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatAbort {
-    /// The conversation.
     pub session_key: String,
     /// One of its runs; absent for all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,11 +119,8 @@ impl Params for ChatAbort {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunsAborted {
-    /// Always true.
     pub ok: bool,
-    /// Whether there was a run to abort.
     pub aborted: bool,
-    /// The runs that were aborted.
     pub run_ids: Vec<String>,
 }
 
@@ -137,7 +128,6 @@ pub struct RunsAborted {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatHistory {
-    /// The conversation.
     pub session_key: String,
     /// Messages at most; absent for 200.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,14 +145,12 @@ impl Params for ChatHistory {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
-    /// As in the parameters.
     pub session_key: String,
     /// Absent for an unused conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// Oldest first; see [`ChatMessage`] for the fields that every one can have.
     pub messages: Vec<Box<RawValue>>,
-    /// How much the agent thinks in this conversation.
     pub thinking_level: String,
 }
 
@@ -170,9 +158,7 @@ pub struct History {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatInject {
-    /// The conversation, which must exist.
     pub session_key: String,
-    /// The text of the assistant's message.
     pub message: String,
     /// Put in brackets above the message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,7 +176,6 @@ impl Params for ChatInject {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Injected {
-    /// Always true.
     pub ok: bool,
     /// Eight hex digits.
     pub message_id: String,
@@ -205,13 +190,11 @@ pub struct ChatMessage {
     /// Its parts: text and attachments.
     #[serde(default)]
     pub content: Vec<Part>,
-    /// Milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<u64>,
     /// Why it ended, unless by itself: `aborted`, `error` or `injected`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_reason: Option<String>,
-    /// Tokens it cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Value>,
 }
@@ -223,7 +206,6 @@ pub struct Part {
     /// `text`, `attachment` and others.
     #[serde(default)]
     pub r#type: String,
-    /// The text of a `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }

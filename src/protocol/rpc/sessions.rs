@@ -1,4 +1,5 @@
 //! `sessions.*` (protocol section 5.3).
+#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{Kind, Params, Rule};
 use crate::protocol::{limits, Method};
@@ -23,19 +24,14 @@ const INCLUDE_UNKNOWN: Rule = Rule::optional("includeUnknown", Kind::Flag);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionFilter {
-    /// Whether `global` may be among them.
     #[serde(default)]
     pub include_global: bool,
-    /// Whether `unknown` may be among them.
     #[serde(default)]
     pub include_unknown: bool,
-    /// Only those with this label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Only those that this session started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spawned_by: Option<String>,
-    /// Only those of this agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
 }
@@ -44,13 +40,11 @@ pub struct SessionFilter {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionsList {
-    /// Sessions at most; absent for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// Only those used within so many minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_minutes: Option<u64>,
-    /// Only those that match.
     #[serde(flatten)]
     pub filter: SessionFilter,
 }
@@ -72,13 +66,9 @@ impl Params for SessionsList {
 /// Result of `sessions.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sessions {
-    /// Milliseconds since 1970.
     pub ts: u64,
-    /// The store's file.
     pub path: String,
-    /// How many follow.
     pub count: usize,
-    /// What applies where a session has no value of its own.
     pub defaults: SessionDefaults,
     /// The one used last comes first.
     pub sessions: Vec<SessionRow>,
@@ -88,11 +78,8 @@ pub struct Sessions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionDefaults {
-    /// The provider of the model.
     pub model_provider: Option<String>,
-    /// The model.
     pub model: Option<String>,
-    /// Tokens the model can read.
     pub context_tokens: Option<u64>,
 }
 
@@ -100,23 +87,18 @@ pub struct SessionDefaults {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionRow {
-    /// The canonical key.
     pub key: String,
     /// `direct`, `group`, `global` or `unknown`.
     pub kind: String,
-    /// What the user calls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What people see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// When it was last used, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<i64>,
-    /// The id of its transcript.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// The model of its last answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Tokens read and written.
@@ -129,10 +111,8 @@ pub struct SessionRow {
 /// Parameters of `sessions.resolve`: exactly one of `key` and `filter.label`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionsResolve {
-    /// A session key in any spelling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Which sessions count.
     #[serde(flatten)]
     pub filter: SessionFilter,
 }
@@ -153,9 +133,7 @@ impl Params for SessionsResolve {
 /// Result of `sessions.resolve`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionResolved {
-    /// Always true.
     pub ok: bool,
-    /// The canonical key.
     pub key: String,
 }
 
@@ -198,13 +176,9 @@ impl Params for SessionsPatch {
 /// Result of `sessions.patch`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionPatched {
-    /// Always true.
     pub ok: bool,
-    /// The store's file.
     pub path: String,
-    /// The canonical key.
     pub key: String,
-    /// What the store keeps of the session now.
     pub entry: Map<String, Value>,
 }
 
@@ -224,11 +198,8 @@ impl Params for SessionsReset {
 /// Result of `sessions.reset`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionAnew {
-    /// Always true.
     pub ok: bool,
-    /// As in the parameters.
     pub key: String,
-    /// What the store keeps of the session now.
     pub entry: Map<String, Value>,
 }
 
@@ -252,11 +223,8 @@ impl Params for SessionsDelete {
 /// Result of `sessions.delete`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionDeleted {
-    /// Always true.
     pub ok: bool,
-    /// As in the parameters.
     pub key: String,
-    /// Whether there was such a session.
     pub deleted: bool,
     /// The new names of its transcripts.
     pub archived: Vec<String>,
@@ -266,7 +234,6 @@ pub struct SessionDeleted {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionsCompact {
-    /// The session.
     pub key: String,
     /// Lines to keep; absent for 400.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -282,19 +249,14 @@ impl Params for SessionsCompact {
 /// Result of `sessions.compact`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCompacted {
-    /// Always true.
     pub ok: bool,
-    /// As in the parameters.
     pub key: String,
-    /// Whether the transcript was shortened.
     pub compacted: bool,
     /// Why there was nothing to shorten: `no sessionId` or `no transcript`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where the whole transcript is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<String>,
-    /// Lines that are left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<u64>,
 }

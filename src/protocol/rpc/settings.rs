@@ -1,4 +1,5 @@
 //! `config.*` (protocol section 5.2).
+#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{Kind, Params, Rule};
 use crate::protocol::{limits, Method};
@@ -11,19 +12,16 @@ use serde_json::Value;
 pub struct ConfigSnapshot {
     /// Where the document is, relative to the state directory.
     pub path: String,
-    /// Whether it exists.
     pub exists: bool,
     /// Always null: the text may hold secrets.
     pub raw: Option<String>,
     /// The document; empty if it is not valid.
     pub parsed: Value,
-    /// Whether the document could be read.
     pub valid: bool,
     /// What applies: the document over the bridge's configuration.
     pub config: Value,
     /// SHA-256 of the document's text, in hex. `baseHash` of the next change.
     pub hash: String,
-    /// What is wrong with the document.
     pub issues: Vec<Issue>,
     /// Always empty.
     pub legacy_issues: Vec<Issue>,
@@ -34,7 +32,6 @@ pub struct ConfigSnapshot {
 pub struct Issue {
     /// The key, such as `ui.seamColor`; empty for the whole document.
     pub path: String,
-    /// The reason.
     pub message: String,
 }
 
@@ -42,13 +39,9 @@ pub struct Issue {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SchemaView {
-    /// A JSON schema.
     pub schema: Value,
-    /// How a user interface shows the keys.
     pub ui_hints: Value,
-    /// The bridge's version.
     pub version: String,
-    /// Milliseconds since 1970.
     pub generated_at: u64,
 }
 
@@ -66,7 +59,6 @@ pub struct ConfigPatch(pub ConfigChange);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigChange {
-    /// A document in JSON5.
     pub raw: String,
     /// [`ConfigSnapshot::hash`]; required if the document exists.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +85,6 @@ impl Params for ConfigPatch {
 /// Result of `config.set` and `config.patch`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConfigChanged {
-    /// Always true.
     pub ok: bool,
     /// See [`ConfigSnapshot::path`].
     pub path: String,
