@@ -8,10 +8,12 @@ mod screen;
 mod tests;
 
 use crate::cli::text::safe;
-use crate::client::{self, Backoff, ConnectOptions, IdentityFile, IncomingFrame, OutgoingFrame};
-use crate::client::{Progress, Refusal, Session, Stop, Trust};
+use crate::client::{self, Backoff, ConnectOptions, IdentityFile};
+use crate::client::{Progress, Session, Stop, Trust};
 use crate::node_host::{Host, HostOptions, Security};
-use crate::protocol::{json, Method, NodeCommand, NodeEvent, NodeProfile};
+use crate::protocol::{
+    json, GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
+};
 use advice::advice;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -99,7 +101,7 @@ pub enum NodeError {
     /// The node could not go on.
     Node(client::Error),
     /// The gateway refused the request.
-    Refused(Refusal),
+    Refused(WireError),
     /// The answer to the request did not come, and it is unknown whether it was carried out.
     Unanswered(String),
     /// The parameters of the request, or the payload of an event, are not JSON.
@@ -275,10 +277,7 @@ impl Node {
         self.screen.say(format_args!("connected to {}", session.admission().server_name));
         for key in &self.options.subscribe {
             let payload = serde_json::json!({ "sessionKey": key }).to_string();
-            let event = OutgoingFrame::Event {
-                event: NodeEvent::ChatSubscribe.as_str(),
-                payload: Some(&payload),
-            };
+            let event = NodeFrame::event(NodeEvent::ChatSubscribe.as_str(), payload);
             session.writer().send(&event)?;
         }
         self.tell_events(session)?;
@@ -307,7 +306,7 @@ impl Node {
     fn tell_events(&mut self, session: &mut Session) -> Result<(), NodeError> {
         let events = std::mem::take(&mut self.options.events);
         for (event, payload) in &events {
-            let frame = OutgoingFrame::Event { event, payload: Some(payload) };
+            let frame = NodeFrame::event(event, payload.as_str());
             session.writer().send(&frame)?;
         }
         if events.is_empty() || !self.options.once {
@@ -326,11 +325,11 @@ impl Node {
         method: &str,
         params: Option<&str>,
     ) -> Result<String, NodeError> {
-        let request = session.request(method, params)?;
+        let request = session.request(method, params.map(Into::into))?;
         let deadline = Instant::now() + REQUEST_DEADLINE;
         loop {
             match session.next(deadline)? {
-                Some(IncomingFrame::Res { id, result }) if id == request => {
+                Some(GatewayFrame::Res { id, result }) if id == request => {
                     let payload = result.map_err(NodeError::Refused)?;
                     return Ok(payload.as_deref().unwrap_or("null").to_owned());
                 }
@@ -344,13 +343,13 @@ impl Node {
     }
 
     /// A frame that is not the answer to a request.
-    fn take(&mut self, frame: IncomingFrame, session: &Session) -> Result<(), NodeError> {
+    fn take(&mut self, frame: GatewayFrame, session: &Session) -> Result<(), NodeError> {
         match frame {
-            IncomingFrame::Invoke { id, command, params } => {
+            GatewayFrame::Invoke { id, command, params } => {
                 self.host.answer(id, command, params, session.writer())?;
             }
-            IncomingFrame::Res { id, result } if self.host.take_answer(&id, &result) => {}
-            IncomingFrame::Event { event, payload } if !self.options.subscribe.is_empty() => {
+            GatewayFrame::Res { id, result } if self.host.take_answer(&id, &result) => {}
+            GatewayFrame::Event { event, payload } if !self.options.subscribe.is_empty() => {
                 let line = screen::event_line(&event, payload.as_deref());
                 self.screen.print_json(&line).map_err(NodeError::Output)?;
             }

@@ -1,6 +1,6 @@
 //! What can go wrong for a node, in words for the person who started it.
 
-use crate::client::frame::Refusal;
+use crate::protocol::WireError;
 use crate::tls::Fingerprint;
 use std::fmt;
 use std::io;
@@ -66,7 +66,7 @@ pub enum Error {
     /// expects TLS.
     HungUp,
     /// The gateway refused, with its words.
-    Refused(Refusal),
+    Refused(WireError),
     /// What answers there does not speak the protocol.
     NotAGateway(&'static str),
     /// The caller asked to stop.

@@ -2,9 +2,8 @@
 
 use crate::client::channel::Channel;
 use crate::client::error::Error;
-use crate::client::frame::OutgoingFrame;
 use crate::protocol::json::Fields;
-use crate::protocol::limits;
+use crate::protocol::{limits, NodeFrame};
 use crate::wait;
 use std::borrow::Cow;
 use std::fmt;
@@ -156,7 +155,7 @@ impl Writer {
     /// # Errors
     /// [`Error::Broken`] or [`Error::Stopped`], or [`Error::LineTooLong`] before anything was
     /// written.
-    pub fn send(&self, frame: &OutgoingFrame<'_>) -> Result<(), Error> {
+    pub fn send(&self, frame: &NodeFrame) -> Result<(), Error> {
         let mut line = Vec::new();
         frame.encode(&mut line);
         if line.len() > limits::LINE_NODE {
@@ -281,9 +280,9 @@ mod tests {
         let options = ConnectOptions { trace: Some(trace), ..ConnectOptions::default() };
         let node = connect("127.0.0.1", port, options, &Stop::new().unwrap()).unwrap();
         let writer = node.writer.clone();
-        let bad = std::thread::spawn(move || writer.send(&OutgoingFrame::Pong { id: "bad" }));
+        let bad = std::thread::spawn(move || writer.send(&NodeFrame::Pong { id: "bad".into() }));
         assert!(bad.join().is_err());
-        node.writer.send(&OutgoingFrame::Pong { id: "good" }).unwrap();
+        node.writer.send(&NodeFrame::Pong { id: "good".into() }).unwrap();
         drop(node);
         let mut heard = String::new();
         listener.accept().unwrap().0.read_to_string(&mut heard).unwrap();
@@ -293,7 +292,7 @@ mod tests {
     #[test]
     fn a_node_that_leaves_says_its_last_words_unless_nobody_listens() {
         let payload = format!("\"{}\"", "x".repeat(20_000_000));
-        let event = OutgoingFrame::Event { event: "big", payload: Some(&payload) };
+        let event = NodeFrame::event("big", payload.as_str());
         let (mut gateway, node, stop) = pair();
         stop.request();
         let listening = std::thread::spawn(move || {

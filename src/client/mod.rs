@@ -8,9 +8,9 @@
 //! byte is said; [`join`] keeps it in the [`IdentityFile`], and says nothing to another one.
 //!
 //! ```no_run
-//! use openclaw_bridge::client::{connect, join, ConnectOptions, IdentityFile, IncomingFrame};
-//! use openclaw_bridge::client::{OutgoingFrame, Progress, Stop, Trust};
-//! use openclaw_bridge::protocol::NodeProfile;
+//! use openclaw_bridge::client::{connect, join, ConnectOptions, IdentityFile};
+//! use openclaw_bridge::client::{Progress, Stop, Trust};
+//! use openclaw_bridge::protocol::{GatewayFrame, NodeFrame, NodeProfile};
 //! use std::time::{Duration, Instant};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,8 +28,8 @@
 //! })?;
 //! loop {
 //!     let frame = session.next(Instant::now() + Duration::from_secs(60))?;
-//!     if let Some(IncomingFrame::Invoke { id, .. }) = frame {
-//!         session.writer().send(&OutgoingFrame::invoke_res(&id, &Ok(None)))?;
+//!     if let Some(GatewayFrame::Invoke { id, .. }) = frame {
+//!         session.writer().send(&NodeFrame::invoke_res(id, Ok(None)))?;
 //!     }
 //! }
 //! # }
@@ -41,7 +41,6 @@ mod connection;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake_gateway;
-mod frame;
 mod handshake;
 mod identity;
 mod lines;
@@ -55,7 +54,6 @@ mod tls_tests;
 pub use backoff::Backoff;
 pub use connection::{connect, ConnectOptions, Connection};
 pub use error::Error;
-pub use frame::{IncomingFrame, OutgoingFrame, Refusal};
 pub use identity::{random_bits, IdentityFile};
 pub use lines::{Direction, LineReader, Received, Trace, Writer};
 pub use session::{join, Admission, Keepalive, Progress, Session};

@@ -2,14 +2,16 @@
 
 use crate::client::connection::Connection;
 use crate::client::error::Error;
-use crate::client::frame::{IncomingFrame, OutgoingFrame};
 use crate::client::handshake::is_tls;
 use crate::client::identity::IdentityFile;
 use crate::client::lines::{LineReader, Received, Writer};
-use crate::protocol::{limits, NodeId, NodeProfile, Token};
+use crate::protocol::{
+    limits, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, Payload, Token,
+};
 use crate::tls::{Fingerprint, Trust};
 use crate::wait;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long the gateway may take to answer `hello`, and to follow `pair-ok` with `hello-ok`.
@@ -37,11 +39,11 @@ pub enum Progress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// The gateway's name.
-    pub server_name: String,
+    pub server_name: Arc<str>,
     /// Where its canvas host is, if it has one.
-    pub canvas_host_url: Option<String>,
+    pub canvas_host_url: Option<Arc<str>>,
     /// The session key for the main chat, if it has an opinion.
-    pub main_session_key: Option<String>,
+    pub main_session_key: Option<Arc<str>>,
 }
 
 /// When a quiet connection is tested, and when it is given up.
@@ -93,12 +95,20 @@ pub fn join(
     settle_trust(&connection, identity, progress)?;
     let Connection { mut reader, writer, gateway, certificate, .. } = connection;
     let node_id = identity.node_id().clone();
-    let token = identity.token();
-    writer.send(&OutgoingFrame::Hello { node_id: &node_id, token, profile })?;
+    writer.send(&NodeFrame::Hello(Hello {
+        node: Ok(node_id.clone()),
+        token: identity.token().cloned(),
+        protocol: None,
+        profile: profile.clone(),
+    }))?;
     let admission = match verdict(&mut reader, HELLO_DEADLINE)? {
         Verdict::Admitted(admission) => admission,
         Verdict::PairFirst => {
-            writer.send(&OutgoingFrame::PairRequest { node_id: &node_id, profile })?;
+            writer.send(&NodeFrame::PairRequest(PairRequest {
+                node: Ok(node_id.clone()),
+                profile: profile.clone(),
+                silent: false,
+            }))?;
             progress(Progress::AskedForPairing(node_id));
             let token = wait_for_approval(&mut reader, &writer)?;
             identity.store_token(token, (&gateway.0, gateway.1), certificate)?;
@@ -160,19 +170,23 @@ fn verdict(reader: &mut LineReader, patience: Duration) -> Result<Verdict, Error
             Ok(Received::Nothing) => return Err(too_late()),
             Err(error) => return Err(without_a_word(error, reader)),
         };
-        return match IncomingFrame::decode(&line) {
+        return match GatewayFrame::decode(&line) {
             // A gateway that only sends blank lines must not hold up the deadline.
             None if Instant::now() >= deadline => Err(too_late()),
             None => continue,
             Some(Err(_)) if is_tls(&line) && !reader.is_encrypted() => Err(Error::SpeaksTls),
-            Some(Ok(IncomingFrame::HelloOk { server_name, canvas_host_url, main_session_key })) => {
+            Some(Ok(GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key })) => {
                 Ok(Verdict::Admitted(Admission { server_name, canvas_host_url, main_session_key }))
             }
-            Some(Ok(IncomingFrame::Error(refusal))) if refusal.asks_for_pairing() => {
-                log::debug!("hello refused code={} message={:?}", refusal.code, refusal.message);
+            Some(Ok(GatewayFrame::Error(refusal))) if refusal.asks_for_pairing() => {
+                log::debug!(
+                    "hello refused code={} message={:?}",
+                    refusal.code.as_str(),
+                    refusal.message
+                );
                 Ok(Verdict::PairFirst)
             }
-            Some(Ok(IncomingFrame::Error(refusal))) => Err(Error::Refused(refusal)),
+            Some(Ok(GatewayFrame::Error(refusal))) => Err(Error::Refused(refusal)),
             Some(Ok(_)) => Err(Error::NotAGateway("it did not answer hello")),
             Some(Err(_)) => Err(Error::NotAGateway("its first line is not JSON")),
         };
@@ -196,11 +210,11 @@ fn wait_for_approval(reader: &mut LineReader, writer: &Writer) -> Result<Token, 
     loop {
         match next_frame(reader, writer, deadline)? {
             None => return Err(Error::NoAnswer { to: "pair-request", after: APPROVAL_DEADLINE }),
-            Some(IncomingFrame::PairOk { token: Some(token) }) => return Ok(token),
-            Some(IncomingFrame::PairOk { token: None }) => {
+            Some(GatewayFrame::PairOk { token: Some(token) }) => return Ok(token),
+            Some(GatewayFrame::PairOk { token: None }) => {
                 return Err(Error::NotAGateway("it sent an empty token"));
             }
-            Some(IncomingFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
+            Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
             Some(_) => {}
         }
     }
@@ -211,10 +225,10 @@ fn wait_for_admission(reader: &mut LineReader, writer: &Writer) -> Result<Admiss
     loop {
         match next_frame(reader, writer, deadline)? {
             None => return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE }),
-            Some(IncomingFrame::HelloOk { server_name, canvas_host_url, main_session_key }) => {
+            Some(GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key }) => {
                 return Ok(Admission { server_name, canvas_host_url, main_session_key });
             }
-            Some(IncomingFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
+            Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
             Some(_) => {}
         }
     }
@@ -225,14 +239,12 @@ fn next_frame(
     reader: &mut LineReader,
     writer: &Writer,
     deadline: Instant,
-) -> Result<Option<IncomingFrame>, Error> {
+) -> Result<Option<GatewayFrame>, Error> {
     loop {
         let Received::Line(line) = reader.read_line(deadline)? else { return Ok(None) };
-        match IncomingFrame::decode(&line) {
-            None | Some(Ok(IncomingFrame::Pong { .. })) => {}
-            Some(Ok(IncomingFrame::Ping { id })) => {
-                writer.send(&OutgoingFrame::Pong { id: &id })?
-            }
+        match GatewayFrame::decode(&line) {
+            None | Some(Ok(GatewayFrame::Pong { .. })) => {}
+            Some(Ok(GatewayFrame::Ping { id })) => writer.send(&NodeFrame::Pong { id })?,
             Some(Ok(frame)) => return Ok(Some(frame)),
             Some(Err(bad)) => log::warn!("line from the gateway skipped reason={bad:?}"),
         }
@@ -267,11 +279,11 @@ impl Session {
     /// # Errors
     /// The connection is over: [`Error::NoAnswer`] if nothing was heard for too long,
     /// [`Error::Refused`] if the gateway sent an error, or what went wrong with the connection.
-    pub fn next(&mut self, deadline: Instant) -> Result<Option<IncomingFrame>, Error> {
+    pub fn next(&mut self, deadline: Instant) -> Result<Option<GatewayFrame>, Error> {
         loop {
             let until = deadline.min(self.next_ping()).min(self.lost_at());
             match next_frame(&mut self.reader, &self.writer, until)? {
-                Some(IncomingFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
+                Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
                 Some(frame) => return Ok(Some(frame)),
                 None => {}
             }
@@ -286,11 +298,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Writer::send`].
-    pub fn request(&mut self, method: &str, params: Option<&str>) -> Result<String, Error> {
+    pub fn request(&mut self, method: &str, params: Option<Payload>) -> Result<Arc<str>, Error> {
         self.last_id += 1;
         let id = self.last_id.to_string();
-        self.writer.send(&OutgoingFrame::Req { id: &id, method, params })?;
-        Ok(id)
+        self.writer.send(&NodeFrame::req(&id, method, params))?;
+        Ok(id.into())
     }
 
     fn lost_at(&self) -> Instant {
@@ -310,7 +322,7 @@ impl Session {
             return Err(Error::NoAnswer { to: "ping", after: self.keepalive.lost_after });
         }
         if now >= self.next_ping() {
-            self.writer.send(&OutgoingFrame::Ping { id: "keepalive" })?;
+            self.writer.send(&NodeFrame::Ping { id: "keepalive".into() })?;
             self.pinged = Some(now);
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::fake_gateway::{FakeGateway, DEADLINE};
 use super::*;
-use crate::protocol::{NodeProfile, Token};
+use crate::protocol::{GatewayFrame, NodeProfile, Token};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -169,7 +169,7 @@ fn frames_and_the_deadline_come_out_of_a_session() {
     let mut session = alice.join(gateway.port).unwrap();
     assert_eq!(session.next(Instant::now()).unwrap(), None);
     let id = session.request("health", None).unwrap();
-    let answer = IncomingFrame::Res { id, result: Ok(Some("{}".into())) };
+    let answer = GatewayFrame::Res { id, result: Ok(Some("{}".into())) };
     assert_eq!(session.next(soon()).unwrap(), Some(answer));
     assert!(matches!(session.next(soon()), Err(Error::Refused(_))));
     drop(session);

@@ -3,7 +3,7 @@
 use super::fake_gateway::{Certificate, Door, FakeGateway, TlsStream, DEADLINE};
 use super::tests::{soon, Node, HELLO_OK};
 use super::*;
-use crate::protocol::Token;
+use crate::protocol::{NodeFrame, Token};
 use rustls::version::{TLS12, TLS13};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -223,7 +223,7 @@ fn long_lines_go_both_ways_at_once() {
         let writer = node.writer.clone();
         let writing = thread::spawn(move || {
             let payload = "y".repeat(LENGTH);
-            writer.send(&OutgoingFrame::Event { event: "long", payload: Some(&payload) })
+            writer.send(&NodeFrame::event("long", payload))
         });
         let Received::Line(line) = node.reader.read_line(soon()).unwrap() else {
             panic!("no line in time")
@@ -267,7 +267,7 @@ fn a_change_of_keys_is_answered_even_by_a_node_that_says_nothing() {
     for _ in 0..3 {
         assert_eq!(node.reader.read_line(soon()).unwrap(), Received::Line(b"news".to_vec()));
         answers.recv_timeout(DEADLINE).unwrap();
-        node.writer.send(&OutgoingFrame::Pong { id: "news" }).unwrap();
+        node.writer.send(&NodeFrame::Pong { id: "news".into() }).unwrap();
     }
     gateway.finish();
 }
@@ -332,7 +332,7 @@ fn a_gateway_that_says_nothing_is_given_up_and_a_stop_does_not_wait_for_it() {
 
 #[test]
 fn a_gateway_that_takes_nothing_fails_a_line_in_time_and_a_stop_ends_the_wait() {
-    let frame_for = |payload| OutgoingFrame::Event { event: "long", payload };
+    let frame_for = |payload: &str| NodeFrame::event("long", payload);
     // Far more than sockets take.
     let payload = "y".repeat(24 * 1024 * 1024);
     for is_stopped in [false, true] {
@@ -355,7 +355,7 @@ fn a_gateway_that_takes_nothing_fails_a_line_in_time_and_a_stop_ends_the_wait() 
         if is_stopped {
             stop.request();
         }
-        let error = node.writer.send(&frame_for(Some(&payload))).unwrap_err();
+        let error = node.writer.send(&frame_for(&payload)).unwrap_err();
         if is_stopped {
             assert!(matches!(error, Error::Stopped), "{error}");
         } else {

@@ -8,7 +8,7 @@ use crate::protocol::operator::{
     Answer, ApprovePairing, InvokeNode, InvokePayload, ListPairings, NodeView, OperatorCall,
     OperatorCommand, OperatorEvent, OperatorFrame, OperatorRequest, PendingView, SubscribeEvents,
 };
-use crate::protocol::{limits, Body, Method, Payload, WireError};
+use crate::protocol::{limits, Method, Payload, WireError};
 use crate::router::{Input, OperatorId};
 use crate::wait;
 use std::collections::{BTreeSet, VecDeque};
@@ -107,7 +107,7 @@ impl Operator {
         command: &str,
         params: Option<&str>,
         timeout: Duration,
-    ) -> Result<Option<InvokePayload<Body>>, WireError> {
+    ) -> Result<Option<InvokePayload>, WireError> {
         let call = InvokeNode {
             node_id: node.to_owned(),
             command: command.to_owned(),

@@ -45,7 +45,7 @@ impl Outgoing for GatewayFrame {
     }
 
     fn encode(&self, out: &mut Pieces) {
-        out.append(|out| wire::encode(self, out));
+        out.append(|out| self.encode(out));
     }
 }
 

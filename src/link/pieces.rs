@@ -1,7 +1,7 @@
 //! What is encoded and not yet written: short lines gathered in one buffer, long bodies where they
 //! are.
 
-use crate::protocol::{limits, Body};
+use crate::protocol::{limits, Payload};
 use std::collections::VecDeque;
 
 /// A queue of bytes in pieces. The writer takes from the front as much as the socket takes.
@@ -16,14 +16,14 @@ pub struct Pieces {
 #[derive(Debug)]
 enum Piece {
     Bytes(Vec<u8>),
-    Body(Body),
+    Shared(Payload),
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes,
-            Self::Body(body) => body.as_bytes(),
+            Self::Shared(payload) => payload.as_bytes(),
         }
     }
 }
@@ -54,15 +54,15 @@ impl Pieces {
         }
     }
 
-    /// Adds a body without copying it.
-    pub fn share(&mut self, body: Body) {
+    /// Adds a payload without copying it.
+    pub fn share(&mut self, payload: Payload) {
         // Only the last piece may be empty, or the front would look as if nothing waited.
         while self.queue.back().is_some_and(|piece| piece.bytes().is_empty()) {
             self.queue.pop_back();
         }
-        if !body.is_empty() {
-            self.left += body.len();
-            self.queue.push_back(Piece::Body(body));
+        if !payload.is_empty() {
+            self.left += payload.len();
+            self.queue.push_back(Piece::Shared(payload));
         }
     }
 
@@ -141,7 +141,7 @@ mod tests {
     fn kept(pieces: &Pieces) -> usize {
         let bytes = |piece: &Piece| match piece {
             Piece::Bytes(bytes) => bytes.capacity(),
-            Piece::Body(body) => body.len(),
+            Piece::Shared(payload) => payload.len(),
         };
         pieces.queue.iter().map(bytes).sum()
     }

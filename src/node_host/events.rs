@@ -1,8 +1,8 @@
 //! What the gateway hears of programs: `exec.started`, `exec.finished`, `exec.denied` (protocol
 //! section 6). Nothing is acknowledged.
 
-use crate::client::{Error, OutgoingFrame, Writer};
-use crate::protocol::{limits, NodeEvent};
+use crate::client::{Error, Writer};
+use crate::protocol::{limits, NodeEvent, NodeFrame};
 use serde_json::{json, Value};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -171,7 +171,7 @@ impl Outlet {
 /// # Errors
 /// The connection is over.
 pub(super) fn send(writer: &Writer, event: NodeEvent, payload: &str) -> Result<(), Error> {
-    writer.send(&OutgoingFrame::Event { event: event.as_str(), payload: Some(payload) })
+    writer.send(&NodeFrame::event(event.as_str(), payload))
 }
 
 #[cfg(test)]

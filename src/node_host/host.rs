@@ -1,6 +1,6 @@
 //! The commands of one node: who carries out which, and the threads in which that happens.
 
-use crate::client::{Error, OutgoingFrame, Refusal, Stop, Writer};
+use crate::client::{Error, Stop, Writer};
 use crate::log_limit::LogLimit;
 use crate::node_host::approvals::Approvals;
 use crate::node_host::events::Outlet;
@@ -9,7 +9,7 @@ use crate::node_host::skills::Skills;
 use crate::node_host::which::SearchPath;
 use crate::node_host::{handle, notify, system_run};
 use crate::protocol::json::Fields;
-use crate::protocol::{limits, NodeCommand, Payload, WireError};
+use crate::protocol::{limits, NodeCommand, NodeFrame, Payload, WireError};
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -117,7 +117,7 @@ impl Host {
     }
 
     /// Takes an answer of the gateway, if it belongs to a question of this host.
-    pub fn take_answer(&self, id: &str, result: &Result<Option<Payload>, Refusal>) -> bool {
+    pub fn take_answer(&self, id: &str, result: &Result<Option<Payload>, WireError>) -> bool {
         self.shared.skills.take(id, result)
     }
 
@@ -128,8 +128,8 @@ impl Host {
     /// The connection is over.
     pub fn answer(
         &mut self,
-        id: String,
-        command: String,
+        id: Arc<str>,
+        command: Arc<str>,
         params: Option<Payload>,
         writer: &Writer,
     ) -> Result<(), Error> {
@@ -154,7 +154,7 @@ impl Host {
                 }
             }
         };
-        writer.send(&OutgoingFrame::invoke_res(&id, &Err(refusal)))
+        writer.send(&NodeFrame::invoke_res(id, Err(refusal)))
     }
 
     /// Kills what is running, and waits until it is gone.
@@ -239,8 +239,8 @@ fn closest<'a>(handles: &'a [(String, OsString)], command: &str) -> Option<&'a O
 /// What the thread of one invoke needs.
 struct Invoke {
     work: Work,
-    id: String,
-    command: String,
+    id: Arc<str>,
+    command: Arc<str>,
     params: Option<Payload>,
     writer: Writer,
     cancel: Stop,
@@ -251,16 +251,17 @@ impl Invoke {
         let Self { id, command, writer, .. } = self;
         log::debug!("invoke started command={command:?} id={id:?}");
         let result = self.result(shared);
-        let sent = match writer.send(&OutgoingFrame::invoke_res(id, &result)) {
+        let ok = result.is_ok();
+        let sent = match writer.send(&NodeFrame::invoke_res(id.clone(), result)) {
             Err(Error::LineTooLong(_)) => {
                 let refusal = Err(WireError::unavailable("the result does not fit into a frame"));
-                writer.send(&OutgoingFrame::invoke_res(id, &refusal))
+                writer.send(&NodeFrame::invoke_res(id.clone(), refusal))
             }
             sent => sent,
         };
         match sent {
             Ok(()) => {
-                log::debug!("invoke answered command={command:?} id={id:?} ok={}", result.is_ok());
+                log::debug!("invoke answered command={command:?} id={id:?} ok={ok}");
             }
             Err(error) => log::warn!("answer dropped command={command:?} id={id:?} reason={error}"),
         }

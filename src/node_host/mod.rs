@@ -6,7 +6,8 @@
 //! process, files.
 //!
 //! ```no_run
-//! use openclaw_bridge::client::{IncomingFrame, Session};
+//! use openclaw_bridge::client::Session;
+//! use openclaw_bridge::protocol::GatewayFrame;
 //! use openclaw_bridge::node_host::{Host, HostOptions, Owner, Pattern, Security};
 //! use std::time::{Duration, Instant};
 //!
@@ -22,10 +23,10 @@
 //! host.connected(session.writer());
 //! loop {
 //!     match session.next(Instant::now() + Duration::from_secs(60))? {
-//!         Some(IncomingFrame::Invoke { id, command, params }) => {
+//!         Some(GatewayFrame::Invoke { id, command, params }) => {
 //!             host.answer(id, command, params, session.writer())?;
 //!         }
-//!         Some(IncomingFrame::Res { id, result }) => {
+//!         Some(GatewayFrame::Res { id, result }) => {
 //!             host.take_answer(&id, &result);
 //!         }
 //!         _ => {}

@@ -4,9 +4,9 @@
 //! Whoever needs the list waits on a thread of its own; the thread that reads the connection only
 //! hands the answer over.
 
-use crate::client::{OutgoingFrame, Refusal, Writer};
+use crate::client::Writer;
 use crate::protocol::json::Fields;
-use crate::protocol::{limits, Payload};
+use crate::protocol::{limits, Method, NodeFrame, Payload, WireError};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -42,8 +42,7 @@ impl Skills {
             let id = format!("skills-{}", state.questions);
             state.asked = Some((id.clone(), Instant::now()));
             drop(state);
-            let question =
-                OutgoingFrame::Req { id: &id, method: "skills.bins", params: Some("{}") };
+            let question = NodeFrame::req(&id, Method::SkillsBins.as_str(), Some("{}".into()));
             let sent = writer.send(&question);
             state = self.lock();
             if sent.is_err() {
@@ -57,7 +56,7 @@ impl Skills {
     }
 
     /// Takes an answer of the gateway, if it is one to this question. A refusal changes nothing.
-    pub(super) fn take(&self, id: &str, result: &Result<Option<Payload>, Refusal>) -> bool {
+    pub(super) fn take(&self, id: &str, result: &Result<Option<Payload>, WireError>) -> bool {
         let mut state = self.lock();
         if state.asked.as_ref().is_none_or(|(asked, _)| asked != id) {
             return false;

@@ -6,9 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The protocol's error codes (protocol sections 2 and 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorCode {
     /// The node has no pairing; it should ask for one.
     NotPaired,
@@ -20,24 +21,35 @@ pub enum ErrorCode {
     Forbidden,
     /// It cannot be done now; the same request may succeed later.
     Unavailable,
+    /// A code of another gateway that this program does not know.
+    Other(Arc<str>),
 }
 
 impl ErrorCode {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
+    /// The code on the wire.
+    pub fn as_str(&self) -> &str {
         match self {
             Self::NotPaired => "NOT_PAIRED",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::Forbidden => "FORBIDDEN",
             Self::Unavailable => "UNAVAILABLE",
+            Self::Other(code) => code,
         }
     }
+}
 
-    /// The code of this name; [`ErrorCode::Unavailable`] if there is none.
-    fn parse(name: &str) -> Self {
-        let all = [Self::NotPaired, Self::Unauthorized, Self::InvalidRequest, Self::Forbidden];
-        all.into_iter().find(|code| code.as_str() == name).unwrap_or(Self::Unavailable)
+impl From<&str> for ErrorCode {
+    fn from(code: &str) -> Self {
+        let known = [
+            Self::NotPaired,
+            Self::Unauthorized,
+            Self::InvalidRequest,
+            Self::Forbidden,
+            Self::Unavailable,
+        ];
+        let found = known.into_iter().find(|known| known.as_str() == code);
+        found.unwrap_or_else(|| Self::Other(code.into()))
     }
 }
 
@@ -89,6 +101,11 @@ impl WireError {
         Self::invalid("this port does not speak TLS; connect without it")
     }
 
+    /// Whether a node that is told this should ask to be paired.
+    pub fn asks_for_pairing(&self) -> bool {
+        matches!(self.code, ErrorCode::NotPaired | ErrorCode::Unauthorized)
+    }
+
     /// The same error with details, which must be the text of a JSON object.
     #[must_use]
     pub fn with_details(mut self, details: &serde_json::Value) -> Self {
@@ -132,6 +149,6 @@ impl<'de> Deserialize<'de> for WireError {
         }
         let Fields { code, message, details } = Fields::deserialize(deserializer)?;
         let details = details.map(|details| details.get().into());
-        Ok(Self { code: ErrorCode::parse(&code), message: message.into(), details })
+        Ok(Self { code: (&*code).into(), message: message.into(), details })
     }
 }

@@ -3,13 +3,14 @@
 //! An object is read in one pass into slices of its text, so that input of any depth or size
 //! costs no recursion and no tree. What has the wrong type counts as absent.
 
-use crate::protocol::limits;
+use crate::protocol::{limits, Payload};
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
 #[derive(Debug, Default)]
@@ -40,6 +41,16 @@ impl<'a> Fields<'a> {
     /// strings where it needed an id or a name (protocol section 1.1).
     pub fn word(&self, name: &str) -> Option<Cow<'a, str>> {
         word(self.raw(name)?)
+    }
+
+    /// As [`Fields::word`], to be kept; empty if there is none.
+    pub fn shared(&self, name: &str) -> Arc<str> {
+        Arc::from(self.word(name).unwrap_or_default())
+    }
+
+    /// A string that holds a JSON document; `None` if it is blank.
+    pub fn payload(&self, name: &str) -> Option<Payload> {
+        self.text(name).filter(|text| !text.trim().is_empty()).map(Payload::from)
     }
 
     /// A trimmed, non-empty string of at most [`limits::SHORT_TEXT_CHARS`] characters, cut if

@@ -22,18 +22,19 @@
 
 pub mod allow;
 pub mod base64;
-pub mod body;
 pub mod command;
 pub mod error;
 pub mod event;
-pub mod frame;
+pub mod gateway_frame;
 pub mod json;
 pub mod label;
 pub mod limits;
 pub mod method;
 mod names;
 pub mod node;
+pub mod node_frame;
 pub mod operator;
+pub mod payload;
 pub mod rpc;
 pub mod session;
 pub mod text;
@@ -41,20 +42,13 @@ pub mod token;
 pub mod wire;
 
 pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
-pub use body::Body;
 pub use command::NodeCommand;
 pub use error::{ErrorCode, WireError};
 pub use event::{GatewayEvent, NodeEvent};
-pub use frame::{GatewayFrame, Hello, InvokeFailure, NodeFrame, PairRequest};
+pub use gateway_frame::GatewayFrame;
 pub use method::Method;
 pub use node::{NodeId, NodeProfile};
+pub use node_frame::{FrameType, Hello, InvokeFailure, NodeFrame, PairRequest};
+pub use payload::Payload;
 pub use token::{Token, TokenHash};
 pub use wire::BadFrame;
-
-use std::sync::Arc;
-
-/// A JSON document as text, shared by everybody who has to send it.
-///
-/// On the wire it travels as a string inside the frame (`payloadJSON`, `paramsJSON`); the router
-/// passes it on without looking inside.
-pub type Payload = Arc<str>;

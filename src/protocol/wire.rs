@@ -1,20 +1,17 @@
-//! Frames to and from lines (protocol section 1.1).
+//! Lines to frames and back (protocol section 1.1): what all frames have in common.
 //!
 //! Decoding takes one pass and is forgiving: damaged UTF-8, lone surrogates, repeated keys, ids
 //! that are numbers. Encoding is compact, one line, valid UTF-8.
 
-use crate::protocol::frame::{GatewayFrame, Hello, InvokeFailure, NodeFrame, PairRequest};
 use crate::protocol::json::{self, Fields};
-use crate::protocol::{limits, Body, NodeId, NodeProfile, Payload, Token, WireError};
-use serde::Serialize;
-use std::borrow::Cow;
-use std::ops::Range;
-use std::sync::Arc;
+use crate::protocol::{Payload, Token};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 /// A line that is not a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadFrame {
-    /// Not JSON; what the parser said. Never quotes the line.
+    /// Not JSON, with the parser's message, which never quotes the line.
     NotJson(String),
     /// Longer than this many bytes.
     TooLong(usize),
@@ -23,217 +20,20 @@ pub enum BadFrame {
     Tls,
 }
 
-const FIELDS: [&str; 22] = NodeProfile::fields_and([
-    "type",
-    "id",
-    "nodeId",
-    "token",
-    "protocol",
-    "silent",
-    "method",
-    "paramsJSON",
-    "event",
-    "payloadJSON",
-    "ok",
-    "error",
-]);
-
-/// Decodes one line without its line feed. `None` for a blank line.
-///
-/// # Errors
-/// [`BadFrame::NotJson`].
-pub fn decode(line: &[u8]) -> Option<Result<NodeFrame, BadFrame>> {
+/// Decodes a line without its line feed; `read` makes the frame from the fields named in `wanted`.
+/// `None` for a blank line.
+pub(super) fn decode<T>(
+    line: &[u8],
+    wanted: &'static [&'static str],
+    read: impl FnOnce(&Fields<'_>) -> T,
+) -> Option<Result<T, BadFrame>> {
     let text = String::from_utf8_lossy(line.trim_ascii());
     if text.is_empty() {
         return None;
     }
     let text = json::mend_surrogates(&text);
-    Some(match Fields::read(&text, &FIELDS) {
-        Ok(fields) => Ok(frame(&fields)),
-        Err(error) => Err(BadFrame::NotJson(error.to_string())),
-    })
-}
-
-/// As [`decode`]. Of a long line the buffer is taken; what a node answered to an invoke stays in
-/// it, so that a recording is not copied.
-///
-/// # Errors
-/// As [`decode`].
-pub fn decode_line(line: &mut Vec<u8>) -> Option<Result<NodeFrame, BadFrame>> {
-    if line.len() <= limits::LINE_BUFFER_KEPT {
-        return decode(line);
-    }
-    let text = String::from_utf8(std::mem::take(line));
-    let text = text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-    if text.trim().is_empty() {
-        return None;
-    }
-    let text = json::mended(text);
-    let fields = match Fields::read(&text, &FIELDS) {
-        Ok(fields) => fields,
-        Err(error) => return Some(Err(BadFrame::NotJson(error.to_string()))),
-    };
-    let Some((id, string)) = long_result(&text, &fields) else { return Some(Ok(frame(&fields))) };
-    let body = Body::unescaped(text, string);
-    let result = Ok((!body.trim().is_empty()).then_some(body));
-    Some(Ok(NodeFrame::InvokeRes { id, result }))
-}
-
-/// For a successful answer with a payload: its id, and where in the line the payload stands.
-fn long_result(line: &str, fields: &Fields<'_>) -> Option<(Arc<str>, Range<usize>)> {
-    if fields.text("type")? != "invoke-res" || !fields.is_true("ok") {
-        return None;
-    }
-    let string = fields.json("payloadJSON")?.strip_prefix('"')?.strip_suffix('"')?;
-    Some((id(fields), json::place(line, string)?))
-}
-
-fn frame(fields: &Fields<'_>) -> NodeFrame {
-    let kind = fields.text("type").unwrap_or_default();
-    match &*kind {
-        "hello" => NodeFrame::Hello(Hello {
-            node: node_id(fields),
-            token: fields.text("token").and_then(|text| Token::presented(&text)),
-            protocol: fields.json("protocol").filter(|raw| *raw != "null").map(str::to_owned),
-            profile: NodeProfile::read(fields),
-        }),
-        "pair-request" => NodeFrame::PairRequest(PairRequest {
-            node: node_id(fields),
-            profile: NodeProfile::read(fields),
-            silent: fields.is_true("silent"),
-        }),
-        "req" => NodeFrame::Req {
-            id: fields.word("id").filter(|id| !id.is_empty()).map(shared),
-            method: fields.word("method").and_then(trimmed).map(shared),
-            params: payload(fields, "paramsJSON"),
-        },
-        "event" => match fields.word("event").and_then(trimmed) {
-            Some(event) => {
-                NodeFrame::Event { event: shared(event), payload: payload(fields, "payloadJSON") }
-            }
-            // Nothing to do for an event without a name, as for one that nobody knows.
-            None => NodeFrame::Event { event: "".into(), payload: None },
-        },
-        "invoke-res" => NodeFrame::InvokeRes { id: id(fields), result: invoke_result(fields) },
-        "ping" => NodeFrame::Ping { id: id(fields) },
-        "pong" => NodeFrame::Pong,
-        "invoke" => NodeFrame::NotForNodes("invoke"),
-        "res" => NodeFrame::NotForNodes("res"),
-        _ => NodeFrame::Unknown,
-    }
-}
-
-fn node_id(fields: &Fields<'_>) -> Result<NodeId, &'static str> {
-    NodeId::new(&fields.word("nodeId").unwrap_or_default())
-}
-
-fn id(fields: &Fields<'_>) -> Arc<str> {
-    shared(fields.word("id").unwrap_or_default())
-}
-
-fn payload(fields: &Fields<'_>, name: &str) -> Option<Payload> {
-    fields.text(name).filter(|text| !text.trim().is_empty()).map(shared)
-}
-
-fn invoke_result(fields: &Fields<'_>) -> Result<Option<Body>, InvokeFailure> {
-    if fields.is_true("ok") {
-        let text = fields.text("payloadJSON").filter(|text| !text.trim().is_empty());
-        return Ok(text.map(|text| text.into_owned().into()));
-    }
-    let error = fields.json("error").and_then(|text| Fields::read(text, &["code", "message"]).ok());
-    let error = error.unwrap_or_default();
-    let text = |name| error.text(name).map(Cow::into_owned).filter(|text| !text.is_empty());
-    Err(InvokeFailure { code: text("code"), message: text("message") })
-}
-
-fn shared(text: Cow<'_, str>) -> Arc<str> {
-    Arc::from(text)
-}
-
-fn trimmed(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    let inner = text.trim();
-    if inner.is_empty() {
-        return None;
-    }
-    Some(if inner.len() == text.len() { text } else { Cow::Owned(inner.to_owned()) })
-}
-
-/// The frames as they are written. A missing `payloadJSON` or `paramsJSON` is an explicit null,
-/// other missing fields are left out, as the old gateway did (protocol section 2.7).
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-enum Line<'a> {
-    HelloOk {
-        server_name: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        canvas_host_url: Option<&'a str>,
-        main_session_key: &'a str,
-    },
-    PairOk {
-        token: &'a str,
-    },
-    Error {
-        #[serde(flatten)]
-        error: &'a WireError,
-    },
-    Res {
-        id: &'a str,
-        ok: bool,
-        #[serde(rename = "payloadJSON", skip_serializing_if = "Option::is_none")]
-        payload: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<&'a WireError>,
-    },
-    Event {
-        event: &'a str,
-        #[serde(rename = "payloadJSON")]
-        payload: Option<&'a str>,
-    },
-    Invoke {
-        id: &'a str,
-        command: &'a str,
-        #[serde(rename = "paramsJSON")]
-        params: Option<&'a str>,
-    },
-    Ping {
-        id: &'a str,
-    },
-    Pong {
-        id: &'a str,
-    },
-}
-
-/// Appends the frame's line, line feed included.
-pub fn encode(frame: &GatewayFrame, out: &mut Vec<u8>) {
-    let with_key;
-    let line = match frame {
-        GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key } => Line::HelloOk {
-            server_name,
-            canvas_host_url: canvas_host_url.as_deref(),
-            main_session_key,
-        },
-        GatewayFrame::PairOk(token) => Line::PairOk { token: token.reveal() },
-        GatewayFrame::Error(error) => Line::Error { error },
-        GatewayFrame::Res { id, result } => Line::Res {
-            id,
-            ok: result.is_ok(),
-            payload: result.as_deref().ok(),
-            error: result.as_ref().err(),
-        },
-        GatewayFrame::Event { event, payload } => {
-            Line::Event { event, payload: payload.as_deref() }
-        }
-        GatewayFrame::SessionEvent { event, session_key, payload } => {
-            with_key = json::with_session_key(payload, session_key);
-            Line::Event { event, payload: Some(&with_key) }
-        }
-        GatewayFrame::Invoke { id, command, params } => {
-            Line::Invoke { id, command, params: params.as_deref() }
-        }
-        GatewayFrame::Ping { id } => Line::Ping { id },
-        GatewayFrame::Pong { id } => Line::Pong { id },
-    };
-    append_line(&line, out);
+    let fields = Fields::read(&text, wanted);
+    Some(fields.map(|fields| read(&fields)).map_err(|e| BadFrame::NotJson(e.to_string())))
 }
 
 /// Appends `value` as one line. Values of this program always have a JSON form; should one not,
@@ -246,18 +46,45 @@ pub fn append_line<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     }
 }
 
+/// The end of `res` and `invoke-res`: `ok`, and the payload if there is one, or the error.
+pub(super) fn outcome<E: Serialize, S: Serializer>(
+    result: &Result<Option<Payload>, E>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("ok", &result.is_ok())?;
+    match result {
+        Ok(Some(payload)) => map.serialize_entry("payloadJSON", payload)?,
+        Ok(None) => {}
+        Err(error) => map.serialize_entry("error", error)?,
+    }
+    map.end()
+}
+
+/// A token in the clear, for the frames that deliver or prove it.
+pub(super) fn revealed<S: Serializer>(
+    token: &Option<Token>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    token.as_ref().map(Token::reveal).serialize(serializer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::ErrorCode;
+    use crate::protocol::{
+        limits, ErrorCode, GatewayFrame, Hello, InvokeFailure, NodeFrame, NodeId, NodeProfile,
+        WireError,
+    };
+    use std::sync::Arc;
 
     fn decoded(line: &str) -> NodeFrame {
-        decode(line.as_bytes()).unwrap().unwrap()
+        NodeFrame::decode(line.as_bytes()).unwrap().unwrap()
     }
 
     fn encoded(frame: &GatewayFrame) -> String {
         let mut out = Vec::new();
-        encode(frame, &mut out);
+        frame.encode(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -287,9 +114,9 @@ mod tests {
 
     #[test]
     fn crlf_blank_lines_and_damaged_text_are_tolerated() {
-        assert_eq!(decoded("{\"type\":\"pong\"}\r"), NodeFrame::Pong);
-        assert!(decode(b" \r").is_none());
-        let damaged = decode(b"{\"type\":\"ping\",\"id\":\"\xff\"}").unwrap().unwrap();
+        assert_eq!(decoded("{\"type\":\"pong\"}\r"), NodeFrame::Pong { id: "".into() });
+        assert!(NodeFrame::decode(b" \r").is_none());
+        let damaged = NodeFrame::decode(b"{\"type\":\"ping\",\"id\":\"\xff\"}").unwrap().unwrap();
         assert_eq!(damaged, NodeFrame::Ping { id: "\u{fffd}".into() });
         let lone = decoded(r#"{"type":"ping","id":"\ude00"}"#);
         assert_eq!(lone, NodeFrame::Ping { id: "\u{fffd}".into() });
@@ -300,7 +127,7 @@ mod tests {
         for line in ["null", "[]", "5", "\"hello\"", "{}", r#"{"type":5}"#, r#"{"type":"hi"}"#] {
             assert_eq!(decoded(line), NodeFrame::Unknown, "{line}");
         }
-        assert!(matches!(decode(b"{nonsense").unwrap(), Err(BadFrame::NotJson(_))));
+        assert!(matches!(NodeFrame::decode(b"{nonsense").unwrap(), Err(BadFrame::NotJson(_))));
     }
 
     #[test]
@@ -332,17 +159,17 @@ mod tests {
         ] {
             for text in [format!("{{\"x\":\"{long}\",{rest}}}"), format!("{{\"x\":\"\",{rest}}}")] {
                 let mut line = text.into_bytes();
-                let whole = decode(&line);
+                let whole = NodeFrame::decode(&line);
                 let was_long = line.len() > limits::LINE_BUFFER_KEPT;
                 let same = |a: Result<NodeFrame, _>, b: Result<NodeFrame, BadFrame>| match (a, b) {
                     (Err(_), Err(_)) => {}
                     (a, b) => assert_eq!(a, b, "{rest}"),
                 };
-                same(decode_line(&mut line).unwrap(), whole.unwrap());
+                same(NodeFrame::decode_line(&mut line).unwrap(), whole.unwrap());
                 assert_eq!(line.is_empty(), was_long, "a short line's buffer is kept");
             }
         }
-        assert!(decode_line(&mut vec![b' '; limits::LINE_BUFFER_KEPT + 1]).is_none());
+        assert!(NodeFrame::decode_line(&mut vec![b' '; limits::LINE_BUFFER_KEPT + 1]).is_none());
     }
 
     #[test]
@@ -351,7 +178,7 @@ mod tests {
         let hello = GatewayFrame::HelloOk {
             server_name: "studio".into(),
             canvas_host_url: None,
-            main_session_key: "main".into(),
+            main_session_key: Some("main".into()),
         };
         for (frame, line) in [
             (hello, r#"{"type":"hello-ok","serverName":"studio","mainSessionKey":"main"}"#),
@@ -360,7 +187,7 @@ mod tests {
                 r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#,
             ),
             (
-                GatewayFrame::Res { id: id.clone(), result: Ok("{\"ok\":true}".into()) },
+                GatewayFrame::Res { id: id.clone(), result: Ok(Some("{\"ok\":true}".into())) },
                 r#"{"type":"res","id":"a","ok":true,"payloadJSON":"{\"ok\":true}"}"#,
             ),
             (
@@ -391,5 +218,80 @@ mod tests {
         assert_eq!(line.matches(['\n', '\r']).count(), 1);
         let back: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(back["payloadJSON"], nasty);
+    }
+
+    fn received(line: &str) -> GatewayFrame {
+        GatewayFrame::decode(line.as_bytes()).unwrap().unwrap()
+    }
+
+    /// What the gateway makes of a frame that a node sends.
+    fn understood(frame: &NodeFrame) -> NodeFrame {
+        let mut line = Vec::new();
+        frame.encode(&mut line);
+        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        NodeFrame::decode(&line).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_the_gateway_sends_is_read_forgivingly() {
+        let hello = r#"{"type":"hello-ok","serverName":"studio","canvasHostUrl":null,"x":[1]}"#;
+        assert_eq!(
+            received(hello),
+            GatewayFrame::HelloOk {
+                server_name: "studio".into(),
+                canvas_host_url: None,
+                main_session_key: None
+            }
+        );
+        assert_eq!(
+            received(
+                r#"{"type":"invoke","id":7,"command":" a.b ","paramsJSON":"{\"s\":\"\ude00\"}"}"#
+            ),
+            GatewayFrame::Invoke {
+                id: "7".into(),
+                command: "a.b".into(),
+                params: Some("{\"s\":\"\u{fffd}\"}".into())
+            }
+        );
+        for line in ["null", "[]", "{}", r#"{"type":"hi"}"#, r#"{"type":5}"#] {
+            assert_eq!(received(line), GatewayFrame::Unknown, "{line}");
+        }
+        assert!(GatewayFrame::decode(b" \r").is_none());
+        assert!(GatewayFrame::decode(b"{no").unwrap().is_err());
+    }
+
+    #[test]
+    fn answers_carry_a_result_or_the_gateways_words() {
+        let ok = received(r#"{"type":"res","id":"a","ok":true,"payloadJSON":"{}"}"#);
+        assert_eq!(ok, GatewayFrame::Res { id: "a".into(), result: Ok(Some("{}".into())) });
+        let refused =
+            received(r#"{"type":"res","id":"a","ok":false,"error":{"code":"X","message":"y"}}"#);
+        let refusal = WireError::new(ErrorCode::Other("X".into()), "y");
+        assert_eq!(refused, GatewayFrame::Res { id: "a".into(), result: Err(refusal) });
+        assert_eq!(
+            received(r#"{"type":"pair-ok","token":" "}"#),
+            GatewayFrame::PairOk { token: None }
+        );
+    }
+
+    #[test]
+    fn the_gateway_understands_what_a_node_sends() {
+        let token = Token::from_bits(1);
+        let hello = NodeFrame::Hello(Hello {
+            node: NodeId::new("n1"),
+            token: Some(token.clone()),
+            protocol: Some("1".into()),
+            profile: NodeProfile { caps: Some(Vec::new()), ..NodeProfile::default() },
+        });
+        assert!(!format!("{hello:?}").contains(token.reveal()));
+        let failed = NodeFrame::invoke_res("i".into(), Err(WireError::unavailable("busy")));
+        let done = NodeFrame::invoke_res("i".into(), Ok(Some("{}".into())));
+        let req =
+            NodeFrame::Req { id: Some("1".into()), method: Some("health".into()), params: None };
+        let event = NodeFrame::Event { event: "exec.started".into(), payload: Some("{}".into()) };
+        let pong = NodeFrame::Pong { id: "p".into() };
+        for frame in [hello, failed, done, req, event, pong] {
+            assert_eq!(understood(&frame), frame);
+        }
     }
 }

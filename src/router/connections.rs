@@ -84,7 +84,7 @@ impl Router {
         match frame {
             NodeFrame::Hello(hello) => self.hello(conn, hello),
             NodeFrame::PairRequest(request) => self.pair_request(conn, request),
-            NodeFrame::Pong => {}
+            NodeFrame::Pong { .. } => {}
             NodeFrame::Unknown => self.refuse_frame(conn, WireError::invalid("unknown type")),
             NodeFrame::NotForNodes(kind) => {
                 let text = format!("{kind} not allowed from node");
@@ -215,7 +215,7 @@ impl Router {
         let frame = GatewayFrame::HelloOk {
             server_name: self.policy.server_name.clone(),
             canvas_host_url: self.policy.canvas_host_url.clone(),
-            main_session_key: session::MAIN.into(),
+            main_session_key: Some(session::MAIN.into()),
         };
         self.send(conn, frame);
     }

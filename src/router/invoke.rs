@@ -6,7 +6,7 @@
 
 use crate::protocol::operator::{Answer, InvokeNode, InvokePayload, Invoked};
 use crate::protocol::{
-    limits, Body, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
+    limits, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
 };
 use crate::router::deadlines::Reminder;
 use crate::router::{ConnId, Mono, OperatorId, Output, Requester, Router};
@@ -239,7 +239,7 @@ impl Router {
         &mut self,
         conn: ConnId,
         id: &str,
-        result: Result<Option<Body>, InvokeFailure>,
+        result: Result<Option<Payload>, InvokeFailure>,
     ) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             if connection.recordings.remove(id) && connection.recordings.is_empty() {

@@ -33,7 +33,7 @@
 //! let mut router = Router::new(now, Policy::default(), PairingBook::default(), ids);
 //! let conn = ConnId(1);
 //! let line = br#"{"type":"hello","nodeId":"kitchen"}"#;
-//! let frame = openclaw_bridge::protocol::wire::decode(line).unwrap().unwrap();
+//! let frame = openclaw_bridge::protocol::NodeFrame::decode(line).unwrap().unwrap();
 //! let mut inputs = VecDeque::from([
 //!     Input::Connected { conn, peer: [192, 168, 1, 20].into() },
 //!     Input::Frame { conn, frame },

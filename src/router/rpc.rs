@@ -122,7 +122,9 @@ impl Router {
         let Some(call) = self.calls.finish(id) else { return };
         self.deadlines.cancel(call.ends, Reminder::Call(id));
         match call.from {
-            From::Node { conn, id } => self.send(conn, GatewayFrame::Res { id, result }),
+            From::Node { conn, id } => {
+                self.send(conn, GatewayFrame::Res { id, result: result.map(Some) })
+            }
             From::Operator(requester) => {
                 self.reply(requester, result.map(|payload| Answer::Called(InvokePayload(payload))));
             }

@@ -114,7 +114,7 @@ impl Router {
         before: &PairingBook,
     ) {
         self.cool_downs.clear(node);
-        self.send(conn, GatewayFrame::PairOk(token));
+        self.send(conn, GatewayFrame::PairOk { token: Some(token) });
         let paired = self.book.paired.get(node).map(|paired| paired.profile.clone());
         self.admit(conn, node, paired.unwrap_or_default());
         self.greet(conn);

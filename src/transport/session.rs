@@ -8,7 +8,7 @@ use crate::link::{
     read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Inlet, Line, Outbox, Ticket,
 };
 use crate::log_limit::LogLimit;
-use crate::protocol::{limits, wire, BadFrame, GatewayFrame, NodeFrame};
+use crate::protocol::{limits, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
 use crate::tls::Acceptor;
 use crate::transport::stream::{Socket, Stream, Trouble, TLS_HANDSHAKE};
@@ -124,7 +124,7 @@ impl Session {
                 Line::End => return Ok(None),
                 Line::TooLong(limit) => return Ok(Some(BadFrame::TooLong(limit))),
             }
-            match wire::decode_line(&mut line) {
+            match NodeFrame::decode_line(&mut line) {
                 None => {}
                 Some(Err(bad)) => return Ok(Some(bad)),
                 Some(Ok(frame)) => {

@@ -3,7 +3,7 @@
 
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{OperatorRequest, Status};
-use openclaw_bridge::protocol::{wire, GatewayFrame};
+use openclaw_bridge::protocol::{GatewayFrame, NodeFrame};
 use openclaw_bridge::router::{
     CallId, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Policy,
 };
@@ -54,7 +54,7 @@ impl Day {
         self.world.pass_until(began + Duration::from_secs(90), |_, _| {});
 
         let deeds = self.operator("node.pair.approve", &format!(r#"{{"requestId":"{name}"}}"#));
-        let paired = |frame: &GatewayFrame| matches!(frame, GatewayFrame::PairOk(_));
+        let paired = |frame: &GatewayFrame| matches!(frame, GatewayFrame::PairOk { .. });
         assert!(sent(&deeds).into_iter().any(paired), "{name} gets its token");
 
         self.frame(conn, r#"{"type":"req","id":"1","method":"health"}"#);
@@ -75,7 +75,7 @@ impl Day {
     }
 
     fn frame(&mut self, conn: ConnId, line: &str) -> Vec<Deed> {
-        let frame = wire::decode(line.as_bytes()).unwrap().unwrap();
+        let frame = NodeFrame::decode(line.as_bytes()).unwrap().unwrap();
         self.world.give(Input::Frame { conn, frame })
     }
 

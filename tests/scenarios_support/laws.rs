@@ -98,7 +98,7 @@ impl Laws {
                     self.unanswered.remove(&key);
                 }
             }
-            GatewayFrame::PairOk(token) => {
+            GatewayFrame::PairOk { token: Some(token) } => {
                 let is_on_disk = disk.paired.values().any(|node| node.accepts(token));
                 assert!(is_on_disk, "a token is on the wire before it is on disk");
             }

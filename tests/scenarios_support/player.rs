@@ -19,7 +19,7 @@ use super::printer;
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Reloaded};
 use openclaw_bridge::protocol::{
-    limits, wire, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
+    limits, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
 };
 use openclaw_bridge::router::{
     Audience, BackendEvent, CallId, ConnId, Input, OperatorId, PairedNode, PairingBook, Policy,
@@ -123,7 +123,8 @@ impl Player {
         let profile = if profile.is_empty() { "{}" } else { profile };
         let line =
             profile.replacen('{', &format!("{{\"type\":\"hello\",\"nodeId\":\"{node}\","), 1);
-        let Some(Ok(NodeFrame::Hello(hello))) = wire::decode(line.replace(",}", "}").as_bytes())
+        let Some(Ok(NodeFrame::Hello(hello))) =
+            NodeFrame::decode(line.replace(",}", "}").as_bytes())
         else {
             return Err(format!("{profile:?} is no profile"));
         };
@@ -192,7 +193,7 @@ fn frame(conn: ConnId, text: &str) -> Result<Option<Input>, String> {
     };
     let raw = text.strip_prefix("raw");
     let line = raw.map_or(text, str::trim_start);
-    Ok(match wire::decode(line.as_bytes()) {
+    Ok(match NodeFrame::decode(line.as_bytes()) {
         None => None,
         Some(Ok(frame)) => Some(Input::Frame { conn, frame }),
         Some(Err(bad)) if raw.is_some() => Some(Input::BadFrame { conn, bad }),

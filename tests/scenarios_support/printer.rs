@@ -2,7 +2,7 @@
 
 use super::world::{Deed, BEGINNING};
 use openclaw_bridge::protocol::operator::Status;
-use openclaw_bridge::protocol::{wire, GatewayFrame, WireError};
+use openclaw_bridge::protocol::{GatewayFrame, WireError};
 use openclaw_bridge::router::{Caller, ConnId, DaemonTask, NodeNotice, Output, PairingBook};
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn conn(id: ConnId) -> String {
 /// The type, then the line without it.
 fn sent(frame: &GatewayFrame) -> String {
     let mut line = Vec::new();
-    wire::encode(frame, &mut line);
+    frame.encode(&mut line);
     let line = String::from_utf8(line).unwrap();
     let kind = frame.kind();
     let rest = line.trim_end().strip_prefix(&format!("{{\"type\":\"{kind}\"")).unwrap();

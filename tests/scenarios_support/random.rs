@@ -3,7 +3,7 @@
 
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Pairings, Status};
-use openclaw_bridge::protocol::{wire, BadFrame, GatewayFrame, NodeId, WireError};
+use openclaw_bridge::protocol::{BadFrame, GatewayFrame, NodeFrame, NodeId, WireError};
 use openclaw_bridge::router::{
     Audience, BackendEvent, CallId, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook,
     Policy,
@@ -149,7 +149,7 @@ impl Storm {
             }
             _ => r#"{"type":"ping","id":"1"}"#.into(),
         };
-        let frame = wire::decode(line.as_bytes()).unwrap().unwrap();
+        let frame = NodeFrame::decode(line.as_bytes()).unwrap().unwrap();
         self.give(Input::Frame { conn, frame });
     }
 
@@ -170,7 +170,7 @@ impl Storm {
         let conn = if self.dice.one_in(5) { self.conn() } else { asked };
         let ok = self.dice.one_in(2);
         let line = format!(r#"{{"type":"invoke-res","id":"{id}","ok":{ok}}}"#);
-        let frame = wire::decode(line.as_bytes()).unwrap().unwrap();
+        let frame = NodeFrame::decode(line.as_bytes()).unwrap().unwrap();
         self.give(Input::Frame { conn, frame });
     }
 
@@ -254,7 +254,7 @@ impl Storm {
                 Output::Send { to, frame: GatewayFrame::Invoke { id, .. } } => {
                     self.invokes.push_back((*to, id.to_string()));
                 }
-                Output::Send { frame: GatewayFrame::PairOk(token), .. } => {
+                Output::Send { frame: GatewayFrame::PairOk { token: Some(token) }, .. } => {
                     let owner = self.world.disk.paired.iter().find(|(_, node)| node.accepts(token));
                     let (owner, _) = owner.expect("the token is on disk");
                     self.paired += 1;
@@ -336,7 +336,7 @@ impl Storm {
                 self.connect();
                 let conn = ConnId(self.connections);
                 let line = format!(r#"{{"type":"hello","nodeId":"{node}","token":"{token}"}}"#);
-                let frame = wire::decode(line.as_bytes()).unwrap().unwrap();
+                let frame = NodeFrame::decode(line.as_bytes()).unwrap().unwrap();
                 self.give(Input::Frame { conn, frame });
                 let is_in = self.world.laws.open[&conn].is_some();
                 assert_eq!(is_in, is_paired && age == 0, "{node} with token {age} from the end");

@@ -1,11 +1,10 @@
 //! Answers to operators' requests.
 
-use crate::protocol::{json, Body, NodeId, NodeProfile, Payload};
+use crate::protocol::{json, NodeId, NodeProfile, Payload};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::ops::Deref;
 use std::sync::Arc;
 
 /// The result of an operator's request.
@@ -122,7 +121,7 @@ pub struct Invoked {
     pub command: Arc<str>,
     /// The node's result, if it sent one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload: Option<InvokePayload<Body>>,
+    pub payload: Option<InvokePayload>,
 }
 
 /// The configuration was read again.
@@ -152,9 +151,9 @@ pub struct Done {}
 /// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
 /// is shown as `{"payloadJSON": text}`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct InvokePayload<T = Payload>(pub T);
+pub struct InvokePayload(pub Payload);
 
-impl<T: Deref<Target = str>> Serialize for InvokePayload<T> {
+impl Serialize for InvokePayload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if let Some(text) = json::one_line(&self.0) {
             if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
@@ -167,7 +166,7 @@ impl<T: Deref<Target = str>> Serialize for InvokePayload<T> {
     }
 }
 
-impl<'de, T: From<String>> Deserialize<'de> for InvokePayload<T> {
+impl<'de> Deserialize<'de> for InvokePayload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
         Ok(Self(String::from(text).into()))

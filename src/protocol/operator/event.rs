@@ -118,7 +118,7 @@ impl Serialize for OperatorEvent {
             Self::Presence(presence) => map.serialize_entry("payload", presence)?,
             Self::Session { session_key, payload, .. } => {
                 let payload = json::with_session_key(payload, session_key);
-                map.serialize_entry("payload", &InvokePayload::<Payload>(payload.into()))?;
+                map.serialize_entry("payload", &InvokePayload(payload.into()))?;
             }
             Self::Backend { payload, .. } => {
                 map.serialize_entry("payload", &payload.clone().map(InvokePayload))?;

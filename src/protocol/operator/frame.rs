@@ -1,7 +1,7 @@
 //! The lines that go to operators: replies and events.
 
 use crate::protocol::operator::{Answer, InvokePayload, Invoked, OperatorEvent};
-use crate::protocol::{json, limits, wire, Body, WireError};
+use crate::protocol::{json, limits, wire, Payload, WireError};
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -78,7 +78,7 @@ impl OperatorFrame {
     /// The line of an answer with a long payload as what comes before the payload, the payload
     /// itself, and what comes after it: a recording is written without being copied.
     /// `None` if the line has to be encoded as a whole.
-    pub fn in_parts(&self) -> Option<(Vec<u8>, Body, Vec<u8>)> {
+    pub fn in_parts(&self) -> Option<(Vec<u8>, Payload, Vec<u8>)> {
         let Self::Reply { id, result: Ok(Answer::Invoked(invoked)) } = self else { return None };
         let payload = invoked.payload.as_ref();
         let InvokePayload(body) = payload.filter(|p| p.0.len() > limits::SHARED_BODY)?;

@@ -168,8 +168,7 @@ mod tests {
 
     #[test]
     fn what_a_node_answers_is_shown_as_json_on_one_line() {
-        let show =
-            |text: &str| serde_json::to_string(&InvokePayload::<Payload>(text.into())).unwrap();
+        let show = |text: &str| serde_json::to_string(&InvokePayload(text.into())).unwrap();
         assert_eq!(show("{\n\"a\": 1}"), "{ \"a\": 1}");
         assert_eq!(show("not json"), r#"{"payloadJSON":"not json"}"#);
         assert_eq!(show(r#"{"cut":"\ud83d"}"#), r#"{"cut":"\ufffd"}"#);

@@ -1,43 +1,52 @@
-//! A long JSON text that nobody copies: a recording in the answer to an invoke.
+//! A JSON document as text, shared by everybody who has to send it.
 //!
-//! It stays in the buffer into which the node's line was read. The string inside the line is
-//! unescaped where it stands, since that only makes it shorter; from there the router, the outbox
-//! and the socket share it.
+//! A long one, such as a recording in the answer to an invoke, is never copied: it stays in the
+//! buffer into which the node's line was read. The string inside the line is unescaped in place,
+//! which only makes it shorter; the router, the outbox and the socket share the result.
 
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// See above. Cheap to clone.
+/// The text of a JSON document. On the wire it travels as a string inside the frame
+/// (`payloadJSON`, `paramsJSON`); the router passes it on without looking inside. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Body(Arc<String>);
+pub struct Payload(Arc<String>);
 
-impl Body {
-    /// The value of a JSON string: `string` is the range between its quotes in `line`. What is
-    /// around it is thrown away.
+impl Payload {
+    /// The value of a JSON string: `string` is the range between its quotes in `line`. The rest of
+    /// the line is discarded.
     pub fn unescaped(line: String, string: Range<usize>) -> Self {
         let mut bytes = line.into_bytes();
         unescape(&mut bytes, string);
         bytes.shrink_to_fit();
         let text = String::from_utf8(bytes);
-        // Escapes of text are text again; should that be wrong, the damage is shown.
+        // Unescaped text is UTF-8 again; should that be wrong, the damage is shown.
         Self::from(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
     }
 }
 
-impl From<String> for Body {
+impl From<String> for Payload {
     fn from(text: String) -> Self {
         Self(Arc::new(text))
     }
 }
 
-impl From<&str> for Body {
+impl From<&str> for Payload {
     fn from(text: &str) -> Self {
         Self::from(text.to_owned())
     }
 }
 
-impl Deref for Body {
+impl From<Cow<'_, str>> for Payload {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::from(text.into_owned())
+    }
+}
+
+impl Deref for Payload {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -45,9 +54,21 @@ impl Deref for Body {
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 
@@ -112,8 +133,8 @@ mod tests {
         {
             let json = serde_json::Value::from(value).to_string();
             let line = format!("{{\"x\":{json},\"y\":1}}");
-            let body = Body::unescaped(line, 6..5 + json.len() - 1);
-            assert_eq!(&*body, value);
+            let payload = Payload::unescaped(line, 6..5 + json.len() - 1);
+            assert_eq!(&*payload, value);
         }
     }
 
@@ -125,15 +146,15 @@ mod tests {
             (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
             (r"\ude00x", "\u{fffd}x"),
         ] {
-            assert_eq!(&*Body::unescaped(json.to_owned(), 0..json.len()), value, "{json}");
+            assert_eq!(&*Payload::unescaped(json.to_owned(), 0..json.len()), value, "{json}");
         }
     }
 
     #[test]
     fn what_is_no_json_string_is_no_reason_to_panic() {
         for text in ["\\", "\\u12", "\\uzzzz", "\\u", "é\\"] {
-            Body::unescaped(text.to_owned(), 0..text.len());
+            Payload::unescaped(text.to_owned(), 0..text.len());
         }
-        assert_eq!(&*Body::unescaped("short".to_owned(), 3..99), "rt");
+        assert_eq!(&*Payload::unescaped("short".to_owned(), 3..99), "rt");
     }
 }

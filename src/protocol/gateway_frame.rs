@@ -1,0 +1,221 @@
+//! The frames that the gateway sends, one variant for each type (protocol section 3): what they
+//! hold, and how they are written and read.
+
+use crate::protocol::json::{self, Fields};
+use crate::protocol::node_frame::FrameType;
+use crate::protocol::wire::{self, BadFrame};
+use crate::protocol::{GatewayEvent, Payload, Token, WireError};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// A frame from the gateway to a node. A missing `payloadJSON` or `paramsJSON` is written as an
+/// explicit null, other missing fields are left out, as the old gateway did (protocol section 2.7).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum GatewayFrame {
+    /// The node is admitted.
+    HelloOk {
+        /// The gateway's name; iOS refuses a `hello-ok` without it.
+        server_name: Arc<str>,
+        /// Where the canvas host is, if there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        canvas_host_url: Option<Arc<str>>,
+        /// The session key that the apps use for their main chat. This gateway always sends it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        main_session_key: Option<Arc<str>>,
+    },
+    /// The operator approved.
+    PairOk {
+        /// The node's token from now on; `None` only if another gateway did not send one.
+        #[serde(serialize_with = "wire::revealed")]
+        token: Option<Token>,
+    },
+    /// The connection, or its last frame, is refused.
+    Error(WireError),
+    /// The answer to a `req`.
+    Res {
+        /// The request's id.
+        id: Arc<str>,
+        /// The result as text, or why there is none.
+        #[serde(flatten, serialize_with = "wire::outcome")]
+        result: Result<Option<Payload>, WireError>,
+    },
+    /// An event for the node.
+    Event {
+        /// The event's name.
+        event: Arc<str>,
+        /// The event's content as text.
+        #[serde(rename = "payloadJSON")]
+        payload: Option<Payload>,
+    },
+    /// An event of a conversation, sent as `event` with the session key that the node uses for it.
+    #[serde(skip)]
+    SessionEvent {
+        /// The event's name.
+        event: Arc<str>,
+        /// The conversation, in the node's own spelling.
+        session_key: Arc<str>,
+        /// The event's content as the text of a JSON object, without its `sessionKey`.
+        payload: Payload,
+    },
+    /// The node is asked to carry out a command.
+    Invoke {
+        /// Comes back in the answer.
+        id: Arc<str>,
+        /// The command.
+        command: Arc<str>,
+        /// Its parameters as text.
+        #[serde(rename = "paramsJSON")]
+        params: Option<Payload>,
+    },
+    /// Asks the node for a sign of life.
+    Ping {
+        /// Comes back in the pong.
+        id: Arc<str>,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The ping's id.
+        id: Arc<str>,
+    },
+    /// A frame without a type, or of a type that only nodes send or that is not known here.
+    #[serde(skip)]
+    Unknown,
+}
+
+const FIELDS: &[&str] = &[
+    "type",
+    "id",
+    "ok",
+    "code",
+    "message",
+    "details",
+    "error",
+    "token",
+    "event",
+    "command",
+    "payloadJSON",
+    "paramsJSON",
+    "serverName",
+    "canvasHostUrl",
+    "mainSessionKey",
+];
+
+impl GatewayFrame {
+    /// The frame's type for log lines; `unknown` if it has none.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::HelloOk { .. } => FrameType::HelloOk.as_str(),
+            Self::PairOk { .. } => FrameType::PairOk.as_str(),
+            Self::Error(_) => FrameType::Error.as_str(),
+            Self::Res { .. } => FrameType::Res.as_str(),
+            Self::Event { .. } | Self::SessionEvent { .. } => FrameType::Event.as_str(),
+            Self::Invoke { .. } => FrameType::Invoke.as_str(),
+            Self::Ping { .. } => FrameType::Ping.as_str(),
+            Self::Pong { .. } => FrameType::Pong.as_str(),
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// About how many bytes it will take on the wire.
+    pub fn weight(&self) -> usize {
+        const ENVELOPE: usize = 64;
+        let payload = match self {
+            Self::Res { result: Ok(payload), .. } | Self::Event { payload, .. } => {
+                payload.as_deref()
+            }
+            Self::SessionEvent { payload, .. } => Some(&**payload),
+            Self::Invoke { params, .. } => params.as_deref(),
+            _ => None,
+        };
+        ENVELOPE + payload.map_or(0, str::len)
+    }
+
+    /// Whether it answers something that the node sent and counts against what it is owed.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::HelloOk { .. } | Self::Error(_) | Self::Res { .. } | Self::Pong { .. })
+    }
+
+    /// Whether it may be dropped for a node that does not keep up, because a later one will say
+    /// the same or more (protocol section 1.5).
+    pub fn is_superseded_later(&self) -> bool {
+        match self {
+            Self::Event { event, .. } => {
+                matches!(
+                    GatewayEvent::parse(event),
+                    Some(GatewayEvent::Tick | GatewayEvent::Health)
+                )
+            }
+            Self::SessionEvent { event, payload, .. } => match GatewayEvent::parse(event) {
+                Some(GatewayEvent::Agent) => true,
+                Some(GatewayEvent::Chat) => payload.contains("\"state\":\"delta\""),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Appends the frame's line, line feed included.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::SessionEvent { event, session_key, payload } => {
+                let payload = Some(json::with_session_key(payload, session_key).into());
+                wire::append_line(&Self::Event { event: event.clone(), payload }, out);
+            }
+            frame => wire::append_line(frame, out),
+        }
+    }
+
+    /// Decodes one line without its line feed. `None` for a blank line.
+    ///
+    /// # Errors
+    /// [`BadFrame::NotJson`].
+    pub fn decode(line: &[u8]) -> Option<Result<Self, BadFrame>> {
+        wire::decode(line, FIELDS, Self::read)
+    }
+
+    fn read(fields: &Fields<'_>) -> Self {
+        match fields.text("type").and_then(|kind| FrameType::parse(&kind)) {
+            Some(FrameType::HelloOk) => Self::HelloOk {
+                server_name: fields.shared("serverName"),
+                canvas_host_url: fields.text("canvasHostUrl").map(Arc::from),
+                main_session_key: fields.text("mainSessionKey").map(Arc::from),
+            },
+            Some(FrameType::PairOk) => {
+                let token = fields.text("token").and_then(|text| Token::presented(&text));
+                Self::PairOk { token }
+            }
+            Some(FrameType::Error) => Self::Error(error(fields)),
+            Some(FrameType::Res) => Self::Res { id: fields.shared("id"), result: result(fields) },
+            Some(FrameType::Event) => Self::Event {
+                event: fields.shared("event"),
+                payload: fields.payload("payloadJSON"),
+            },
+            Some(FrameType::Invoke) => Self::Invoke {
+                id: fields.shared("id"),
+                command: fields.word("command").unwrap_or_default().trim().into(),
+                params: fields.payload("paramsJSON"),
+            },
+            Some(FrameType::Ping) => Self::Ping { id: fields.shared("id") },
+            Some(FrameType::Pong) => Self::Pong { id: fields.shared("id") },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn result(fields: &Fields<'_>) -> Result<Option<Payload>, WireError> {
+    if fields.is_true("ok") {
+        return Ok(fields.payload("payloadJSON"));
+    }
+    let fields = fields.json("error").and_then(|text| Fields::read(text, FIELDS).ok());
+    Err(error(&fields.unwrap_or_default()))
+}
+
+fn error(fields: &Fields<'_>) -> WireError {
+    let message = fields.word("message").map(Cow::into_owned).unwrap_or_default();
+    WireError {
+        details: fields.json("details").map(Payload::from),
+        ..WireError::new(fields.word("code").unwrap_or_default().as_ref().into(), message)
+    }
+}
