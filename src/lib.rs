@@ -92,6 +92,7 @@ pub use daemon::{Daemon, DaemonBuilder, DaemonHandle, Error, Host, HostError, Op
 pub mod addresses;
 pub mod backend;
 pub mod calendar;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -320,8 +320,9 @@ fn the_readme_names_the_two_commands_and_every_verb() {
     for command in ["make run", "make test"] {
         assert!(readme.contains(command), "README.md does not name `{command}`");
     }
-    for verb in openclaw_bridge::cli::table::verbs() {
-        assert!(readme.contains(verb.path), "README.md does not name `{}`", verb.path);
+    for command in openclaw_bridge::cli::command().get_subcommands() {
+        let name = command.get_name();
+        assert!(readme.contains(name), "README.md does not name `{name}`");
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     let run_id = random_id()?;
     let mut params = json!({
         "sessionKey": line.value("session"),
-        "message": text_argument(line, 0)?,
+        "message": text_argument(line, "MESSAGE")?,
         "idempotencyKey": run_id,
     });
     if let Some(level) = line.value("thinking") {
@@ -27,7 +27,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     if let Some(timeout) = line.duration("run-timeout") {
         params["timeoutMs"] = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into();
     }
-    let files = line.values("attach").iter().map(|path| attachment(Path::new(path)));
+    let files = line.values("attach").into_iter().map(|path| attachment(Path::new(path)));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     if !files.is_empty() {
         params["attachments"] = files.into();
@@ -113,7 +113,7 @@ pub(super) fn abort(line: &CommandLine) -> Result<(), Failure> {
 pub(super) fn inject(line: &CommandLine) -> Result<(), Failure> {
     let mut params = json!({
         "sessionKey": line.value("session"),
-        "message": text_argument(line, 0)?,
+        "message": text_argument(line, "MESSAGE")?,
     });
     if let Some(label) = line.value("label") {
         params["label"] = label.into();

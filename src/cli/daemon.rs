@@ -132,7 +132,7 @@ pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
-    let level = line.positionals.first().map_or("", String::as_str);
+    let level = line.value("LEVEL").unwrap_or_default();
     let answer = ask_text(line, "log", &json!({ "level": level }))?;
     if line.is_set("json") {
         return print_json(&answer);

@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// Reports and, with `--apply`, imports; exit code 1 if something is damaged.
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let source = line.positionals.first().map_or("", String::as_str);
+    let source = line.value("DIR").unwrap_or_default();
     let state_dir = line.value("state-dir").map(str::to_owned);
     let sources = Sources { state_dir, ..Sources::default() };
     let state_dir = paths::state_dir(&config::load(&sources, &process_env)?.config, &process_env)?;

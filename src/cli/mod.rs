@@ -1,19 +1,17 @@
-//! The command line: one table of verbs, what is made from it, and what the verbs do.
+//! The command line: its description, and what the commands do.
 
-pub mod args;
+mod args;
 mod chat;
 mod columns;
-pub mod completions;
+mod command;
 mod config_file;
 mod daemon;
 mod discover;
 mod events;
 mod failure;
 mod fingerprint;
-pub mod help;
 mod import;
 mod logging;
-pub mod manual;
 mod metrics;
 pub mod node;
 mod node_commands;
@@ -24,9 +22,7 @@ mod render;
 mod serve;
 mod sessions;
 mod settings;
-pub mod table;
 mod text;
-mod verbs;
 mod watch;
 mod zone;
 
@@ -34,89 +30,105 @@ use args::{CommandLine, Parsed};
 use failure::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write};
-use table::{VerbId, PROGRAM};
+
+#[doc(hidden)]
+pub use command::command;
 
 /// Runs the command line, without the program's name; returns the exit code: 0 done, 1 refused or
 /// failed, 2 usage, 69 no bridge is running, 78 bad configuration.
-pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
-    let outcome = match args::parse(words) {
-        Ok(Parsed::Help(text)) => print(&text),
-        Ok(Parsed::Version) => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),
-        Ok(Parsed::Run(line)) => run(&line),
-        Err(usage) => Err(Failure::usage(usage.to_string())),
-    };
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let outcome = args::parse(args.into_iter().collect()).and_then(|parsed| match parsed {
+        Parsed::Print(text) => print(&text),
+        Parsed::Run(line) => match action(line.path()) {
+            Some(run) => run(&line),
+            None => Err(Failure::usage(format!("unknown command `{}`", line.path()))),
+        },
+    });
     match outcome {
         Ok(()) => 0,
-        // Whoever reads has read enough.
+        // The reader has read as much as it wanted.
         Err(failure) if failure.is_closed_pipe => 0,
         Err(failure) => {
-            // Without stderr there is nobody left to tell.
+            // If stderr cannot be written, there is nowhere to report it.
             let _ = writeln!(io::stderr(), "error: {}", failure.message);
             failure.code
         }
     }
 }
 
-fn run(line: &CommandLine) -> Result<(), Failure> {
-    match line.id() {
-        VerbId::Serve => serve::run(line),
-        VerbId::Status => daemon::status(line),
-        VerbId::Metrics => metrics::run(line),
-        VerbId::Reload => daemon::reload(line),
-        VerbId::Stop => daemon::stop(line),
-        VerbId::Log => daemon::log(line),
-        VerbId::NodesList => nodes::list(line),
-        VerbId::NodesPending => nodes::pending(line),
-        VerbId::NodesApprove => nodes::approve(line),
-        VerbId::NodesReject => nodes::reject(line),
-        VerbId::NodesDescribe => nodes::describe(line),
-        VerbId::NodesRename => nodes::rename(line),
-        VerbId::NodesRevoke => nodes::revoke(line),
-        VerbId::NodesInvoke => nodes::invoke(line),
-        VerbId::NodesRun => node_commands::run(line),
-        VerbId::NodesNotify => node_commands::notify(line),
-        VerbId::CameraList => node_commands::cameras(line),
-        VerbId::CameraSnap => node_commands::snap(line),
-        VerbId::CameraClip => node_commands::clip(line),
-        VerbId::CanvasSnapshot => node_commands::snapshot(line),
-        VerbId::CanvasPresent => node_commands::present(line),
-        VerbId::CanvasHide => node_commands::hide(line),
-        VerbId::CanvasNavigate => node_commands::navigate(line),
-        VerbId::CanvasEval => node_commands::eval(line),
-        VerbId::CanvasA2uiPush => node_commands::push(line),
-        VerbId::CanvasA2uiReset => node_commands::reset(line),
-        VerbId::ScreenRecord => node_commands::record(line),
-        VerbId::LocationGet => node_commands::location(line),
-        VerbId::SmsSend => node_commands::sms(line),
-        VerbId::Events => events::run(line),
-        VerbId::ChatSend => chat::send(line),
-        VerbId::ChatHistory => chat::history(line),
-        VerbId::ChatAbort => chat::abort(line),
-        VerbId::ChatInject => chat::inject(line),
-        VerbId::SessionsList => sessions::list(line),
-        VerbId::SessionsReset => sessions::reset(line),
-        VerbId::SessionsDelete => sessions::delete(line),
-        VerbId::SessionsCompact => sessions::compact(line),
-        VerbId::SessionsPatch => sessions::patch(line),
-        VerbId::SettingsGet => settings::get(line),
-        VerbId::SettingsSet => settings::change(line, "config.set"),
-        VerbId::SettingsPatch => settings::change(line, "config.patch"),
-        VerbId::VoicewakeGet => settings::voicewake(line, None),
-        VerbId::VoicewakeSet => settings::voicewake(line, Some(&line.positionals)),
-        VerbId::ConfigCheck => config_file::check(line),
-        VerbId::ConfigShow => config_file::show(line),
-        VerbId::Fingerprint => fingerprint::run(line),
-        VerbId::Zone => zone::run(line),
-        VerbId::Import => import::run(line),
-        VerbId::Discover => discover::run(line),
-        VerbId::Node => node_verb::run(line),
-        VerbId::Completions => {
-            let shell = line.positionals.first().map_or("", String::as_str);
-            let script = completions::script(shell);
-            print(&script.ok_or_else(|| Failure::usage(format!("no completions for {shell}")))?)
-        }
-        VerbId::Help => print(&help::text("")),
-    }
+type Action = fn(&CommandLine) -> Result<(), Failure>;
+
+/// What runs the command with these words.
+fn action(path: &str) -> Option<Action> {
+    Some(match path {
+        "serve" => serve::run,
+        "status" => daemon::status,
+        "metrics" => metrics::run,
+        "reload" => daemon::reload,
+        "stop" => daemon::stop,
+        "log" => daemon::log,
+        "nodes" | "nodes list" => nodes::list,
+        "nodes pending" => nodes::pending,
+        "nodes approve" => nodes::approve,
+        "nodes reject" => nodes::reject,
+        "nodes describe" => nodes::describe,
+        "nodes rename" => nodes::rename,
+        "nodes revoke" => nodes::revoke,
+        "nodes invoke" => nodes::invoke,
+        "nodes run" => node_commands::run,
+        "nodes notify" => node_commands::notify,
+        "nodes camera list" => node_commands::cameras,
+        "nodes camera snap" => node_commands::snap,
+        "nodes camera clip" => node_commands::clip,
+        "nodes canvas snapshot" => node_commands::snapshot,
+        "nodes canvas present" => node_commands::present,
+        "nodes canvas hide" => node_commands::hide,
+        "nodes canvas navigate" => node_commands::navigate,
+        "nodes canvas eval" => node_commands::eval,
+        "nodes canvas a2ui push" => node_commands::push,
+        "nodes canvas a2ui reset" => node_commands::reset,
+        "nodes screen record" => node_commands::record,
+        "nodes location get" => node_commands::location,
+        "nodes sms send" => node_commands::sms,
+        "events" => events::run,
+        "chat send" => chat::send,
+        "chat history" => chat::history,
+        "chat abort" => chat::abort,
+        "chat inject" => chat::inject,
+        "sessions" | "sessions list" => sessions::list,
+        "sessions reset" => sessions::reset,
+        "sessions delete" => sessions::delete,
+        "sessions compact" => sessions::compact,
+        "sessions patch" => sessions::patch,
+        "settings get" => settings::get,
+        "settings set" => |line| settings::change(line, "config.set"),
+        "settings patch" => |line| settings::change(line, "config.patch"),
+        "voicewake get" => |line| settings::voicewake(line, None),
+        "voicewake set" => |line| settings::voicewake(line, Some(&line.values("WORD"))),
+        "config check" => config_file::check,
+        "config show" => config_file::show,
+        "fingerprint" => fingerprint::run,
+        "zone" => zone::run,
+        "import" => import::run,
+        "discover" => discover::run,
+        "node" => node_verb::run,
+        "completions" => completions,
+        _ => return None,
+    })
+}
+
+fn completions(line: &CommandLine) -> Result<(), Failure> {
+    let shell = line.get::<clap_complete::Shell>("SHELL").copied();
+    let mut script = Vec::new();
+    let mut command = command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(
+        shell.unwrap_or(clap_complete::Shell::Bash),
+        &mut command,
+        name,
+        &mut script,
+    );
+    print(&String::from_utf8_lossy(&script))
 }
 
 /// Prints a JSON document on one line, safe for a terminal.

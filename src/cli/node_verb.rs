@@ -42,7 +42,7 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
         token_file,
         request,
         events: events(line)?,
-        subscribe: line.values("subscribe").to_vec(),
+        subscribe: line.values("subscribe").into_iter().map(str::to_owned).collect(),
         once: line.is_set("once"),
         trace: line.is_set("trace"),
     })
@@ -50,12 +50,12 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
 
 /// What the node does for its gateway, and what its owner allows.
 fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
-    let handles = line.values("handle").iter().filter_map(|pair| {
+    let handles = line.values("handle").into_iter().filter_map(|pair| {
         let (command, program) = pair.split_once('=')?;
         Some((command.to_owned(), program.into()))
     });
     let home = env::var_os("HOME").map(PathBuf::from);
-    let allow = line.values("allow").iter().map(|text| {
+    let allow = line.values("allow").into_iter().map(|text| {
         let nothing = || Failure::usage(format!("--allow: `{text}` means no program"));
         Pattern::new(text, home.as_deref()).ok_or_else(nothing)
     });
@@ -79,7 +79,7 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
 
 /// `--event NAME=JSON`
 fn events(line: &CommandLine) -> Result<Vec<(String, String)>, Failure> {
-    let events = line.values("event").iter().filter_map(|pair| pair.split_once('='));
+    let events = line.values("event").into_iter().filter_map(|pair| pair.split_once('='));
     events
         .map(|(name, payload)| Ok((name.to_owned(), operator::params(payload, "--event")?)))
         .collect()
@@ -102,7 +102,7 @@ mod tests {
     use crate::cli::args::{parse, Parsed};
 
     fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
-        let words = ["node"].iter().chain(flags).map(Into::into);
+        let words = ["node"].iter().chain(flags).map(Into::into).collect();
         let Ok(Parsed::Run(line)) = parse(words) else { panic!("{flags:?} cannot be read") };
         tls(&line)
     }

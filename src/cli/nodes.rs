@@ -119,7 +119,7 @@ fn pending_line(request: &Value, now: u64) -> String {
 }
 
 pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
-    let query = line.positionals.first().map_or("", String::as_str);
+    let query = line.value("REQUEST").unwrap_or_default();
     let answer = ask_text(line, "node.pair.approve", &json!({ "requestId": query }))?;
     show(line, &answer, |answer| {
         let node = &answer["node"];
@@ -132,7 +132,7 @@ pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn reject(line: &CommandLine) -> Result<(), Failure> {
-    let query = line.positionals.first().map_or("", String::as_str);
+    let query = line.value("REQUEST").unwrap_or_default();
     let answer = ask_text(line, "node.pair.reject", &json!({ "requestId": query }))?;
     show(line, &answer, |answer| format!("rejected {}\n", field(answer, "nodeId")))
 }
@@ -209,7 +209,7 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     }
     let patience = patience(line).max(node_timeout + MARGIN);
     let reply = connect(line)?.ask_raw("node.invoke", &request, patience)?;
-    let answer = reply.map_err(|refusal| node_commands::failure(line.verb.path, &refusal))?;
+    let answer = reply.map_err(|refusal| node_commands::failure(line.path(), &refusal))?;
     if line.is_set("json") {
         return print_json(&answer);
     }

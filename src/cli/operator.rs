@@ -80,8 +80,8 @@ pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
 }
 
 /// An argument that is text, or `-` for standard input.
-pub(super) fn text_argument(line: &CommandLine, index: usize) -> Result<String, Failure> {
-    match line.positionals.get(index).map_or("", String::as_str) {
+pub(super) fn text_argument(line: &CommandLine, name: &str) -> Result<String, Failure> {
+    match line.value(name).unwrap_or_default() {
         "-" => read_stdin(),
         text => Ok(text.to_owned()),
     }

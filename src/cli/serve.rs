@@ -21,7 +21,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         file: line.value("config").map(Into::into),
         state_dir: text("state-dir"),
         bind: text("bind"),
-        port: text("port"),
+        port: line.port("port").map(|port| port.to_string()),
         log: text("log"),
         tls: line.is_set("tls"),
     };

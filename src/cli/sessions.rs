@@ -64,7 +64,7 @@ pub(super) fn compact(line: &CommandLine) -> Result<(), Failure> {
 pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
     let mut params = Map::new();
     params.insert("key".into(), key(line).into());
-    for setting in &line.positionals[1..] {
+    for setting in line.values("SETTING=VALUE") {
         let Some((name, text)) = setting.split_once('=') else {
             return Err(Failure::usage(format!("{setting:?} is not SETTING=VALUE")));
         };
@@ -76,5 +76,5 @@ pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
 }
 
 fn key(line: &CommandLine) -> &str {
-    line.positionals.first().map_or("", String::as_str)
+    line.value("KEY").unwrap_or_default()
 }

@@ -27,7 +27,7 @@ fn show(line: &CommandLine, answer: &str) -> Result<(), Failure> {
 
 /// Replaces or merges. What is read first guards against a change in between.
 pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
-    let raw = params(line.positionals.first().map_or("", String::as_str), "the argument")?;
+    let raw = params(line.value("JSON").unwrap_or_default(), "the argument")?;
     if raw.contains(HIDDEN) {
         return Err(Failure::usage(format!(
             "a value is {HIDDEN}, which `settings get` shows instead of a secret; leave that key \
@@ -43,7 +43,7 @@ pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
 }
 
 /// Prints the words, or chooses new ones.
-pub(super) fn voicewake(line: &CommandLine, words: Option<&[String]>) -> Result<(), Failure> {
+pub(super) fn voicewake(line: &CommandLine, words: Option<&[&str]>) -> Result<(), Failure> {
     let answer = match words {
         None => ask_text(line, "voicewake.get", &json!({}))?,
         Some(words) => ask_text(line, "voicewake.set", &json!({ "triggers": words }))?,

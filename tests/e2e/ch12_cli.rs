@@ -54,7 +54,10 @@ fn the_flag_that_is_wrong_is_the_one_that_is_named() {
         (&["node", "--once", "--event", "x=no"][..], "error: --event is not JSON"),
         (&["node", "--once", "--request", "x", "--params", "no"], "error: --params is not JSON"),
         (&["settings", "set", "no"], "error: the argument is not JSON"),
-        (&["nodes", "describe", "--node", "a", "--node", "b"], "`--node` was given twice"),
+        (
+            &["nodes", "describe", "--node", "a", "--node", "b"],
+            "'--node <N>' cannot be used multiple times",
+        ),
     ] {
         let said = daemon.run(args.iter().copied()).error(2);
         assert!(said.contains(says), "{said}");

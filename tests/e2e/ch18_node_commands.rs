@@ -102,7 +102,7 @@ fn run_prints_what_the_program_prints_and_fails_if_it_does() {
     assert!(run.error(1).contains("exit code 3"));
 
     let said = stage.refused(&["run", "ls", "-l"]);
-    assert!(said.contains("put -- before the node's own command"), "{said}");
+    assert!(said.contains("to pass '-l' as a value, use '-- -l'"), "{said}");
 }
 
 #[test]

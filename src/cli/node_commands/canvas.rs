@@ -26,7 +26,7 @@ pub(crate) fn hide(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(crate) fn navigate(line: &CommandLine) -> Result<(), Failure> {
-    let url = line.positionals.first().cloned().unwrap_or_default();
+    let url = line.value("URL").unwrap_or_default().to_owned();
     Invoke::new(line, CanvasNavigate { url }).send()?.confirm(line)
 }
 

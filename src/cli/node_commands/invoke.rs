@@ -75,12 +75,12 @@ pub(super) fn check_range(
 
 /// A usage error, with where to read more.
 pub(super) fn usage(line: &CommandLine, what: &str) -> Failure {
-    Failure::usage(format!("{what}; see `openclaw-bridge {} --help`", line.verb.path))
+    Failure::usage(format!("{what}; see `openclaw-bridge {} --help`", line.path()))
 }
 
 /// `nodes camera snap failed: …`
 pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
-    Failure::failed(format!("{} failed: {why}", line.verb.path))
+    Failure::failed(format!("{} failed: {why}", line.path()))
 }
 
 /// The output file, not the node, is the reason.
@@ -157,7 +157,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
     fn answer(self, reply: Result<Reply, ClientError>) -> Result<Answer<C>, Failure> {
         match reply {
             Ok(Ok(text)) => Ok(Answer { text, call: PhantomData }),
-            Ok(Err(refusal)) => Err(error_hints::failure(self.line.verb.path, &refusal)),
+            Ok(Err(refusal)) => Err(error_hints::failure(self.line.path(), &refusal)),
             Err(ClientError::Media(MediaError::NotBase64)) => {
                 Err(failed(self.line, "the node sent something that is not valid Base64"))
             }
@@ -230,7 +230,7 @@ impl<C: NodeCall> Answer<C> {
 
     /// For a command without a result: prints that it was carried out.
     pub(super) fn confirm(&self, line: &CommandLine) -> Result<(), Failure> {
-        let command = line.verb.path.trim_start_matches("nodes ");
+        let command = line.path().trim_start_matches("nodes ");
         self.show(line, || Ok(format!("{command} ok\n")))
     }
 }

@@ -11,10 +11,10 @@ pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
     let pairs = line.values("env");
     let env = pairs.iter().filter_map(|pair| pair.split_once('='));
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let command = line.positionals.clone();
+    let command = line.values("CMD");
     let call = SystemRun {
         raw_command: Some(raw(&command)),
-        command,
+        command: command.into_iter().map(str::to_owned).collect(),
         cwd: text(line, "cwd"),
         env: (!pairs.is_empty()).then(|| env.collect()),
         timeout_ms: milliseconds(line, "command-timeout"),
@@ -53,7 +53,7 @@ fn verdict(result: &RunResult) -> Result<(), String> {
 
 /// The command as one would type it. Nodes show it to their owner, and compare it with what is
 /// allowed.
-fn raw(words: &[String]) -> String {
+fn raw(words: &[&str]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_as_a_shell_needs_them() {
-        let words = ["echo", "", "a b", "it's", "--x=1", "$HOME"].map(str::to_owned);
+        let words = ["echo", "", "a b", "it's", "--x=1", "$HOME"];
         assert_eq!(raw(&words), r"echo '' 'a b' 'it'\''s' --x=1 '$HOME'");
     }
 

@@ -1,0 +1,140 @@
+//! The commands for conversations and settings.
+
+use super::*;
+
+const SETTINGS: &str =
+    "Settings are what the apps read: ui, talk and session. What is not set there comes from the \
+     configuration file.";
+
+pub(super) fn commands() -> [Command; 4] {
+    [
+        group("chat", "Talk to the agent in the same conversations as the nodes")
+            .args(operator_everywhere())
+            .subcommands(chat()),
+        listing_group("sessions", "List and maintain conversations")
+            .args(operator_everywhere())
+            .subcommands(sessions()),
+        group("settings", "Read and change the settings that nodes see")
+            .args(operator_everywhere())
+            .subcommands(settings()),
+        group("voicewake", "Read and change the words that wake voice mode")
+            .args(operator_everywhere())
+            .subcommands(voicewake()),
+    ]
+}
+
+fn session() -> Arg {
+    option("session", "KEY", "The conversation").default_value("main")
+}
+
+fn key() -> Arg {
+    argument("KEY", "The conversation, such as main")
+}
+
+fn chat() -> [Command; 4] {
+    [
+        verb(
+            "send",
+            "Send a message and print the answer as it arrives",
+            &["chat send \"What is on today?\"", "chat send --session work -"],
+        )
+        .before_help(
+            "The message is one argument, or - for standard input. Nodes see the same \
+             conversation, so they get the answer, too.",
+        )
+        .args([
+            argument("MESSAGE", "The message, or -"),
+            session(),
+            option("thinking", "LEVEL", "How much the agent should think"),
+            repeated("attach", "FILE", "An image to send with it; may be repeated")
+                .value_hint(ValueHint::FilePath),
+            duration("run-timeout", "How long the agent may take"),
+        ]),
+        verb(
+            "history",
+            "Show the last messages of a conversation",
+            &["chat history", "chat history --limit 5 --json"],
+        )
+        .args([session(), number("limit", "N", "How many messages").default_value("20")]),
+        verb("abort", "Stop the agent's answer in a conversation", &["chat abort"])
+            .args([session(), option("run", "ID", "Only this run")]),
+        verb(
+            "inject",
+            "Add a message from the agent to a conversation",
+            &["chat inject --label door \"Somebody rang\""],
+        )
+        .args([
+            argument("MESSAGE", "The message, or -"),
+            session(),
+            option("label", "TEXT", "A label shown before the message"),
+        ]),
+    ]
+}
+
+fn sessions() -> [Command; 5] {
+    [
+        verb(
+            "list",
+            "List the conversations, the latest first",
+            &["sessions", "sessions list --json"],
+        )
+        .arg(number("limit", "N", "How many").default_value("50")),
+        verb(
+            "reset",
+            "Start a conversation afresh; its transcript is kept",
+            &["sessions reset main"],
+        )
+        .arg(key()),
+        verb(
+            "delete",
+            "Delete a conversation; its transcript is archived",
+            &["sessions delete node-kitchen"],
+        )
+        .arg(key()),
+        verb(
+            "compact",
+            "Shorten a transcript; the full one is archived",
+            &["sessions compact main --lines 100"],
+        )
+        .args([key(), number("lines", "N", "How many lines to keep").default_value("400")]),
+        verb(
+            "patch",
+            "Change a conversation's own settings",
+            &["sessions patch main thinkingLevel=high label=Kitchen", "sessions patch main label="],
+        )
+        .before_help(
+            "KEY=VALUE sets a setting, KEY= clears it: label, thinkingLevel, verboseLevel, model, \
+             sendPolicy and the other keys of sessions.patch.",
+        )
+        .args([key(), argument("SETTING=VALUE", "What to change").num_args(1..)]),
+    ]
+}
+
+fn settings() -> [Command; 3] {
+    [
+        verb("get", "Print the settings that nodes see", &["settings get"]).before_help(SETTINGS),
+        verb("set", "Replace the settings that nodes see", &["settings set @settings.json"])
+            .before_help(SETTINGS)
+            .arg(argument("JSON", "The settings: JSON, @FILE, or -")),
+        verb(
+            "patch",
+            "Change some of the settings that nodes see",
+            &["settings patch @colour.json"],
+        )
+        .before_help(format!("{SETTINGS}\n\nA null clears a setting."))
+        .arg(argument("JSON", "The changes: JSON, @FILE, or -")),
+    ]
+}
+
+fn voicewake() -> [Command; 2] {
+    [
+        verb("get", "Print the words that wake voice mode", &["voicewake get"]),
+        verb(
+            "set",
+            "Choose the words that wake voice mode",
+            &["voicewake set computer \"hey clawd\""],
+        )
+        .before_help("Sent to every connected node. Without words, the defaults apply again.")
+        .arg(argument("WORD", "The words").required(false).num_args(0..)),
+    ]
+}

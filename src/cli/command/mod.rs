@@ -1,0 +1,202 @@
+//! The description of the command line. Parsing, help, completions and the manual page are made
+//! from it; a new command is described here and gets an arm in `cli::action`.
+
+mod bridge;
+mod conversations;
+mod node_commands;
+mod nodes;
+mod setup;
+
+use crate::duration;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Arg, ArgAction, Command, ValueHint};
+use std::time::Duration;
+
+/// The program with all its commands.
+pub fn command() -> Command {
+    Command::new("openclaw-bridge")
+        .about("The gateway side of the OpenClaw Bridge protocol")
+        .version(env!("CARGO_PKG_VERSION"))
+        .propagate_version(true)
+        .max_term_width(100)
+        .subcommand_value_name("COMMAND")
+        .subcommand_required(true)
+        .after_help("`openclaw-bridge COMMAND --help` explains a command.")
+        .subcommands(bridge::commands())
+        .subcommands(nodes::commands())
+        .subcommands(conversations::commands())
+        .subcommands(setup::commands())
+}
+
+/// A command that does something, with lines that can be copied as examples.
+fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
+    let lines: String = examples.iter().map(|line| format!("\n  openclaw-bridge {line}")).collect();
+    let heading = if examples.len() == 1 { "Example" } else { "Examples" };
+    Command::new(name)
+        .about(about)
+        .help_template(
+            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
+        )
+        .after_help(format!("{heading}:{lines}"))
+}
+
+/// A word that begins several commands.
+fn group(name: &'static str, about: &'static str) -> Command {
+    Command::new(name)
+        .about(about)
+        .subcommand_value_name("COMMAND")
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+}
+
+/// A group that lists something when it is called without a command.
+fn listing_group(name: &'static str, about: &'static str) -> Command {
+    group(name, about)
+        .subcommand_required(false)
+        .after_help(format!("Without a command: `{name} list`."))
+}
+
+/// A flag without a value.
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).overrides_with(name).help(help)
+}
+
+/// A flag with a value; of several, the last one counts.
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    valued(name, value, help).overrides_with(name)
+}
+
+/// A flag with a value that has to be given, once.
+fn required(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    valued(name, value, help).required(true)
+}
+
+/// A flag with a value that may be given several times.
+fn repeated(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    valued(name, value, help).action(ArgAction::Append)
+}
+
+fn valued(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .allow_hyphen_values(true)
+        .value_parser(NonEmptyStringValueParser::new())
+        .help(help)
+}
+
+/// An argument without a name that has to be given.
+fn argument(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).required(true).value_parser(NonEmptyStringValueParser::new()).help(help)
+}
+
+/// A flag that has to be given, and a positional argument that is a shorter way to write it. The
+/// positional's id is the flag's name in capitals, by which
+/// [`CommandLine::value`](super::args::CommandLine::value) finds it.
+fn required_or_positional(flag: Arg, positional: &'static str, help: &'static str) -> [Arg; 2] {
+    let name = flag.get_id().clone();
+    let value = flag.get_value_names().and_then(|names| names.first().cloned());
+    let short = Arg::new(positional)
+        .value_name(value.unwrap_or_default())
+        .value_parser(NonEmptyStringValueParser::new())
+        .conflicts_with(name)
+        .help(help);
+    [flag.required(false).required_unless_present(positional), short]
+}
+
+/// `--node N`
+fn node() -> Arg {
+    required("node", "N", "The node: its id, address or name, or the start of its id")
+}
+
+/// `--node N`, or just `N`.
+fn node_or_positional() -> [Arg; 2] {
+    required_or_positional(node(), "NODE", "The same as --node")
+}
+
+/// The flags of every command that asks the running daemon.
+fn operator() -> [Arg; 3] {
+    [
+        json(),
+        state_dir("The daemon's state directory; by default, this machine's daemon is looked for"),
+        duration("timeout", "How long to wait for the daemon").default_value("10s"),
+    ]
+    .map(|flag| flag.display_order(100))
+}
+
+/// The flags of [`operator`], for all commands of a group.
+fn operator_everywhere() -> [Arg; 3] {
+    operator().map(|flag| flag.global(true))
+}
+
+fn json() -> Arg {
+    switch("json", "Print JSON instead of text")
+}
+
+fn state_dir(help: &'static str) -> Arg {
+    option("state-dir", "DIR", help).value_hint(ValueHint::DirPath)
+}
+
+fn config() -> Arg {
+    option("config", "FILE", "The configuration file").value_hint(ValueHint::FilePath)
+}
+
+fn params() -> Arg {
+    option("params", "JSON", "Parameters: JSON, @FILE to read a file, or - for standard input")
+}
+
+fn log_level(help: &'static str) -> Arg {
+    option("log", "LEVEL", help).value_parser(LEVELS)
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// A flag whose value is a duration.
+fn duration(name: &'static str, help: &'static str) -> Arg {
+    option(name, "DURATION", help).value_parser(|text: &str| -> Result<Duration, &str> {
+        duration::parse(text)
+            .ok_or("expected a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")
+    })
+}
+
+/// A flag whose value is a TCP port.
+fn port(help: &'static str) -> Arg {
+    option("port", "N", help).value_parser(|text: &str| {
+        text.parse::<u16>().map_err(|_| "expected a port from 0 to 65535")
+    })
+}
+
+/// A flag whose value is a whole number above 0.
+fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    let is_positive = |text: &str| text.parse::<u32>().is_ok_and(|number| number > 0);
+    option(name, value, help).value_parser(checked(is_positive, "expected a whole number above 0"))
+}
+
+/// A flag whose value is a whole number, also 0.
+fn count(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    option(name, value, help).value_parser(checked(is_number, "expected a whole number"))
+}
+
+/// A flag whose value is a number that JSON writes without an exponent, which Android does not
+/// read: digits, at most one point between them, and perhaps a minus sign.
+fn decimal(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    fn is_decimal(text: &str) -> bool {
+        let number = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |part: &str, most: usize| {
+            (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        digits(whole, 9) && digits(fraction, 4)
+    }
+    option(name, value, help)
+        .value_parser(checked(is_decimal, "expected a number such as 12, 0.5 or -3"))
+}
+
+/// A parser that takes the text as it is if it is valid.
+fn checked(
+    is_valid: fn(&str) -> bool,
+    expected: &'static str,
+) -> impl Fn(&str) -> Result<String, &'static str> + Clone {
+    move |text| if is_valid(text) { Ok(text.to_owned()) } else { Err(expected) }
+}

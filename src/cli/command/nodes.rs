@@ -1,0 +1,84 @@
+//! The commands that concern nodes.
+
+use super::*;
+
+const PREFIX_IS_ENOUGH: &str = "A prefix is enough if it matches only one request.";
+
+pub(super) fn commands() -> [Command; 2] {
+    [
+        listing_group("nodes", "List nodes, approve them, send them commands")
+            .args(operator_everywhere())
+            .subcommands(pairing())
+            .subcommands(known())
+            .subcommands(node_commands::commands()),
+        verb(
+            "events",
+            "Follow events, one JSON object per line",
+            &["events", "events --only node.pair.requested --only node.pair.resolved"],
+        )
+        .before_help("Runs until it is interrupted or the bridge stops.")
+        .arg(repeated("only", "NAME", "Only events with this name; may be repeated"))
+        .args(operator()),
+    ]
+}
+
+fn pairing() -> [Command; 4] {
+    let request =
+        || argument("REQUEST", "The request's id or the start of it, or the node's id or name");
+    [
+        verb("list", "List all known nodes, connected ones first", &["nodes", "nodes list --json"])
+            .visible_alias("status"),
+        verb("pending", "List pairing requests", &["nodes pending"]),
+        verb(
+            "approve",
+            "Approve a pairing request",
+            &["nodes approve 3f2a", "nodes approve \"Kitchen iPad\""],
+        )
+        .before_help(PREFIX_IS_ENOUGH)
+        .arg(request()),
+        verb("reject", "Reject a pairing request", &["nodes reject 3f2a"])
+            .before_help(PREFIX_IS_ENOUGH)
+            .arg(request()),
+    ]
+}
+
+fn known() -> [Command; 4] {
+    [
+        verb("describe", "Show what is known about a node", &["nodes describe --node kitchen"])
+            .args(node_or_positional()),
+        verb(
+            "rename",
+            "Give a node another name",
+            &["nodes rename --node 4c1d08 --name \"Kitchen iPad\""],
+        )
+        .args(node_or_positional())
+        .arg(required("name", "NAME", "The new name")),
+        verb(
+            "revoke",
+            "Delete a node's pairing and close its connection",
+            &["nodes revoke --node kitchen"],
+        )
+        .before_help("The node has to be paired again.")
+        .args(node_or_positional()),
+        verb(
+            "invoke",
+            "Run a command on a node",
+            &[
+                "nodes invoke --node kitchen --command location.get",
+                "nodes invoke --node kitchen --command canvas.eval --params @eval.json",
+            ],
+        )
+        .before_help("Prints the node's answer. `nodes describe` lists a node's commands.")
+        .args([
+            node(),
+            required("command", "C", "The command, such as camera.snap"),
+            params(),
+            duration("invoke-timeout", "How long the node may take").default_value("15s"),
+            option(
+                "idempotency-key",
+                "K",
+                "A key; a command whose key was used before is not run again",
+            ),
+        ]),
+    ]
+}
