@@ -29,6 +29,8 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+	$(CARGO) clippy --no-default-features --lib -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --no-default-features --lib
 	$(CARGO) test
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check --config .deny.toml; fi
 	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi

@@ -193,3 +193,57 @@ fn help_is_given_wherever_it_is_asked_for() {
     let program = help("--help");
     assert!(program.lines().count() <= 32, "{program}");
 }
+
+/// Enough of a shell for the examples: quotes of both kinds keep words together.
+fn words(line: &str) -> Vec<OsString> {
+    let (mut words, mut quote) = (vec![String::new()], None);
+    for character in line.chars() {
+        match (character, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) => quote = Some(character),
+            (' ', None) => words.push(String::new()),
+            _ => words.last_mut().unwrap().push(character),
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty()).map(OsString::from).collect()
+}
+
+#[test]
+fn every_command_has_examples_and_they_parse() {
+    for (path, command) in verbs() {
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        if command.has_subcommands() {
+            assert!(after.contains("Without a command"), "{path}");
+            continue;
+        }
+        let examples = after.lines().filter_map(|line| line.strip_prefix("  openclaw-bridge "));
+        let mut count = 0;
+        for example in examples {
+            let line = example.split(" > ").next().unwrap();
+            match super::parse(words(line)) {
+                Ok(Parsed::Run(run)) => assert!(path.starts_with(run.path()), "{path}: {example}"),
+                other => panic!("{example}: {other:?}"),
+            }
+            count += 1;
+        }
+        assert!(count > 0, "{path} has no example");
+    }
+}
+
+#[test]
+fn the_scripts_for_completion_know_every_command_and_shells_accept_them() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    for shell in ["bash", "zsh", "fish"] {
+        let script = crate::cli::completion_script(&run(&format!("completions {shell}")));
+        for (path, _) in verbs() {
+            let word = path.split(' ').next_back().unwrap();
+            assert!(script.contains(word), "{shell} {word}");
+        }
+        let checked = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn();
+        // Not every machine has every shell.
+        let Ok(mut child) = checked else { continue };
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{shell}");
+    }
+}

@@ -1,25 +1,60 @@
-//! Where log lines go and what they look like: stderr, one line each, whatever is in them.
+//! Where log lines go, what they look like, and which modules log how much.
 
 use crate::calendar;
 use crate::cli::text::safe;
-use env_logger::{Builder, WriteStyle};
-use log::{Level, LevelFilter, Record};
+use env_logger::{Builder, Logger, WriteStyle};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::env;
 use std::io::{self, Write};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Starts logging. Under systemd the journal keeps the time, and wants a priority.
-pub(super) fn start(level: LevelFilter) {
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+/// The logger of the process. Its filter is exchanged while it runs.
+struct Exchangeable(RwLock<Arc<Logger>>);
+
+static LOGGER: OnceLock<Exchangeable> = OnceLock::new();
+
+/// Logs at this level from now on, except in modules that `RUST_LOG` names. A level in `RUST_LOG`
+/// without a module counts instead of `level`, unless that was set explicitly: by a flag, or in a
+/// running daemon.
+pub(super) fn set_level(level: LevelFilter, is_explicit: bool) {
+    let filters = env::var("RUST_LOG").unwrap_or_default();
     let mut builder = Builder::new();
-    // The logger lets everything through: `log::set_max_level` is what a running daemon changes.
-    builder.filter_level(LevelFilter::Trace).write_style(WriteStyle::Never);
-    builder.format(move |out, record| write_line(out, record, journal));
-    // It fails only when there is a logger already, which then serves as well.
-    let _ = builder.try_init();
-    log::set_max_level(level);
+    builder.filter_level(level).parse_filters(&filters);
+    if is_explicit {
+        builder.filter_level(level);
+    }
+    // Under systemd the journal adds the time and wants a priority.
+    let journal = env::var_os("JOURNAL_STREAM").is_some();
+    builder.write_style(WriteStyle::Never);
+    let logger = builder.format(move |out, record| write_line(out, record, journal)).build();
+    let (most, logger) = (logger.filter(), Arc::new(logger));
+    let installed = LOGGER.get_or_init(|| Exchangeable(RwLock::new(logger.clone())));
+    *installed.0.write().unwrap_or_else(PoisonError::into_inner) = logger;
+    // Fails if there is a logger already: this one, unless the embedding program has its own.
+    let _ = log::set_logger(installed);
+    log::set_max_level(most);
+}
+
+impl Exchangeable {
+    fn current(&self) -> Arc<Logger> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Log for Exchangeable {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.current().enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        self.current().log(record);
+    }
+
+    fn flush(&self) {}
 }
 
 fn write_line(out: &mut impl Write, record: &Record<'_>, journal: bool) -> io::Result<()> {
-    // Names and errors in it may come from strangers.
+    // Names and errors in it may come from unauthenticated connections.
     let text = safe(&record.args().to_string());
     if journal {
         return writeln!(out, "<{}>{text}", priority(record.level()));

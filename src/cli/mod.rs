@@ -27,6 +27,7 @@ mod watch;
 mod zone;
 
 use args::{CommandLine, Parsed};
+use clap_complete::Shell;
 use failure::Failure;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -112,23 +113,16 @@ fn action(path: &str) -> Option<Action> {
         "import" => import::run,
         "discover" => discover::run,
         "node" => node_verb::run,
-        "completions" => completions,
+        "completions" => |line| print(&completion_script(line)),
         _ => return None,
     })
 }
 
-fn completions(line: &CommandLine) -> Result<(), Failure> {
-    let shell = line.get::<clap_complete::Shell>("SHELL").copied();
+fn completion_script(line: &CommandLine) -> String {
+    let shell = line.get("SHELL").copied().unwrap_or(Shell::Bash);
     let mut script = Vec::new();
-    let mut command = command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(
-        shell.unwrap_or(clap_complete::Shell::Bash),
-        &mut command,
-        name,
-        &mut script,
-    );
-    print(&String::from_utf8_lossy(&script))
+    clap_complete::generate(shell, &mut command(), "openclaw-bridge", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// Prints a JSON document on one line, safe for a terminal.

@@ -12,9 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    logging::start(
-        line.value("log").and_then(|l| l.parse().ok()).unwrap_or(log::LevelFilter::Info),
-    );
+    let level = line.value("log").and_then(|level| level.parse().ok());
+    logging::set_level(level.unwrap_or(log::LevelFilter::Info), line.is_set("log"));
     let options = options(line)?;
     let stop = Stop::new().map_err(|e| Failure::failed(e.to_string()))?;
     node::stop_on_signals(&stop).map_err(|e| Failure::failed(e.to_string()))?;

@@ -27,7 +27,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     };
     let loaded = config::load(&sources, &process_env)?;
     let config = loaded.config.clone();
-    logging::start(config.bridge.log);
+    logging::set_level(config.bridge.log, sources.log.is_some());
     say_where_from(&loaded);
     warn(&config);
     if !config.bridge.enabled {
@@ -111,13 +111,13 @@ impl Host for Program {
     }
 
     fn reloaded(&self, config: &Config) {
-        log::set_max_level(config.bridge.log);
+        logging::set_level(config.bridge.log, self.sources.log.is_some());
         self.embedded.reconfigure(config);
         warn(config);
     }
 
     fn set_log_level(&self, level: LevelFilter) -> Result<(), HostError> {
-        log::set_max_level(level);
+        logging::set_level(level, true);
         Ok(())
     }
 }

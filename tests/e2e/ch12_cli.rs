@@ -173,6 +173,18 @@ fn the_log_level_can_be_changed_while_it_runs() {
 }
 
 #[test]
+fn rust_log_names_modules_whose_level_stays() {
+    let setup = Setup::new().env("RUST_LOG", "openclaw_bridge::daemon::router_thread=warn");
+    let daemon = setup.start();
+    Phone::paired(&daemon, "alice");
+    let log = daemon.log();
+    assert!(log.contains("operator connected") && !log.contains("router: out"), "{log}");
+    daemon.run(["log", "debug"]).ok();
+    Phone::paired(&daemon, "bob");
+    assert!(!daemon.log().contains("router: "), "{}", daemon.log());
+}
+
+#[test]
 fn a_reload_of_a_bad_file_keeps_the_old_one_and_says_why() {
     let daemon = Daemon::with_config(r#"{ bridge: { name: "one" } }"#);
     daemon.setup().write_config(r#"{ bridge: { nmae: "two", port: "x" } }"#);
