@@ -14,7 +14,7 @@
 //! * an answer is accepted only from the connection that was asked, and only once;
 //! * the pairing book is the one on disk, but for requests that have expired since.
 //!
-//! The loop around it, here with a stranger who says hello:
+//! The loop around it, here with a node that says hello and is not paired:
 //!
 //! ```
 //! use openclaw_bridge::protocol::{GatewayFrame, Token};
@@ -53,41 +53,39 @@
 //! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-mod book;
-mod connections;
-mod cooldown;
-mod deadlines;
-mod handshake;
+mod calls;
+mod context;
+mod events;
+mod frames;
 mod input;
-mod invoke;
-mod keepalive;
+mod invokes;
+mod lookup;
 mod operators;
 mod output;
 mod pairing;
 mod policy;
-mod rpc;
+mod presence;
 mod saved;
-mod subscriptions;
+mod timers;
 mod views;
 
-pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
 pub use input::{
     Audience, BackendEvent, CallId, ConnId, Input, Mono, Now, OperatorId, Requester, Wall,
 };
 pub use output::{Caller, CloseReason, DaemonTask, NodeNotice, Output};
+pub use pairing::{PairedNode, PairingBook, PairingRequest, RequestId};
 pub use policy::Policy;
 
-use crate::protocol::operator::{Answer, Counters};
-use crate::protocol::{NodeId, Token, WireError};
-use connections::Connection;
-use cooldown::CoolDowns;
-use deadlines::{Deadlines, Reminder};
-use invoke::Invokes;
-use operators::Watchers;
-use rpc::Calls;
-use saved::AfterSave;
-use std::collections::BTreeMap;
-use subscriptions::Subscriptions;
+use crate::protocol::operator::Answer;
+use crate::protocol::{Token, WireError};
+use calls::Calls;
+use context::Context;
+use events::Subscriptions;
+use invokes::Invokes;
+use lookup::Lookup;
+use pairing::Pairing;
+use presence::Presence;
+use timers::Timer;
 
 /// Where new names and secrets come from: the system's random source in the daemon, a counter in
 /// tests.
@@ -99,123 +97,104 @@ pub trait Ids: Send {
 }
 
 /// The gateway's decisions and everything they depend on.
+///
+/// Each concern has an owner that keeps its state to itself. The router passes an input to the
+/// owners it concerns; owners write their outputs and timers into the context, and at most read
+/// another owner.
 pub struct Router {
-    /// The time of the input that is being handled.
-    now: Now,
-    policy: Policy,
-    book: PairingBook,
-    ids: Box<dyn Ids>,
-    connections: BTreeMap<ConnId, Connection>,
-    online: BTreeMap<NodeId, ConnId>,
-    /// When nodes that are not here were here last.
-    last_seen: BTreeMap<NodeId, Wall>,
-    /// Nodes that went away a moment ago; whether operators have been told yet.
-    absent: BTreeMap<NodeId, Absence>,
-    cool_downs: CoolDowns,
-    /// When each request or kept approval is forgotten.
-    pairing_ends: BTreeMap<RequestId, Mono>,
-    /// How often the connection that waits for a request gave way to another one.
-    replaced: BTreeMap<RequestId, u32>,
+    ctx: Context,
+    presence: Presence,
+    pairing: Pairing,
     calls: Calls,
     invokes: Invokes,
     subscriptions: Subscriptions,
-    watchers: Watchers,
-    deadlines: Deadlines,
-    counters: Counters,
-    /// The program is ending; whoever still comes has to go again.
+    /// The program is ending; new connections are closed at once.
     stopping: bool,
-    /// What the last save is for, until it is known to have worked.
-    unsaved: Option<(PairingBook, AfterSave)>,
-    /// Gathered during one `handle`.
-    out: Vec<Output>,
-}
-
-/// A node that was connected until a moment ago.
-#[derive(Debug)]
-struct Absence {
-    since: Mono,
-    announced: bool,
 }
 
 impl Router {
     /// A router with what the pairing files held at the start.
     pub fn new(now: Now, policy: Policy, book: PairingBook, ids: Box<dyn Ids>) -> Self {
-        let mut router = Self {
-            now,
-            policy,
-            book,
-            ids,
-            connections: BTreeMap::new(),
-            online: BTreeMap::new(),
-            last_seen: BTreeMap::new(),
-            absent: BTreeMap::new(),
-            cool_downs: CoolDowns::default(),
-            pairing_ends: BTreeMap::new(),
-            replaced: BTreeMap::new(),
+        let mut ctx = Context::new(now, policy, ids);
+        let pairing = Pairing::new(&mut ctx, book);
+        Self {
+            ctx,
+            presence: Presence::default(),
+            pairing,
             calls: Calls::default(),
             invokes: Invokes::default(),
             subscriptions: Subscriptions::default(),
-            watchers: Watchers::default(),
-            deadlines: Deadlines::default(),
-            counters: Counters::default(),
             stopping: false,
-            unsaved: None,
-            out: Vec::new(),
-        };
-        router.remind_of_pending();
-        router
+        }
     }
 
     /// Decides what follows from an input.
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
-        self.now = now;
+        self.ctx.now = now;
+        self.dispatch(input);
+        self.forget_closed(CONNECTION_CLOSED);
+        // Timers may save, too, and one save is under way at most.
+        while !self.pairing.is_saving() {
+            let Some(timer) = self.ctx.timers.pop_due(now.mono) else { break };
+            self.timer(timer);
+            self.forget_closed(CONNECTION_CLOSED);
+        }
+        self.ctx.take_outputs()
+    }
+
+    /// When `handle` wants to be called again, if nothing happens before.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        self.ctx.timers.next()
+    }
+
+    fn dispatch(&mut self, input: Input) {
+        let ctx = &mut self.ctx;
         match input {
-            Input::Connected { conn, peer } => self.connected(conn, peer),
+            Input::Connected { conn, peer } => {
+                self.presence.connected(ctx, conn, peer);
+                if self.stopping {
+                    // It was accepted before the stop, and arrives after it.
+                    ctx.close(conn, CloseReason::Stopping);
+                }
+            }
             Input::Frame { conn, frame } => self.frame(conn, frame),
             Input::BadFrame { conn, bad } => self.bad_frame(conn, &bad),
-            Input::Activity { conn } => self.heard(conn),
-            Input::Disconnected { conn } => self.disconnected(conn),
+            Input::Activity { conn } => drop(self.presence.activity(ctx, conn)),
+            Input::Disconnected { conn } => self.forget_connection(conn, CONNECTION_CLOSED),
             Input::Operator { op, request } => self.operator(op, request),
             Input::OperatorGone { op } => self.operator_gone(op),
-            Input::Answered { call, result } => self.answered(call, result),
-            Input::BackendEvent(news) => self.news(news),
+            Input::Answered { call, result } => self.calls.answered(ctx, call, result),
+            Input::BackendEvent(event) => self.subscriptions.fan_out(ctx, &self.presence, event),
             Input::Saved => self.saved(),
             Input::SaveFailed { reason } => self.save_failed(&reason),
             Input::Configured { policy, reply } => self.configured(policy, reply),
             Input::Tick => {}
             Input::Stop => self.stop(),
         }
-        // Reminders may save, too, and one save is under way at most.
-        while self.unsaved.is_none() {
-            let Some(reminder) = self.deadlines.due(now.mono) else { break };
-            self.remind(reminder);
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        let ctx = &mut self.ctx;
+        match timer {
+            Timer::Greeting(conn) => {
+                if !self.pairing.is_waiting(conn) {
+                    self.presence.greeting_timed_out(ctx, conn);
+                }
+            }
+            Timer::Silence(conn) => {
+                self.presence.check_silence(ctx, conn, self.invokes.busy_until(conn));
+            }
+            Timer::CoolDown(conn) => self.pairing.cooled_down(ctx, conn),
+            Timer::Pairing(id) => self.pairing.expired(ctx, &id),
+            Timer::Call(call) => self.calls.timed_out(ctx, call),
+            Timer::Invoke(id) => self.invokes.timed_out(ctx, &id),
+            Timer::Outcome(node, key) => self.invokes.forget_outcome(node, key),
+            Timer::Absence(node) => {
+                let paired = self.pairing.paired(&node).map(AsRef::as_ref);
+                self.presence.announce_absence(ctx, &node, paired);
+            }
+            Timer::Subscriptions(node) => self.subscriptions.forget(&node),
         }
-        std::mem::take(&mut self.out)
-    }
-
-    /// When `handle` wants to be called again, if nothing happens before.
-    pub fn next_deadline(&self) -> Option<Mono> {
-        self.deadlines.next()
-    }
-
-    fn remind(&mut self, reminder: Reminder) {
-        match reminder {
-            Reminder::Greeting(conn) => self.check_greeting(conn),
-            Reminder::Silence(conn) => self.check_silence(conn),
-            Reminder::Held(conn) => self.check_held(conn),
-            Reminder::Pairing(request) => self.check_pairing(&request),
-            Reminder::Call(call) => self.check_call(call),
-            Reminder::Invoke(id) => self.check_invoke(&id),
-            Reminder::Forget(node, key) => self.invokes.forget(self.now.mono, &node, &key),
-            Reminder::Absence(node) => self.check_absence(&node),
-            Reminder::Subscriptions(node) => self.check_subscriptions(&node),
-        }
-    }
-
-    /// Asks for the book to be written; `after` happens when it is.
-    fn save(&mut self, book: PairingBook, after: AfterSave) {
-        self.out.push(Output::Save { book: book.clone() });
-        self.unsaved = Some((book, after));
     }
 
     fn configured(
@@ -224,18 +203,44 @@ impl Router {
         reply: Option<(Requester, Result<Answer, WireError>)>,
     ) {
         if let Some(policy) = policy {
-            self.policy = *policy;
+            self.ctx.policy = *policy;
         }
         if let Some((to, result)) = reply {
-            self.out.push(Output::Reply { to, result });
+            self.ctx.reply(to, result);
         }
     }
 
     fn stop(&mut self) {
         self.stopping = true;
-        let open: Vec<ConnId> = self.connections.keys().copied().collect();
-        for conn in open {
+        for conn in self.presence.connections() {
             self.close(conn, CloseReason::Stopping);
         }
     }
+
+    fn close(&mut self, conn: ConnId, why: CloseReason) {
+        self.ctx.close(conn, why);
+        self.forget_closed(CONNECTION_CLOSED);
+    }
+
+    /// Drops the state of the connections that were closed since the last time.
+    fn forget_closed(&mut self, reason: &'static str) {
+        for conn in self.ctx.take_closed() {
+            self.forget_connection(conn, reason);
+        }
+    }
+
+    /// Drops the state of a connection that is gone. `reason` is the error of its invokes.
+    fn forget_connection(&mut self, conn: ConnId, reason: &'static str) {
+        self.calls.forget_connection(&mut self.ctx, conn);
+        self.invokes.forget_connection(&mut self.ctx, conn, reason);
+        self.pairing.forget_connection(&mut self.ctx, conn);
+        self.presence.forget_connection(&mut self.ctx, conn);
+    }
+
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup { pairing: &self.pairing, presence: &self.presence }
+    }
 }
+
+/// The error of an invoke whose connection is gone.
+const CONNECTION_CLOSED: &str = "bridge connection closed";

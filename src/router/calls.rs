@@ -1,0 +1,141 @@
+//! Calls of nodes and operators on their way to the backend and back. Each is answered once.
+
+use crate::protocol::operator::{Answer, InvokePayload};
+use crate::protocol::{limits, GatewayFrame, Method, NodeId, Payload, WireError};
+use crate::router::context::Context;
+use crate::router::timers::Timer;
+use crate::router::{CallId, Caller, ConnId, Output, Requester};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Calls that the backend has not answered.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    last: u64,
+    open: BTreeMap<CallId, Origin>,
+    per_connection: BTreeMap<ConnId, usize>,
+}
+
+/// Where the answer goes.
+#[derive(Debug)]
+enum Origin {
+    Node { conn: ConnId, id: Arc<str> },
+    Operator(Requester),
+}
+
+impl Calls {
+    /// A node's `req` (protocol section 5).
+    pub(super) fn request(
+        &mut self,
+        ctx: &mut Context,
+        conn: ConnId,
+        node: NodeId,
+        (id, method): (Option<Arc<str>>, Option<Arc<str>>),
+        params: Option<Payload>,
+    ) {
+        ctx.counters.requests += 1;
+        let method = match (&id, &method) {
+            (Some(_), Some(name)) => self.permit(ctx, conn, &node, name),
+            _ => Err(WireError::invalid("id and method required")),
+        };
+        let id = id.unwrap_or_else(|| "invalid".into());
+        match method {
+            Ok(method) => {
+                *self.per_connection.entry(conn).or_default() += 1;
+                self.start(ctx, Origin::Node { conn, id }, Caller::Node(node), method, params);
+            }
+            Err(error) => ctx.send(conn, GatewayFrame::Res { id, result: Err(error) }),
+        }
+    }
+
+    fn permit(
+        &self,
+        ctx: &Context,
+        conn: ConnId,
+        node: &NodeId,
+        name: &str,
+    ) -> Result<Method, WireError> {
+        let method = Method::parse(name)
+            .filter(|method| ctx.policy.allow.permits_method(node.as_str(), *method));
+        // The name is repeated to the node, but not longer than any we know.
+        let shown = || name.chars().take(limits::SHORT_TEXT_CHARS).collect::<String>();
+        let method = method.ok_or_else(|| WireError::method_not_allowed(&shown()))?;
+        // The transport stops reading before this; the rule stands for any transport.
+        if self.per_connection.get(&conn).is_some_and(|open| *open >= limits::UNANSWERED) {
+            return Err(WireError::unavailable("too many requests at once"));
+        }
+        Ok(method)
+    }
+
+    /// An operator uses a method that nodes have.
+    pub(super) fn operator_call(
+        &mut self,
+        ctx: &mut Context,
+        requester: Requester,
+        method: Method,
+        params: Option<Payload>,
+    ) {
+        self.start(ctx, Origin::Operator(requester), Caller::Operator, method, params);
+    }
+
+    fn start(
+        &mut self,
+        ctx: &mut Context,
+        origin: Origin,
+        caller: Caller,
+        method: Method,
+        params: Option<Payload>,
+    ) {
+        self.last += 1;
+        let call = CallId(self.last);
+        self.open.insert(call, origin);
+        ctx.timers.set(ctx.after(limits::CALL_DEADLINE), Timer::Call(call));
+        ctx.push(Output::Call { call, caller, method, params });
+    }
+
+    /// Passes the backend's answer on, unless nobody waits for it any more.
+    pub(super) fn answered(
+        &mut self,
+        ctx: &mut Context,
+        call: CallId,
+        result: Result<Payload, WireError>,
+    ) {
+        let Some(origin) = self.open.remove(&call) else { return };
+        ctx.timers.cancel(&Timer::Call(call));
+        match origin {
+            Origin::Node { conn, id } => {
+                if let Some(open) = self.per_connection.get_mut(&conn) {
+                    *open -= 1;
+                    if *open == 0 {
+                        self.per_connection.remove(&conn);
+                    }
+                }
+                ctx.send(conn, GatewayFrame::Res { id, result: result.map(Some) });
+            }
+            Origin::Operator(requester) => {
+                let answer = result.map(|payload| Answer::Called(InvokePayload(payload)));
+                ctx.reply(requester, answer);
+            }
+        }
+    }
+
+    /// Android waits forever for an answer, so there is one even when the backend hangs.
+    pub(super) fn timed_out(&mut self, ctx: &mut Context, call: CallId) {
+        let error = WireError::unavailable("the gateway took too long to answer");
+        self.answered(ctx, call, Err(error));
+    }
+
+    /// Drops the calls of a connection that is gone; their answers are ignored when they come.
+    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
+        if self.per_connection.remove(&conn).is_none() {
+            return;
+        }
+        self.open.retain(|call, origin| {
+            let is_theirs = matches!(origin, Origin::Node { conn: other, .. } if *other == conn);
+            if is_theirs {
+                ctx.timers.cancel(&Timer::Call(*call));
+            }
+            !is_theirs
+        });
+    }
+}

@@ -1,0 +1,112 @@
+//! Events in both directions: what nodes report, which node wants the events of which session,
+//! and the fan-out of the backend's events.
+
+use crate::protocol::operator::OperatorEvent;
+use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload};
+use crate::router::context::Context;
+use crate::router::presence::Presence;
+use crate::router::{Audience, BackendEvent, NodeNotice};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Subscriptions by node: canonical session key to the spelling the node used. Different spellings
+/// of a session are one session (protocol section 9.2).
+///
+/// A subscription belongs to the node, not to its connection: it outlives a short loss.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    by_node: BTreeMap<NodeId, BTreeMap<String, Arc<str>>>,
+}
+
+impl Subscriptions {
+    /// A node's event: a change of its subscriptions, or something for the backend. Without a
+    /// payload, or with one that is too long, it is dropped.
+    pub(super) fn node_event(
+        &mut self,
+        ctx: &mut Context,
+        node: NodeId,
+        event: Arc<str>,
+        payload: Option<Payload>,
+    ) {
+        ctx.counters.events += 1;
+        let known = NodeEvent::parse(&event);
+        let limit = match known {
+            Some(NodeEvent::ExecFinished) => limits::EVENT_BYTES_EXEC_FINISHED,
+            _ => limits::EVENT_BYTES,
+        };
+        let Some(payload) = payload.filter(|text| text.len() <= limit) else { return };
+        match known {
+            Some(NodeEvent::ChatSubscribe) => self.subscribe(node, session::key_in(&payload)),
+            Some(NodeEvent::ChatUnsubscribe) => {
+                self.unsubscribe(&node, session::key_in(&payload));
+            }
+            _ => ctx.notify(NodeNotice::Event { node, event, payload }),
+        }
+    }
+
+    /// Without a key, or beyond the limit, nothing happens.
+    fn subscribe(&mut self, node: NodeId, key: Option<String>) {
+        let Some(key) = key else { return };
+        let keys = self.by_node.entry(node).or_default();
+        let canonical = session::canonical(&key);
+        if keys.contains_key(&canonical) || keys.len() < limits::SUBSCRIPTIONS {
+            keys.insert(canonical, key.into());
+        }
+    }
+
+    fn unsubscribe(&mut self, node: &NodeId, key: Option<String>) {
+        let (Some(key), Some(keys)) = (key, self.by_node.get_mut(node)) else { return };
+        keys.remove(&session::canonical(&key));
+        if keys.is_empty() {
+            self.by_node.remove(node);
+        }
+    }
+
+    /// Drops the subscriptions of a node.
+    pub(super) fn forget(&mut self, node: &NodeId) {
+        self.by_node.remove(node);
+    }
+
+    /// Sends an event of the backend to its audience.
+    pub(super) fn fan_out(&self, ctx: &mut Context, presence: &Presence, event: BackendEvent) {
+        let BackendEvent { to, event, payload } = event;
+        let mut send = |node: &NodeId| {
+            if let Some(conn) = presence.connection_of(node) {
+                let (event, payload) = (event.clone(), payload.clone());
+                ctx.send(conn, GatewayFrame::Event { event, payload });
+            }
+        };
+        match &to {
+            Audience::Everyone => presence.online().for_each(send),
+            Audience::Node(node) => return send(node),
+            Audience::Subscribers => self.by_node.keys().for_each(send),
+            Audience::Operators => {}
+            Audience::Session(key) => {
+                return self.fan_out_to_session(ctx, presence, key, event, payload);
+            }
+        }
+        ctx.publish(OperatorEvent::Backend { event, payload });
+    }
+
+    /// Apps drop events whose session key is not spelled as they spell it (protocol section 7.1).
+    fn fan_out_to_session(
+        &self,
+        ctx: &mut Context,
+        presence: &Presence,
+        key: &str,
+        event: Arc<str>,
+        payload: Option<Payload>,
+    ) {
+        let payload = payload.unwrap_or_else(|| "{}".into());
+        let canonical = session::canonical(key);
+        for (node, keys) in &self.by_node {
+            let Some(session_key) = keys.get(&canonical).cloned() else { continue };
+            if let Some(conn) = presence.connection_of(node) {
+                let (event, payload) = (event.clone(), payload.clone());
+                ctx.send(conn, GatewayFrame::SessionEvent { event, session_key, payload });
+            }
+        }
+        let session_key = canonical.into();
+        ctx.publish(OperatorEvent::Session { event, session_key, payload });
+    }
+}

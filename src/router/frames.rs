@@ -1,0 +1,120 @@
+//! What a connection sends, and who deals with it.
+
+use crate::protocol::{
+    session, BadFrame, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, WireError,
+};
+use crate::router::pairing::{Candidate, Waiter};
+use crate::router::{CloseReason, ConnId, NodeNotice, Router};
+
+impl Router {
+    /// Frames of a connection that was closed may still arrive; they change nothing.
+    pub(super) fn frame(&mut self, conn: ConnId, frame: NodeFrame) {
+        if !self.presence.accepts_frame(&mut self.ctx, conn) {
+            return;
+        }
+        let node = self.presence.node(conn).cloned();
+        let ctx = &mut self.ctx;
+        match (frame, node) {
+            (NodeFrame::Hello(hello), _) => self.hello(conn, hello),
+            (NodeFrame::PairRequest(request), _) => self.pair_request(conn, request),
+            (NodeFrame::Pong { .. }, _) => {}
+            (NodeFrame::Unknown, _) => self.refuse_bad(conn, WireError::invalid("unknown type")),
+            (NodeFrame::NotForNodes(kind), _) => {
+                let text = format!("{kind} not allowed from node");
+                self.refuse_bad(conn, WireError::invalid(text));
+            }
+            (frame, None) => self.presence.refuse_frame(ctx, conn, frame),
+            (NodeFrame::Req { id, method, params }, Some(node)) => {
+                self.calls.request(ctx, conn, node, (id, method), params);
+            }
+            (NodeFrame::Event { event, payload }, Some(node)) => {
+                self.subscriptions.node_event(ctx, node, event, payload);
+            }
+            (NodeFrame::InvokeRes { id, result }, Some(_)) => {
+                self.invokes.answered(ctx, conn, &id, result);
+            }
+            (NodeFrame::Ping { id }, Some(_)) => ctx.send(conn, GatewayFrame::Pong { id }),
+        }
+    }
+
+    /// What arrived is not a frame.
+    pub(super) fn bad_frame(&mut self, conn: ConnId, bad: &BadFrame) {
+        if !self.presence.activity(&self.ctx, conn) {
+            return;
+        }
+        let error = match bad {
+            BadFrame::NotJson(what) => WireError::invalid(what.clone()),
+            BadFrame::TooLong(limit) => {
+                // It may have been the answer to any invoke; "connection closed" would not say why.
+                let reason = format!("the node's answer is longer than {} MiB", limit >> 20);
+                self.invokes.fail_sent(&mut self.ctx, conn, &reason);
+                WireError::invalid(format!("line longer than {limit} bytes"))
+            }
+            BadFrame::Tls => WireError::tls_on_plain_port(),
+        };
+        self.refuse_bad(conn, error);
+    }
+
+    /// Closes after the error: the headless node keeps a half-dead connection otherwise (protocol
+    /// section 2.6).
+    fn refuse_bad(&mut self, conn: ConnId, error: WireError) {
+        self.ctx.counters.bad_frames += 1;
+        self.ctx.send_error(conn, error);
+        self.ctx.close(conn, CloseReason::BadFrame);
+    }
+
+    /// A node presents its token (protocol section 2.2).
+    fn hello(&mut self, conn: ConnId, hello: Hello) {
+        let node = match self.presence.identify(conn, hello.node) {
+            Ok(node) => node,
+            Err(error) => return self.ctx.refuse(conn, error),
+        };
+        if let Some(version) = hello.protocol.filter(|version| version != "1") {
+            let shown: String = version.chars().take(16).collect();
+            let text = format!("unsupported protocol {shown}; this gateway speaks protocol 1");
+            return self.ctx.refuse(conn, WireError::invalid(text));
+        }
+        let paired = match self.pairing.authenticate(&node, hello.token.as_ref()) {
+            Ok(paired) => paired,
+            Err(error) => return self.presence.refuse_hello(&mut self.ctx, conn, error),
+        };
+        let profile = paired.profile.updated_by(&hello.profile);
+        let is_new = self.presence.node(conn).is_none();
+        self.admit(conn, &node, profile.clone());
+        if is_new {
+            self.ctx.notify(NodeNotice::Online(node.clone()));
+        }
+        let peer = self.presence.peer(conn);
+        self.pairing.update_profile(&mut self.ctx, node, &paired, profile, peer);
+    }
+
+    fn pair_request(&mut self, conn: ConnId, request: PairRequest) {
+        let node = match self.presence.identify(conn, request.node) {
+            Ok(node) => node,
+            Err(error) => return self.ctx.refuse(conn, error),
+        };
+        let Some(peer) = self.presence.peer(conn) else { return };
+        let from = Waiter { conn, is_admitted: self.presence.node(conn).is_some() };
+        let (profile, silent) = (request.profile, request.silent);
+        let candidate = Candidate { from, peer, node, profile, silent };
+        self.pairing.request(&mut self.ctx, candidate);
+    }
+
+    /// The connection becomes the node's only one, and is greeted.
+    pub(super) fn admit(&mut self, conn: ConnId, node: &NodeId, profile: NodeProfile) {
+        if let Some(older) = self.presence.connection_of(node).filter(|older| *older != conn) {
+            self.ctx.counters.take_overs += 1;
+            self.ctx.close(older, CloseReason::TakenOver);
+            self.forget_closed("node connection replaced by a newer one");
+        }
+        self.pairing.forget_connection(&mut self.ctx, conn);
+        let paired = self.pairing.paired(node).map(AsRef::as_ref);
+        self.presence.admit(&mut self.ctx, conn, node, profile, paired);
+        let frame = GatewayFrame::HelloOk {
+            server_name: self.ctx.policy.server_name.clone(),
+            canvas_host_url: self.ctx.policy.canvas_host_url.clone(),
+            main_session_key: Some(session::MAIN.into()),
+        };
+        self.ctx.send(conn, frame);
+    }
+}

@@ -1,0 +1,328 @@
+//! Asking nodes to do something (protocol section 8.1): who asked, who was asked, how long it may
+//! take, and what a second request with the same idempotency key gets.
+//!
+//! Phones and tablets carry out one invoke at a time and read nothing meanwhile, so theirs are
+//! queued here, and the timeout of each starts when it is sent.
+
+use crate::protocol::operator::{Answer, InvokeNode, InvokePayload, Invoked};
+use crate::protocol::{
+    limits, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
+};
+use crate::router::context::Context;
+use crate::router::presence::Presence;
+use crate::router::timers::Timer;
+use crate::router::{ConnId, Mono, OperatorId, Output, Requester};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+type Outcome = Result<Answer, WireError>;
+type Key = (NodeId, Arc<str>);
+
+/// Invokes that are queued or under way, and the outcomes of those that had an idempotency key.
+#[derive(Debug, Default)]
+pub(super) struct Invokes {
+    open: BTreeMap<Arc<str>, Invoke>,
+    queues: BTreeMap<ConnId, Queue>,
+    keyed: BTreeMap<Key, Keyed>,
+}
+
+/// The invokes of one connection.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Open invokes in the order in which they were requested.
+    ids: Vec<Arc<str>>,
+    /// Until then the node may be silent because it carries one out.
+    busy_until: Mono,
+    /// Recordings that were requested and have not arrived. They make long lines.
+    recordings: BTreeSet<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Invoke {
+    node: NodeId,
+    conn: ConnId,
+    command: Arc<str>,
+    params: Option<Payload>,
+    timeout: Duration,
+    key: Option<Arc<str>>,
+    requesters: Vec<Requester>,
+    /// It was sent; until then it is queued.
+    sent: bool,
+}
+
+/// The use of an idempotency key.
+#[derive(Debug)]
+struct Keyed {
+    command: Arc<str>,
+    params: Option<Payload>,
+    state: KeyedState,
+}
+
+#[derive(Debug)]
+enum KeyedState {
+    Open(Arc<str>),
+    Done { outcome: Outcome, until: Mono },
+}
+
+impl Invokes {
+    /// Sends or queues the invoke; the answer comes later.
+    pub(super) fn request(
+        &mut self,
+        ctx: &mut Context,
+        presence: &Presence,
+        requester: Requester,
+        node: NodeId,
+        request: InvokeNode,
+    ) -> Result<(), WireError> {
+        let command: Arc<str> = request.command.trim().into();
+        if command.is_empty() {
+            return Err(WireError::invalid("command required"));
+        }
+        let timeout = request.timeout();
+        let key: Option<Arc<str>> = request.idempotency_key.map(Into::into);
+        if let Some(key) = &key {
+            let key = (node.clone(), key.clone());
+            if self.join(ctx, &requester, &key, &command, &request.params)? {
+                return Ok(());
+            }
+        }
+        if !ctx.policy.allow.permits_command(node.as_str(), &command) {
+            let text = format!("{command} is not in bridge.allow.commands for node {node}");
+            return Err(WireError::new(ErrorCode::Forbidden, text));
+        }
+        let Some(conn) = presence.connection_of(&node) else {
+            return Err(WireError::unavailable(format!("node not connected ({node})")));
+        };
+        let queue = self.queues.entry(conn).or_default();
+        if self.open.len() >= limits::INVOKES || queue.ids.len() >= limits::INVOKES_PER_NODE {
+            return Err(WireError::unavailable(format!("too many invokes under way ({node})")));
+        }
+        let id: Arc<str> = ctx.ids.unique().into();
+        queue.ids.push(id.clone());
+        if let Some(key) = &key {
+            let state = KeyedState::Open(id.clone());
+            let keyed = Keyed { command: command.clone(), params: request.params.clone(), state };
+            self.keyed.insert((node.clone(), key.clone()), keyed);
+        }
+        let requesters = vec![requester];
+        let params = request.params;
+        let invoke = Invoke { node, conn, command, params, timeout, key, requesters, sent: false };
+        self.open.insert(id.clone(), invoke);
+        if presence.is_sequential(conn) {
+            self.send_next(ctx, conn);
+        } else {
+            self.send(ctx, &id);
+        }
+        Ok(())
+    }
+
+    /// A key that was used before gives the same outcome again, now or when it is there. Returns
+    /// whether it was used before.
+    fn join(
+        &mut self,
+        ctx: &mut Context,
+        requester: &Requester,
+        key: &Key,
+        command: &str,
+        params: &Option<Payload>,
+    ) -> Result<bool, WireError> {
+        let Some(keyed) = self.keyed.get(key) else { return Ok(false) };
+        if *keyed.command != *command || keyed.params != *params {
+            let text = "this idempotency key was used for another invoke; choose a new one";
+            return Err(WireError::invalid(text));
+        }
+        match &keyed.state {
+            KeyedState::Done { outcome, .. } => ctx.reply(requester.clone(), outcome.clone()),
+            KeyedState::Open(id) => {
+                if let Some(invoke) = self.open.get_mut(id) {
+                    if invoke.requesters.len() >= limits::OPERATOR_REQUESTS {
+                        return Err(WireError::unavailable("too many wait for this invoke"));
+                    }
+                    invoke.requesters.push(requester.clone());
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends the first invoke of the connection if it is still queued.
+    fn send_next(&mut self, ctx: &mut Context, conn: ConnId) {
+        let first = self.queues.get(&conn).and_then(|queue| queue.ids.first().cloned());
+        if let Some(id) = first.filter(|id| self.open.get(id).is_some_and(|first| !first.sent)) {
+            self.send(ctx, &id);
+        }
+    }
+
+    fn send(&mut self, ctx: &mut Context, id: &Arc<str>) {
+        let Some(invoke) = self.open.get_mut(id) else { return };
+        invoke.sent = true;
+        ctx.counters.invokes += 1;
+        let ends = ctx.after(invoke.timeout);
+        ctx.timers.set(ends, Timer::Invoke(id.clone()));
+        let (conn, command) = (invoke.conn, invoke.command.clone());
+        let queue = self.queues.entry(conn).or_default();
+        queue.busy_until = queue.busy_until.max(ends);
+        // An id stays until its answer came, however late: the line is long then, too.
+        let is_recording = NodeCommand::parse(&command).is_some_and(NodeCommand::is_recording);
+        if is_recording && queue.recordings.len() < limits::INVOKES_PER_NODE {
+            queue.recordings.insert(id.clone());
+            ctx.push(Output::LineLimit { conn, bytes: limits::LINE_RECORDING });
+        }
+        let params = invoke.params.take();
+        ctx.send(conn, GatewayFrame::Invoke { id: id.clone(), command, params });
+    }
+
+    /// A node answered. Counts only on the connection that was asked.
+    pub(super) fn answered(
+        &mut self,
+        ctx: &mut Context,
+        conn: ConnId,
+        id: &str,
+        result: Result<Option<Payload>, InvokeFailure>,
+    ) {
+        if let Some(queue) = self.queues.get_mut(&conn) {
+            if queue.recordings.remove(id) && queue.recordings.is_empty() {
+                ctx.push(Output::LineLimit { conn, bytes: limits::LINE_NODE });
+            }
+        }
+        let Some(invoke) = self.open.get(id).filter(|open| open.conn == conn && open.sent) else {
+            return;
+        };
+        let outcome = match result {
+            Ok(payload) => Ok(Answer::Invoked(Invoked {
+                ok: true,
+                node_id: invoke.node.clone(),
+                command: invoke.command.clone(),
+                payload: payload.map(InvokePayload),
+            })),
+            Err(failure) => Err(node_error(&failure)),
+        };
+        self.finish(ctx, id, outcome);
+        self.send_next(ctx, conn);
+    }
+
+    /// The node did not answer in time.
+    pub(super) fn timed_out(&mut self, ctx: &mut Context, id: &str) {
+        let Some(conn) = self.open.get(id).map(|invoke| invoke.conn) else { return };
+        self.finish(ctx, id, Err(WireError::unavailable("invoke timeout")));
+        self.send_next(ctx, conn);
+    }
+
+    /// The node has sent something that cannot be read and may be the answer to any invoke that it
+    /// was sent.
+    pub(super) fn fail_sent(&mut self, ctx: &mut Context, conn: ConnId, reason: &str) {
+        let ids = self.queues.get(&conn).map(|queue| queue.ids.clone()).unwrap_or_default();
+        for id in ids {
+            if self.open.get(&id).is_some_and(|invoke| invoke.sent) {
+                self.finish(ctx, &id, Err(WireError::unavailable(reason.to_owned())));
+            }
+        }
+    }
+
+    /// The connection is gone, so nobody will answer.
+    pub(super) fn forget_connection(
+        &mut self,
+        ctx: &mut Context,
+        conn: ConnId,
+        reason: &'static str,
+    ) {
+        let Some(queue) = self.queues.remove(&conn) else { return };
+        for id in queue.ids {
+            self.finish(ctx, &id, Err(WireError::unavailable(reason)));
+        }
+    }
+
+    /// The operator does not wait any more. What is sent cannot be called back; what is queued for
+    /// nobody else is dropped.
+    pub(super) fn operator_gone(&mut self, op: OperatorId) {
+        let mut dropped = Vec::new();
+        for (id, invoke) in &mut self.open {
+            invoke.requesters.retain(|requester| requester.op != op);
+            if invoke.requesters.is_empty() && !invoke.sent {
+                dropped.push(id.clone());
+            }
+        }
+        for id in dropped {
+            self.take(&id);
+        }
+    }
+
+    /// Until when the node on this connection may be silent.
+    pub(super) fn busy_until(&self, conn: ConnId) -> Mono {
+        self.queues.get(&conn).map(|queue| queue.busy_until).unwrap_or_default()
+    }
+
+    /// Removes an open invoke. The key of one that the node never saw may be used again.
+    fn take(&mut self, id: &str) -> Option<Invoke> {
+        let invoke = self.open.remove(id)?;
+        if let Some(queue) = self.queues.get_mut(&invoke.conn) {
+            queue.ids.retain(|other| **other != *id);
+        }
+        if let Some(key) = invoke.key.clone().filter(|_| !invoke.sent) {
+            self.keyed.remove(&(invoke.node.clone(), key));
+        }
+        Some(invoke)
+    }
+
+    /// Answers everybody who asked, and remembers the outcome for the key.
+    fn finish(&mut self, ctx: &mut Context, id: &str, outcome: Outcome) {
+        let Some(invoke) = self.take(id) else { return };
+        if invoke.sent {
+            ctx.timers.cancel(&Timer::Invoke(id.into()));
+            ctx.counters.invokes_failed += u64::from(outcome.is_err());
+            if let Some(key) = invoke.key {
+                self.remember(ctx, (invoke.node, key), &outcome);
+            }
+        }
+        for requester in invoke.requesters {
+            ctx.reply(requester, outcome.clone());
+        }
+    }
+
+    fn remember(&mut self, ctx: &mut Context, key: Key, outcome: &Outcome) {
+        let until = ctx.after(limits::INVOKE_REMEMBERED);
+        let outcome = match outcome {
+            Ok(Answer::Invoked(Invoked { payload: Some(payload), .. }))
+                if payload.0.len() > limits::INVOKE_REMEMBERED_BYTES =>
+            {
+                let text = "this invoke was carried out before; its result was too large to keep";
+                Err(WireError::unavailable(text))
+            }
+            other => other.clone(),
+        };
+        if let Some(keyed) = self.keyed.get_mut(&key) {
+            keyed.state = KeyedState::Done { outcome, until };
+        }
+        ctx.timers.set(until, Timer::Outcome(key.0, key.1));
+        if self.keyed.len() > limits::INVOKES + limits::INVOKES_REMEMBERED {
+            self.forget_oldest_outcome(ctx);
+        }
+    }
+
+    fn forget_oldest_outcome(&mut self, ctx: &mut Context) {
+        let done = self.keyed.iter().filter_map(|(key, keyed)| match keyed.state {
+            KeyedState::Done { until, .. } => Some((until, key.clone())),
+            KeyedState::Open(_) => None,
+        });
+        if let Some((_, key)) = done.min() {
+            self.keyed.remove(&key);
+            ctx.timers.cancel(&Timer::Outcome(key.0, key.1));
+        }
+    }
+
+    /// A finished invoke has been remembered long enough.
+    pub(super) fn forget_outcome(&mut self, node: NodeId, key: Arc<str>) {
+        self.keyed.remove(&(node, key));
+    }
+}
+
+/// What an operator is told when the node refused (protocol section 12).
+fn node_error(failure: &InvokeFailure) -> WireError {
+    let message = failure.message.clone().or_else(|| failure.code.clone());
+    let details = serde_json::json!({
+        "nodeError": { "code": failure.code, "message": failure.message }
+    });
+    WireError::unavailable(message.unwrap_or_else(|| "node invoke failed".into()))
+        .with_details(&details)
+}

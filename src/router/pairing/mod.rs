@@ -1,0 +1,277 @@
+//! Asking to be paired, approving, rejecting, expiring (protocol sections 2.3, 2.4 and 4).
+//!
+//! What differs from the old gateway on purpose: a request belongs to node id, address and
+//! profile, so that nobody can put a second request under one the operator has looked at and
+//! collect its token; one connection waits for each request; an approval that finds nobody
+//! waiting is kept, and the token is made when the node comes for it; after a rejection, new
+//! requests are held back during a cool-down.
+
+mod book;
+mod cooldown;
+mod decisions;
+mod waiting;
+
+pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
+
+use crate::protocol::operator::{OperatorEvent, PendingView};
+use crate::protocol::{limits, ErrorCode, NodeId, NodeProfile, Token, WireError};
+use crate::router::context::Context;
+use crate::router::timers::Timer;
+use crate::router::{ConnId, Output, Requester};
+use cooldown::CoolDowns;
+pub(super) use decisions::publish_resolved;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+use waiting::Waiting;
+pub(super) use waiting::{Candidate, Waiter};
+
+/// The pairing book, and the connections that wait for it to change.
+#[derive(Debug)]
+pub(super) struct Pairing {
+    /// What is on disk, but for requests that have expired since.
+    book: PairingBook,
+    /// The book that is being saved, and the change it contains.
+    unsaved: Option<(PairingBook, Change)>,
+    cool_downs: CoolDowns,
+    waiting: Waiting,
+}
+
+/// A change of the book, with what is needed once it is on disk.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A node's profile; nobody waits for it.
+    Profile,
+    Request {
+        waiter: Waiter,
+        id: RequestId,
+    },
+    /// A pairing with a new token. Without a requester, it was approved before.
+    Pairing {
+        conn: ConnId,
+        id: RequestId,
+        node: NodeId,
+        token: Token,
+        requester: Option<Requester>,
+    },
+    /// An approval that is kept until the node comes for its token.
+    Approval {
+        id: RequestId,
+        node: NodeId,
+        requester: Requester,
+    },
+    Rejection {
+        id: RequestId,
+        node: NodeId,
+        peer: IpAddr,
+        requester: Requester,
+    },
+    Rename {
+        node: NodeId,
+        name: String,
+        requester: Requester,
+    },
+    Revocation {
+        node: NodeId,
+        requester: Requester,
+    },
+}
+
+impl Pairing {
+    /// What the pairing files held at the start. Requests that outlived a restart keep what is
+    /// left of their time by the calendar clock; should that have jumped, at most all of it.
+    pub(super) fn new(ctx: &mut Context, book: PairingBook) -> Self {
+        let left = |since: u64, span: Duration| {
+            span.saturating_sub(Duration::from_millis(ctx.now.wall.0.saturating_sub(since)))
+        };
+        for (id, request) in book.pending.iter() {
+            let span = match request.approved_at {
+                Some(at) => left(at.0, limits::APPROVAL_KEPT),
+                None => left(request.ts.0, limits::PAIRING_TTL),
+            };
+            ctx.timers.set(ctx.after(span), Timer::Pairing(id.clone()));
+        }
+        Self { book, unsaved: None, cool_downs: CoolDowns::default(), waiting: Waiting::default() }
+    }
+
+    pub(super) fn book(&self) -> &PairingBook {
+        &self.book
+    }
+
+    pub(super) fn paired(&self, node: &NodeId) -> Option<&Arc<PairedNode>> {
+        self.book.paired.get(node)
+    }
+
+    /// The entry of a node that presents its token, else why it is refused.
+    pub(super) fn authenticate(
+        &self,
+        node: &NodeId,
+        token: Option<&Token>,
+    ) -> Result<Arc<PairedNode>, WireError> {
+        match (self.paired(node), token) {
+            (Some(paired), Some(token)) if paired.accepts(token) => Ok(paired.clone()),
+            (_, Some(_)) => Err(WireError::unauthorized("invalid token")),
+            (Some(_), None) => Err(WireError::unauthorized("pairing required")),
+            (None, None) => Err(WireError::new(ErrorCode::NotPaired, "pairing required")),
+        }
+    }
+
+    /// A node asks to be paired.
+    pub(super) fn request(&mut self, ctx: &mut Context, candidate: Candidate) {
+        let Candidate { from, peer, .. } = candidate;
+        let same = self.book.same_request(&candidate.node, peer, &candidate.profile);
+        if let Some((id, known)) = same.map(|(id, known)| (id.clone(), Arc::clone(known))) {
+            if known.approved_at.is_some() {
+                return self.deliver(ctx, from.conn, &id, &known, None);
+            }
+            return self.waiting.wait(ctx, from, id, candidate.node);
+        }
+        if let Some(ends) = self.cool_downs.ends(ctx.now.mono, &candidate.node, peer) {
+            if !self.waiting.hold(ctx, candidate, ends) {
+                ctx.refuse(from.conn, too_many());
+            }
+            return;
+        }
+        if !self.has_room(ctx, &candidate.node, peer) {
+            return ctx.refuse(from.conn, too_many());
+        }
+        let Candidate { node, profile, silent, .. } = candidate;
+        let request = PairingRequest {
+            is_repair: self.book.paired.contains_key(&node),
+            conflict: self.book.pending.values().any(|other| other.node == node),
+            node,
+            profile,
+            silent,
+            remote_ip: peer,
+            ts: ctx.now.wall,
+            approved_at: None,
+        };
+        let id = RequestId(ctx.ids.unique().into());
+        let book = self.book.with_request(id.clone(), request);
+        self.save(ctx, book, Change::Request { waiter: from, id });
+    }
+
+    /// The cool-down of a held request is over.
+    pub(super) fn cooled_down(&mut self, ctx: &mut Context, conn: ConnId) {
+        if let Some(candidate) = self.waiting.release(conn) {
+            self.request(ctx, candidate);
+        }
+    }
+
+    /// The connection is gone or admitted: it waits for nothing any more.
+    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
+        self.waiting.forget_connection(ctx, conn);
+    }
+
+    /// Whether the connection waits for a decision or for the end of a cool-down.
+    pub(super) fn is_waiting(&self, conn: ConnId) -> bool {
+        self.waiting.contains(conn)
+    }
+
+    /// Loopback carries everybody's SSH tunnels, so there the node id is counted instead of the
+    /// address.
+    fn has_room(&self, ctx: &Context, node: &NodeId, peer: IpAddr) -> bool {
+        let is_same_origin = |request: &&Arc<PairingRequest>| match peer.is_loopback() {
+            true => request.node == *node,
+            false => network(request.remote_ip) == network(peer),
+        };
+        let of_same_origin = self.book.pending.values().filter(is_same_origin).count();
+        self.book.pending.len() < ctx.policy.pending_pairings
+            && of_same_origin < ctx.policy.pending_pairings_per_address
+    }
+
+    /// Saves what an admitted node said about itself, if it is new. An address alone is not worth
+    /// a write: phones change theirs several times a day.
+    pub(super) fn update_profile(
+        &mut self,
+        ctx: &mut Context,
+        node: NodeId,
+        paired: &PairedNode,
+        profile: NodeProfile,
+        peer: Option<IpAddr>,
+    ) {
+        if profile != paired.profile {
+            let remote_ip = peer.map(|peer| peer.to_string());
+            let entry = PairedNode { profile, remote_ip, ..paired.clone() };
+            let book = self.book.with_node(node, entry);
+            self.save(ctx, book, Change::Profile);
+        }
+    }
+
+    /// Makes the token; it is sent once it is on disk.
+    fn deliver(
+        &mut self,
+        ctx: &mut Context,
+        conn: ConnId,
+        id: &RequestId,
+        request: &PairingRequest,
+        requester: Option<Requester>,
+    ) {
+        let token = ctx.ids.token();
+        let book = self.book.with_pairing(request, &token, ctx.now.wall);
+        let (id, node) = (id.clone(), request.node.clone());
+        self.save(ctx, book, Change::Pairing { conn, id, node, token, requester });
+    }
+
+    fn save(&mut self, ctx: &mut Context, book: PairingBook, change: Change) {
+        ctx.push(Output::Save { book: book.clone() });
+        self.unsaved = Some((book, change));
+    }
+
+    /// Whether a save is under way.
+    pub(super) fn is_saving(&self) -> bool {
+        self.unsaved.is_some()
+    }
+
+    /// The book is on disk and in force from now on. Returns the change and the book before it.
+    pub(super) fn commit(&mut self) -> Option<(Change, PairingBook)> {
+        let (book, change) = self.unsaved.take()?;
+        let before = std::mem::replace(&mut self.book, book);
+        self.waiting.forget_counts(|id| !self.book.pending.contains_key(id));
+        Some((change, before))
+    }
+
+    /// The book could not be saved and is dropped. Returns the change.
+    pub(super) fn roll_back(&mut self) -> Option<Change> {
+        self.unsaved.take().map(|(_, change)| change)
+    }
+
+    /// A request is on disk: its connection waits, and operators see it.
+    pub(super) fn requested(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId) {
+        ctx.counters.pairing_requests += 1;
+        ctx.timers.set(ctx.after(limits::PAIRING_TTL), Timer::Pairing(id.clone()));
+        let Some(request) = self.book.pending.get(&id).cloned() else { return };
+        self.waiting.wait(ctx, waiter, id.clone(), request.node.clone());
+        let view = self.pending_view(&id, &request);
+        ctx.publish(OperatorEvent::PairRequested(Box::new(view)));
+    }
+
+    /// A request as operators see it.
+    pub(super) fn pending_view(&self, id: &RequestId, request: &PairingRequest) -> PendingView {
+        PendingView {
+            request_id: id.0.clone(),
+            node_id: request.node.clone(),
+            profile: request.profile.clone(),
+            remote_ip: request.remote_ip.to_string(),
+            silent: request.silent,
+            is_repair: request.is_repair,
+            conflict: request.conflict,
+            replaced: self.waiting.replaced(id),
+            waiting: self.waiting.waiter(id).is_some(),
+            ts: request.ts.0,
+            approved_at_ms: request.approved_at.map(|at| at.0),
+        }
+    }
+}
+
+fn too_many() -> WireError {
+    WireError::unavailable("too many pairing requests are waiting; try later")
+}
+
+/// What counts as one address: with IPv6, one machine has a whole /64 to choose from.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+    }
+}

@@ -1,0 +1,112 @@
+//! The connections that wait: for an operator's decision, or for the end of a cool-down.
+
+use crate::protocol::{NodeId, NodeProfile, WireError};
+use crate::router::context::Context;
+use crate::router::timers::Timer;
+use crate::router::{CloseReason, ConnId, Mono, Output, RequestId};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Which connection waits for what. A connection waits for one thing at most.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// The connection that waits for each request.
+    waiters: BTreeMap<RequestId, Waiter>,
+    /// How often the connection that waits for a request was replaced by another one.
+    replaced: BTreeMap<RequestId, u32>,
+    /// Requests that are not shown before a cool-down is over.
+    held: BTreeMap<ConnId, Candidate>,
+}
+
+/// A connection that asks to be paired.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::router) struct Waiter {
+    pub(in crate::router) conn: ConnId,
+    /// It is admitted and asks for a new token.
+    pub(in crate::router) is_admitted: bool,
+}
+
+/// A pairing request as it arrived.
+#[derive(Debug)]
+pub(in crate::router) struct Candidate {
+    pub(in crate::router) from: Waiter,
+    pub(in crate::router) peer: IpAddr,
+    pub(in crate::router) node: NodeId,
+    pub(in crate::router) profile: NodeProfile,
+    pub(in crate::router) silent: bool,
+}
+
+impl Waiting {
+    /// From now on this connection, and no other, waits for the decision on the request.
+    pub(super) fn wait(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId, node: NodeId) {
+        let conn = waiter.conn;
+        if let Some(older) = self.waiter(&id).filter(|older| older.conn != conn) {
+            if older.is_admitted {
+                // It has proven its identity; an unauthenticated one with the same profile has not.
+                let error = WireError::unavailable("the node itself waits for this already");
+                return ctx.refuse(conn, error);
+            }
+            close_replaced(ctx, older.conn);
+            *self.replaced.entry(id.clone()).or_default() += 1;
+        }
+        self.forget_connection(ctx, conn);
+        self.waiters.insert(id, waiter);
+        ctx.push(Output::Wait { conn, node });
+    }
+
+    /// Holds a request back until its cool-down is over: one of each node and address, and not
+    /// more of them than could be shown. Returns `false` if there is no room.
+    pub(super) fn hold(&mut self, ctx: &mut Context, candidate: Candidate, ends: Mono) -> bool {
+        let conn = candidate.from.conn;
+        self.forget_connection(ctx, conn);
+        let same = |held: &&Candidate| held.node == candidate.node && held.peer == candidate.peer;
+        if let Some(older) = self.held.values().find(same).map(|held| held.from.conn) {
+            self.held.remove(&older);
+            close_replaced(ctx, older);
+        } else if self.held.len() >= ctx.policy.pending_pairings {
+            return false;
+        }
+        self.held.insert(conn, candidate);
+        ctx.timers.set(ends, Timer::CoolDown(conn));
+        true
+    }
+
+    /// The request that was held back for this connection.
+    pub(super) fn release(&mut self, conn: ConnId) -> Option<Candidate> {
+        self.held.remove(&conn)
+    }
+
+    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
+        self.waiters.retain(|_, waiter| waiter.conn != conn);
+        if self.held.remove(&conn).is_some() {
+            ctx.timers.cancel(&Timer::CoolDown(conn));
+        }
+    }
+
+    /// Whether the connection waits for anything.
+    pub(super) fn contains(&self, conn: ConnId) -> bool {
+        self.held.contains_key(&conn) || self.waiters.values().any(|waiter| waiter.conn == conn)
+    }
+
+    /// The connection that waits for a request.
+    pub(super) fn waiter(&self, id: &RequestId) -> Option<Waiter> {
+        self.waiters.get(id).copied()
+    }
+
+    /// How often the connection that waits for a request was replaced by another one.
+    pub(super) fn replaced(&self, id: &RequestId) -> u32 {
+        self.replaced.get(id).copied().unwrap_or_default()
+    }
+
+    /// Drops the counts of requests that are gone.
+    pub(super) fn forget_counts(&mut self, is_gone: impl Fn(&RequestId) -> bool) {
+        self.replaced.retain(|id, _| !is_gone(id));
+    }
+}
+
+/// Closes a connection in whose place a newer one of the same node waits.
+fn close_replaced(ctx: &mut Context, older: ConnId) {
+    let error = WireError::unavailable("a newer connection of this node waits instead");
+    ctx.send_error(older, error);
+    ctx.close(older, CloseReason::TakenOver);
+}

@@ -1,0 +1,306 @@
+//! Which connections are open, and which node each speaks for: admission, keepalive, and the grace
+//! after a node is gone.
+
+use crate::protocol::operator::{ConnectionCounts, NodeView};
+use crate::protocol::{limits, GatewayFrame, NodeFrame, NodeId, NodeProfile, WireError};
+use crate::router::context::Context;
+use crate::router::timers::Timer;
+use crate::router::{views, CloseReason, ConnId, Mono, NodeNotice, Output, PairedNode, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Connections and nodes. A node has at most one admitted connection.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    connections: BTreeMap<ConnId, Connection>,
+    online: BTreeMap<NodeId, ConnId>,
+    /// Paired nodes that were online since the start and are not now.
+    absent: BTreeMap<NodeId, Absence>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    peer: IpAddr,
+    /// The node it is admitted as; `None` while it is unauthenticated.
+    node: Option<NodeId>,
+    /// What the node said about itself on this connection.
+    profile: NodeProfile,
+    /// When it was admitted.
+    since: Wall,
+    /// How often it was refused something.
+    refusals: u32,
+    /// Frames it sent before it was admitted.
+    unauthenticated_frames: u32,
+    /// The last time anything arrived.
+    active: Mono,
+    /// It was pinged, and nothing has arrived since.
+    pinged: bool,
+}
+
+#[derive(Debug)]
+struct Absence {
+    last_seen: Wall,
+    /// Operators and the backend know about it.
+    announced: bool,
+}
+
+impl Presence {
+    /// A connection was accepted; it has some time to be admitted or to ask for a pairing.
+    pub(super) fn connected(&mut self, ctx: &mut Context, conn: ConnId, peer: IpAddr) {
+        ctx.counters.connections += 1;
+        let connection = Connection {
+            peer,
+            node: None,
+            profile: NodeProfile::default(),
+            since: ctx.now.wall,
+            refusals: 0,
+            unauthenticated_frames: 0,
+            active: ctx.now.mono,
+            pinged: false,
+        };
+        self.connections.insert(conn, connection);
+        ctx.timers.set(ctx.after(limits::GREETING_DEADLINE), Timer::Greeting(conn));
+    }
+
+    /// Something arrived on the connection. Returns whether the connection is open.
+    pub(super) fn activity(&mut self, ctx: &Context, conn: ConnId) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        (connection.active, connection.pinged) = (ctx.now.mono, false);
+        true
+    }
+
+    /// As [`Presence::activity`], for a frame. An unauthenticated connection may send only a few.
+    pub(super) fn accepts_frame(&mut self, ctx: &mut Context, conn: ConnId) -> bool {
+        let is_open = self.activity(ctx, conn);
+        let Some(connection) = self.connections.get_mut(&conn) else { return is_open };
+        if connection.node.is_none() {
+            connection.unauthenticated_frames += 1;
+            if connection.unauthenticated_frames > limits::STRANGER_FRAMES {
+                ctx.close(conn, CloseReason::Refused);
+                return false;
+            }
+        }
+        is_open
+    }
+
+    /// All open connections.
+    pub(super) fn connections(&self) -> Vec<ConnId> {
+        self.connections.keys().copied().collect()
+    }
+
+    /// The address a connection comes from.
+    pub(super) fn peer(&self, conn: ConnId) -> Option<IpAddr> {
+        self.connections.get(&conn).map(|connection| connection.peer)
+    }
+
+    /// The node a connection is admitted as.
+    pub(super) fn node(&self, conn: ConnId) -> Option<&NodeId> {
+        self.connections.get(&conn)?.node.as_ref()
+    }
+
+    /// The connection of a node that is online.
+    pub(super) fn connection_of(&self, node: &NodeId) -> Option<ConnId> {
+        self.online.get(node).copied()
+    }
+
+    /// The nodes that are online.
+    pub(super) fn online(&self) -> impl Iterator<Item = &NodeId> {
+        self.online.keys()
+    }
+
+    /// How many nodes are online.
+    pub(super) fn online_count(&self) -> usize {
+        self.online.len()
+    }
+
+    /// How many connections are open, and how many of them unauthenticated.
+    pub(super) fn counts(&self) -> ConnectionCounts {
+        let open = self.connections.len();
+        ConnectionCounts { open, unauthenticated: open - self.online.len() }
+    }
+
+    /// Whether the node on this connection carries out one invoke at a time.
+    pub(super) fn is_sequential(&self, conn: ConnId) -> bool {
+        self.connections.get(&conn).is_some_and(|connection| connection.profile.is_sequential())
+    }
+
+    /// The node that a frame speaks for. A connection cannot change its node.
+    pub(super) fn identify(
+        &self,
+        conn: ConnId,
+        claimed: Result<NodeId, &'static str>,
+    ) -> Result<NodeId, WireError> {
+        let claimed = claimed.map_err(WireError::invalid)?;
+        match self.node(conn) {
+            Some(node) if *node != claimed => {
+                Err(WireError::invalid("this connection belongs to another nodeId"))
+            }
+            _ => Ok(claimed),
+        }
+    }
+
+    /// Answers a hello with an error. The connection stays open, because the node may ask to be
+    /// paired on it; but not one that had been admitted, whose node would not expect the error.
+    pub(super) fn refuse_hello(&mut self, ctx: &mut Context, conn: ConnId, error: WireError) {
+        if self.node(conn).is_some() {
+            return ctx.refuse(conn, error);
+        }
+        ctx.counters.refused += 1;
+        ctx.send_error(conn, error);
+        self.count_refusal(ctx, conn);
+    }
+
+    /// Refuses a frame that only an admitted node may send (protocol section 2.1).
+    pub(super) fn refuse_frame(&mut self, ctx: &mut Context, conn: ConnId, frame: NodeFrame) {
+        let error = WireError::unauthorized("not authenticated");
+        if let NodeFrame::Req { id, .. } = frame {
+            let id = id.unwrap_or_else(|| "".into());
+            ctx.send(conn, GatewayFrame::Res { id, result: Err(error) });
+        } else {
+            ctx.send_error(conn, error);
+        }
+        self.count_refusal(ctx, conn);
+    }
+
+    /// A connection that keeps sending what is refused is closed in the end.
+    fn count_refusal(&mut self, ctx: &mut Context, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.refusals += 1;
+        if connection.refusals >= limits::REFUSALS {
+            ctx.close(conn, CloseReason::Refused);
+        }
+    }
+
+    /// Makes the connection the node's only one, or brings its profile up to date if it is that
+    /// already. An older connection of the node has to be gone.
+    pub(super) fn admit(
+        &mut self,
+        ctx: &mut Context,
+        conn: ConnId,
+        node: &NodeId,
+        profile: NodeProfile,
+        paired: Option<&PairedNode>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.profile = profile;
+        if connection.node.is_some() {
+            return;
+        }
+        connection.node = Some(node.clone());
+        connection.since = ctx.now.wall;
+        connection.refusals = 0;
+        ctx.counters.admitted += 1;
+        ctx.timers.cancel(&Timer::Greeting(conn));
+        ctx.timers.set(ctx.after(limits::PING_AFTER), Timer::Silence(conn));
+        self.online.insert(node.clone(), conn);
+        ctx.push(Output::Admit { conn, node: node.clone() });
+        ctx.timers.cancel(&Timer::Absence(node.clone()));
+        ctx.timers.cancel(&Timer::Subscriptions(node.clone()));
+        let before = self.absent.remove(node);
+        // Nobody knows about an absence that was not announced, nor about its end.
+        if before.is_none_or(|absence| absence.announced) {
+            if let Some(paired) = paired {
+                self.publish(ctx, node, paired, true);
+            }
+        }
+    }
+
+    /// Drops a connection that is gone. Its node gets a grace before the absence is announced and
+    /// before its subscriptions end: phones connect twice, and come back after a lift, a tunnel, a
+    /// switch from Wi-Fi.
+    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
+        let Some(connection) = self.connections.remove(&conn) else { return };
+        ctx.timers.cancel(&Timer::Greeting(conn));
+        ctx.timers.cancel(&Timer::Silence(conn));
+        let Some(node) = connection.node else { return };
+        self.online.remove(&node);
+        ctx.timers.set(ctx.after(limits::ABSENCE_GRACE), Timer::Absence(node.clone()));
+        ctx.timers.set(ctx.after(limits::SUBSCRIPTION_GRACE), Timer::Subscriptions(node.clone()));
+        let absence = Absence { last_seen: ctx.now.wall, announced: false };
+        self.absent.insert(node, absence);
+    }
+
+    /// The node did not come back within the grace period.
+    pub(super) fn announce_absence(
+        &mut self,
+        ctx: &mut Context,
+        node: &NodeId,
+        paired: Option<&PairedNode>,
+    ) {
+        let Some(absence) = self.absent.get_mut(node) else { return };
+        absence.announced = true;
+        ctx.notify(NodeNotice::Offline(node.clone()));
+        if let Some(paired) = paired {
+            self.publish(ctx, node, paired, false);
+        }
+    }
+
+    /// The node's pairing is gone: it will not come back, so there is no grace.
+    pub(super) fn forget_node(&mut self, ctx: &mut Context, node: &NodeId, was: &PairedNode) {
+        ctx.timers.cancel(&Timer::Absence(node.clone()));
+        ctx.timers.cancel(&Timer::Subscriptions(node.clone()));
+        if self.absent.remove(node).is_some_and(|absence| !absence.announced) {
+            ctx.notify(NodeNotice::Offline(node.clone()));
+            self.publish(ctx, node, was, false);
+        }
+    }
+
+    /// Closes an unauthenticated connection that has not asked for a pairing in time.
+    pub(super) fn greeting_timed_out(&self, ctx: &mut Context, conn: ConnId) {
+        if self.connections.get(&conn).is_some_and(|connection| connection.node.is_none()) {
+            ctx.close(conn, CloseReason::NoGreeting);
+        }
+    }
+
+    /// Pings a node that is silent, and closes its connection if it stays silent. A node is never
+    /// dropped for being busy with an invoke: Android and iOS read nothing while they carry one
+    /// out, which takes until `busy_until` at most. Activity does not touch the timer; the timer
+    /// only moves when it goes off.
+    pub(super) fn check_silence(&mut self, ctx: &mut Context, conn: ConnId, busy_until: Mono) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let now = ctx.now.mono;
+        let ping_at = connection.active + limits::PING_AFTER;
+        let drop_at = connection.active.max(busy_until) + limits::DROP_AFTER;
+        let next = if now < ping_at {
+            ping_at
+        } else if now >= drop_at {
+            return ctx.close(conn, CloseReason::Silent);
+        } else {
+            if !connection.pinged {
+                connection.pinged = true;
+                ctx.send(conn, GatewayFrame::Ping { id: "keepalive".into() });
+            }
+            // It may answer and fall silent again, and is pinged again then.
+            drop_at.min(ctx.after(limits::PING_AFTER))
+        };
+        ctx.timers.set(next, Timer::Silence(conn));
+    }
+
+    /// A paired node as operators see it: live values win over stored ones, but the name sticks.
+    pub(super) fn view(&self, node: &NodeId, paired: &PairedNode) -> NodeView {
+        let live = self.online.get(node).and_then(|conn| self.connections.get(conn));
+        let mut profile = live.map_or(&paired.profile, |connection| &connection.profile).clone();
+        profile.display_name.clone_from(&paired.profile.display_name);
+        profile.caps = Some(sorted(profile.caps_or_guess()));
+        profile.commands = Some(sorted(profile.commands.unwrap_or_default()));
+        NodeView {
+            node_id: node.clone(),
+            profile,
+            remote_ip: live.map(|c| c.peer.to_string()).or_else(|| paired.remote_ip.clone()),
+            paired: true,
+            connected: live.is_some(),
+            connected_at_ms: live.map(|connection| connection.since.0),
+            last_seen_at_ms: self.absent.get(node).map(|absence| absence.last_seen.0),
+            approved_at_ms: paired.approved_at.0,
+        }
+    }
+
+    fn publish(&self, ctx: &mut Context, node: &NodeId, paired: &PairedNode, connected: bool) {
+        let view = self.view(node, paired);
+        ctx.publish(views::presence_event(&view, connected, ctx.now.wall));
+    }
+}
+
+fn sorted(list: Vec<String>) -> Vec<String> {
+    list.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+}
