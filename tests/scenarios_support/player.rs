@@ -5,17 +5,18 @@
 //! paired NODE [{profile}]          in the files at the start; its token is `token-of-NODE`
 //! connect c1 [ip=ADDRESS]          c1 {frame}    c1 raw TEXT    c1 too-long    c1 tls
 //! c1 too-long-answer
-//! disconnect c1                    heard c1
+//! disconnect c1                    active c1
 //! operator op1 METHOD [{params}]   operator op1 gone    reloaded op1
 //! answered CALL {json}             answered CALL error CODE MESSAGE
-//! news everyone|operators|subscribers|node:NODE|session:KEY EVENT [{payload}]
+//! event everyone|operators|subscribers|node:NODE|session:KEY EVENT [{payload}]
 //! advance SPAN                     90s, 5m, 1500ms: what happens meanwhile is marked with when
 //! disk full|ok                     restart       stop
+//! show FIELD…|all                  more of the nodes and requests in answers and events
 //! times N COMMAND                  with % for 1 to N; tells only what the last one did
 //! big N COMMAND                    with % for N times the letter x
 //! ```
 
-use super::printer;
+use super::printer::{self, Printer};
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Reloaded};
 use openclaw_bridge::protocol::{
@@ -31,6 +32,7 @@ use std::time::Duration;
 /// Plays one scenario.
 pub(crate) struct Player {
     world: World,
+    printer: Printer,
     requests: u64,
 }
 
@@ -39,7 +41,8 @@ type Lines = Result<Vec<String>, String>;
 impl Player {
     pub(crate) fn new() -> Self {
         let policy = Policy { server_name: "studio".into(), ..Policy::default() };
-        Self { world: World::new(policy, PairingBook::default()), requests: 0 }
+        let world = World::new(policy, PairingBook::default());
+        Self { world, printer: Printer::default(), requests: 0 }
     }
 
     /// Carries out one command and tells what followed.
@@ -55,6 +58,10 @@ impl Player {
             }
             "restart" => {
                 self.world.restart();
+                return Ok(Vec::new());
+            }
+            "show" => {
+                self.printer.shown = rest.split_whitespace().map(Into::into).collect();
                 return Ok(Vec::new());
             }
             "times" => {
@@ -78,11 +85,11 @@ impl Player {
                 Input::Connected { conn: ConnId(number(name, "c")?), peer }
             }
             "disconnect" => Input::Disconnected { conn: ConnId(number(rest, "c")?) },
-            "heard" => Input::Activity { conn: ConnId(number(rest, "c")?) },
+            "active" => Input::Activity { conn: ConnId(number(rest, "c")?) },
             "operator" => self.operator(rest)?,
             "reloaded" => self.reloaded(OperatorId(number(rest, "op")?))?,
             "answered" => answered(rest)?,
-            "news" => news(rest)?,
+            "event" => event(rest)?,
             _ => match number(verb, "c") {
                 Ok(conn) => match frame(ConnId(conn), rest)? {
                     Some(input) => input,
@@ -91,7 +98,7 @@ impl Player {
                 Err(_) => return Err(format!("unknown command {verb:?}")),
             },
         };
-        Ok(printer::lines(&self.world.give(input)))
+        Ok(self.printer.lines(&self.world.give(input)))
     }
 
     fn policy(&mut self, rest: &str) -> Lines {
@@ -115,7 +122,7 @@ impl Player {
             return Ok(Vec::new());
         }
         let policy = Some(Box::new(self.world.policy.clone()));
-        Ok(printer::lines(&self.world.give(Input::Configured { policy, reply: None })))
+        Ok(self.printer.lines(&self.world.give(Input::Configured { policy, reply: None })))
     }
 
     fn paired(&mut self, rest: &str) -> Lines {
@@ -174,7 +181,7 @@ impl Player {
         let mut lines = Vec::new();
         self.world.pass_until(start + by, |now, deeds: Vec<Deed>| {
             let at = printer::span(now - start);
-            lines.extend(printer::lines(&deeds).iter().map(|line| format!("+{at} {line}")));
+            lines.extend(self.printer.lines(&deeds).iter().map(|line| format!("+{at} {line}")));
         });
         lines
     }
@@ -222,9 +229,9 @@ fn answered(rest: &str) -> Result<Input, String> {
     Ok(Input::Answered { call, result })
 }
 
-fn news(rest: &str) -> Result<Input, String> {
+fn event(rest: &str) -> Result<Input, String> {
     let (to, rest) = word(rest);
-    let (event, payload) = word(rest);
+    let (name, payload) = word(rest);
     let to = match to.split_once(':') {
         Some(("node", node)) => Audience::Node(NodeId::new(node)?),
         Some(("session", key)) => Audience::Session(key.into()),
@@ -238,7 +245,7 @@ fn news(rest: &str) -> Result<Input, String> {
         )?,
     };
     let payload = (!payload.is_empty()).then(|| payload.into());
-    Ok(Input::BackendEvent(BackendEvent { to, event: event.into(), payload }))
+    Ok(Input::BackendEvent(BackendEvent { to, event: name.into(), payload }))
 }
 
 fn word(text: &str) -> (&str, &str) {

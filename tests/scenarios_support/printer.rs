@@ -1,72 +1,162 @@
-//! What the router did, as lines of text. Frames and answers are printed by the real encoders.
+//! What the router did, as lines of text. Frames are printed by the real encoder. Of nodes and
+//! requests in answers and events, only what tells them apart is printed, and what the scenario
+//! asked for with `show`; of a save, in what the files differ from those before it.
 
 use super::world::{Deed, BEGINNING};
-use openclaw_bridge::protocol::operator::Status;
-use openclaw_bridge::protocol::{GatewayFrame, WireError};
-use openclaw_bridge::router::{Caller, ConnId, DaemonTask, NodeNotice, Output, PairingBook};
+use openclaw_bridge::protocol::operator::{Answer, OperatorEvent, Pairings, Status};
+use openclaw_bridge::protocol::{GatewayFrame, Token, TokenHash, WireError};
+use openclaw_bridge::router::{
+    Caller, ConnId, DaemonTask, NodeNotice, Output, PairedNode, PairingBook, PairingRequest,
+};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// One line for each deed; what follows from a save is indented under it.
-pub(crate) fn lines(deeds: &[Deed]) -> Vec<String> {
-    let mut lines = Vec::new();
-    print(deeds, 0, &mut lines);
-    lines
+/// Fields of nodes and requests that are printed wherever they are true, or not zero.
+const FLAGS: [&str; 7] =
+    ["reason", "connected", "waiting", "silent", "isRepair", "conflict", "replaced"];
+
+type Fields = Map<String, Value>;
+
+/// Prints the deeds of one scenario.
+#[derive(Default)]
+pub(crate) struct Printer {
+    /// More fields of nodes and requests to print; `all` prints them as the JSON they are.
+    pub(crate) shown: Vec<String>,
 }
 
-fn print(deeds: &[Deed], depth: usize, lines: &mut Vec<String>) {
-    for deed in deeds {
-        let failed = matches!(deed.then, Some((false, _)));
-        let mark = if failed { " (fails)" } else { "" };
-        let text = format!("{}{}{mark}", "  ".repeat(depth), output(&deed.output));
-        lines.push(without_padding(&with_short_times(&text)));
-        if let Some((_, then)) = &deed.then {
-            print(then, depth + 1, lines);
+impl Printer {
+    /// One line for each deed; what follows from a save is indented under it.
+    pub(crate) fn lines(&self, deeds: &[Deed]) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.print(deeds, 0, &mut lines);
+        lines
+    }
+
+    fn print(&self, deeds: &[Deed], depth: usize, lines: &mut Vec<String>) {
+        for deed in deeds {
+            let text = match (&deed.output, &deed.then) {
+                (Output::Save { book }, Some((worked, _))) => {
+                    let mark = if *worked { "" } else { " (fails)" };
+                    format!("save{mark}{}", changes(&deed.before, book))
+                }
+                (output, _) => self.output(output),
+            };
+            let text = format!("{}{text}", "  ".repeat(depth));
+            lines.push(without_padding(&with_short_times(&text)));
+            if let Some((_, then)) = &deed.then {
+                self.print(then, depth + 1, lines);
+            }
         }
     }
-}
 
-fn output(output: &Output) -> String {
-    match output {
-        Output::Send { to, frame } => format!("{} <- {}", conn(*to), sent(frame)),
-        Output::Admit { conn: c, node } => format!("admit {} as {node}", conn(*c)),
-        Output::Wait { conn: c, node } => format!("wait {} as {node}", conn(*c)),
-        Output::LineLimit { conn: c, bytes } => {
-            format!("line-limit {} {} MiB", conn(*c), bytes / 1024 / 1024)
+    fn output(&self, output: &Output) -> String {
+        match output {
+            Output::Send { to, frame } => format!("{} <- {}", conn(*to), sent(frame)),
+            Output::Admit { conn: c, node } => format!("admit {} as {node}", conn(*c)),
+            Output::Wait { conn: c, node } => format!("wait {} as {node}", conn(*c)),
+            Output::LineLimit { conn: c, bytes } => {
+                format!("line-limit {} {} MiB", conn(*c), bytes / 1024 / 1024)
+            }
+            Output::Close { conn: c, why } => format!("close {}: {}", conn(*c), why.as_str()),
+            Output::Save { .. } => "save".into(),
+            Output::Call { call, caller, method, params } => {
+                let caller = match caller {
+                    Caller::Node(node) => node.to_string(),
+                    Caller::Operator => "an operator".into(),
+                };
+                format!("call {} {method} for {caller}{}", call.0, after(params.as_deref()))
+            }
+            Output::Notify(NodeNotice::Online(node)) => format!("backend: {node} is online"),
+            Output::Notify(NodeNotice::Offline(node)) => format!("backend: {node} is offline"),
+            Output::Notify(NodeNotice::Event { node, event, payload }) => {
+                format!("backend: {node} sends {event} {payload}")
+            }
+            Output::Reply { to, result } => match result {
+                Ok(answer) => format!("op{} ok {}", to.op, self.answer(answer)),
+                Err(failure) => format!("op{} error {}", to.op, error(failure)),
+            },
+            Output::Publish { to, event } => {
+                let to: Vec<String> = to.iter().map(|op| format!("op{op}")).collect();
+                format!("event [{}] {} {}", to.join(" "), event.name(), self.event(event))
+            }
+            Output::Daemon { requester, task } => {
+                let task = match task {
+                    DaemonTask::Status(known) => format!("status {}", status(known)),
+                    DaemonTask::Reload => "reload".into(),
+                    DaemonTask::Log(level) => format!("log {level}"),
+                    DaemonTask::Stop => "stop".into(),
+                };
+                format!("daemon for op{}: {task}", requester.op)
+            }
         }
-        Output::Close { conn: c, why } => format!("close {}: {}", conn(*c), why.as_str()),
-        Output::Save { book } => format!("save {}", summary(book)),
-        Output::Call { call, caller, method, params } => {
-            let caller = match caller {
-                Caller::Node(node) => node.to_string(),
-                Caller::Operator => "an operator".into(),
-            };
-            format!("call {} {method} for {caller}{}", call.0, after(params.as_deref()))
+    }
+
+    fn answer(&self, answer: &Answer) -> String {
+        if self.shows_all() {
+            return json(answer);
         }
-        Output::Notify(NodeNotice::Online(node)) => format!("backend: {node} is online"),
-        Output::Notify(NodeNotice::Offline(node)) => format!("backend: {node} is offline"),
-        Output::Notify(NodeNotice::Event { node, event, payload }) => {
-            format!("backend: {node} says {event} {payload}")
+        match answer {
+            Answer::Nodes(list) => format!("nodes {}", self.views(&list.nodes)),
+            Answer::Node(details) => format!("node {}", self.view(&details.node)),
+            Answer::Pairings(Pairings { pending, paired }) => {
+                format!("pending {} paired {}", self.views(pending), self.views(paired))
+            }
+            Answer::Approved(approved) => {
+                let how = if approved.delivered { "delivered" } else { "kept" };
+                format!("approved {} {how} {}", approved.request_id, self.view(&approved.node))
+            }
+            other => json(other),
         }
-        Output::Reply { to, result } => match result {
-            Ok(answer) => format!("op{} ok {}", to.op, json(answer)),
-            Err(failure) => format!("op{} error {}", to.op, error(failure)),
-        },
-        Output::Publish { to, event } => {
-            let to: Vec<String> = to.iter().map(|op| format!("op{op}")).collect();
-            let (name, line) = (event.name(), json(&**event));
-            let before = format!("{{\"event\":\"{name}\",\"payload\":");
-            let payload = line.strip_prefix(&before).and_then(|rest| rest.strip_suffix('}'));
-            format!("watchers [{}] {name} {}", to.join(" "), payload.unwrap())
+    }
+
+    fn event(&self, event: &OperatorEvent) -> String {
+        match event {
+            OperatorEvent::PairRequested(view) if !self.shows_all() => self.view(view),
+            OperatorEvent::Presence(presence) if !self.shows_all() => self.view(presence),
+            OperatorEvent::PairResolved(resolved) if !self.shows_all() => {
+                format!("{} {} {}", resolved.request_id, resolved.node_id, resolved.decision)
+            }
+            other => fields(other)["payload"].to_string(),
         }
-        Output::Daemon { requester, task } => {
-            let task = match task {
-                DaemonTask::Status(known) => format!("status {}", status(known)),
-                DaemonTask::Reload => "reload".into(),
-                DaemonTask::Log(level) => format!("log {level}"),
-                DaemonTask::Stop => "stop".into(),
-            };
-            format!("daemon for op{}: {task}", requester.op)
+    }
+
+    fn shows_all(&self) -> bool {
+        self.shown.iter().any(|field| field == "all")
+    }
+
+    fn views(&self, views: &[impl serde::Serialize]) -> String {
+        let views: Vec<String> = views.iter().map(|view| self.view(view)).collect();
+        format!("[{}]", views.join(", "))
+    }
+
+    /// A node or request: ids, the name if it has one, flags, and the fields to be shown.
+    fn view(&self, view: &impl serde::Serialize) -> String {
+        let fields = fields(view);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str);
+        let mut parts: Vec<String> = ["requestId", "nodeId", "instanceId"]
+            .iter()
+            .filter_map(|id| text(id))
+            .map(Into::into)
+            .collect();
+        if let Some(name) = text("displayName").or(text("host").filter(|host| parts[0] != *host)) {
+            parts.push(format!("{name:?}"));
         }
+        let is_request = fields.contains_key("requestId");
+        if is_request && fields.contains_key("approvedAtMs") {
+            parts.push("approved".into());
+        }
+        for flag in FLAGS {
+            match fields.get(flag) {
+                Some(Value::Bool(true)) => parts.push(flag.into()),
+                Some(Value::String(text)) => parts.push(text.clone()),
+                Some(Value::Number(count)) => parts.push(format!("{flag}={count}")),
+                _ => {}
+            }
+        }
+        let shown = self.shown.iter().filter_map(|name| Some((name, fields.get(name)?)));
+        parts.extend(shown.map(|(name, value)| format!("{name}={value}")));
+        parts.join(" ")
     }
 }
 
@@ -96,15 +186,92 @@ fn after(text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| format!(" {text}"))
 }
 
-/// Who is paired, and who asks to be.
-fn summary(book: &PairingBook) -> String {
-    let paired: Vec<String> = book.paired.keys().map(ToString::to_string).collect();
-    let pending = book.pending.iter().map(|(id, request)| {
-        let approved = if request.approved_at.is_some() { ", approved" } else { "" };
-        format!("{id}({}{approved})", request.node)
+/// The entries of both files that are new, changed or gone.
+fn changes(before: &PairingBook, book: &PairingBook) -> String {
+    let paired = |book: &PairingBook| -> BTreeMap<String, Fields> {
+        let entries = book.paired.iter();
+        entries.map(|(id, node)| (id.to_string(), paired_fields(id.as_str(), node))).collect()
+    };
+    let pending = |book: &PairingBook| -> BTreeMap<String, Fields> {
+        let entries = book.pending.iter();
+        entries.map(|(id, request)| (id.to_string(), request_fields(request))).collect()
+    };
+    let paired = difference(&paired(before), &paired(book));
+    let pending = difference(&pending(before), &pending(book));
+    let part = |name: &str, changes: Vec<String>| match changes.is_empty() {
+        true => String::new(),
+        false => format!(" {name}: {}", changes.join(", ")),
+    };
+    part("paired", paired) + &part("pending", pending)
+}
+
+/// `+key` and all its fields if it is new, `key` and the fields that changed, `-key` if it is gone.
+fn difference(before: &BTreeMap<String, Fields>, after: &BTreeMap<String, Fields>) -> Vec<String> {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let change = |key: &String| match (before.get(key), after.get(key)) {
+        (_, None) => Some(format!("-{key}")),
+        (None, Some(new)) => Some(format!("+{key}{}", changed(&Fields::new(), new))),
+        (Some(old), Some(new)) if old != new => Some(format!("{key}{}", changed(old, new))),
+        _ => None,
+    };
+    keys.into_iter().filter_map(change).collect()
+}
+
+fn changed(old: &Fields, new: &Fields) -> String {
+    let set = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
+    let set = set.map(|(name, value)| match value {
+        Value::Bool(true) => format!(" {name}"),
+        value => format!(" {name}={value}"),
     });
-    let pending: Vec<String> = pending.collect();
-    format!("paired=[{}] pending=[{}]", paired.join(" "), pending.join(" "))
+    let unset = old.keys().filter(|name| !new.contains_key(*name)).map(|name| format!(" -{name}"));
+    set.chain(unset).collect()
+}
+
+fn paired_fields(id: &str, node: &PairedNode) -> Fields {
+    let mut all = fields(&node.profile);
+    all.insert("token".into(), token(id, node.token).into());
+    all.insert("createdAtMs".into(), node.created_at.0.into());
+    all.insert("approvedAtMs".into(), node.approved_at.0.into());
+    if let Some(ip) = &node.remote_ip {
+        all.insert("remoteIp".into(), ip.as_str().into());
+    }
+    if node.renamed {
+        all.insert("renamed".into(), true.into());
+    }
+    all.extend(node.other.clone());
+    all
+}
+
+fn request_fields(request: &PairingRequest) -> Fields {
+    let mut all = fields(&request.profile);
+    all.insert("nodeId".into(), request.node.as_str().into());
+    all.insert("remoteIp".into(), request.remote_ip.to_string().into());
+    all.insert("ts".into(), request.ts.0.into());
+    let flags = [
+        ("silent", request.silent),
+        ("isRepair", request.is_repair),
+        ("conflict", request.conflict),
+    ];
+    all.extend(flags.iter().filter(|(_, set)| *set).map(|(name, _)| ((*name).into(), true.into())));
+    if let Some(at) = request.approved_at {
+        all.insert("approvedAtMs".into(), at.0.into());
+    }
+    all
+}
+
+/// The token behind a hash, if it is one that a scenario makes.
+fn token(node: &str, hash: Option<TokenHash>) -> String {
+    let Some(hash) = hash else { return "none".into() };
+    let made = (1..100).map(|number| format!("token-{number}"));
+    let mut known = made.chain([format!("token-of-{node}")]);
+    let found =
+        known.find(|token| Token::presented(token).is_some_and(|token| hash.matches(&token)));
+    found.unwrap_or_else(|| "unknown".into())
+}
+
+/// The fields of what is a JSON object.
+fn fields(value: &impl serde::Serialize) -> Fields {
+    serde_json::from_str(&json(value)).unwrap()
 }
 
 /// Counts, and of the counters those that have counted something.
@@ -114,9 +281,7 @@ fn status(status: &Status) -> String {
         "paired={} connected={} pending={} open={} unauthenticated={}",
         nodes.paired, nodes.connected, nodes.pending, connections.open, connections.unauthenticated
     );
-    let counters: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&json(&status.counters)).unwrap();
-    for (name, count) in counters.iter().filter(|(_, count)| **count != 0) {
+    for (name, count) in fields(&status.counters).iter().filter(|(_, count)| **count != 0) {
         text.push_str(&format!(" {name}:{count}"));
     }
     text

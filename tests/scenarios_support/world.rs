@@ -35,6 +35,8 @@ pub(crate) struct World {
 /// Something the router did, and for a save what followed from its outcome.
 pub(crate) struct Deed {
     pub(crate) output: Output,
+    /// What the pairing files held before it.
+    pub(crate) before: PairingBook,
     /// For a save: whether it worked, and what the router did next.
     pub(crate) then: Option<(bool, Vec<Self>)>,
 }
@@ -97,7 +99,8 @@ impl World {
     }
 
     fn carry_out(&mut self, output: Output) -> Deed {
-        let Output::Save { book } = &output else { return Deed { output, then: None } };
+        let before = self.disk.clone();
+        let Output::Save { book } = &output else { return Deed { output, before, then: None } };
         let outcome = if self.disk_full {
             Input::SaveFailed { reason: DISK_FULL.into() }
         } else {
@@ -105,7 +108,7 @@ impl World {
             Input::Saved
         };
         let then = Some((!self.disk_full, self.give(outcome)));
-        Deed { output, then }
+        Deed { output, before, then }
     }
 
     /// Lets time pass until `until`, and calls the router whenever it asked for it. `report` gets
