@@ -2,46 +2,43 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::operator::{ask_text, connect, patience, text_argument, value};
-use crate::cli::render::field;
+use crate::cli::operator::{connect, show, text_argument, timeout};
 use crate::cli::text::{safe, safe_text};
 use crate::cli::{print, print_json};
-use crate::control::{Client, Message};
-use crate::protocol::GatewayEvent;
+use crate::control::{Client, ClientError};
+use crate::protocol::operator::{OperatorEvent, SubscribeEvents};
+use crate::protocol::rpc::chat::{
+    Attachment, ChatAbort, ChatHistory, ChatInject, ChatMessage, ChatSend, RunStatus,
+};
+use crate::protocol::rpc::event::{ChatEvent, ChatState};
+use crate::protocol::{base64, limits, GatewayEvent};
 use crate::random;
-use serde_json::{json, Map, Value};
 use std::fs;
 use std::path::Path;
 
-/// Says something, and shows the answer as it comes.
+/// Sends a message, and shows the answer as it comes.
 pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
-    let run_id = random_id()?;
-    let mut params = json!({
-        "sessionKey": line.value("session"),
-        "message": text_argument(line, "MESSAGE")?,
-        "idempotencyKey": run_id,
-    });
-    if let Some(level) = line.value("thinking") {
-        params["thinking"] = level.into();
-    }
-    if let Some(timeout) = line.duration("run-timeout") {
-        params["timeoutMs"] = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX).into();
-    }
-    let files = line.values("attach").into_iter().map(|path| attachment(Path::new(path)));
-    let files = files.collect::<Result<Vec<_>, _>>()?;
-    if !files.is_empty() {
-        params["attachments"] = files.into();
-    }
+    let milliseconds = |time: std::time::Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
+    let attachments = line.values("attach").into_iter().map(|path| attachment(Path::new(path)));
+    let call = ChatSend {
+        session_key: session(line),
+        message: text_argument(line, "MESSAGE")?,
+        thinking: line.value("thinking").map(str::to_owned),
+        deliver: None,
+        attachments: attachments.collect::<Result<_, _>>()?,
+        timeout_ms: line.duration("run-timeout").map(milliseconds),
+        idempotency_key: random_id()?,
+    };
     let mut client = connect(line)?;
     // Before the message, so that no part of the answer is missed.
-    let subscribed =
-        client.ask("events.subscribe", &json!({ "only": [GatewayEvent::Chat] }), patience(line))?;
-    subscribed.map_err(|refusal| Failure::refused(&refusal))?;
-    let reply = client.ask("chat.send", &params, patience(line))?;
-    let reply = value(&reply.map_err(|refusal| Failure::refused(&refusal))?)?;
-    match reply["status"].as_str() {
-        Some("started" | "in_flight") => follow(&mut client, &run_id, line.is_set("json")),
-        _ => print_json(&reply.to_string()),
+    let only = Some([GatewayEvent::Chat.to_string()].into());
+    client.ask(&SubscribeEvents { only }, timeout(line))?;
+    let reply = client.ask(&call, timeout(line))?;
+    match reply.read()?.status {
+        RunStatus::Started | RunStatus::InFlight => {
+            follow(&mut client, &call.idempotency_key, line.is_set("json"))
+        }
+        RunStatus::Ok | RunStatus::Aborted => print_json(&reply.json),
     }
 }
 
@@ -49,101 +46,83 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
 fn follow(client: &mut Client, run_id: &str, as_json: bool) -> Result<(), Failure> {
     let mut shown = 0;
     loop {
-        let Message::Event(event) = client.listen()? else { continue };
-        let event = value(&event)?;
-        let chat = &event["payload"];
-        if event["event"] != GatewayEvent::Chat.as_str() || chat["runId"] != run_id {
+        let (event, _) = client.next_event()?;
+        let OperatorEvent::Backend { payload: Some(json), .. } = &*event else { continue };
+        let chat: ChatEvent = serde_json::from_str(json).map_err(ClientError::UnexpectedAnswer)?;
+        if chat.run_id != run_id {
             continue;
         }
         if as_json {
-            print_json(&chat.to_string())?;
+            print_json(json)?;
         } else {
-            let text = text_of(&chat["message"]);
+            let text = chat.message.as_ref().map(ChatMessage::plain_text).unwrap_or_default();
             print(&safe_text(text.get(shown..).unwrap_or_default()))?;
             shown = shown.max(text.len());
         }
-        let end = if as_json { "" } else { "\n" };
-        match chat["state"].as_str() {
-            Some("final") => return print(end),
-            Some("aborted") => {
-                print(end)?;
-                return Err(Failure::failed(format!("aborted: {}", field(chat, "stopReason"))));
+        if chat.state != ChatState::Delta && !as_json {
+            print("\n")?;
+        }
+        match chat.state {
+            ChatState::Delta => {}
+            ChatState::Final => return Ok(()),
+            ChatState::Aborted => {
+                let reason = safe(&chat.stop_reason.unwrap_or_default());
+                return Err(Failure::failed(format!("aborted: {reason}")));
             }
-            Some("error") => {
-                print(end)?;
-                return Err(Failure::failed(field(chat, "errorMessage")));
+            ChatState::Error => {
+                return Err(Failure::failed(safe(&chat.error_message.unwrap_or_default())));
             }
-            _ => {}
         }
     }
 }
 
 pub(super) fn history(line: &CommandLine) -> Result<(), Failure> {
-    let limit: u32 = line.value("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
-    let params = json!({ "sessionKey": line.value("session"), "limit": limit.min(1000) });
-    let answer = ask_text(line, "chat.history", &params)?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    let answer = value(&answer)?;
-    let messages = answer["messages"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut text = String::new();
-    for message in messages {
-        text += &format!("{}: {}\n", field(message, "role"), safe_text(&text_of(message)));
-    }
-    if text.is_empty() {
-        text += "Nothing has been said yet.\n";
-    }
-    print(&text)
+    let limit = line.value("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
+    let limit = Some(limit.min(limits::HISTORY_MESSAGES as u64));
+    show(line, &ChatHistory { session_key: session(line), limit }, |history| {
+        let messages = history.messages.iter();
+        let messages = messages.filter_map(|json| serde_json::from_str(json.get()).ok());
+        let text: String = messages
+            .map(|message: ChatMessage| {
+                format!("{}: {}\n", safe(&message.role), safe_text(&message.plain_text()))
+            })
+            .collect();
+        match text.is_empty() {
+            true => "There are no messages yet.\n".to_owned(),
+            false => text,
+        }
+    })
 }
 
 pub(super) fn abort(line: &CommandLine) -> Result<(), Failure> {
-    let mut params = json!({ "sessionKey": line.value("session") });
-    if let Some(run) = line.value("run") {
-        params["runId"] = run.into();
-    }
-    let answer = ask_text(line, "chat.abort", &params)?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    let aborted = value(&answer)?["aborted"] == true;
-    print(if aborted { "aborted\n" } else { "there was nothing to abort\n" })
+    let run_id = line.value("run").map(str::to_owned);
+    show(line, &ChatAbort { session_key: session(line), run_id }, |answer| {
+        if answer.aborted { "aborted\n" } else { "there was nothing to abort\n" }.to_owned()
+    })
 }
 
 pub(super) fn inject(line: &CommandLine) -> Result<(), Failure> {
-    let mut params = json!({
-        "sessionKey": line.value("session"),
-        "message": text_argument(line, "MESSAGE")?,
-    });
-    if let Some(label) = line.value("label") {
-        params["label"] = label.into();
-    }
-    let answer = ask_text(line, "chat.inject", &params)?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    print(&format!("message {}\n", field(&value(&answer)?, "messageId")))
+    let call = ChatInject {
+        session_key: session(line),
+        message: text_argument(line, "MESSAGE")?,
+        label: line.value("label").map(str::to_owned),
+    };
+    show(line, &call, |answer| format!("message {}\n", safe(&answer.message_id)))
 }
 
-/// The text parts of a message.
-fn text_of(message: &Value) -> String {
-    let parts = message["content"].as_array().map_or(&[][..], Vec::as_slice);
-    let texts = parts.iter().filter(|part| part["type"] == "text");
-    texts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
+fn session(line: &CommandLine) -> String {
+    line.value("session").unwrap_or_default().to_owned()
 }
 
 /// A file as the apps send it.
-fn attachment(path: &Path) -> Result<Value, Failure> {
-    let shown = path.display();
+fn attachment(path: &Path) -> Result<Attachment, Failure> {
     let bytes = fs::read(path)
-        .map_err(|error| Failure::failed(format!("could not read {shown}: {error}")))?;
-    let mut attachment = Map::new();
-    attachment.insert("type".into(), "file".into());
-    if let Some(name) = path.file_name() {
-        attachment.insert("fileName".into(), safe(&name.to_string_lossy()).into());
-    }
-    attachment.insert("content".into(), crate::protocol::base64::encode(&bytes).into());
-    Ok(attachment.into())
+        .map_err(|error| Failure::failed(format!("could not read {}: {error}", path.display())))?;
+    Ok(Attachment {
+        r#type: Some("file".into()),
+        file_name: path.file_name().map(|name| safe(&name.to_string_lossy())),
+        content: Some(base64::encode(&bytes)),
+    })
 }
 
 fn random_id() -> Result<String, Failure> {

@@ -3,128 +3,113 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::nodes;
-use crate::cli::operator::{ask_text, connect, patience, value};
-use crate::cli::render::{field, span};
+use crate::cli::operator::{ask, connect, show, timeout};
+use crate::cli::print;
+use crate::cli::render::span;
 use crate::cli::text::{safe, safe_json};
 use crate::cli::watch::watch;
-use crate::cli::{print, print_json};
 use crate::control::ClientError;
-use serde_json::{json, Value};
+use crate::protocol::operator::{
+    GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop,
+};
 
 pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("watch") {
-        return watch(|| picture(line));
+        return watch(|| snapshot(line));
     }
-    let answer = ask_text(line, "status", &json!({}))?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    print(&words(&value(&answer)?))
+    show(line, &GetStatus {}, |status| status_text(&status))
 }
 
 /// The status and the nodes, once.
-fn picture(line: &CommandLine) -> Result<String, Failure> {
-    let status = ask_text(line, "status", &json!({}))?;
+fn snapshot(line: &CommandLine) -> Result<String, Failure> {
+    let status = ask(line, &GetStatus {})?;
     if line.is_set("json") {
-        return Ok(safe_json(&status) + "\n");
+        return Ok(safe_json(&status.json) + "\n");
     }
-    let nodes = value(&ask_text(line, "node.list", &json!({}))?)?;
-    Ok(format!("{}\n{}", words(&value(&status)?), nodes::overview(&nodes)))
+    let nodes = ask(line, &ListNodes {})?.read()?;
+    Ok(format!("{}\n{}", status_text(&*status.read()?), nodes::overview(&nodes)))
 }
 
-fn words(status: &Value) -> String {
-    let listeners = status["listeners"].as_array().map_or(&[][..], Vec::as_slice);
-    let listeners = listeners
-        .iter()
-        .map(|listener| format!("{} (TLS {})", field(listener, "address"), field(listener, "tls")));
-    let waiting = field(status, "waitingFor");
-    let waiting = if waiting.is_empty() { waiting } else { format!("Waiting for: {waiting}\n") };
-    let number = |part: &str, key: &str| status[part][key].as_u64().unwrap_or_default();
+fn status_text(status: &Status) -> String {
+    let listeners = status.listeners.iter();
+    let listeners = listeners.map(|l| format!("{} (TLS {})", safe(&l.address), safe(&l.tls)));
+    let waiting = status.waiting_for.as_deref();
+    let waiting = waiting.map(|address| format!("Waiting for: {}\n", safe(address)));
+    let (nodes, connections) = (&status.nodes, &status.connections);
     format!(
         "{} · openclaw-bridge {} · pid {} · up {}\n\
          Listening:   {}\n\
-         {waiting}\
+         {}\
          {}\
          Announced:   {}\n\
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n",
-        field(status, "serverName"),
-        field(status, "version"),
-        status["pid"],
-        span(status["uptimeMs"].as_u64().unwrap_or_default()),
+        safe(&status.server_name),
+        safe(&status.version),
+        status.pid,
+        span(status.uptime_ms),
         listeners.collect::<Vec<_>>().join(", "),
+        waiting.unwrap_or_default(),
         certificate(status),
-        announced(&status["discovery"]["mdns"]),
-        field(status, "stateDir"),
-        number("nodes", "paired"),
-        number("nodes", "connected"),
-        number("nodes", "pending"),
-        number("connections", "open"),
-        number("connections", "unauthenticated"),
+        announced(status),
+        safe(&status.state_dir),
+        nodes.paired,
+        nodes.connected,
+        nodes.pending,
+        connections.open,
+        connections.unauthenticated,
     )
 }
 
 /// The lines about the certificate; none without TLS.
-fn certificate(status: &Value) -> String {
-    let certificate = &status["certificate"];
-    if certificate.is_null() {
-        return String::new();
-    }
-    let mut text = format!("Certificate: {}", field(certificate, "path"));
-    if let Some(days) = certificate["expiresInDays"].as_i64().filter(|days| *days >= 0) {
-        text += &format!(" (ends in {days} days)");
-    }
-    text.push('\n');
-    text += &format!("Fingerprint: {}\n", field(status, "fingerprintSha256"));
-    if certificate["warning"].is_string() {
-        text += &format!("Warning:     the certificate {}\n", field(certificate, "warning"));
+fn certificate(status: &Status) -> String {
+    let Some(certificate) = &status.certificate else { return String::new() };
+    let expires = certificate.expires_in_days.filter(|days| *days >= 0);
+    let expires = expires.map(|days| format!(" (expires in {days} days)")).unwrap_or_default();
+    let fingerprint = safe(status.fingerprint_sha256.as_deref().unwrap_or_default());
+    let path = safe(&certificate.path);
+    let mut text = format!("Certificate: {path}{expires}\nFingerprint: {fingerprint}\n");
+    if let Some(warning) = &certificate.warning {
+        text += &format!("Warning:     the certificate {}\n", safe(warning));
     }
     text
 }
 
-fn announced(mdns: &Value) -> String {
-    if mdns.is_null() {
-        return "no".to_owned();
-    }
-    let interfaces = mdns["interfaces"].as_array().into_iter().flatten();
-    let interfaces: Vec<String> = interfaces.filter_map(Value::as_str).map(safe).collect();
-    let place = if interfaces.is_empty() {
-        "nowhere yet".to_owned()
-    } else {
-        format!("on {}", interfaces.join(", "))
+fn announced(status: &Status) -> String {
+    let Some(mdns) = &status.discovery.mdns else { return "no".to_owned() };
+    let interfaces: Vec<String> = mdns.interfaces.iter().map(|name| safe(name)).collect();
+    let interfaces = match interfaces.is_empty() {
+        true => "on no interface yet".to_owned(),
+        false => format!("on {}", interfaces.join(", ")),
     };
-    format!("{} ({}), {place}", field(mdns, "instance"), field(mdns, "host"))
+    format!("{} ({}), {interfaces}", safe(&mdns.instance), safe(&mdns.host))
 }
 
 pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
-    let answer = ask_text(line, "reload", &json!({}))?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    let answer = value(&answer)?;
-    let mut text = match answer["path"].as_str() {
-        Some(_) => format!("read {} again\n", field(&answer, "path")),
-        None => "there is no configuration file; the defaults stay in force\n".to_owned(),
-    };
-    if answer["newFingerprintSha256"].is_string() {
-        let fingerprint = field(&answer, "newFingerprintSha256");
-        text += &format!("the certificate is another one now; nodes must pin {fingerprint}\n");
-    }
-    for key in answer["restartNeeded"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        text += &format!("{key} was changed; it takes effect at the next start\n");
-    }
-    print(&text)
+    show(line, &Reload {}, |Reloaded { path, restart_needed, new_fingerprint_sha256 }| {
+        let mut text = match path {
+            Some(path) => format!("read {} again\n", safe(&path)),
+            None => "there is no configuration file; the defaults apply\n".to_owned(),
+        };
+        if let Some(fingerprint) = new_fingerprint_sha256 {
+            let fingerprint = safe(&fingerprint);
+            text += &format!("the certificate has changed; nodes must pin {fingerprint}\n");
+        }
+        for key in restart_needed {
+            text += &format!("{} has changed; it takes effect at the next start\n", safe(&key));
+        }
+        text
+    })
 }
 
-/// Returns when the bridge is gone, not just when it has agreed to go.
+/// Returns when the bridge has ended, not only when it has agreed to.
 pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
     let mut client = connect(line)?;
-    let reply = client.ask("stop", &json!({}), patience(line))?;
-    reply.map_err(|refusal| Failure::refused(&refusal))?;
-    client.wait_for_end(patience(line)).map_err(|error| match error {
-        ClientError::NoAnswer(after) => {
-            Failure::failed(format!("the bridge did not stop within {after:?}; see its log"))
+    client.ask(&Stop {}, timeout(line))?;
+    client.wait_for_end(timeout(line)).map_err(|error| match error {
+        ClientError::NoAnswer(timeout) => {
+            Failure::failed(format!("the bridge did not stop within {timeout:?}; see its log"))
         }
         error => error.into(),
     })?;
@@ -132,10 +117,8 @@ pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
-    let level = line.value("LEVEL").unwrap_or_default();
-    let answer = ask_text(line, "log", &json!({ "level": level }))?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    print(&format!("log level is now {}\n", field(&value(&answer)?, "level")))
+    let level = line.value("LEVEL").unwrap_or_default().to_owned();
+    show(line, &SetLogLevel { level }, |answer| {
+        format!("log level is now {}\n", safe(&answer.level))
+    })
 }

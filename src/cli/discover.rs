@@ -21,8 +21,8 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
             "--type: must be a type such as _clawdbot-bridge._tcp, not `{service_type}`"
         )));
     }
-    let patience = line.duration("timeout").unwrap_or(Duration::from_secs(3));
-    let found = browse(service_type, patience).map_err(|error| {
+    let timeout = line.duration("timeout").unwrap_or(Duration::from_secs(3));
+    let found = browse(service_type, timeout).map_err(|error| {
         Failure::failed(format!("could not look for bridges: {}", chain(&error)))
     })?;
     if line.is_set("json") {
@@ -34,7 +34,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     if found.is_empty() {
         return Err(Failure::failed(format!(
-            "no bridge answered within {patience:?}; one that listens on loopback only is not \
+            "no bridge answered within {timeout:?}; one that listens on loopback only is not \
              announced, and some networks keep multicast from passing"
         )));
     }

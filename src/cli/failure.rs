@@ -1,9 +1,11 @@
 //! Why a command failed: one sentence for the person, one number for the script.
 
 use crate::config;
-use crate::control::{ClientError, Refusal};
+use crate::control::ClientError;
+use crate::protocol::rpc::settings::Issue;
+use crate::protocol::WireError;
 use crate::{cli::text::safe, daemon, tls};
-use serde_json::Value;
+use serde::Deserialize;
 use std::error::Error;
 use std::io;
 
@@ -55,26 +57,26 @@ impl Failure {
         Self { is_closed_pipe, ..Self::new(FAILED, format!("could not print: {error}")) }
     }
 
-    /// The daemon refused; what it says may come from a node.
-    pub(super) fn refused(refusal: &Refusal) -> Self {
-        let issues = refusal.details.as_deref().map(issues).unwrap_or_default();
-        Self::new(FAILED, format!("{}: {}{issues}", safe(&refusal.code), safe(&refusal.message)))
+    /// The bridge refused; its message may quote a node.
+    fn refused(error: &WireError) -> Self {
+        let issues = error.details.as_deref().map(issues).unwrap_or_default();
+        Self::new(FAILED, safe(&error.to_string()) + &issues)
     }
 }
 
-/// What is wrong with settings, if the details say so.
+/// What is wrong with settings, if the details list it.
 fn issues(details: &str) -> String {
-    let details: Value = serde_json::from_str(details).unwrap_or_default();
-    let issues = details["issues"].as_array().into_iter().flatten();
-    let issues = issues.map(|issue| {
-        let text = |key| safe(issue[key].as_str().unwrap_or_default());
-        format!("{} {}", text("path"), text("message")).trim().to_owned()
-    });
-    let issues: Vec<String> = issues.collect();
-    if issues.is_empty() {
-        return String::new();
+    #[derive(Deserialize)]
+    struct Details {
+        issues: Vec<Issue>,
     }
-    format!(" ({})", issues.join("; "))
+    let Ok(Details { issues }) = serde_json::from_str(details) else { return String::new() };
+    let issues = issues.iter().map(|issue| format!("{} {}", issue.path, issue.message));
+    let issues: Vec<String> = issues.map(|issue| safe(issue.trim())).collect();
+    match issues.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", issues.join("; ")),
+    }
 }
 
 /// An error and its causes as one sentence.
@@ -94,6 +96,7 @@ impl From<ClientError> for Failure {
         let text = chain(&error);
         match error {
             ClientError::NotRunning(_) => Self::not_running(text),
+            ClientError::Refused(error) => Self::refused(&error),
             _ => Self::failed(text),
         }
     }

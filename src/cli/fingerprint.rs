@@ -4,14 +4,15 @@ use crate::cli::args::CommandLine;
 use crate::cli::config_file;
 use crate::cli::failure::Failure;
 use crate::cli::operator::running_status;
-use crate::cli::render::{self, field};
+use crate::cli::render;
 use crate::cli::text::safe;
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env, Config};
+use crate::protocol::operator::CertificateView;
 use crate::tls::{CertificateInfo, Fingerprint};
 use crate::{calendar, daemon};
 use qrcodegen::{QrCode, QrCodeEcc};
-use serde_json::{json, Value};
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// Modules of light around a code, without which it is not found.
@@ -19,49 +20,60 @@ const QUIET: i32 = 4;
 
 const HOW: &str = "`openclaw-bridge serve --tls`, or bridge.tls.enabled in the configuration";
 
+/// What the command prints with `--json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    #[serde(flatten)]
+    certificate: CertificateView,
+    fingerprint_sha256: String,
+    fingerprint_colons: String,
+}
+
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let (fingerprint, certificate) = match running(line)? {
         Some(found) => found,
         None => on_disk(line)?,
     };
+    let fingerprint_sha256 = fingerprint.to_string();
+    let fingerprint_colons = fingerprint.with_colons();
     if line.is_set("json") {
-        let mut answer = certificate;
-        answer["fingerprintSha256"] = json!(fingerprint.to_string());
-        answer["fingerprintColons"] = json!(fingerprint.with_colons());
-        return print_json(&answer.to_string());
+        let json =
+            serde_json::to_string(&Answer { certificate, fingerprint_sha256, fingerprint_colons });
+        return print_json(&json.map_err(|e| Failure::failed(e.to_string()))?);
     }
-    let mut text = format!("{fingerprint}\n{}\n", fingerprint.with_colons());
-    text += &format!("of {}\n", safe(certificate["path"].as_str().unwrap_or_default()));
-    if certificate["notAfter"].is_string() {
-        let dates = ["notBefore", "notAfter"].map(|key| field(&certificate, key));
-        text += &format!("valid from {} until {}\n", dates[0], dates[1]);
+    let mut text = format!("{fingerprint_sha256}\n{fingerprint_colons}\n");
+    text += &format!("of {}\n", safe(&certificate.path));
+    if let (Some(from), Some(until)) = (&certificate.not_before, &certificate.not_after) {
+        text += &format!("valid from {} until {}\n", safe(from), safe(until));
     }
-    if certificate["warning"].is_string() {
-        text += &format!("it {}\n", field(&certificate, "warning"));
+    if let Some(warning) = &certificate.warning {
+        text += &format!("it {}\n", safe(warning));
     }
     if line.is_set("qr") {
-        text += &drawn(&fingerprint.to_string(), render::is_coloured())?;
+        text += &drawn(&fingerprint_sha256, render::is_coloured())?;
     }
     print(&text)
 }
 
-/// What the running bridge serves with. `None` if none is running, or a configuration was named.
-fn running(line: &CommandLine) -> Result<Option<(Fingerprint, Value)>, Failure> {
+/// The certificate of the running bridge. `None` if none is running, or a configuration was named.
+fn running(line: &CommandLine) -> Result<Option<(Fingerprint, CertificateView)>, Failure> {
     if line.value("config").is_some() {
         return Ok(None);
     }
-    let Some(mut status) = running_status(line)? else { return Ok(None) };
-    let fingerprint = status["fingerprintSha256"].as_str().and_then(|text| text.parse().ok());
-    let Some(fingerprint) = fingerprint else {
-        return Err(Failure::failed(format!(
+    let Some(status) = running_status(line)? else { return Ok(None) };
+    let fingerprint = status.fingerprint_sha256.and_then(|text| text.parse().ok());
+    match (fingerprint, status.certificate) {
+        (Some(fingerprint), Some(certificate)) => Ok(Some((fingerprint, certificate))),
+        _ => Err(Failure::failed(format!(
             "the running bridge does not encrypt, so there is no fingerprint; {HOW}, turns TLS on"
-        )));
-    };
-    Ok(Some((fingerprint, status["certificate"].take())))
+        ))),
+    }
 }
 
-/// What `serve` would serve with. Nothing is made: a fingerprint that nobody serves is of no use.
-fn on_disk(line: &CommandLine) -> Result<(Fingerprint, Value), Failure> {
+/// The certificate that `serve` would use. None is made: a fingerprint that no bridge has is of no
+/// use.
+fn on_disk(line: &CommandLine) -> Result<(Fingerprint, CertificateView), Failure> {
     let config = config_file::of_serve(line)?;
     let (path, facts) = certificate(&config)?;
     let Some(facts) = facts else {
@@ -70,9 +82,7 @@ fn on_disk(line: &CommandLine) -> Result<(Fingerprint, Value), Failure> {
             "there is no certificate at `{path}` yet; {HOW}, makes one at the next start"
         )));
     };
-    let view = facts.view(calendar::now_ms());
-    let view = serde_json::to_value(view).map_err(|e| Failure::failed(e.to_string()))?;
-    Ok((facts.fingerprint, view))
+    Ok((facts.fingerprint, facts.view(calendar::now_ms())))
 }
 
 /// The file with which a bridge of this configuration encrypts, and what is in it if it is there.
@@ -87,8 +97,8 @@ pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<Certificat
 fn drawn(text: &str, is_coloured: bool) -> Result<String, Failure> {
     let code = QrCode::encode_text(text, QrCodeEcc::Low)
         .map_err(|error| Failure::failed(format!("could not make a QR code: {error}")))?;
-    // Scanners want dark on light. Where colours are spoken, that is said, whatever the terminal's
-    // own are; elsewhere ink is taken for light, as on a dark terminal.
+    // Scanners want dark modules on a light background. With colours that is certain; without them
+    // the terminal is taken for a dark one, where ink is light.
     let (before, after) = match is_coloured {
         true => ("\u{1b}[38;5;231;48;5;16m", "\u{1b}[0m"),
         false => ("", ""),

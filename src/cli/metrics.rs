@@ -2,86 +2,65 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::operator::{ask_text, value};
+use crate::cli::operator::ask;
 use crate::cli::{print, print_json};
-use serde_json::{json, Value};
+use crate::protocol::operator::{GetStatus, Status};
 use std::fmt::Write;
-
-/// What is now: the place in the status, the name, and what it means.
-const GAUGES: &[(&str, &str, &str)] = &[
-    ("/nodes/paired", "nodes_paired", "Nodes that are paired."),
-    ("/nodes/connected", "nodes_connected", "Nodes that are connected."),
-    ("/nodes/pending", "nodes_pending", "Nodes that wait for an approval."),
-    ("/connections/open", "connections_open", "Open connections."),
-    ("/connections/unauthenticated", "connections_unauthenticated", "Connections not admitted."),
-];
-
-/// What has been counted since the start: the counter's key, and what it means.
-const COUNTERS: &[(&str, &str)] = &[
-    ("connections", "Connections that arrived."),
-    ("admitted", "Times a node was admitted."),
-    ("refused", "Times a hello was refused."),
-    ("takeOvers", "Times a newer connection of a node replaced an older one."),
-    ("pairingRequests", "Pairing requests shown to operators."),
-    ("approved", "Pairing requests approved."),
-    ("rejected", "Pairing requests rejected."),
-    ("expired", "Pairing requests that nobody answered."),
-    ("badFrames", "Lines that were not frames."),
-    ("requests", "Requests from nodes."),
-    ("events", "Events from nodes."),
-    ("invokes", "Invokes sent to nodes."),
-    ("invokesFailed", "Invokes that failed."),
-    ("saveFailures", "Times the pairing files could not be written."),
-];
 
 const PREFIX: &str = "openclaw_bridge";
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let answer = ask_text(line, "status", &json!({}))?;
+    let status = ask(line, &GetStatus {})?.read()?;
     if line.is_set("json") {
-        let counters = value(&answer)?["counters"].take();
-        return print_json(&counters.to_string());
+        let counters = serde_json::to_string(&status.counters);
+        return print_json(&counters.map_err(|e| Failure::failed(e.to_string()))?);
     }
-    print(&text(&value(&answer)?))
+    print(&text(&status))
 }
 
-fn text(status: &Value) -> String {
+fn text(status: &Status) -> String {
+    let (nodes, connections, c) = (&status.nodes, &status.connections, &status.counters);
+    let gauges = [
+        ("nodes_paired", nodes.paired, "Nodes that are paired."),
+        ("nodes_connected", nodes.connected, "Nodes that are connected."),
+        ("nodes_pending", nodes.pending, "Nodes that wait for an approval."),
+        ("connections_open", connections.open, "Open connections."),
+        ("connections_unauthenticated", connections.unauthenticated, "Connections not admitted."),
+    ];
+    let counters = [
+        ("connections", c.connections, "Connections that arrived."),
+        ("admitted", c.admitted, "Times a node was admitted."),
+        ("refused", c.refused, "Times a hello was refused."),
+        ("take_overs", c.take_overs, "Times a newer connection of a node replaced an older one."),
+        ("pairing_requests", c.pairing_requests, "Pairing requests shown to operators."),
+        ("approved", c.approved, "Pairing requests approved."),
+        ("rejected", c.rejected, "Pairing requests rejected."),
+        ("expired", c.expired, "Pairing requests that nobody answered."),
+        ("bad_frames", c.bad_frames, "Lines that were not frames."),
+        ("requests", c.requests, "Requests from nodes."),
+        ("events", c.events, "Events from nodes."),
+        ("invokes", c.invokes, "Invokes sent to nodes."),
+        ("invokes_failed", c.invokes_failed, "Invokes that failed."),
+        ("save_failures", c.save_failures, "Times the pairing files could not be written."),
+    ];
     let mut text = String::new();
     let mut metric = |name: &str, help: &str, kind: &str, labels: &str, value: &str| {
-        // Writing to a string cannot fail.
         let _ = write!(
             text,
             "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}\n{PREFIX}_{name}{labels} {value}\n"
         );
     };
-    let version = escaped(status["version"].as_str().unwrap_or_default());
-    metric("info", "The running version.", "gauge", &format!("{{version=\"{version}\"}}"), "1");
-    let uptime = status["uptimeMs"].as_u64().unwrap_or_default();
-    let seconds = format!("{}.{:03}", uptime / 1000, uptime % 1000);
+    let version = format!("{{version=\"{}\"}}", escaped(&status.version));
+    metric("info", "The running version.", "gauge", &version, "1");
+    let seconds = format!("{}.{:03}", status.uptime_ms / 1000, status.uptime_ms % 1000);
     metric("uptime_seconds", "Time since the start.", "gauge", "", &seconds);
-    for (place, name, help) in GAUGES {
-        if let Some(number) = status.pointer(place).and_then(Value::as_u64) {
-            metric(name, help, "gauge", "", &number.to_string());
-        }
+    for (name, value, help) in gauges {
+        metric(name, help, "gauge", "", &value.to_string());
     }
-    for (key, help) in COUNTERS {
-        if let Some(number) = status["counters"][key].as_u64() {
-            metric(&format!("{}_total", snake(key)), help, "counter", "", &number.to_string());
-        }
+    for (name, value, help) in counters {
+        metric(&format!("{name}_total"), help, "counter", "", &value.to_string());
     }
     text
-}
-
-/// `takeOvers` as `take_overs`.
-fn snake(key: &str) -> String {
-    let mut snake = String::new();
-    for character in key.chars() {
-        if character.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(character.to_ascii_lowercase());
-    }
-    snake
 }
 
 fn escaped(text: &str) -> String {
@@ -91,21 +70,29 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::operator::Status;
 
     #[test]
     fn every_number_of_the_status_is_a_metric() {
-        let status = Status { version: "1.2".into(), uptime_ms: 61_005, ..Status::default() };
-        let status = serde_json::to_value(status).unwrap();
-        let text = text(&status);
-        for key in status["counters"].as_object().unwrap().keys() {
-            let name = format!("\n{PREFIX}_{}_total 0\n", snake(key));
-            assert!(text.contains(&name), "{key}:\n{text}");
+        let mut status = Status { version: "1.2".into(), uptime_ms: 61_005, ..Status::default() };
+        // Each number of the status is another one, and each is in the text once.
+        let mut json = serde_json::to_value(&status).unwrap();
+        let mut numbers = Vec::new();
+        for part in ["nodes", "connections", "counters"] {
+            for value in json[part].as_object_mut().unwrap().values_mut() {
+                numbers.push(1000 + numbers.len());
+                *value = numbers.last().copied().into();
+            }
         }
+        status = serde_json::from_value(json).unwrap();
+        let text = text(&status);
+        for number in &numbers {
+            assert_eq!(text.matches(&format!(" {number}\n")).count(), 1, "{number}:\n{text}");
+        }
+        assert!(text.contains("\nopenclaw_bridge_take_overs_total 1"), "{text}");
         assert!(text.contains("\nopenclaw_bridge_uptime_seconds 61.005\n"), "{text}");
         assert!(text.contains("openclaw_bridge_info{version=\"1.2\"} 1\n"), "{text}");
-        let numbers = text.lines().filter(|line| !line.starts_with('#')).count();
-        assert_eq!(numbers, 2 + GAUGES.len() + status["counters"].as_object().unwrap().len());
+        let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(lines, 2 + numbers.len());
         for line in text.lines().filter(|line| line.starts_with("# TYPE")) {
             let name = line.split(' ').nth(2).unwrap();
             assert_eq!(line.ends_with(" counter"), name.ends_with("_total"), "{line}");

@@ -1,22 +1,29 @@
-//! `nodes …`: who is paired, who wants to be, and what they can be asked to do.
+//! `nodes …`: paired nodes, pairing requests, and commands for nodes.
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
 use crate::cli::columns::{clip, table, Column};
 use crate::cli::failure::Failure;
 use crate::cli::node_commands;
-use crate::cli::operator::{ask_text, connect, params, patience, show, value};
-use crate::cli::render::{ago, device, field, name, part, span, versions};
+use crate::cli::operator::{ask, connect, params, show, timeout};
+use crate::cli::render::{ago, device, name, part, span, versions, words};
 use crate::cli::text::safe;
 use crate::cli::{print, print_json};
-use serde_json::{json, Value};
+use crate::control::ClientError;
+use crate::protocol::operator::{
+    ApprovePairing, DescribeNode, InvokeNode, ListNodes, ListPairings, NodeDetails, NodeList,
+    NodeView, PendingView, RejectPairing, RenameNode, RevokeNode,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// How long the bridge may take beyond what the node may.
-const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
+const MARGIN: Duration = Duration::from_secs(5);
 
-/// As much of a stranger's words as one line shows, in columns.
-const STRANGERS_WORDS: usize = 60;
+/// Columns of the terminal that a text from an unpaired node may take.
+const UNPAIRED_TEXT_WIDTH: usize = 60;
 
 /// Columns of the list, and what they give up where the terminal is too narrow for them.
 const COLUMNS: &[Column<'_>] = &[
@@ -30,20 +37,15 @@ const COLUMNS: &[Column<'_>] = &[
 ];
 
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
-    let answer = ask_text(line, "node.list", &json!({}))?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    print(&overview(&value(&answer)?))
+    show(line, &ListNodes {}, |list| overview(&list))
 }
 
 /// All nodes, in a table.
-pub(super) fn overview(answer: &Value) -> String {
-    let nodes = entries(&answer["nodes"]);
-    let connected = nodes.iter().filter(|node| node["connected"] == true).count();
+pub(super) fn overview(NodeList { nodes, .. }: &NodeList) -> String {
+    let connected = nodes.iter().filter(|node| node.connected).count();
     let mut text = format!("Paired: {} · Connected: {connected}\n", nodes.len());
     if nodes.is_empty() {
-        text += "No node is paired yet. `openclaw-bridge nodes pending` shows who asks.\n";
+        text += "No node is paired yet. `openclaw-bridge nodes pending` lists pairing requests.\n";
     } else {
         let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
         text += &table(COLUMNS, &rows);
@@ -51,137 +53,136 @@ pub(super) fn overview(answer: &Value) -> String {
     text
 }
 
-fn row(node: &Value) -> Vec<String> {
-    let state = if node["connected"] == true { "connected" } else { "disconnected" };
+fn row(node: &NodeView) -> Vec<String> {
     vec![
-        name(node),
-        field(node, "nodeId"),
-        state.into(),
-        field(node, "remoteIp"),
-        device(node),
-        versions(node),
-        words(&node["caps"]),
+        name(&node.node_id, &node.profile),
+        safe(node.node_id.as_str()),
+        if node.connected { "connected" } else { "disconnected" }.into(),
+        safe(node.remote_ip.as_deref().unwrap_or_default()),
+        device(&node.profile),
+        versions(&node.profile),
+        words(&node.profile.caps),
     ]
 }
 
 pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
-    let answer = value(&ask_text(line, "node.pair.list", &json!({}))?)?;
-    let pending = &answer["pending"];
+    let reply = ask(line, &ListPairings {})?;
     if line.is_set("json") {
-        return print_json(&json!({ "pending": pending }).to_string());
+        #[derive(Serialize, Deserialize)]
+        struct Pending<'a> {
+            #[serde(borrow)]
+            pending: &'a RawValue,
+        }
+        let unexpected = |e| Failure::from(ClientError::UnexpectedAnswer(e));
+        let pending: Pending<'_> = serde_json::from_str(&reply.json).map_err(unexpected)?;
+        return print_json(&serde_json::to_string(&pending).map_err(unexpected)?);
     }
     let now = now_ms();
-    let mut text = String::new();
-    for request in entries(pending) {
-        text += &pending_line(request, now);
+    let requests = reply.read()?.pending;
+    match requests.is_empty() {
+        true => print("No pending pairing requests.\n"),
+        false => print(&requests.iter().map(|r| pending_line(r, now)).collect::<String>()),
     }
-    if text.is_empty() {
-        text += "No pending pairing requests.\n";
-    }
-    print(&text)
 }
 
 /// One request, with everything that should make an operator think twice.
-fn pending_line(request: &Value, now: u64) -> String {
-    let [name, id, device] = [name(request), part(request, "nodeId"), device(request)]
-        .map(|words| clip(&words, STRANGERS_WORDS));
-    let mut text = format!("- {}: {name}", field(request, "requestId"));
-    let mut add = |part: &str| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, " · {part}");
-    };
+fn pending_line(request: &PendingView, now: u64) -> String {
+    let (id, profile) = (&request.node_id, &request.profile);
+    let [name, id, device] = [name(id, profile), part(id.as_str()), device(profile)]
+        .map(|text| clip(&text, UNPAIRED_TEXT_WIDTH));
+    let mut parts = vec![format!("- {}: {name}", safe(&request.request_id))];
     if name != id {
-        add(&id);
+        parts.push(id);
     }
-    for part in [device, field(request, "remoteIp")] {
-        if !part.is_empty() {
-            add(&part);
-        }
+    let shown = [device, safe(&request.remote_ip)].into_iter().filter(|part| !part.is_empty());
+    parts.extend(shown.chain([ago(now, request.ts)]));
+    if request.is_repair {
+        parts.push("repair: it was paired before".into());
     }
-    add(&ago(now, request["ts"].as_u64().unwrap_or(now)));
-    if request["isRepair"] == true {
-        add("repair: it was paired before");
+    if request.conflict {
+        parts.push("CONFLICT: another request has the same node id".into());
     }
-    if request["conflict"] == true {
-        add("CONFLICT: another request has the same node id");
-    }
-    if let Some(count) = request["replaced"].as_u64() {
-        add(&format!(
-            "asked again {count} times from the same address; the last one gets the token"
+    if request.replaced > 0 {
+        parts.push(format!(
+            "asked again {} times from the same address; the last one gets the token",
+            request.replaced
         ));
     }
-    match (request["approvedAtMs"].is_null(), request["waiting"] == true) {
-        (false, _) => add("approved, waiting for the node to come back"),
-        (true, false) => add("not connected now"),
-        (true, true) => {}
+    match (request.approved_at_ms, request.waiting) {
+        (Some(_), _) => parts.push("approved, waiting for the node to come back".into()),
+        (None, false) => parts.push("not connected now".into()),
+        (None, true) => {}
     }
-    text + "\n"
+    parts.join(" · ") + "\n"
 }
 
 pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
-    let query = line.value("REQUEST").unwrap_or_default();
-    let answer = ask_text(line, "node.pair.approve", &json!({ "requestId": query }))?;
-    show(line, &answer, |answer| {
-        let node = &answer["node"];
-        let name = named(node);
-        if answer["delivered"] == true {
-            return format!("paired {name}\n");
+    show(line, &ApprovePairing { request_id: request(line) }, |answer| {
+        let name = name_and_id(&answer.node);
+        match answer.delivered {
+            true => format!("paired {name}\n"),
+            false => {
+                format!(
+                    "approved {name}; it gets its token when it asks again, within 10 minutes\n"
+                )
+            }
         }
-        format!("approved {name}; it gets its token when it asks again, within 10 minutes\n")
     })
 }
 
 pub(super) fn reject(line: &CommandLine) -> Result<(), Failure> {
-    let query = line.value("REQUEST").unwrap_or_default();
-    let answer = ask_text(line, "node.pair.reject", &json!({ "requestId": query }))?;
-    show(line, &answer, |answer| format!("rejected {}\n", field(answer, "nodeId")))
+    show(line, &RejectPairing { request_id: request(line) }, |answer| {
+        format!("rejected {}\n", safe(answer.node_id.as_str()))
+    })
+}
+
+fn request(line: &CommandLine) -> String {
+    line.value("REQUEST").unwrap_or_default().to_owned()
 }
 
 pub(super) fn rename(line: &CommandLine) -> Result<(), Failure> {
-    let params = json!({ "nodeId": line.value("node"), "displayName": line.value("name") });
-    let answer = ask_text(line, "node.rename", &params)?;
-    show(line, &answer, |answer| {
-        format!("node rename ok: {} -> {}\n", field(answer, "nodeId"), field(answer, "displayName"))
+    let display_name = line.value("name").unwrap_or_default().to_owned();
+    show(line, &RenameNode { node_id: node(line), display_name }, |answer| {
+        let (id, name) = (safe(answer.node_id.as_str()), safe(&answer.display_name));
+        format!("node rename ok: {id} -> {name}\n")
     })
 }
 
 pub(super) fn revoke(line: &CommandLine) -> Result<(), Failure> {
-    let answer = ask_text(line, "node.revoke", &json!({ "nodeId": line.value("node") }))?;
-    show(line, &answer, |answer| {
-        let cut = if answer["wasConnected"] == true { " and disconnected it" } else { "" };
-        format!("revoked the pairing of {}{cut}\n", field(answer, "nodeId"))
+    show(line, &RevokeNode { node_id: node(line) }, |answer| {
+        let cut = if answer.was_connected { " and disconnected it" } else { "" };
+        format!("revoked the pairing of {}{cut}\n", safe(answer.node_id.as_str()))
     })
 }
 
 pub(super) fn describe(line: &CommandLine) -> Result<(), Failure> {
-    let answer = ask_text(line, "node.describe", &json!({ "nodeId": line.value("node") }))?;
-    show(line, &answer, description)
+    show(line, &DescribeNode { node_id: node(line) }, |answer| description(&answer))
 }
 
-fn description(node: &Value) -> String {
-    let now = now_ms();
-    let state = match node["connectedAtMs"].as_u64() {
+fn node(line: &CommandLine) -> String {
+    line.value("node").unwrap_or_default().to_owned()
+}
+
+fn description(NodeDetails { node, .. }: &NodeDetails) -> String {
+    let (now, profile) = (now_ms(), &node.profile);
+    let state = match node.connected_at_ms {
         Some(since) => format!("connected for {}", span(now.saturating_sub(since))),
         None => "disconnected".into(),
     };
-    let last_seen = node["lastSeenAtMs"].as_u64().map(|at| ago(now, at));
-    let permissions = node["permissions"].as_object().map(|permissions| {
-        let flag = |allowed: &Value| if *allowed == true { "yes" } else { "no" };
-        let list =
-            permissions.iter().map(|(key, allowed)| format!("{}: {}", safe(key), flag(allowed)));
-        list.collect::<Vec<_>>().join(", ")
-    });
-    let paired = node["approvedAtMs"].as_u64().map(|at| ago(now, at));
-    let mut text = format!("{} · {state}\n", named(node));
+    let permissions =
+        profile.permissions.iter().flatten().map(|(name, allowed)| {
+            format!("{}: {}", safe(name), if *allowed { "yes" } else { "no" })
+        });
+    let mut text = format!("{} · {state}\n", name_and_id(node));
     for (label, value) in [
-        ("Address", field(node, "remoteIp")),
-        ("Device", device(node)),
-        ("Version", versions(node)),
-        ("Last seen", last_seen.unwrap_or_default()),
-        ("Paired", paired.unwrap_or_default()),
-        ("Permissions", permissions.unwrap_or_default()),
-        ("Caps", words(&node["caps"])),
-        ("Commands", words(&node["commands"])),
+        ("Address", safe(node.remote_ip.as_deref().unwrap_or_default())),
+        ("Device", device(profile)),
+        ("Version", versions(profile)),
+        ("Last seen", node.last_seen_at_ms.map_or_else(String::new, |at| ago(now, at))),
+        ("Paired", ago(now, node.approved_at_ms)),
+        ("Permissions", permissions.collect::<Vec<_>>().join(", ")),
+        ("Caps", words(&profile.caps)),
+        ("Commands", words(&profile.commands)),
     ] {
         if !value.is_empty() {
             let _ = writeln!(text, "{label:12} {value}");
@@ -190,64 +191,64 @@ fn description(node: &Value) -> String {
     text
 }
 
-pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
-    let node_timeout = line.duration("invoke-timeout").unwrap_or_default();
-    let params = line.value("params").map(|text| params(text, "--params")).transpose()?;
-    let mut request = json!({
-        "nodeId": line.value("node"),
-        "command": line.value("command"),
-        "timeoutMs": u64::try_from(node_timeout.as_millis()).unwrap_or(u64::MAX),
-    });
-    if let Some(key) = line.value("idempotency-key") {
-        request["idempotencyKey"] = key.into();
-    }
-    let mut request = request.to_string();
-    if let Some(params) = params {
-        // As it was written: a node may look at the text (protocol section 1.1).
-        request.truncate(request.len() - 1);
-        let _ = write!(request, ",\"params\":{params}}}");
-    }
-    let patience = patience(line).max(node_timeout + MARGIN);
-    let reply = connect(line)?.ask_raw("node.invoke", &request, patience)?;
-    let answer = reply.map_err(|refusal| node_commands::failure(line.path(), &refusal))?;
-    if line.is_set("json") {
-        return print_json(&answer);
-    }
-    let fields = crate::protocol::json::Fields::read(&answer, &["payload"]);
-    let payload = fields.ok().and_then(|fields| fields.json("payload")).unwrap_or("null");
-    print_json(payload)
-}
-
-fn named(node: &Value) -> String {
-    let id = field(node, "nodeId");
-    match name(node) {
+fn name_and_id(node: &NodeView) -> String {
+    let id = safe(node.node_id.as_str());
+    match name(&node.node_id, &node.profile) {
         name if name == id => id,
         name => format!("{name} ({id})"),
     }
 }
 
-fn entries(list: &Value) -> &[Value] {
-    list.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn words(list: &Value) -> String {
-    let words = entries(list).iter().filter_map(Value::as_str).map(safe);
-    words.collect::<Vec<_>>().join(" ")
+pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
+    let node_timeout = line.duration("invoke-timeout").unwrap_or_default();
+    let params = line.value("params").map(|text| params(text, "--params")).transpose()?;
+    let call = InvokeNode {
+        node_id: node(line),
+        command: line.value("command").unwrap_or_default().to_owned(),
+        // As it was written: a node may search the text (protocol section 1.1).
+        params: params.map(Into::into),
+        timeout_ms: Some(u64::try_from(node_timeout.as_millis()).unwrap_or(u64::MAX)),
+        idempotency_key: line.value("idempotency-key").map(str::to_owned),
+    };
+    let reply = connect(line)?.ask(&call, timeout(line).max(node_timeout + MARGIN));
+    let reply = reply.map_err(|error| match error {
+        ClientError::Refused(error) => node_commands::failure(line.path(), &error),
+        error => error.into(),
+    })?;
+    if line.is_set("json") {
+        return print_json(&reply.json);
+    }
+    print_json(reply.read()?.payload.as_ref().map_or("null", |payload| &payload.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{NodeId, NodeProfile};
 
     #[test]
-    fn a_stranger_cannot_imitate_the_other_parts_of_its_line() {
-        let request = json!({
-            "requestId": "3f2a", "nodeId": "x", "remoteIp": "10.0.0.9", "ts": 0, "waiting": true,
-            "displayName": "Ada · alice \u{2022} 10.0.0.1", "platform": "y".repeat(200),
-        });
+    fn an_unpaired_node_cannot_imitate_the_other_parts_of_its_line() {
+        let profile = NodeProfile {
+            display_name: Some("Ada · alice \u{2022} 10.0.0.1".into()),
+            platform: Some("y".repeat(200)),
+            ..Default::default()
+        };
+        let request = PendingView {
+            request_id: "3f2a".into(),
+            node_id: NodeId::new("x").unwrap(),
+            profile,
+            remote_ip: "10.0.0.9".into(),
+            silent: false,
+            is_repair: false,
+            conflict: false,
+            replaced: 0,
+            waiting: true,
+            ts: 0,
+            approved_at_ms: None,
+        };
         let line = pending_line(&request, 0);
         let parts: Vec<&str> = line.trim_end().split(" · ").collect();
-        let device = "y".repeat(STRANGERS_WORDS - 1) + "…";
+        let device = "y".repeat(UNPAIRED_TEXT_WIDTH - 1) + "…";
         assert_eq!(parts, ["- 3f2a: Ada . alice . 10.0.0.1", "x", &device, "10.0.0.9", "just now"]);
     }
 }

@@ -1,11 +1,11 @@
-//! Asking the running bridge.
+//! Requests to the running bridge, and what they are made of.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env};
-use crate::control::Client;
-use serde_json::Value;
+use crate::control::{Client, Reply};
+use crate::protocol::operator::{GetStatus, OperatorCall, Status};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -23,48 +23,42 @@ pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
 }
 
 /// How long the bridge may take to answer.
-pub(super) fn patience(line: &CommandLine) -> Duration {
+pub(super) fn timeout(line: &CommandLine) -> Duration {
     line.duration("timeout").unwrap_or(Duration::from_secs(10))
 }
 
-/// Asks; the answer as JSON text.
-pub(super) fn ask_text(
+/// Sends one request to the bridge.
+pub(super) fn ask<C: OperatorCall>(
     line: &CommandLine,
-    method: &str,
-    params: &Value,
-) -> Result<String, Failure> {
-    let reply = connect(line)?.ask(method, params, patience(line))?;
-    reply.map_err(|refusal| Failure::refused(&refusal))
+    call: &C,
+) -> Result<Reply<C::Answer>, Failure> {
+    Ok(connect(line)?.ask(call, timeout(line))?)
+}
+
+/// Sends one request and prints the answer: as it came with `--json`, else as text.
+pub(super) fn show<C: OperatorCall>(
+    line: &CommandLine,
+    call: &C,
+    text: impl FnOnce(C::Answer) -> String,
+) -> Result<(), Failure> {
+    let reply = ask(line, call)?;
+    if line.is_set("json") {
+        return print_json(&reply.json);
+    }
+    print(&text(reply.read()?))
 }
 
 /// The status of the bridge; `None` if none is running.
-pub(super) fn running_status(line: &CommandLine) -> Result<Option<Value>, Failure> {
-    match ask_text(line, "status", &Value::Object(serde_json::Map::new())) {
-        Ok(answer) => value(&answer).map(Some),
+pub(super) fn running_status(line: &CommandLine) -> Result<Option<Box<Status>>, Failure> {
+    match ask(line, &GetStatus {}) {
+        Ok(reply) => Ok(Some(reply.read()?)),
         Err(failure) if failure.is_not_running() => Ok(None),
         Err(failure) => Err(failure),
     }
 }
 
-/// An answer as a JSON value. The commands run on a stack that bears its depth.
-pub(super) fn value(text: &str) -> Result<Value, Failure> {
-    serde_json::from_str(text).map_err(|e| Failure::failed(format!("strange answer: {e}")))
-}
-
-/// Prints an answer: as it is with `--json`, else as a sentence.
-pub(super) fn show(
-    line: &CommandLine,
-    answer: &str,
-    sentence: impl FnOnce(&Value) -> String,
-) -> Result<(), Failure> {
-    if line.is_set("json") {
-        return print_json(answer);
-    }
-    print(&sentence(&value(answer)?))
-}
-
 /// Parameters given as JSON, as `@FILE`, or as `-` for standard input; checked to be JSON.
-/// `place` is where they were written, such as a flag.
+/// `place` is where they were given, such as a flag.
 pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
     let (text, origin) = match text.strip_prefix('@') {
         Some(path) => (read_file(path)?, path),
@@ -87,27 +81,24 @@ pub(super) fn text_argument(line: &CommandLine, name: &str) -> Result<String, Fa
     }
 }
 
-/// A file of bearable length that was named.
+/// The text of a file of at most [`LONGEST_PARAMS`].
 pub(super) fn read_file(path: &str) -> Result<String, Failure> {
     read(path, std::fs::File::open(path))
 }
 
-/// Standard input, if it is of bearable length.
+/// Standard input, as [`read_file`].
 pub(super) fn read_stdin() -> Result<String, Failure> {
     read(STDIN, Ok(std::io::stdin()))
 }
 
 fn read(name: &str, input: std::io::Result<impl Read>) -> Result<String, Failure> {
-    let text = input.and_then(bearable);
-    text.map_err(|error| Failure::failed(format!("could not read {name}: {error}")))
-}
-
-fn bearable(input: impl Read) -> std::io::Result<String> {
+    let failed = |why: String| Failure::failed(format!("could not read {name}: {why}"));
     let mut text = String::new();
-    input.take(LONGEST_PARAMS + 1).read_to_string(&mut text)?;
+    let input = input.map_err(|error| failed(error.to_string()))?;
+    let read = input.take(LONGEST_PARAMS + 1).read_to_string(&mut text);
+    read.map_err(|error| failed(error.to_string()))?;
     if text.len() as u64 > LONGEST_PARAMS {
-        let megabytes = LONGEST_PARAMS / 1024 / 1024;
-        return Err(std::io::Error::other(format!("more than {megabytes} MiB")));
+        return Err(failed(format!("more than {} MiB", LONGEST_PARAMS / 1024 / 1024)));
     }
     Ok(text)
 }

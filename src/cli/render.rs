@@ -3,6 +3,7 @@
 pub(super) use crate::cli::columns::whole_table as table;
 
 use crate::cli::text::safe;
+use crate::protocol::{NodeId, NodeProfile};
 use serde_json::Value;
 use std::io::{self, IsTerminal};
 
@@ -15,26 +16,28 @@ pub(super) fn field(value: &Value, name: &str) -> String {
 const DOTS: [char; 7] =
     ['·', '\u{387}', '\u{2022}', '\u{2027}', '\u{2219}', '\u{22c5}', '\u{2e31}'];
 
-/// A text field of a node's own choice, as one part of a line: it cannot begin another.
-pub(super) fn part(value: &Value, name: &str) -> String {
-    field(value, name).replace(DOTS, ".")
+/// A node's own text as one part of a line: it cannot begin another part.
+pub(super) fn part(text: &str) -> String {
+    safe(text).replace(DOTS, ".")
 }
 
-/// A node's or request's name, else its node id.
-pub(super) fn name(value: &Value) -> String {
-    let name = part(value, "displayName");
-    if name.is_empty() {
-        part(value, "nodeId")
-    } else {
-        name
+fn optional_part(text: &Option<String>) -> String {
+    part(text.as_deref().unwrap_or_default())
+}
+
+/// A node's display name, else its id.
+pub(super) fn name(id: &NodeId, profile: &NodeProfile) -> String {
+    match optional_part(&profile.display_name) {
+        name if name.is_empty() => part(id.as_str()),
+        name => name,
     }
 }
 
-/// What kind of device it is, as far as it says.
-pub(super) fn device(value: &Value) -> String {
-    let parts = ["deviceFamily", "modelIdentifier", "platform"].map(|key| part(value, key));
+/// The kind of device, as far as the node's profile names it.
+pub(super) fn device(profile: &NodeProfile) -> String {
+    let parts = [&profile.device_family, &profile.model_identifier, &profile.platform];
     let mut shown: Vec<String> = Vec::new();
-    for part in parts {
+    for part in parts.map(optional_part) {
         let known = |other: &String| other.to_lowercase().contains(&part.to_lowercase());
         if !part.is_empty() && !shown.iter().any(known) {
             shown.push(part);
@@ -44,20 +47,19 @@ pub(super) fn device(value: &Value) -> String {
 }
 
 /// Versions, as the old command line wrote them.
-pub(super) fn versions(value: &Value) -> String {
-    let [version, core, ui] = ["version", "coreVersion", "uiVersion"].map(|key| part(value, key));
-    let mut parts = Vec::new();
-    if !core.is_empty() {
-        parts.push(format!("core v{core}"));
+pub(super) fn versions(profile: &NodeProfile) -> String {
+    let parts = [("core", &profile.core_version), ("ui", &profile.ui_version)];
+    let parts = parts.into_iter().filter(|(_, version)| version.is_some());
+    let parts = parts.map(|(name, version)| format!("{name} v{}", optional_part(version)));
+    match parts.collect::<Vec<_>>() {
+        parts if parts.is_empty() => optional_part(&profile.version),
+        parts => parts.join(" · "),
     }
-    if !ui.is_empty() {
-        parts.push(format!("ui v{ui}"));
-    }
-    if parts.is_empty() {
-        version
-    } else {
-        parts.join(" · ")
-    }
+}
+
+/// Words with a blank between them.
+pub(super) fn words(words: &Option<Vec<String>>) -> String {
+    words.iter().flatten().map(|word| safe(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// A duration in its two largest units: `3d 4h`, `5m 6s`, `7s`.
@@ -88,7 +90,6 @@ pub(super) fn is_coloured() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn spans_have_two_units_at_most() {
@@ -107,9 +108,15 @@ mod tests {
 
     #[test]
     fn what_a_node_says_cannot_drive_the_terminal() {
-        let node = json!({ "nodeId": "n", "displayName": "a\u{1b}]0;owned\u{7}" });
-        assert_eq!(name(&node), "a\\u001b]0;owned\\u0007");
-        let ipad = json!({ "deviceFamily": "iPad", "modelIdentifier": "iPad16,6", "platform": "iPadOS 18" });
-        assert_eq!(device(&ipad), "iPad iPad16,6 iPadOS 18");
+        let mut profile =
+            NodeProfile { display_name: Some("a\u{1b}]0;owned\u{7}".into()), ..Default::default() };
+        let id = NodeId::new("n").unwrap();
+        assert_eq!(name(&id, &profile), "a\\u001b]0;owned\\u0007");
+        profile.display_name = None;
+        assert_eq!(name(&id, &profile), "n");
+        profile.device_family = Some("iPad".into());
+        profile.model_identifier = Some("iPad16,6".into());
+        profile.platform = Some("iPadOS 18".into());
+        assert_eq!(device(&profile), "iPad iPad16,6 iPadOS 18");
     }
 }

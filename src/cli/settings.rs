@@ -2,62 +2,73 @@
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
-use crate::cli::operator::{ask_text, params, value};
-use crate::cli::text::safe;
+use crate::cli::operator::{self, ask, params};
+use crate::cli::text::safe_text;
 use crate::cli::{print, print_json};
 use crate::config::hide_secrets;
-use serde_json::{json, Value};
+use crate::control::{ClientError, Reply};
+use crate::protocol::rpc::settings::{ConfigChange, ConfigPatch, ConfigSet};
+use crate::protocol::rpc::system::WakeWords;
+use crate::protocol::rpc::{ConfigGet, VoicewakeGet};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A text that stands for a secret.
 const HIDDEN: &str = "\"…\"";
 
 pub(super) fn get(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &ask_text(line, "config.get", &json!({}))?)
+    show(line, &ask(line, &ConfigGet {})?, |answer| answer.config)
 }
 
-/// What the daemon answered, without the keys of other services: they are for the apps.
-fn show(line: &CommandLine, answer: &str) -> Result<(), Failure> {
-    let mut answer = value(answer)?;
-    hide_secrets(&mut answer);
-    if line.is_set("json") {
-        return print_json(&answer.to_string());
-    }
-    print(&(pretty(&answer["config"]) + "\n"))
+pub(super) fn set(line: &CommandLine) -> Result<(), Failure> {
+    show(line, &ask(line, &ConfigSet(change(line)?))?, |answer| answer.config)
 }
 
-/// Replaces or merges. What is read first guards against a change in between.
-pub(super) fn change(line: &CommandLine, method: &str) -> Result<(), Failure> {
+pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
+    show(line, &ask(line, &ConfigPatch(change(line)?))?, |answer| answer.config)
+}
+
+/// The change on the command line. The hash of what is there now guards against a change by
+/// somebody else in between.
+fn change(line: &CommandLine) -> Result<ConfigChange, Failure> {
     let raw = params(line.value("JSON").unwrap_or_default(), "the argument")?;
     if raw.contains(HIDDEN) {
         return Err(Failure::usage(format!(
             "a value is {HIDDEN}, which `settings get` shows instead of a secret; leave that key \
-             out, or say the secret itself"
+             out, or write the secret itself"
         )));
     }
-    let now = value(&ask_text(line, "config.get", &json!({}))?)?;
-    let mut request = json!({ "raw": raw });
-    if now["exists"] == true {
-        request["baseHash"] = now["hash"].clone();
-    }
-    show(line, &ask_text(line, method, &request)?)
+    let now = ask(line, &ConfigGet {})?.read()?;
+    Ok(ConfigChange { raw, base_hash: Some(now.hash).filter(|_| now.exists) })
 }
 
-/// Prints the words, or chooses new ones.
-pub(super) fn voicewake(line: &CommandLine, words: Option<&[&str]>) -> Result<(), Failure> {
-    let answer = match words {
-        None => ask_text(line, "voicewake.get", &json!({}))?,
-        Some(words) => ask_text(line, "voicewake.set", &json!({ "triggers": words }))?,
+/// Prints an answer without the keys of other services, which only the apps need.
+fn show<A: DeserializeOwned>(
+    line: &CommandLine,
+    reply: &Reply<A>,
+    config: impl FnOnce(A) -> Value,
+) -> Result<(), Failure> {
+    let as_json = line.is_set("json");
+    let mut shown: Value = match as_json {
+        true => serde_json::from_str(&reply.json).map_err(ClientError::UnexpectedAnswer)?,
+        false => config(reply.read()?),
     };
-    if line.is_set("json") {
-        return print_json(&answer);
+    hide_secrets(&mut shown);
+    match as_json {
+        true => print_json(&shown.to_string()),
+        false => print(&(safe_text(&format!("{shown:#}")) + "\n")),
     }
-    let answer = value(&answer)?;
-    let words = answer["triggers"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    print(&(words.map(safe).collect::<Vec<_>>().join("\n") + "\n"))
 }
 
-/// JSON over several lines, each of them safe to print.
-fn pretty(value: &Value) -> String {
-    let text = format!("{value:#}");
-    text.lines().map(safe).collect::<Vec<_>>().join("\n")
+pub(super) fn voicewake_get(line: &CommandLine) -> Result<(), Failure> {
+    operator::show(line, &VoicewakeGet {}, |words| wake_words(&words))
+}
+
+pub(super) fn voicewake_set(line: &CommandLine) -> Result<(), Failure> {
+    let triggers = line.values("WORD").into_iter().map(str::to_owned).collect();
+    operator::show(line, &WakeWords { triggers }, |words| wake_words(&words))
+}
+
+fn wake_words(words: &WakeWords) -> String {
+    safe_text(&words.triggers.join("\n")) + "\n"
 }

@@ -1,5 +1,5 @@
-//! Text as it may be printed. What nodes and gateways say cannot move the cursor, ring the bell or
-//! reverse the writing: such characters are shown as escapes.
+//! Untrusted text made safe to print: text from nodes and gateways cannot move the cursor, ring the
+//! bell or reverse the direction of writing. Such characters are printed as escapes.
 
 use crate::protocol::json;
 use crate::protocol::text::is_tricky;
@@ -74,7 +74,7 @@ pub(crate) fn for_stderr(text: &str) -> String {
 
 fn for_stream(text: &str, is_terminal: bool) -> String {
     if is_terminal {
-        // Tabs harm nobody, and programs make columns with them.
+        // Tabs do no harm, and programs align columns with them.
         return text.split('\t').map(safe_text).collect::<Vec<_>>().join("\t");
     }
     text.to_owned()

@@ -16,31 +16,32 @@ use crate::discovery::tailscale;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::ZoneFile;
 use crate::link::Waker;
+use crate::protocol::operator::Status;
 use crate::tls::Fingerprint;
 use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = config_file::of_serve(line)?;
-    let running = running(line)?;
+    let running = running_status(line)?;
     let place = ZonePlace::new(&config);
     let tailnet = tailnet()?;
     let (v4, v6) = addresses(line, &place, tailnet)?;
     let mut profile = daemon::profile(&config);
     match &running {
         Some(running) => {
-            profile.name.clone_from(&running.name);
-            profile.fingerprint = running.fingerprint;
+            profile.name.clone_from(&running.server_name);
+            let fingerprint = running.fingerprint_sha256.as_deref();
+            profile.fingerprint = fingerprint.and_then(|text| text.parse().ok());
         }
         None => profile.fingerprint = fingerprint(&config)?,
     }
-    let port = port(&config, running.as_ref())?;
+    let port = port(&config, running.as_deref())?;
     let is_known = profile.tailnet_dns.is_some() || tailnet == Tailnet::default();
     let name = if is_known { None } else { tailnet_name() };
     let zone = Zone::new(&place.domain, &profile.service(port, name.as_deref()), v4, v6);
     let state_dir = match running {
-        Some(running) => running.state_dir,
+        Some(running) => running.state_dir.into(),
         None => paths::state_dir(&config, &process_env)?,
     };
     let file = ZoneFile::new(&state_dir, &place.domain);
@@ -74,20 +75,20 @@ fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure
         (true, _) => format!("wrote {}, serial {}\n", safe(&path), kept.serial),
         (false, false) => format!("{} is current, serial {}\n", safe(&path), kept.serial),
         (false, true) => format!(
-            "{} is current, serial {}; somebody has edited it, and it stays as it is until \
+            "{} is current, serial {}; it was edited by hand, and stays as it is until \
              something changes\n",
             safe(&path),
             kept.serial
         ),
     };
     if let Some(aside) = aside {
-        text += &format!("somebody had edited it; that version is now {}\n", safe(&aside));
+        text += &format!("it had been edited by hand; that version is now {}\n", safe(&aside));
     }
     print(&text)
 }
 
-/// That of the certificate with which `serve` would encrypt. A zone without it would tell nodes to
-/// send their tokens in the clear.
+/// The fingerprint of the certificate that `serve` would use. With a zone that lacks it, nodes
+/// would send their tokens in the clear.
 fn fingerprint(config: &Config) -> Result<Option<Fingerprint>, Failure> {
     if !config.bridge.tls.enabled {
         return Ok(None);
@@ -97,34 +98,15 @@ fn fingerprint(config: &Config) -> Result<Option<Fingerprint>, Failure> {
         let path = safe(&path.to_string_lossy());
         Failure::failed(format!(
             "bridge.tls.enabled is true, but there is no certificate at `{path}` yet; start the \
-             bridge once, so that the zone can tell its fingerprint"
+             bridge once, so that the zone can contain its fingerprint"
         ))
     };
     facts.map(|facts| Some(facts.fingerprint)).ok_or_else(missing)
 }
 
-/// What the running bridge says of itself.
-struct Running {
-    name: String,
-    port: Option<u16>,
-    fingerprint: Option<Fingerprint>,
-    state_dir: PathBuf,
-}
-
-/// `None` if no bridge is running, which is fine here.
-fn running(line: &CommandLine) -> Result<Option<Running>, Failure> {
-    let Some(status) = running_status(line)? else { return Ok(None) };
-    let address = status["listeners"][0]["address"].as_str().unwrap_or_default();
-    Ok(Some(Running {
-        name: status["serverName"].as_str().unwrap_or_default().to_owned(),
-        port: address.parse().ok().map(|address: SocketAddr| address.port()),
-        fingerprint: status["fingerprintSha256"].as_str().and_then(|text| text.parse().ok()),
-        state_dir: status["stateDir"].as_str().map(Into::into).unwrap_or_default(),
-    }))
-}
-
-fn port(config: &Config, running: Option<&Running>) -> Result<u16, Failure> {
-    let port = running.and_then(|running| running.port).unwrap_or(config.bridge.port);
+fn port(config: &Config, running: Option<&Status>) -> Result<u16, Failure> {
+    let address = running.and_then(|status| status.listeners.first()?.address.parse().ok());
+    let port = address.map_or(config.bridge.port, |address: SocketAddr| address.port());
     if port == 0 {
         return Err(Failure::failed(
             "bridge.port is 0, so the port is only known while the bridge runs; start it, or \
@@ -134,7 +116,7 @@ fn port(config: &Config, running: Option<&Running>) -> Result<u16, Failure> {
     Ok(port)
 }
 
-/// The addresses of this machine in the zone: those of the tailnet, unless somebody says another.
+/// The addresses of this machine in the zone: those of the tailnet, unless another one is given.
 fn addresses(
     line: &CommandLine,
     place: &ZonePlace,
@@ -149,8 +131,8 @@ fn addresses(
     }
     let v4 = tailnet.v4.ok_or_else(|| {
         Failure::failed(
-            "this machine has no tailnet IPv4 address (100.64.0.0/10), so the zone could not say \
-             where the bridge is. Start Tailscale, or name the address of another network with \
+            "this machine has no tailnet IPv4 address (100.64.0.0/10), so the zone could not contain \
+             the address of the bridge. Start Tailscale, or name the address of another network with \
              --address or discovery.wideArea.address",
         )
     })?;
@@ -164,7 +146,7 @@ fn tailnet() -> Result<Tailnet, Failure> {
     Ok(Tailnet::of(&own))
 }
 
-/// What Tailscale calls this machine, if it says so.
+/// The name of this machine in the tailnet, if Tailscale has one.
 fn tailnet_name() -> Option<String> {
     tailscale::name(&Waker::new().ok()?).unwrap_or_default()
 }

@@ -1,66 +1,73 @@
-//! The commands' side of the control socket: connect, ask, wait, or listen.
+//! The client side of the control socket.
 
 use crate::control::media_extractor::{MediaError, MediaExtractor};
-use crate::protocol::json::{mended, place, Fields};
-use crate::protocol::limits;
-use serde_json::{json, Value};
+use crate::protocol::operator::{OperatorCall, OperatorEvent, OperatorFrame, OperatorRequest};
+use crate::protocol::{json, limits, WireError};
+use serde::de::{self, DeserializeOwned};
+use serde_json::value::RawValue;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
-/// Bytes in one line from the daemon: a recording, its escapes, and some room.
+/// Bytes in one line from the bridge: a recording, its escapes, and some room.
 const LONGEST_LINE: u64 = 2 * limits::LINE_RECORDING as u64;
 
 /// Bytes read at once. A recording comes through here.
 const READ_BUFFER: usize = 64 * 1024;
 
-/// A connection to a running daemon.
+/// A connection to a running bridge.
 #[derive(Debug)]
 pub struct Client {
     lines: BufReader<UnixStream>,
     last_id: u64,
 }
 
-/// A line from the daemon.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Message {
-    /// The answer to a request.
-    Reply(Reply),
-    /// Something happened; the whole line.
-    Event(String),
+pub struct Reply<A> {
+    /// Its JSON text as the bridge sent it.
+    pub json: String,
+    answer: PhantomData<A>,
 }
 
-/// The answer to a request: JSON text, or code, message and details of an error.
-pub type Reply = Result<String, Refusal>;
-
-/// What the daemon says when it refuses.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// The protocol's word for it.
-    pub code: String,
-    /// The sentence for a person.
-    pub message: String,
-    /// More about it, as JSON text.
-    pub details: Option<String>,
+impl<A: DeserializeOwned> Reply<A> {
+    /// The answer as a value.
+    ///
+    /// # Errors
+    /// It is not what this method's answer should be.
+    pub fn read(&self) -> Result<A, Error> {
+        serde_json::from_str(&self.json).map_err(Error::UnexpectedAnswer)
+    }
 }
 
-/// Why the daemon could not be asked.
+/// A line from the bridge.
+enum Message {
+    Reply(Result<String, WireError>),
+    /// An event, and its whole line.
+    Event(Arc<OperatorEvent>, String),
+}
+
+/// Why a request has no answer.
 #[derive(Debug)]
 pub enum Error {
-    /// No daemon listens at any of these places.
+    /// No bridge listens on any of these sockets.
     NotRunning(Vec<PathBuf>),
-    /// There is a socket, but not for this user.
+    /// This user may not connect to the socket.
     NotAllowed(PathBuf),
-    /// The daemon did not answer within this time.
+    /// The bridge refused the request.
+    Refused(WireError),
+    /// The bridge did not answer within this time.
     NoAnswer(Duration),
-    /// The daemon closed the connection.
+    /// The bridge closed the connection.
     HungUp,
-    /// Anything else the system said.
+    /// Any other failure of the connection.
     Io(io::Error),
-    /// The daemon answered in a way that makes no sense.
-    Nonsense,
+    /// The answer is not what the request's answer should be.
+    UnexpectedAnswer(serde_json::Error),
     /// The media in the answer cannot be taken out.
     Media(MediaError),
 }
@@ -82,16 +89,15 @@ impl fmt::Display for Error {
                 "the bridge at `{}` belongs to another user; run this as that user, or with sudo",
                 path.display()
             ),
-            Self::NoAnswer(after) => write!(
+            Self::NoAnswer(timeout) => write!(
                 f,
-                "the bridge did not answer within {:?}; see its log, or allow more with --timeout",
-                after
+                "the bridge did not answer within {timeout:?}; see its log, or allow more with \
+                 --timeout"
             ),
             Self::HungUp => f.write_str("the bridge closed the connection"),
+            Self::Refused(error) => error.fmt(f),
             Self::Io(_) => f.write_str("could not talk to the bridge"),
-            Self::Nonsense => {
-                f.write_str("the bridge answered something unexpected; is it of another version?")
-            }
+            Self::UnexpectedAnswer(_) => f.write_str("the bridge sent an unexpected answer"),
             Self::Media(MediaError::NotBase64) => f.write_str("the media is not valid Base64"),
             Self::Media(MediaError::TooLong) => {
                 f.write_str("the answer is very long and has no media in it")
@@ -108,16 +114,17 @@ impl error::Error for Error {
             Self::Io(error) | Self::Media(MediaError::Read(error) | MediaError::Write(error)) => {
                 Some(error)
             }
+            Self::UnexpectedAnswer(error) => Some(error),
             _ => None,
         }
     }
 }
 
 impl Client {
-    /// Connects to the first of these places where a daemon listens.
+    /// Connects to the first of these sockets on which a bridge listens.
     ///
     /// # Errors
-    /// There is none, or it is not for us.
+    /// There is none, or this user may not connect to it.
     pub fn connect(places: &[PathBuf]) -> Result<Self, Error> {
         for path in places {
             match UnixStream::connect(path) {
@@ -135,98 +142,87 @@ impl Client {
         Err(Error::NotRunning(places.to_vec()))
     }
 
-    /// Asks and waits for the answer; events that come before it are dropped.
+    /// Sends a request and waits for the answer; events that come before it are dropped.
     ///
     /// # Errors
-    /// No answer in time, or none at all. That the daemon refuses is not an error here.
-    pub fn ask(
+    /// The bridge refuses, or does not answer within `timeout`.
+    pub fn ask<C: OperatorCall>(
         &mut self,
-        method: &str,
-        params: &Value,
-        patience: Duration,
-    ) -> Result<Reply, Error> {
-        self.ask_raw(method, &params.to_string(), patience)
-    }
-
-    /// As [`Client::ask`], with parameters that are JSON text already.
-    ///
-    /// # Errors
-    /// As [`Client::ask`].
-    pub fn ask_raw(
-        &mut self,
-        method: &str,
-        params: &str,
-        patience: Duration,
-    ) -> Result<Reply, Error> {
-        self.send(method, params, patience)?;
+        call: &C,
+        timeout: Duration,
+    ) -> Result<Reply<C::Answer>, Error> {
+        self.send(call, timeout)?;
         loop {
-            if let Message::Reply(reply) = self.message(patience)? {
-                return Ok(reply);
+            if let Message::Reply(result) = self.message(timeout)? {
+                return reply(result);
             }
         }
     }
 
-    /// As [`Client::ask_raw`], for an answer with media in it: its bytes go to `media` as they
-    /// come, and the answer has an empty text where their Base64 was. Says whether there was any.
+    /// As [`Client::ask`], for an answer with media in it: the decoded bytes go to `media` while
+    /// they arrive, and the answer has an empty string in place of their Base64. The flag is
+    /// whether there was any.
     ///
     /// # Errors
-    /// As [`Client::ask`], and what is wrong with the media.
-    pub fn ask_for_media(
+    /// As [`Client::ask`]; the media is damaged or cannot be written.
+    pub fn ask_for_media<C: OperatorCall>(
         &mut self,
-        method: &str,
-        params: &str,
-        patience: Duration,
+        call: &C,
+        timeout: Duration,
         media: &mut dyn Write,
-    ) -> Result<(Reply, bool), Error> {
-        self.send(method, params, patience)?;
+    ) -> Result<(Reply<C::Answer>, bool), Error> {
+        self.send(call, timeout)?;
         loop {
             let extracted = MediaExtractor::new(&mut self.lines, media).read_line();
             let (line, was_found) = extracted.map_err(|error| match error {
-                MediaError::Read(error) => failure(error, patience),
+                MediaError::Read(error) => failure(error, timeout),
                 error => Error::Media(error),
             })?;
-            if let Message::Reply(reply) = message(line)? {
-                return Ok((reply, was_found));
+            if let Message::Reply(result) = decode(line)? {
+                return Ok((reply(result)?, was_found));
             }
         }
     }
 
-    fn send(&mut self, method: &str, params: &str, patience: Duration) -> Result<(), Error> {
+    fn send<C: OperatorCall>(&mut self, call: &C, timeout: Duration) -> Result<(), Error> {
         self.last_id += 1;
-        let method = json!(method);
-        let line = format!("{{\"id\":{},\"method\":{method},\"params\":{params}}}\n", self.last_id);
+        let line = OperatorRequest::encode(self.last_id, call);
         let stream = self.lines.get_ref();
-        stream.set_write_timeout(Some(patience)).map_err(Error::Io)?;
-        stream.set_read_timeout(Some(patience)).map_err(Error::Io)?;
-        match (&*stream).write_all(line.as_bytes()).map_err(|e| failure(e, patience)) {
-            // A bridge that takes no more operators says so before it hangs up.
+        stream.set_write_timeout(Some(timeout)).map_err(Error::Io)?;
+        stream.set_read_timeout(Some(timeout)).map_err(Error::Io)?;
+        match (&*stream).write_all(&line).map_err(|e| failure(e, timeout)) {
+            // A bridge with too many operators sends an error before it closes the connection.
             Ok(()) | Err(Error::HungUp) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Waits for the next line, however long it takes.
+    /// Waits without a limit for the next event; also returns its line as it came.
     ///
     /// # Errors
-    /// The connection ended.
-    pub fn listen(&mut self) -> Result<Message, Error> {
+    /// The connection has ended.
+    pub fn next_event(&mut self) -> Result<(Arc<OperatorEvent>, String), Error> {
         self.lines.get_ref().set_read_timeout(None).map_err(Error::Io)?;
-        self.message(Duration::MAX)
+        loop {
+            if let Message::Event(event, line) = self.message(Duration::MAX)? {
+                return Ok((event, line));
+            }
+        }
     }
 
-    /// Waits until the daemon has closed the connection, as it does when it ends.
+    /// Waits until the bridge has closed the connection, as it does when it ends.
     ///
     /// # Errors
-    /// It has not within this time.
-    pub fn wait_for_end(&mut self, patience: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + patience;
+    /// It does not within `timeout`.
+    pub fn wait_for_end(&mut self, timeout: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Error::NoAnswer(patience));
+                return Err(Error::NoAnswer(timeout));
             }
             self.lines.get_ref().set_read_timeout(Some(left)).map_err(Error::Io)?;
-            match self.message(patience) {
+            match self.message(timeout) {
                 Err(Error::HungUp) => return Ok(()),
                 Err(error) => return Err(error),
                 Ok(_) => {}
@@ -234,43 +230,39 @@ impl Client {
         }
     }
 
-    fn message(&mut self, patience: Duration) -> Result<Message, Error> {
+    fn message(&mut self, timeout: Duration) -> Result<Message, Error> {
         let mut line = Vec::new();
         let mut limited = self.lines.by_ref().take(LONGEST_LINE);
-        limited.read_until(b'\n', &mut line).map_err(|e| failure(e, patience))?;
+        limited.read_until(b'\n', &mut line).map_err(|e| failure(e, timeout))?;
         if line.pop() != Some(b'\n') {
             return Err(Error::HungUp);
         }
-        message(line)
+        decode(line)
     }
 }
 
-/// Reads a line from the daemon.
-fn message(line: Vec<u8>) -> Result<Message, Error> {
-    let line = String::from_utf8(line).map_err(|_| Error::Nonsense)?;
-    let mut line = mended(line);
-    let fields = Fields::read(&line, &["ok", "payload", "error", "event"]);
-    let fields = fields.map_err(|_| Error::Nonsense)?;
-    if fields.has("event") {
-        return Ok(Message::Event(line));
-    }
-    if fields.is_true("ok") {
-        let payload = fields.json("payload").unwrap_or("null");
-        let Some(place) = place(&line, payload) else {
-            return Ok(Message::Reply(Ok(payload.to_owned())));
-        };
-        // The answer stays in the buffer of its line, which may be a long one.
+fn reply<A>(result: Result<String, WireError>) -> Result<Reply<A>, Error> {
+    let json = result.map_err(Error::Refused)?;
+    Ok(Reply { json, answer: PhantomData })
+}
+
+fn decode(line: Vec<u8>) -> Result<Message, Error> {
+    let text =
+        |line| String::from_utf8(line).map_err(|e| Error::UnexpectedAnswer(de::Error::custom(e)));
+    let mut line = text(line)?;
+    let answer = match serde_json::from_str(&line).map_err(Error::UnexpectedAnswer)? {
+        OperatorFrame::Event(event) => return Ok(Message::Event(event, line)),
+        OperatorFrame::Reply { result: Err(error), .. } => return Ok(Message::Reply(Err(error))),
+        OperatorFrame::<&RawValue>::Reply { result: Ok(answer), .. } => answer.get(),
+    };
+    // A long answer stays in the buffer of its line.
+    if let Some(place) = json::place(&line, answer) {
         line.truncate(place.end);
         line.drain(..place.start);
-        return Ok(Message::Reply(Ok(line)));
+    } else {
+        line = answer.to_owned();
     }
-    let error = fields.json("error").ok_or(Error::Nonsense)?;
-    let error = Fields::read(error, &["code", "message", "details"]);
-    let error = error.map_err(|_| Error::Nonsense)?;
-    let text = |name| error.text(name).unwrap_or_default().into_owned();
-    let details = error.json("details").map(str::to_owned);
-    let refusal = Refusal { code: text("code"), message: text("message"), details };
-    Ok(Message::Reply(Err(refusal)))
+    Ok(Message::Reply(Ok(line)))
 }
 
 /// No socket there, or one that a killed daemon left behind.
@@ -280,9 +272,9 @@ fn is_absent(error: &io::Error, path: &Path) -> bool {
         || !path.exists()
 }
 
-fn failure(error: io::Error, patience: Duration) -> Error {
+fn failure(error: io::Error, timeout: Duration) -> Error {
     match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::NoAnswer(patience),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::NoAnswer(timeout),
         ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
             Error::HungUp
         }

@@ -1,11 +1,11 @@
-//! The operator's door: a Unix socket that speaks one JSON object per line.
+//! The control socket: a Unix socket for operators, with one JSON object per line.
 //!
-//! Floor 2. The server side belongs to the daemon, the client side to the commands.
+//! Floor 2. The daemon runs the server, the command line the client.
 
 mod client;
 mod media_extractor;
 mod server;
 
-pub use client::{Client, Error as ClientError, Message, Refusal, Reply};
+pub use client::{Client, Error as ClientError, Reply};
 pub use media_extractor::MediaError;
 pub use server::{Error, Server};

@@ -194,7 +194,7 @@ fn a_reload_of_a_bad_file_keeps_the_old_one_and_says_why() {
     assert_eq!(daemon.status()["serverName"], "one");
     daemon.setup().write_config(r#"{ bridge: { name: "two", bind: "lan" } }"#);
     let said = daemon.run(["reload"]).ok();
-    assert!(said.contains("bridge.bind was changed; it takes effect at the next start"), "{said}");
+    assert!(said.contains("bridge.bind has changed; it takes effect at the next start"), "{said}");
     assert_eq!(daemon.status()["serverName"], "two");
     // SIGHUP does the same.
     daemon.setup().write_config(r#"{ bridge: { name: "three" } }"#);

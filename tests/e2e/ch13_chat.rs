@@ -341,7 +341,7 @@ fn an_operator_talks_in_the_same_conversation() {
     assert!(injected.starts_with("message "), "{injected}");
     assert_eq!(daemon.run(["chat", "abort"]).ok(), "there was nothing to abort\n");
     let empty = daemon.run(["chat", "history", "--session", "other"]).ok();
-    assert_eq!(empty, "Nothing has been said yet.\n");
+    assert_eq!(empty, "There are no messages yet.\n");
 }
 
 #[test]

@@ -100,7 +100,7 @@ avahi right right
 
 echo "# no interface is up yet"
 bridge Studio --port 18790
-check "the bridge starts without a network" says "nowhere yet" status Studio
+check "the bridge starts without a network" says "on no interface yet" status Studio
 plug gw lan0 10.1.0.1/24 fd01::1/64
 plug gw lan1 10.2.0.1/24 fd02::1/64
 check "avahi on the left finds it" within 12 sees left 'Studio'

@@ -3,7 +3,7 @@
 
 use crate::cli::failure::Failure;
 use crate::cli::text::safe;
-use crate::control::Refusal;
+use crate::protocol::WireError;
 use serde_json::Value;
 
 /// Reasons, or how they begin, and what helps. The first that fits counts.
@@ -58,24 +58,24 @@ const HELP_BY_WORDS: &[(&str, &str)] = &[
 const GENERIC: &[&str] = &["UNAVAILABLE", "INVALID_REQUEST", ""];
 
 /// The failure for a person, under the name of the command.
-pub(crate) fn failure(label: &str, refusal: &Refusal) -> Failure {
-    let (reason, message) = reason(refusal);
+pub(crate) fn failure(label: &str, error: &WireError) -> Failure {
+    let (reason, message) = reason(error);
     let help = help(&reason, &message).map(|help| format!("; {help}")).unwrap_or_default();
     Failure::failed(format!("{label} failed: {}{help}", safe(&message)))
 }
 
 /// The most specific word for what went wrong, and the sentence to show.
-fn reason(refusal: &Refusal) -> (String, String) {
-    let details: Value = refusal
+fn reason(error: &WireError) -> (String, String) {
+    let details: Value = error
         .details
         .as_deref()
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     let node = &details["nodeError"];
     // What the bridge refuses by itself has a code, too.
-    let code = if node.is_null() { refusal.code.as_str() } else { "" };
+    let code = if node.is_null() { error.code.as_str() } else { "" };
     let code = node["code"].as_str().unwrap_or(code);
-    let message = node["message"].as_str().unwrap_or(&refusal.message).trim();
+    let message = node["message"].as_str().unwrap_or(&error.message).trim();
     // iOS puts a reason of ours behind one that is generic for it.
     let is_known = HELP.iter().any(|(reason, _)| *reason == leading_word(message));
     if GENERIC.contains(&code) || is_known {
@@ -112,16 +112,14 @@ fn help(reason: &str, message: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::ErrorCode;
     use serde_json::json;
 
     fn told(code: Option<&str>, message: Option<&str>) -> String {
         let details = json!({ "nodeError": { "code": code, "message": message } });
-        let refusal = Refusal {
-            code: "UNAVAILABLE".into(),
-            message: message.or(code).unwrap_or("node invoke failed").into(),
-            details: Some(details.to_string()),
-        };
-        failure("nodes camera snap", &refusal).message
+        let message = message.or(code).unwrap_or("node invoke failed").to_owned();
+        let error = WireError::unavailable(message).with_details(&details);
+        failure("nodes camera snap", &error).message
     }
 
     #[test]
@@ -159,18 +157,22 @@ mod tests {
 
     #[test]
     fn what_the_bridge_says_itself_is_helped_with_too() {
-        let refused = |code: &str, message: &str| {
-            let refusal = Refusal { code: code.into(), message: message.into(), details: None };
-            failure("nodes run", &refusal).message
+        let refused = |code, message: &str| {
+            failure("nodes run", &WireError::new(code, message.to_owned())).message
         };
-        assert!(refused("UNAVAILABLE", "invoke timeout").ends_with("--invoke-timeout"));
-        assert!(refused("UNAVAILABLE", "node not connected (ada)").contains("; open the app"));
-        let long = refused("UNAVAILABLE", "the node's answer is longer than 32 MiB");
+        assert!(refused(ErrorCode::Unavailable, "invoke timeout").ends_with("--invoke-timeout"));
+        assert!(
+            refused(ErrorCode::Unavailable, "node not connected (ada)").contains("; open the app")
+        );
+        let long = refused(ErrorCode::Unavailable, "the node's answer is longer than 32 MiB");
         assert!(long.contains("longer than 32 MiB; ask for less: a shorter --duration"), "{long}");
-        let forbidden = refused("FORBIDDEN", "see bridge.allow.commands");
+        let forbidden = refused(ErrorCode::Forbidden, "see bridge.allow.commands");
         assert_eq!(forbidden, "nodes run failed: FORBIDDEN: see bridge.allow.commands");
         let unknown = "unknown node: bob (known: alice)";
-        assert_eq!(refused("INVALID_REQUEST", unknown), format!("nodes run failed: {unknown}"));
+        assert_eq!(
+            refused(ErrorCode::InvalidRequest, unknown),
+            format!("nodes run failed: {unknown}")
+        );
     }
 
     #[test]

@@ -4,12 +4,12 @@ use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::node_commands::error_hints;
 use crate::cli::node_commands::progress::Progress;
-use crate::cli::operator::{connect, patience};
+use crate::cli::operator::{self, connect};
 use crate::cli::{print, print_json};
-use crate::control::{ClientError, MediaError, Reply};
+use crate::control::{ClientError, MediaError};
 use crate::protocol::command::NodeCall;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use crate::protocol::operator::InvokeNode;
+use serde::Deserialize;
 use serde_json::{Number, Value};
 use std::io::{ErrorKind, Write};
 use std::marker::PhantomData;
@@ -90,17 +90,6 @@ pub(super) fn could_not_write(line: &CommandLine, error: &std::io::Error) -> Fai
     failed(line, &format!("could not write the file: {error}{help}"))
 }
 
-/// The parameters of `node.invoke`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Request<'a> {
-    node_id: Option<&'a str>,
-    command: &'a str,
-    timeout_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    params: Option<Box<RawValue>>,
-}
-
 /// A command for a node.
 pub(super) struct Invoke<'a, C> {
     line: &'a CommandLine,
@@ -122,12 +111,15 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
 
     /// Has the node run the command.
     pub(super) fn send(self) -> Result<Answer<C>, Failure> {
-        let (request, timeout) = self.request()?;
+        let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
         let progress = self.progress();
-        let reply = client.ask_raw("node.invoke", &request, timeout);
+        let reply = client.ask(&request, timeout);
         drop(progress);
-        self.answer(reply)
+        match reply {
+            Ok(reply) => Ok(Answer { text: reply.json, call: PhantomData }),
+            Err(error) => Err(self.failure(error)),
+        }
     }
 
     /// As [`Invoke::send`], with the decoded Base64 of the result going to `media`. Returns whether
@@ -136,17 +128,18 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
         self,
         media: &mut impl Write,
     ) -> Result<(Answer<C>, bool), Failure> {
-        let (request, timeout) = self.request()?;
+        let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
         let progress = self.progress();
         let mut media = progress.counting(media);
-        let reply = client.ask_for_media("node.invoke", &request, timeout, &mut media);
+        let reply = client.ask_for_media(&request, timeout, &mut media);
         drop(progress);
-        let (reply, was_found) = match reply {
-            Ok((reply, was_found)) => (Ok(reply), was_found),
-            Err(error) => (Err(error), false),
-        };
-        Ok((self.answer(reply)?, was_found))
+        match reply {
+            Ok((reply, was_found)) => {
+                Ok((Answer { text: reply.json, call: PhantomData }, was_found))
+            }
+            Err(error) => Err(self.failure(error)),
+        }
     }
 
     fn progress(&self) -> Progress {
@@ -154,37 +147,31 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
         Progress::start(&format!("{} on {node}", C::COMMAND))
     }
 
-    fn answer(self, reply: Result<Reply, ClientError>) -> Result<Answer<C>, Failure> {
-        match reply {
-            Ok(Ok(text)) => Ok(Answer { text, call: PhantomData }),
-            Ok(Err(refusal)) => Err(error_hints::failure(self.line.path(), &refusal)),
-            Err(ClientError::Media(MediaError::NotBase64)) => {
-                Err(failed(self.line, "the node sent something that is not valid Base64"))
+    fn failure(&self, error: ClientError) -> Failure {
+        match error {
+            ClientError::Refused(error) => error_hints::failure(self.line.path(), &error),
+            ClientError::Media(MediaError::NotBase64) => {
+                failed(self.line, "the node sent something that is not valid Base64")
             }
-            Err(ClientError::Media(MediaError::Write(error))) => {
-                Err(could_not_write(self.line, &error))
-            }
-            Err(error) => Err(failed(self.line, &chain(&error))),
+            ClientError::Media(MediaError::Write(error)) => could_not_write(self.line, &error),
+            error => failed(self.line, &chain(&error)),
         }
     }
 
     /// The request, and how long the answer may take.
-    fn request(&self) -> Result<(String, Duration), Failure> {
+    fn request(&self) -> (InvokeNode, Duration) {
         let mut timeout = self.line.duration("invoke-timeout").unwrap_or_default();
         if !self.line.is_set("invoke-timeout") && !self.duration.is_zero() {
             timeout = timeout.max(self.duration + NODE_TIME);
         }
-        let params = self.call.encode().map(RawValue::from_string).transpose();
-        let request = params.and_then(|params| {
-            serde_json::to_string(&Request {
-                node_id: self.line.value("node"),
-                command: C::COMMAND.as_str(),
-                timeout_ms: in_milliseconds(timeout),
-                params,
-            })
-        });
-        let request = request.map_err(|error| failed(self.line, &error.to_string()))?;
-        Ok((request, patience(self.line).max(timeout + BRIDGE_TIME)))
+        let request = InvokeNode {
+            node_id: self.line.value("node").unwrap_or_default().to_owned(),
+            command: C::COMMAND.to_string(),
+            params: self.call.encode().map(Into::into),
+            timeout_ms: Some(in_milliseconds(timeout)),
+            idempotency_key: None,
+        };
+        (request, operator::timeout(self.line).max(timeout + BRIDGE_TIME))
     }
 }
 

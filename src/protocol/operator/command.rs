@@ -4,6 +4,7 @@ use crate::protocol::operator::{
     Answer, Approved, Done, InvokePayload, Invoked, LogLevel, NodeDetails, NodeList, Pairings,
     Rejected, Reloaded, Renamed, Revoked, Status,
 };
+use crate::protocol::rpc::{self, Params};
 use crate::protocol::{json, limits, Method, Payload, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -24,6 +25,23 @@ pub trait OperatorCall: Serialize {
 
     /// The answer out of the router's; `None` if that belongs to another method.
     fn answer(answer: Answer) -> Option<Self::Answer>;
+}
+
+/// The methods that nodes may call, with their parameters.
+impl<P: Params> OperatorCall for P {
+    const METHOD: &'static str = P::METHOD.as_str();
+    type Answer = P::Result;
+
+    fn into_command(self) -> OperatorCommand {
+        OperatorCommand::Call(P::METHOD, Some(rpc::encode(&self)))
+    }
+
+    fn answer(answer: Answer) -> Option<P::Result> {
+        match answer {
+            Answer::Called(payload) => serde_json::from_str(&payload.0).ok(),
+            _ => None,
+        }
+    }
 }
 
 macro_rules! commands {
