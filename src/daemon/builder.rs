@@ -4,12 +4,13 @@ use crate::backend::embedded::Embedded;
 use crate::backend::Backend;
 use crate::config::paths::CONTROL_SOCKET;
 use crate::config::{Config, Mdns};
-use crate::daemon::{start, Daemon, Error, Host};
+use crate::daemon::Host;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The settings of a bridge that is about to be started; see [`Daemon::builder`].
+/// The settings of a bridge that is about to be started; see
+/// [`Daemon::builder`](super::Daemon::builder).
 #[must_use]
 pub struct DaemonBuilder {
     pub(super) state_dir: PathBuf,
@@ -66,14 +67,6 @@ impl DaemonBuilder {
     pub fn without_mdns(mut self) -> Self {
         self.is_announced = false;
         self
-    }
-
-    /// Starts everything; nodes can connect when this returns.
-    ///
-    /// # Errors
-    /// What could not be started and why; nothing is left running.
-    pub fn start(self) -> Result<Daemon, Error> {
-        start::start(self)
     }
 
     pub(super) fn is_announced(&self) -> bool {

@@ -51,7 +51,17 @@ fn open_tls(builder: &DaemonBuilder) -> Result<Arc<Acceptor>, Error> {
     Ok(Arc::new(acceptor))
 }
 
-pub(super) fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
+impl DaemonBuilder {
+    /// Starts everything; nodes can connect when this returns.
+    ///
+    /// # Errors
+    /// What could not be started and why; nothing is left running.
+    pub fn start(self) -> Result<Daemon, Error> {
+        start(self)
+    }
+}
+
+fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
     let clock = Clock::start();
     let (connections, unauthenticated) = settings::connections(&builder.config)?;
     let backend = builder.backend_or_embedded();
