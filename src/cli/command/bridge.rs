@@ -2,31 +2,35 @@
 
 use super::*;
 
+fn serve() -> Command {
+    verb("serve", "Run the bridge in the foreground", &["serve", "serve --bind lan --tls"])
+        .before_help(
+            "Without a configuration, only this machine can connect. Flags override the \
+             environment (OPENCLAW_BRIDGE_STATE_DIR, _BIND, _PORT, _LOG), which overrides the \
+             configuration file.",
+        )
+        .args([
+            config(),
+            state_dir("Where pairings and state are kept"),
+            option(
+                "bind",
+                "WHERE",
+                "Where to listen: loopback, lan, tailnet, auto, or an IP address",
+            ),
+            port("The TCP port; 0 chooses a free one"),
+            switch("tls", "Encrypt connections; a certificate is made at the first start"),
+            switch(
+                "no-discovery",
+                "Do not announce the bridge in the local network, whatever the configuration \
+                 says",
+            ),
+            log_level("How much to log"),
+        ])
+}
+
 pub(super) fn commands() -> [Command; 6] {
     [
-        verb("serve", "Run the bridge in the foreground", &["serve", "serve --bind lan --tls"])
-            .before_help(
-                "Without a configuration, only this machine can connect. Flags override the \
-                 environment (OPENCLAW_BRIDGE_STATE_DIR, _BIND, _PORT, _LOG), which overrides the \
-                 configuration file.",
-            )
-            .args([
-                config(),
-                state_dir("Where pairings and state are kept"),
-                option(
-                    "bind",
-                    "WHERE",
-                    "Where to listen: loopback, lan, tailnet, auto, or an IP address",
-                ),
-                port("The TCP port; 0 chooses a free one"),
-                switch("tls", "Encrypt connections; a certificate is made at the first start"),
-                switch(
-                    "no-discovery",
-                    "Do not announce the bridge in the local network, whatever the configuration \
-                     says",
-                ),
-                log_level("How much to log"),
-            ]),
+        serve(),
         verb(
             "status",
             "Show the bridge's status",
