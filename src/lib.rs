@@ -69,7 +69,7 @@
 //!   was asked.
 //! * Every queue, buffer and wait has a limit ([`protocol::limits`]); a slow or hostile node costs
 //!   itself only.
-//! * Nothing is global: there can be several bridges in one process. Only [`cli`] installs signal
+//! * Nothing is global: there can be several bridges in one process. Only the program installs signal
 //!   handlers or a logger; the library logs through `log`, and never a secret.
 //! * No `unsafe` (forbidden in this crate), and no panic that the wire, a file or the network can
 //!   cause.
@@ -78,40 +78,68 @@
 //!
 //! | floor | parts |
 //! |---|---|
-//! | 0 | [`protocol`]: frames, lines, tokens, limits. [`files`]: atomic writes. [`addresses`], [`suggest`], [`duration`], [`log_limit`], `wait`, `process` |
-//! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. [`link`]: inbox, outbox, both directions in one thread. [`tls`]: certificates and fingerprints |
-//! | 2 | [`pairing_store`]: the pairing files. [`transport`]: nodes' sockets. [`discovery`]: how nodes find the bridge. [`backend`]: who answers calls. [`control`]: operators' socket. [`client`]: the node's side, for writing nodes |
-//! | 3 | [`daemon`]: the whole. [`import`]: what an old gateway left. [`node_host`]: what a node without an app does for its gateway |
-//! | 4 | [`cli`]: the program's command line |
+//! | 0 | [`protocol`]: frames, lines, tokens, limits. `files`: atomic writes. `addresses`, `log_limit`, `wait`, `process` and other small things |
+//! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. `tls`: certificates and fingerprints. `link`: inbox, outbox, both directions in one thread |
+//! | 2 | `pairing_store`: the pairing files. `transport`: nodes' sockets. `discovery`: how nodes find the bridge. [`backend`]: who answers calls. `control`: operators' socket. [`client`]: the node's side, for writing nodes |
+//! | 3 | `daemon`: the whole. `import`: the state of an old gateway. `node_host`: what a node without an app does for its gateway |
+//! | 4 | `cli`: the program's command line |
 //!
-//! A part imports only from lower floors; `tests/tidy.rs` holds the table.
+//! A part imports only from parts before it, and neighbours in a folder never import each other in a
+//! circle; `tests/tidy.rs` checks both.
+//!
+//! # The public interface
+//!
+//! The names at the root, [`backend`], [`client`], [`config`] and [`protocol`] are for programs that
+//! embed a bridge or are a node. [`router`] is public as the pure core: it can be run without I/O, as
+//! the scenario tests do. Modules that the documentation does not list are internal, whatever Rust
+//! lets through.
 
+pub use backend::{Backend, BackendEvent, Outlet};
 pub use config::Config;
 pub use daemon::{Daemon, DaemonBuilder, DaemonHandle, Error, Host, HostError, Operator};
+pub use protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 
+#[doc(hidden)]
 pub mod addresses;
 pub mod backend;
+#[doc(hidden)]
 pub mod calendar;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod client;
 pub mod config;
+#[doc(hidden)]
 pub mod control;
+#[doc(hidden)]
 pub mod daemon;
+#[doc(hidden)]
 pub mod discovery;
+#[doc(hidden)]
 pub mod duration;
+#[doc(hidden)]
 pub mod files;
+#[doc(hidden)]
 pub mod import;
+#[doc(hidden)]
 pub mod json5_text;
+#[doc(hidden)]
 pub mod link;
+#[doc(hidden)]
 pub mod log_limit;
+#[doc(hidden)]
 pub mod node_host;
+#[doc(hidden)]
 pub mod pairing_store;
 mod process;
 pub mod protocol;
+#[doc(hidden)]
 pub mod random;
 pub mod router;
+#[doc(hidden)]
 pub mod suggest;
+#[doc(hidden)]
 pub mod tls;
+#[doc(hidden)]
 pub mod transport;
 mod wait;
