@@ -1,9 +1,9 @@
-//! A program as a process group with three pipes, served without ever blocking.
+//! A child process in its own process group, with three pipes that are served without blocking.
 //!
-//! One thread does it all with `poll`: a program that neither reads nor writes nor ends cannot
-//! hold it longer than its deadline, nor can what the program leaves behind. The process is not
-//! collected before [`Program::collect`], so until then its number cannot be anybody else's, and
-//! a signal to its group never hits a stranger.
+//! One thread serves them with `poll`: a program that neither reads nor writes nor ends holds it
+//! no longer than the deadline, and neither do the processes it leaves behind. The child is not
+//! reaped before [`Program::collect`], so until then its pid cannot be reused, and a signal to its
+//! group hits no other process.
 
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
@@ -18,23 +18,23 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Bytes moved at once; the size of a pipe.
+/// How many bytes are read or written at once; the size of a pipe.
 const CHUNK: usize = 64 * 1024;
 
-/// Chunks taken from one pipe before the others and the clock get their turn.
-const TURN: usize = 16;
+/// How many chunks are read from one pipe before the others and the deadline are looked at.
+const CHUNKS: usize = 16;
 
-/// How often to look whether the program has ended, on kernels that cannot tell (before 5.3).
-const LOOK: Duration = Duration::from_millis(50);
+/// How often to check whether the program has ended on kernels without pidfds (before 5.3).
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a drop waits for a killed program. Nothing survives KILL, but a file system that
-/// hangs can make it late.
-const LATE: Duration = Duration::from_secs(1);
+/// How long a drop waits for a killed program. Nothing survives SIGKILL, but a hanging file system
+/// can delay it.
+const KILL_TIME: Duration = Duration::from_secs(1);
 
-/// What systemd tells this process, and no child of it.
+/// Variables that systemd sets for this process and not for its children.
 const FROM_SYSTEMD: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// A program to start, with the environment of this process but for what is for it alone.
+/// A program to start, with the environment of this process except for systemd's variables.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for name in FROM_SYSTEMD {
@@ -43,11 +43,11 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// A program that was started. Dropping it kills what still runs of it.
+/// A program that was started. Dropping it kills its process group.
 pub(crate) struct Program {
     child: Child,
     pid: Pid,
-    /// Readable once the program has ended; taken away then, so that it wakes nobody any more.
+    /// A pidfd, readable once the program has ended; dropped then, so that `poll` can block again.
     exit: Option<OwnedFd>,
     ended: bool,
     collected: bool,
@@ -90,15 +90,18 @@ impl Program {
         Ok(program)
     }
 
-    /// Waits until a pipe can be served, the program has ended, one of `also` is ready, or the
-    /// deadline is there; tells whether `also` is.
+    /// Waits until a pipe can be served, the program has ended, `also` is ready, or the deadline
+    /// has passed; returns whether `also` is ready.
     ///
     /// # Errors
-    /// The system cannot wait.
+    /// `poll` failed.
     pub(crate) fn wait(&self, also: PollFd<'_>, deadline: Instant) -> io::Result<bool> {
         let mut fds = vec![also];
-        let blind = self.exit.is_none() && !self.ended;
-        let deadline = if blind { deadline.min(Instant::now() + LOOK) } else { deadline };
+        self.poll(&mut fds, deadline)?;
+        Ok(!fds[0].revents().is_empty())
+    }
+
+    fn poll<'a>(&'a self, fds: &mut Vec<PollFd<'a>>, deadline: Instant) -> io::Result<()> {
         let watched = [
             self.stdin.as_ref().map(|pipe| (pipe.as_fd(), PollFlags::OUT)),
             self.stdout.as_ref().map(|pipe| (pipe.as_fd(), PollFlags::IN)),
@@ -107,12 +110,14 @@ impl Program {
         ];
         let watched = watched.into_iter().flatten();
         fds.extend(watched.map(|(fd, flags)| PollFd::from_borrowed_fd(fd, flags)));
-        poll_until(&mut fds, Some(deadline))?;
-        Ok(!fds[0].revents().is_empty())
+        let has_to_check = self.exit.is_none() && !self.ended;
+        let check = has_to_check.then(|| Instant::now() + CHECK_INTERVAL);
+        poll_until(fds, Some(check.map_or(deadline, |check| check.min(deadline))))?;
+        Ok(())
     }
 
-    /// Gives the program what it takes of its input, and the end of it when nothing is left. A
-    /// program need not read: it may close the pipe, or end.
+    /// Writes as much input as the pipe takes, and closes the pipe when nothing is left. That the
+    /// program does not read is no error.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) {
         while let Some(stdin) = &mut self.stdin {
             if input.is_empty() {
@@ -128,33 +133,33 @@ impl Program {
         }
     }
 
-    /// Hands what the program has written to `keep`; stops, and says so, when that has enough.
-    pub(crate) fn read_output(&mut self, keep: impl FnMut(&[u8]) -> bool) -> bool {
+    /// Reads standard output into `keep` until that returns false; returns whether it never did.
+    pub(crate) fn read_stdout(&mut self, keep: impl FnMut(&[u8]) -> bool) -> bool {
         drain(&mut self.stdout, keep)
     }
 
-    /// The same for what the program complains about, of which there is never enough.
-    pub(crate) fn read_complaints(&mut self, mut keep: impl FnMut(&[u8])) {
+    /// Reads standard error into `keep`.
+    pub(crate) fn read_stderr(&mut self, mut keep: impl FnMut(&[u8])) {
         drain(&mut self.stderr, |bytes| {
             keep(bytes);
             true
         });
     }
 
-    /// Whether nobody can write to the output any more.
-    pub(crate) fn output_is_over(&self) -> bool {
+    /// Whether nothing can write to standard output any more.
+    pub(crate) fn stdout_is_closed(&self) -> bool {
         self.stdout.is_none()
     }
 
-    /// Whether nobody can complain any more.
-    pub(crate) fn complaints_are_over(&self) -> bool {
+    /// Whether nothing can write to standard error any more.
+    pub(crate) fn stderr_is_closed(&self) -> bool {
         self.stderr.is_none()
     }
 
-    /// Whether the program itself has ended; what it started may still run.
+    /// Whether the program itself has ended; processes it started may still run.
     ///
     /// # Errors
-    /// The system cannot tell: somebody else has collected the process.
+    /// The process was reaped elsewhere.
     pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
         if !self.ended {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -172,65 +177,55 @@ impl Program {
         Ok(self.ended)
     }
 
-    /// Sends a signal to the program and to everything it started that has not left its group.
+    /// Sends a signal to the program's process group.
     pub(crate) fn signal(&self, signal: Signal) {
         if !self.collected {
-            // It fails when everybody is gone, or has become somebody else; both are fine.
+            // It fails if no process is left, or all have changed their user; both are fine.
             let _ = kill_process_group(self.pid, signal);
         }
     }
 
-    /// Collects a program that has ended. From here on nothing can be told to its group.
+    /// Reaps a program that has ended. From here on its group cannot be signalled.
     ///
     /// # Errors
-    /// The system cannot tell how it ended.
+    /// How it ended is not known.
     pub(crate) fn collect(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait();
         self.collected = true;
         status
     }
 
-    /// Kills the program and everything in its group, and collects it; false if it is not gone
-    /// by the deadline.
+    /// Kills the process group and reaps the program; false if it has not ended by the deadline.
     pub(crate) fn kill(&mut self, deadline: Instant) -> bool {
         if self.collected {
             return true;
         }
         self.signal(Signal::KILL);
         (self.stdin, self.stdout, self.stderr) = (None, None, None);
-        loop {
-            match self.has_ended() {
-                Ok(false) if Instant::now() < deadline => {}
-                Ok(false) => return false,
-                // Nobody to wait for is as good as gone.
-                Ok(true) | Err(_) => {
-                    let _ = self.collect();
-                    return true;
-                }
-            }
-            let next = self.exit.as_ref().map_or_else(|| Instant::now() + LOOK, |_| deadline);
-            let exit = self.exit.as_ref().map(|exit| PollFd::new(exit, PollFlags::IN));
-            let mut fds: Vec<_> = exit.into_iter().collect();
-            if poll_until(&mut fds, Some(next.min(deadline))).is_err() {
+        // A process that cannot be waited for is as good as gone.
+        while let Ok(false) = self.has_ended() {
+            if Instant::now() >= deadline || self.poll(&mut Vec::new(), deadline).is_err() {
                 return false;
             }
         }
+        let _ = self.collect();
+        true
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if !self.collected && !self.kill(Instant::now() + LATE) {
+        if !self.collected && !self.kill(Instant::now() + KILL_TIME) {
             log::error!("process {} does not end", self.child.id());
         }
     }
 }
 
-/// Takes what a pipe holds, and the pipe away at its end. Stops, and says so, when `keep` has
-/// enough; a pipe that never runs dry is left after a while.
+/// Reads what is in a pipe, and drops the pipe at its end. Returns false as soon as `keep` does; a
+/// pipe that never runs dry is left after a while.
 fn drain<R: Read>(pipe: &mut Option<R>, mut keep: impl FnMut(&[u8]) -> bool) -> bool {
     let mut chunk = vec![0; CHUNK];
-    for _ in 0..TURN {
+    for _ in 0..CHUNKS {
         let Some(reader) = pipe else { return true };
         match reader.read(&mut chunk) {
             Ok(0) => *pipe = None,

@@ -6,7 +6,7 @@ use crate::cli::node::{self, NodeOptions};
 use crate::cli::text::safe;
 use crate::cli::{logging, operator};
 use crate::client::{Fingerprint, Stop, Trust};
-use crate::node_host::{HostOptions, Owner, Pattern, Security};
+use crate::node_host::{HostOptions, OwnerPolicy, Pattern, Security};
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
     Ok(HostOptions {
         handles: handles.collect(),
         handle_time: node::INVOKE_TIME_LIMIT,
-        owner: Owner { security, allow },
+        owner: OwnerPolicy { security, allow },
         approvals: line.value("exec-approvals").map_or_else(beside, PathBuf::from),
         remote_approvals: line.is_set("remote-approvals"),
     })

@@ -81,8 +81,8 @@ fn answer(mut program: Program, cancel: &impl AsFd) -> Result<Vec<u8>, Error> {
     loop {
         let ended = program.has_ended().map_err(Error::Program)?;
         program.feed(&mut &[][..]);
-        program.read_complaints(|_| ());
-        let fits = program.read_output(|bytes| {
+        program.read_stderr(|_| ());
+        let fits = program.read_stdout(|bytes| {
             output.extend_from_slice(bytes);
             output.len() <= limits::TAILSCALE_BYTES
         });

@@ -1,73 +1,55 @@
-//! What the gateway hears of programs: `exec.started`, `exec.finished`, `exec.denied` (protocol
-//! section 6). Nothing is acknowledged.
+//! The events about programs: `exec.started`, `exec.finished`, `exec.denied` (protocol section 6).
+//! Nothing is acknowledged.
 
 use crate::client::{Error, Writer};
-use crate::protocol::{limits, NodeEvent, NodeFrame};
-use serde_json::{json, Value};
+use crate::protocol::command::system::{ExecEvent, RunResult};
+use crate::protocol::{limits, rpc, NodeEvent, NodeFrame, Payload};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The session key of runs that come without one.
 const SESSION_KEY: &str = "node";
 
-/// Which run it is about.
+/// The events about one run.
 #[derive(Clone, Debug)]
-pub(super) struct Subject {
-    session_key: String,
-    run_id: String,
-    command: String,
-}
+pub(super) struct RunEvents(ExecEvent);
 
-impl Subject {
+impl RunEvents {
     pub(super) fn new(session_key: Option<&str>, run_id: &str, command: &str) -> Self {
         let key = session_key.map(str::trim).filter(|key| !key.is_empty()).unwrap_or(SESSION_KEY);
-        Self {
+        Self(ExecEvent {
             session_key: key.chars().take(limits::SESSION_KEY_CHARS).collect(),
             run_id: run_id.chars().take(limits::SHORT_TEXT_CHARS).collect(),
+            host: "node".to_owned(),
             command: command.to_owned(),
-        }
+            ..ExecEvent::default()
+        })
     }
 
     /// The command line, as people read it.
     pub(super) fn command(&self) -> &str {
-        &self.command
+        &self.0.command
     }
 
-    pub(super) fn started(&self) -> String {
-        self.payload().to_string()
+    pub(super) fn started(&self) -> Payload {
+        rpc::encode(&self.0)
     }
 
-    pub(super) fn denied(&self, reason: &str) -> String {
-        let mut payload = self.payload();
-        payload["reason"] = reason.into();
-        payload.to_string()
+    pub(super) fn denied(&self, reason: &str) -> Payload {
+        rpc::encode(&ExecEvent { reason: Some(reason.to_owned()), ..self.0.clone() })
     }
 
-    /// `output` may be of any length.
-    pub(super) fn finished(
-        &self,
-        exit_code: Option<i32>,
-        (timed_out, success): (bool, bool),
-        output: &str,
-    ) -> String {
-        let mut payload = self.payload();
-        if let Some(code) = exit_code {
-            payload["exitCode"] = code.into();
-        }
-        payload["timedOut"] = timed_out.into();
-        payload["success"] = success.into();
-        if !output.is_empty() {
-            payload["output"] = tail(output).into();
-        }
-        payload.to_string()
-    }
-
-    fn payload(&self) -> Value {
-        json!({
-            "sessionKey": self.session_key,
-            "runId": self.run_id,
-            "host": "node",
-            "command": self.command,
+    pub(super) fn finished(&self, result: &RunResult) -> Payload {
+        let RunResult { stdout, stderr, error, .. } = result;
+        let parts = [Some(stdout), Some(stderr), error.as_ref()].into_iter().flatten();
+        let parts = parts.filter(|part| !part.is_empty()).map(String::as_str);
+        let output = parts.collect::<Vec<_>>().join("\n");
+        rpc::encode(&ExecEvent {
+            exit_code: result.exit_code,
+            timed_out: Some(result.timed_out),
+            success: result.success,
+            output: (!output.is_empty()).then(|| tail(&output)),
+            ..self.0.clone()
         })
     }
 }
@@ -106,55 +88,55 @@ pub(super) fn command_line(argv: &[String]) -> String {
     line
 }
 
-/// The connection of the moment, and what could not be told yet.
+/// The current connection, and the `exec.finished` events that wait for the next one.
 #[derive(Debug, Default)]
-pub(super) struct Outlet(Mutex<Inner>);
+pub(super) struct FinishedEvents(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     writer: Option<Writer>,
-    kept: VecDeque<String>,
+    waiting: VecDeque<Payload>,
 }
 
-impl Outlet {
-    /// There is a new connection: it hears of what has finished meanwhile.
+impl FinishedEvents {
+    /// Sends what waits on a new connection.
     pub(super) fn connected(&self, writer: &Writer) {
         self.lock().writer = Some(writer.clone());
         self.flush();
     }
 
-    /// The connection is over.
+    /// The connection has ended.
     pub(super) fn disconnected(&self) {
         self.lock().writer = None;
     }
 
-    /// Tells `exec.finished`: on the connection that asked for the run, else on the next one. A
-    /// gateway that was restarted meanwhile still wants to know.
-    pub(super) fn finished(&self, asked: &Writer, payload: String) {
-        if send(asked, NodeEvent::ExecFinished, &payload).is_ok() {
+    /// Sends an event on the connection that requested the run, else on the next one: a gateway
+    /// that was restarted meanwhile still wants to know.
+    pub(super) fn send(&self, requester: &Writer, payload: Payload) {
+        if send(requester, NodeEvent::ExecFinished, &payload).is_ok() {
             return;
         }
         let mut inner = self.lock();
-        if inner.kept.len() == limits::REPORTS_KEPT {
-            inner.kept.pop_front();
+        if inner.waiting.len() == limits::REPORTS_KEPT {
+            inner.waiting.pop_front();
         }
-        inner.kept.push_back(payload);
+        inner.waiting.push_back(payload);
         drop(inner);
         self.flush();
     }
 
-    /// The lock is not held while anything is sent.
+    /// The lock is not held while an event is sent.
     fn flush(&self) {
         loop {
             let mut inner = self.lock();
             let Some(writer) = inner.writer.clone() else { return };
-            let Some(payload) = inner.kept.pop_front() else { return };
+            let Some(payload) = inner.waiting.pop_front() else { return };
             drop(inner);
             if send(&writer, NodeEvent::ExecFinished, &payload).is_err() {
                 let mut inner = self.lock();
                 inner.writer = None;
-                if inner.kept.len() < limits::REPORTS_KEPT {
-                    inner.kept.push_front(payload);
+                if inner.waiting.len() < limits::REPORTS_KEPT {
+                    inner.waiting.push_front(payload);
                 }
                 return;
             }
@@ -166,10 +148,10 @@ impl Outlet {
     }
 }
 
-/// Tells something to the connection that asked for it.
+/// Sends an event.
 ///
 /// # Errors
-/// The connection is over.
+/// The connection has ended.
 pub(super) fn send(writer: &Writer, event: NodeEvent, payload: &str) -> Result<(), Error> {
     writer.send(&NodeFrame::event(event.as_str(), payload))
 }
@@ -177,6 +159,7 @@ pub(super) fn send(writer: &Writer, event: NodeEvent, payload: &str) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{json, Value};
 
     #[test]
     fn command_lines_are_readable_and_short() {
@@ -192,25 +175,39 @@ mod tests {
     fn the_worst_report_is_one_that_the_gateway_takes() {
         let nasty = "\u{1}".repeat(400_000);
         let line = command_line(std::slice::from_ref(&nasty));
-        let subject = Subject::new(Some(&nasty), &nasty, &line);
-        let finished = subject.finished(Some(i32::MIN), (true, false), &nasty);
+        let events = RunEvents::new(Some(&nasty), &nasty, &line);
+        let finished = events.finished(&RunResult {
+            exit_code: Some(i64::MIN),
+            timed_out: true,
+            success: Some(false),
+            stdout: nasty,
+            ..RunResult::default()
+        });
         assert!(finished.len() <= limits::EVENT_BYTES_EXEC_FINISHED, "{}", finished.len());
-        assert!(subject.denied("approval-required").len() <= limits::EVENT_BYTES);
+        assert!(events.denied("approval-required").len() <= limits::EVENT_BYTES);
     }
 
     #[test]
     fn reports_have_the_fields_of_the_protocol() {
-        let subject = Subject::new(None, "r1", "ls");
-        let value = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+        let events = RunEvents::new(None, "r1", "ls");
+        let value = |text: Payload| serde_json::from_str::<Value>(&text).unwrap();
         let base = json!({ "sessionKey": "node", "runId": "r1", "host": "node", "command": "ls" });
-        assert_eq!(value(subject.started()), base);
+        assert_eq!(value(events.started()), base);
         let mut denied = base;
         denied["reason"] = "security=deny".into();
-        assert_eq!(value(subject.denied("security=deny")), denied);
-        let finished = value(subject.finished(None, (true, false), &"x".repeat(20_001)));
+        assert_eq!(value(events.denied("security=deny")), denied);
+        let finished = value(events.finished(&RunResult {
+            timed_out: true,
+            stdout: "x".repeat(20_001),
+            ..RunResult::default()
+        }));
         assert_eq!((&finished["timedOut"], finished.get("exitCode")), (&json!(true), None));
         assert_eq!(finished["output"], format!("... (truncated) {}", "x".repeat(20_000)));
-        let quiet = value(subject.finished(Some(0), (false, true), ""));
+        let quiet = value(events.finished(&RunResult {
+            exit_code: Some(0),
+            success: Some(true),
+            ..RunResult::default()
+        }));
         assert_eq!((&quiet["exitCode"], quiet.get("output")), (&json!(0), None));
     }
 }

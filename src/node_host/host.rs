@@ -1,16 +1,13 @@
-//! The commands of one node: who carries out which, and the threads in which that happens.
+//! The commands of one node: what carries out which, and the threads in which that happens.
 
 use crate::client::{Error, Stop, Writer};
-use crate::log_limit::LogLimit;
 use crate::node_host::approvals::Approvals;
-use crate::node_host::events::Outlet;
-use crate::node_host::policy::{Owner, Security};
-use crate::node_host::skills::Skills;
+use crate::node_host::policy::{OwnerPolicy, Security};
+use crate::node_host::system_run::SystemRun;
 use crate::node_host::which::SearchPath;
-use crate::node_host::{handle, notify, system_run};
-use crate::protocol::json::Fields;
-use crate::protocol::{limits, NodeCommand, NodeFrame, Payload, WireError};
-use serde_json::{json, Value};
+use crate::node_host::{handler, notify};
+use crate::protocol::command::system::{Programs, SystemExecApprovalsSet, SystemWhich};
+use crate::protocol::{limits, rpc, NodeCommand, NodeFrame, Payload, WireError};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -38,7 +35,7 @@ pub struct HostOptions {
     /// How long such a program may run.
     pub handle_time: Duration,
     /// What the owner allows `system.run`.
-    pub owner: Owner,
+    pub owner: OwnerPolicy,
     /// The exec-approvals file; it need not exist.
     pub approvals: PathBuf,
     /// Whether the gateway may give itself more rights in that file.
@@ -48,48 +45,46 @@ pub struct HostOptions {
 /// Carries out invokes, at most [`limits::HOST_INVOKES`] at once. Dropping it kills what runs.
 #[derive(Debug)]
 pub struct Host {
-    shared: Arc<Shared>,
+    commands: Arc<Commands>,
     cancel: Stop,
     running: Vec<JoinHandle<()>>,
 }
 
-/// What the threads share.
+/// What the threads of invokes share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    handles: Vec<(String, OsString)>,
-    handle_time: Duration,
-    pub(super) search: SearchPath,
-    pub(super) approvals: Approvals,
-    pub(super) skills: Skills,
-    pub(super) outlet: Outlet,
-    pub(super) log_limit: LogLimit,
+struct Commands {
+    handlers: Vec<(String, OsString)>,
+    handler_time: Duration,
+    search: Arc<SearchPath>,
+    approvals: Arc<Approvals>,
+    system_run: SystemRun,
 }
 
 impl Host {
     /// Nothing runs yet.
     ///
     /// # Errors
-    /// No descriptors are left.
+    /// No file descriptors are left.
     pub fn new(options: HostOptions) -> std::io::Result<Self> {
         let HostOptions { handles, handle_time, owner, approvals, remote_approvals } = options;
-        let shared = Shared {
-            handles,
-            handle_time,
-            search: SearchPath::from_env(),
-            approvals: Approvals::new(approvals, owner, remote_approvals),
-            skills: Skills::default(),
-            outlet: Outlet::default(),
-            log_limit: LogLimit::default(),
+        let search = Arc::new(SearchPath::from_env());
+        let approvals = Arc::new(Approvals::new(approvals, owner, remote_approvals));
+        let commands = Commands {
+            handlers: handles,
+            handler_time: handle_time,
+            system_run: SystemRun::new(search.clone(), approvals.clone()),
+            search,
+            approvals,
         };
-        Ok(Self { shared: Arc::new(shared), cancel: Stop::new()?, running: Vec::new() })
+        Ok(Self { commands: Arc::new(commands), cancel: Stop::new()?, running: Vec::new() })
     }
 
     /// The commands, as they are announced. `system.run` is among them even if it is refused: the
     /// owner may change that at any time, and the refusal says what to do.
     pub fn commands(&self) -> Vec<String> {
         let mut commands: Vec<String> =
-            self.shared.handles.iter().map(|(command, _)| command.clone()).collect();
-        let notify = Some(NOTIFY).filter(|_| notify::is_possible(&self.shared.search));
+            self.commands.handlers.iter().map(|(command, _)| command.clone()).collect();
+        let notify = Some(NOTIFY).filter(|_| notify::is_possible(&self.commands.search));
         let own = SYSTEM.iter().copied().chain(notify);
         commands.extend(own.map(|command| command.to_string()));
         let mut seen = BTreeSet::new();
@@ -102,23 +97,24 @@ impl Host {
     /// # Errors
     /// Why the exec-approvals file cannot be trusted; nothing may run then.
     pub fn security(&self) -> Result<Security, String> {
-        self.shared.approvals.most()
+        self.commands.approvals.most()
     }
 
-    /// There is a new connection; it hears of programs that have finished meanwhile.
+    /// There is a new connection; it gets the `exec.finished` events of programs that have finished
+    /// meanwhile.
     pub fn connected(&self, writer: &Writer) {
-        self.shared.outlet.connected(writer);
+        self.commands.system_run.connected(writer);
     }
 
-    /// The connection is over. What runs goes on; its result is nobody's any more, but the next
-    /// connection is told that it finished.
+    /// The connection has ended. What runs goes on; its result is dropped, but the next connection
+    /// gets its `exec.finished`.
     pub fn disconnected(&self) {
-        self.shared.outlet.disconnected();
+        self.commands.system_run.disconnected();
     }
 
-    /// Takes an answer of the gateway, if it belongs to a question of this host.
+    /// Takes a response of the gateway; false if it belongs to no request of this host.
     pub fn take_answer(&self, id: &str, result: &Result<Option<Payload>, WireError>) -> bool {
-        self.shared.skills.take(id, result)
+        self.commands.system_run.take_answer(id, result)
     }
 
     /// Answers one invoke: a refusal at once, anything else when it has been carried out. Never
@@ -134,18 +130,18 @@ impl Host {
         writer: &Writer,
     ) -> Result<(), Error> {
         self.running.retain(|thread| !thread.is_finished());
-        let refusal = match self.shared.who_carries_out(&command, params.as_deref()) {
+        let refusal = match self.commands.work(&command, params.as_deref()) {
             Err(refusal) => refusal,
             Ok(_) if self.running.len() >= limits::HOST_INVOKES => {
                 let most = limits::HOST_INVOKES;
                 WireError::unavailable(format!("busy: {most} commands are running"))
             }
             Ok(work) => {
-                let (shared, cancel) = (self.shared.clone(), self.cancel.clone());
+                let (commands, cancel) = (self.commands.clone(), self.cancel.clone());
                 let (writer, id) = (writer.clone(), id.clone());
                 let invoke = Invoke { work, id, command, params, writer, cancel };
                 let thread = thread::Builder::new().name("invoke".into());
-                match thread.spawn(move || invoke.carry_out(&shared)) {
+                match thread.spawn(move || invoke.carry_out(&commands)) {
                     Ok(thread) => {
                         self.running.push(thread);
                         return Ok(());
@@ -174,27 +170,27 @@ impl Drop for Host {
     }
 }
 
-/// Who carries out a command.
+/// What carries out a command.
 enum Work {
-    Handle(OsString),
+    Handler(OsString),
     Run,
     Which,
     Notify,
-    ShowApprovals,
-    ReplaceApprovals,
+    GetApprovals,
+    SetApprovals,
 }
 
-impl Shared {
-    fn who_carries_out(&self, command: &str, params: Option<&str>) -> Result<Work, WireError> {
-        if let Some(program) = closest(&self.handles, command) {
-            return Ok(Work::Handle(program.clone()));
+impl Commands {
+    fn work(&self, command: &str, params: Option<&str>) -> Result<Work, WireError> {
+        if let Some(program) = closest(&self.handlers, command) {
+            return Ok(Work::Handler(program.clone()));
         }
         let work = match NodeCommand::parse(command) {
             Some(NodeCommand::SystemRun) => Work::Run,
             Some(NodeCommand::SystemWhich) => Work::Which,
             Some(NodeCommand::SystemNotify) => Work::Notify,
-            Some(NodeCommand::SystemExecApprovalsGet) => Work::ShowApprovals,
-            Some(NodeCommand::SystemExecApprovalsSet) => Work::ReplaceApprovals,
+            Some(NodeCommand::SystemExecApprovalsGet) => Work::GetApprovals,
+            Some(NodeCommand::SystemExecApprovalsSet) => Work::SetApprovals,
             _ => return Err(WireError::invalid(format!("unknown command: {command}"))),
         };
         match params {
@@ -207,33 +203,30 @@ impl Shared {
     }
 
     fn which(&self, params: &str) -> Result<Option<Payload>, WireError> {
-        let names: Option<Vec<Value>> = Fields::read(params, &["bins"])
-            .ok()
-            .and_then(|fields| serde_json::from_str(fields.json("bins")?).ok());
-        let names = names.ok_or_else(|| WireError::invalid("bins must be a list of names"))?;
-        let names = names.iter().filter_map(Value::as_str).map(str::trim);
+        let wanted: SystemWhich = serde_json::from_str(params)
+            .map_err(|_| WireError::invalid("bins must be a list of names"))?;
+        let names = wanted.bins.iter().map(|name| name.trim());
         let bins = self.search.find_all(names.take(limits::WHICH_BINS));
-        Ok(Some(json!({ "bins": bins }).to_string().into()))
+        Ok(Some(rpc::encode(&Programs { bins })))
     }
 
-    fn replace_approvals(&self, params: &str) -> Result<Option<Payload>, WireError> {
-        let mut params: Value = serde_json::from_str(params)
+    fn set_approvals(&self, params: &str) -> Result<Option<Payload>, WireError> {
+        let wanted: SystemExecApprovalsSet = serde_json::from_str(params)
             .map_err(|error| WireError::invalid(format!("parameters: {error}")))?;
-        let file = params["file"].take();
-        let answer = self.approvals.replace(file, params["baseHash"].as_str())?;
-        Ok(Some(answer.to_string().into()))
+        let answer = self.approvals.replace(wanted.file, wanted.base_hash.as_deref())?;
+        Ok(Some(rpc::encode(&answer)))
     }
 }
 
-/// The program for the very command, else that of the longest `prefix.*` that fits.
-fn closest<'a>(handles: &'a [(String, OsString)], command: &str) -> Option<&'a OsString> {
-    let exact = handles.iter().find(|(name, _)| name == command);
-    let fitting = handles.iter().filter(|(name, _)| {
+/// The program for exactly this command, else that of the longest matching `prefix.*`.
+fn closest<'a>(handlers: &'a [(String, OsString)], command: &str) -> Option<&'a OsString> {
+    let exact = handlers.iter().find(|(name, _)| name == command);
+    let matching = handlers.iter().filter(|(name, _)| {
         name.strip_suffix('*')
             .filter(|prefix| prefix.ends_with('.'))
             .is_some_and(|prefix| command.len() > prefix.len() && command.starts_with(prefix))
     });
-    exact.or_else(|| fitting.max_by_key(|(name, _)| name.len())).map(|(_, program)| program)
+    exact.or_else(|| matching.max_by_key(|(name, _)| name.len())).map(|(_, program)| program)
 }
 
 /// What the thread of one invoke needs.
@@ -247,10 +240,10 @@ struct Invoke {
 }
 
 impl Invoke {
-    fn carry_out(&self, shared: &Shared) {
+    fn carry_out(&self, commands: &Commands) {
         let Self { id, command, writer, .. } = self;
         log::debug!("invoke started command={command:?} id={id:?}");
-        let result = self.result(shared);
+        let result = self.result(commands);
         let ok = result.is_ok();
         let sent = match writer.send(&NodeFrame::invoke_res(id.clone(), result)) {
             Err(Error::LineTooLong(_)) => {
@@ -267,20 +260,18 @@ impl Invoke {
         }
     }
 
-    fn result(&self, shared: &Shared) -> Result<Option<Payload>, WireError> {
+    fn result(&self, commands: &Commands) -> Result<Option<Payload>, WireError> {
         let Self { work, command, params, writer, cancel, .. } = self;
         let text = params.as_deref().unwrap_or("{}");
         match work {
-            Work::Handle(program) => {
-                handle::run(program, command, params.as_deref(), shared.handle_time, cancel)
+            Work::Handler(program) => {
+                handler::run(program, command, params.as_deref(), commands.handler_time, cancel)
             }
-            Work::Run => system_run::answer(shared, text, writer, cancel),
-            Work::Which => shared.which(text),
-            Work::Notify => notify::answer(&shared.search, text, cancel),
-            Work::ShowApprovals => {
-                shared.approvals.shown().map(|answer| Some(answer.to_string().into()))
-            }
-            Work::ReplaceApprovals => shared.replace_approvals(text),
+            Work::Run => commands.system_run.run(text, writer, cancel),
+            Work::Which => commands.which(text),
+            Work::Notify => notify::answer(&commands.search, text, cancel),
+            Work::GetApprovals => commands.approvals.get().map(|file| Some(rpc::encode(&file))),
+            Work::SetApprovals => commands.set_approvals(text),
         }
     }
 }
@@ -291,8 +282,8 @@ mod tests {
 
     #[test]
     fn the_closest_handle_wins() {
-        let handles = ["lamp.*", "lamp.on", "lamp.kitchen.*", "odd*"];
-        let handles = handles.map(|name| (name.to_owned(), OsString::from(name)));
+        let handlers = ["lamp.*", "lamp.on", "lamp.kitchen.*", "odd*"];
+        let handlers = handlers.map(|name| (name.to_owned(), OsString::from(name)));
         for (command, program) in [
             ("lamp.on", Some("lamp.on")),
             ("lamp.off", Some("lamp.*")),
@@ -303,7 +294,7 @@ mod tests {
             ("oddly", None),
         ] {
             let expected = program.map(OsString::from);
-            assert_eq!(closest(&handles, command), expected.as_ref(), "{command}");
+            assert_eq!(closest(&handlers, command), expected.as_ref(), "{command}");
         }
     }
 
@@ -312,14 +303,14 @@ mod tests {
         let host = Host::new(HostOptions {
             handles: vec![("system.run".into(), "/bin/true".into())],
             handle_time: Duration::ZERO,
-            owner: Owner::default(),
+            owner: OwnerPolicy::default(),
             approvals: "/nowhere/exec-approvals.json".into(),
             remote_approvals: false,
         })
         .unwrap();
         assert_eq!(host.commands().iter().filter(|command| *command == "system.run").count(), 1);
-        let work = |command, params| host.shared.who_carries_out(command, params);
-        assert!(matches!(work("system.run", None), Ok(Work::Handle(_))));
+        let work = |command, params| host.commands.work(command, params);
+        assert!(matches!(work("system.run", None), Ok(Work::Handler(_))));
         assert!(matches!(work("system.which", Some("{}")), Ok(Work::Which)));
         let long = "x".repeat(limits::HOST_PARAMS + 1);
         assert!(work("system.execApprovals.set", Some(&long)).is_err());

@@ -7,8 +7,8 @@
 //!
 //! ```no_run
 //! use openclaw_bridge::client::Session;
+//! use openclaw_bridge::node_host::{Host, HostOptions, OwnerPolicy, Pattern, Security};
 //! use openclaw_bridge::protocol::GatewayFrame;
-//! use openclaw_bridge::node_host::{Host, HostOptions, Owner, Pattern, Security};
 //! use std::time::{Duration, Instant};
 //!
 //! # fn serve(mut session: Session) -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +16,7 @@
 //! let mut host = Host::new(HostOptions {
 //!     handles: vec![("lamp.on".into(), "/opt/lamp/on".into())],
 //!     handle_time: Duration::from_secs(60),
-//!     owner: Owner { security: Some(Security::Allowlist), allow },
+//!     owner: OwnerPolicy { security: Some(Security::Allowlist), allow },
 //!     approvals: "exec-approvals.json".into(),
 //!     remote_approvals: false,
 //! })?;
@@ -38,7 +38,7 @@
 mod approvals;
 mod environment;
 mod events;
-mod handle;
+mod handler;
 mod host;
 mod notify;
 mod pattern;
@@ -50,4 +50,4 @@ mod which;
 
 pub use host::{Host, HostOptions};
 pub use pattern::Pattern;
-pub use policy::{Owner, Security};
+pub use policy::{OwnerPolicy, Security};

@@ -4,25 +4,18 @@ use crate::client::Stop;
 use crate::node_host::run;
 use crate::node_host::which::SearchPath;
 use crate::process;
+use crate::protocol::command::system::SystemNotify;
 use crate::protocol::{limits, Payload, WireError};
-use serde::Deserialize;
 
 /// The program that shows notifications, by the freedesktop.org specification.
 const PROGRAM: &str = "notify-send";
-
-#[derive(Debug, Deserialize)]
-struct Wish {
-    title: String,
-    body: String,
-    priority: Option<String>,
-}
 
 /// Whether this machine can show notifications.
 pub(super) fn is_possible(search: &SearchPath) -> bool {
     search.find(PROGRAM).is_some()
 }
 
-/// Shows one.
+/// Carries out `system.notify`.
 pub(super) fn answer(
     search: &SearchPath,
     params: &str,
@@ -35,42 +28,42 @@ pub(super) fn answer(
     };
     let mut command = process::command(program);
     command.args(arguments);
-    let outcome = run::run(&mut command, limits::NOTIFICATION_TIME, cancel);
-    if outcome.is_success() {
+    let result = run::run(&mut command, limits::NOTIFICATION_TIME, cancel);
+    if result.success == Some(true) {
         return Ok(None);
     }
-    let last = outcome.stderr.lines().rev().find(|line| !line.trim().is_empty());
-    let why = outcome.error.as_deref().or(last).unwrap_or("notify-send failed");
+    let last = result.stderr.lines().rev().find(|line| !line.trim().is_empty());
+    let why = result.error.as_deref().or(last).unwrap_or("notify-send failed");
     Err(WireError::unavailable(format!("NOTIFICATIONS_UNAVAILABLE: {why}")))
 }
 
 fn arguments(params: &str) -> Result<Vec<String>, WireError> {
-    let wish: Wish = serde_json::from_str(params)
+    let wanted: SystemNotify = serde_json::from_str(params)
         .map_err(|error| WireError::invalid(format!("parameters of system.notify: {error}")))?;
     let cut = |text: &str| -> String {
         let text = text.trim().chars().filter(|c| *c != '\0');
         text.take(limits::NOTIFICATION_CHARS).collect()
     };
-    let (title, body) = (cut(&wish.title), cut(&wish.body));
-    let urgency = match wish.priority.as_deref() {
+    let (title, body) = (cut(&wanted.title), cut(&wanted.body));
+    let urgency = match wanted.priority.as_deref() {
         Some("passive") => "low",
         Some("timeSensitive") => "critical",
         _ => "normal",
     };
     let text = match (title.is_empty(), body.is_empty()) {
         (true, true) => return Err(WireError::invalid("title or body required")),
-        // There has to be a title.
+        // notify-send requires a title.
         (true, false) => vec![body],
         (false, true) => vec![title],
-        (false, false) => vec![title, plain(&body)],
+        (false, false) => vec![title, without_markup(&body)],
     };
     let options = ["--app-name=openclaw-bridge".to_owned(), format!("--urgency={urgency}")];
-    // Whatever comes behind it is text, even if it begins with a dash.
+    // What follows `--` is text, even if it begins with a dash.
     Ok(options.into_iter().chain(["--".to_owned()]).chain(text).collect())
 }
 
-/// Desktops take the body for markup, with links in it.
-fn plain(text: &str) -> String {
+/// Desktops parse the body as markup with links.
+fn without_markup(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

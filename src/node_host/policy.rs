@@ -55,14 +55,14 @@ impl FromStr for Ask {
 
 /// What the owner of the node said when it was started. The gateway cannot change it.
 #[derive(Clone, Debug, Default)]
-pub struct Owner {
+pub struct OwnerPolicy {
     /// The most that is allowed, whatever the file says; what counts if it says nothing.
     pub security: Option<Security>,
     /// Patterns that are on the allowlist besides those of the file.
     pub allow: Vec<Pattern>,
 }
 
-impl Owner {
+impl OwnerPolicy {
     /// Whether the program of this name in the node's `PATH` is allowed by the owner.
     pub fn lists_by_name(&self, name: &str) -> bool {
         let Some(path) = SearchPath::from_env().find(name) else { return false };

@@ -1,12 +1,13 @@
 //! One program of `system.run`, from its start to its end, within limits (protocol section 8).
 //!
-//! It has a process group of its own, nothing to read, and a limit on what is kept of its output;
-//! the rest is read and thrown away, so that it does not stand still. Over its time, the group is
-//! asked to leave and then killed. What a program that ended in time has left running on purpose
-//! stays, and is not waited for.
+//! It has its own process group, empty input, and a limit on the output that is kept; the rest is
+//! read and discarded, so that the program does not block. After its time limit, the group gets
+//! SIGTERM and then SIGKILL. Processes that a program left running when it ended in time are kept,
+//! and not waited for.
 
 use crate::client::Stop;
 use crate::process::Program;
+use crate::protocol::command::system::RunResult;
 use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
@@ -16,93 +17,75 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// How a run ended.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
-    /// None if it was not started, or did not end by itself.
-    pub(super) exit_code: Option<i32>,
-    pub(super) timed_out: bool,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-    /// Why it was not started, or what ended it.
-    pub(super) error: Option<String>,
+/// The result of a program that was not started.
+pub(super) fn failed(error: String) -> RunResult {
+    RunResult { success: Some(false), error: Some(error), ..RunResult::default() }
 }
 
-impl Outcome {
-    /// A program that was not started.
-    pub(super) fn failed(error: String) -> Self {
-        Self { error: Some(error), ..Self::default() }
-    }
-
-    pub(super) fn is_success(&self) -> bool {
-        self.exit_code == Some(0) && !self.timed_out && self.error.is_none()
-    }
-}
-
-/// Starts the program and follows it to its end; `cancel` ends it early.
-pub(super) fn run(command: &mut Command, time: Duration, cancel: &Stop) -> Outcome {
+/// Runs the program to its end; `cancel` ends it early.
+pub(super) fn run(command: &mut Command, time_limit: Duration, cancel: &Stop) -> RunResult {
     let program = match Program::start(command) {
         Ok(program) => program,
-        Err(error) => return Outcome::failed(format!("could not be started: {error}")),
+        Err(error) => return failed(format!("could not be started: {error}")),
     };
-    let mut run = Run { program, capture: Capture::default(), leaving: None };
-    match run.follow(Instant::now() + time, cancel) {
-        Ok(end) => run.capture.outcome(end),
-        Err(error) => Outcome::failed(format!("could not be watched: {error}")),
+    let mut run = Run { program, capture: Capture::default(), stopping: None };
+    match run.wait(Instant::now() + time_limit, cancel) {
+        Ok(end) => run.capture.result(end),
+        Err(error) => failed(format!("could not be watched: {error}")),
     }
 }
 
 struct Run {
     program: Program,
     capture: Capture,
-    /// Why it was asked to leave, and when it is killed.
-    leaving: Option<(Why, Instant)>,
+    /// Why it got SIGTERM, and when it gets SIGKILL.
+    stopping: Option<(StopReason, Instant)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
+enum StopReason {
     TimedOut,
     Cancelled,
 }
 
 enum End {
     Exit(ExitStatus),
-    Cut(Why),
+    Stopped(StopReason),
 }
 
 impl Run {
-    fn follow(&mut self, deadline: Instant, cancel: &Stop) -> io::Result<End> {
-        // Nobody writes to its input.
+    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> io::Result<End> {
+        // Closes its input.
         self.program.feed(&mut &[][..]);
         let mut linger = None;
         loop {
-            // Asked before reading: what a program wrote before its end is read then.
+            // Before reading, so that everything it wrote before its end is read.
             let ended = self.program.has_ended()?;
             let Self { program, capture, .. } = self;
-            program.read_output(|bytes| capture.take(bytes, false));
-            program.read_complaints(|bytes| {
+            program.read_stdout(|bytes| capture.take(bytes, false));
+            program.read_stderr(|bytes| {
                 capture.take(bytes, true);
             });
             let now = Instant::now();
-            let pipes_are_over = program.output_is_over() && program.complaints_are_over();
-            let until = match self.leaving {
-                Some((why, kill_at)) => {
-                    // The program may have left while those it started have not.
-                    if now >= kill_at || ended && pipes_are_over {
+            let output_is_closed = program.stdout_is_closed() && program.stderr_is_closed();
+            let until = match self.stopping {
+                Some((reason, kill_at)) => {
+                    // The program may have ended while processes it started have not.
+                    if now >= kill_at || ended && output_is_closed {
                         self.program.kill(now + limits::AGENT_REAP);
-                        return Ok(End::Cut(why));
+                        return Ok(End::Stopped(reason));
                     }
                     kill_at
                 }
                 None if ended => {
                     let end = *linger.get_or_insert(now + limits::RUN_LINGER);
-                    if pipes_are_over || now >= end {
+                    if output_is_closed || now >= end {
                         return self.program.collect().map(End::Exit);
                     }
                     end
                 }
                 None if now >= deadline => {
-                    self.ask_to_leave(Why::TimedOut);
+                    self.terminate(StopReason::TimedOut);
                     continue;
                 }
                 None => deadline,
@@ -110,16 +93,16 @@ impl Run {
             // A request to stop stays readable, so it is not waited for twice.
             let watched = cancel.watched();
             let nothing = PollFd::from_borrowed_fd(watched.as_fd(), PollFlags::empty());
-            let watched = if self.leaving.is_some() { nothing } else { watched.clone() };
+            let watched = if self.stopping.is_some() { nothing } else { watched.clone() };
             if self.program.wait(watched, until)? {
-                self.ask_to_leave(Why::Cancelled);
+                self.terminate(StopReason::Cancelled);
             }
         }
     }
 
-    fn ask_to_leave(&mut self, why: Why) {
+    fn terminate(&mut self, reason: StopReason) {
         self.program.signal(Signal::TERM);
-        self.leaving = Some((why, Instant::now() + limits::RUN_KILL_AFTER));
+        self.stopping = Some((reason, Instant::now() + limits::RUN_KILL_AFTER));
     }
 }
 
@@ -132,7 +115,7 @@ struct Capture {
 }
 
 impl Capture {
-    /// Always wants more: what is not kept is thrown away.
+    /// Returns true to read on: what is not kept is discarded.
     fn take(&mut self, bytes: &[u8], is_stderr: bool) -> bool {
         let room = limits::RUN_OUTPUT - self.stdout.len() - self.stderr.len();
         let kept = &bytes[..bytes.len().min(room)];
@@ -141,9 +124,9 @@ impl Capture {
         true
     }
 
-    fn outcome(&self, end: End) -> Outcome {
+    fn result(&self, end: End) -> RunResult {
         let text = |bytes: &[u8]| {
-            // The limit may have cut a character in two; what is left of it is none.
+            // The limit may have cut a character in two.
             let rest = bytes.utf8_chunks().last().filter(|_| self.truncated);
             let end = bytes.len() - rest.map_or(0, |chunk| chunk.invalid().len());
             String::from_utf8_lossy(&bytes[..end]).into_owned()
@@ -156,12 +139,15 @@ impl Capture {
         let (exit_code, timed_out, error) = match end {
             End::Exit(status) => {
                 let signal = status.signal().map(|signal| format!("ended by signal {signal}"));
-                (status.code(), false, signal)
+                (status.code().map(i64::from), false, signal)
             }
-            End::Cut(Why::TimedOut) => (None, true, None),
-            End::Cut(Why::Cancelled) => (None, false, Some("the node is leaving".to_owned())),
+            End::Stopped(StopReason::TimedOut) => (None, true, None),
+            End::Stopped(StopReason::Cancelled) => {
+                (None, false, Some("the node is leaving".to_owned()))
+            }
         };
-        Outcome { exit_code, timed_out, stdout, stderr, error }
+        let success = Some(exit_code == Some(0));
+        RunResult { exit_code, timed_out, success, stdout, stderr, error }
     }
 }
 
@@ -171,7 +157,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    fn sh(script: &str, time: Duration) -> Outcome {
+    fn sh(script: &str, time: Duration) -> RunResult {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         run(&mut command, time, &Stop::new().unwrap())
@@ -200,17 +186,17 @@ mod tests {
 
     #[test]
     fn a_program_tells_how_it_ended() {
-        let quiet = Outcome { exit_code: Some(0), ..Outcome::default() };
+        let quiet = RunResult { exit_code: Some(0), success: Some(true), ..RunResult::default() };
         assert_eq!(sh("cat", long()), quiet, "there is nothing to read");
         let both = sh("echo out; echo err >&2; exit 3", long());
-        let expected = Outcome {
+        let expected = RunResult {
             exit_code: Some(3),
+            success: Some(false),
             stdout: "out\n".into(),
             stderr: "err\n".into(),
-            ..Outcome::default()
+            ..RunResult::default()
         };
         assert_eq!(both, expected);
-        assert!(quiet.is_success() && !both.is_success());
         let killed = sh("kill -9 $$", long());
         assert_eq!((killed.exit_code, killed.error.as_deref()), (None, Some("ended by signal 9")));
         let missing = run(&mut Command::new("/nowhere/x"), long(), &Stop::new().unwrap());
@@ -247,7 +233,7 @@ mod tests {
         );
         let began = Instant::now();
         let outcome = sh(&script, Duration::from_secs(2));
-        assert!(outcome.timed_out && outcome.exit_code.is_none() && !outcome.is_success());
+        assert!(outcome.timed_out && outcome.exit_code.is_none() && outcome.success == Some(false));
         assert_eq!(outcome.stdout, "here\n", "what it wrote before is kept");
         assert!(began.elapsed() >= limits::RUN_KILL_AFTER, "it had its time to leave");
         wait_until_gone(&parent);

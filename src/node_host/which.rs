@@ -1,6 +1,7 @@
-//! Which file a name means: the first program of that name in the node's `PATH`.
+//! Looks programs up: the first one of a name in the node's `PATH`.
 //!
-//! A program is found once, and the file that was found is the one that is judged and run.
+//! A program is looked up once, and the file that was found is the one that is checked and run. The
+//! `which` crate follows relative directories of `PATH`, and does not resolve `..` in a path.
 
 use rustix::fs::{access, Access};
 use std::collections::BTreeMap;
@@ -8,10 +9,10 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What counts if the node has no `PATH`.
+/// The `PATH` of a node without one.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Where programs are looked for. The gateway has no say in it.
+/// Where programs are looked for. The gateway cannot change it.
 #[derive(Clone, Debug)]
 pub(super) struct SearchPath(Vec<PathBuf>);
 
@@ -69,9 +70,9 @@ impl SearchPath {
     pub(super) fn find_all<'a>(
         &self,
         names: impl Iterator<Item = &'a str>,
-    ) -> BTreeMap<&'a str, String> {
-        let found = names.filter_map(|name| Some((name, self.find(name)?.to_str()?.to_owned())));
-        found.collect()
+    ) -> BTreeMap<String, String> {
+        let path = |name| self.find(name)?.to_str().map(str::to_owned);
+        names.filter_map(|name| Some((name.to_owned(), path(name)?))).collect()
     }
 }
 
@@ -120,7 +121,8 @@ mod tests {
         let names = ["lamp", "fan", "text", "", "../two/fan", "missing", "lamp\n"];
         let found = path.find_all(names.into_iter());
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
-        let expected = [("lamp", text(one.join("lamp"))), ("fan", text(two.join("fan")))];
+        let expected = [("lamp", one.join("lamp")), ("fan", two.join("fan"))];
+        let expected = expected.map(|(name, path)| (name.to_owned(), text(path)));
         assert_eq!(found, BTreeMap::from(expected));
     }
 

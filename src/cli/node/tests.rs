@@ -4,7 +4,7 @@ mod tls;
 
 use super::*;
 use crate::client::fake_gateway::{FakeGateway, Visit, DEADLINE};
-use crate::node_host::Owner;
+use crate::node_host::OwnerPolicy;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{json, Value};
@@ -57,7 +57,7 @@ impl Alice {
             work: HostOptions {
                 handles: Vec::new(),
                 handle_time: DEADLINE,
-                owner: Owner::default(),
+                owner: OwnerPolicy::default(),
                 approvals: dir.path().join("exec-approvals.json"),
                 remote_approvals: false,
             },

@@ -2,7 +2,7 @@
 //! Keys that are not known are kept and mean nothing.
 
 use crate::node_host::pattern::Pattern;
-use crate::node_host::policy::{Ask, Owner, Rules, Security};
+use crate::node_host::policy::{Ask, OwnerPolicy, Rules, Security};
 use crate::protocol::limits;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
@@ -103,7 +103,12 @@ impl Document {
 
     /// What counts for an agent: its own settings, those of `*`, the defaults, the owner's word;
     /// and never more than the owner allows.
-    pub(super) fn rules(&self, agent: Option<&str>, owner: &Owner, home: Option<&Path>) -> Rules {
+    pub(super) fn rules(
+        &self,
+        agent: Option<&str>,
+        owner: &OwnerPolicy,
+        home: Option<&Path>,
+    ) -> Rules {
         let levels = self.levels(agent);
         let most = owner.security.unwrap_or(Security::Full);
         let security = setting(&levels, "security").or(owner.security).unwrap_or(Security::Deny);

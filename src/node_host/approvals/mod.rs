@@ -5,19 +5,20 @@
 //! never overwritten.
 
 mod document;
-mod wider;
+mod escalation;
 
 use crate::calendar::now_ms;
 use crate::files::{self, Staged};
 use crate::log_limit::LogLimit;
 use crate::node_host::pattern::Pattern;
-use crate::node_host::policy::{Owner, Rules, Security};
+use crate::node_host::policy::{OwnerPolicy, Rules, Security};
 use crate::node_host::which::Found;
+use crate::protocol::command::system::ExecApprovals;
 use crate::protocol::{limits, ErrorCode, WireError};
 use document::Document;
 use ring::digest::{digest, SHA256};
 use rustix::fs::OFlags;
-use serde_json::{json, Value};
+use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -29,13 +30,13 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Approvals {
     path: PathBuf,
-    owner: Owner,
+    owner: OwnerPolicy,
     home: Option<PathBuf>,
     /// Whether the gateway may give itself more rights.
     may_widen: bool,
     log_limit: LogLimit,
-    /// One change at a time; when a use was last written.
-    turn: Mutex<Option<Instant>>,
+    /// Held while the file is changed; when a use was last written.
+    last_use_noted: Mutex<Option<Instant>>,
 }
 
 /// The file as it is now.
@@ -46,10 +47,10 @@ struct Snapshot {
 }
 
 impl Approvals {
-    pub(super) fn new(path: PathBuf, owner: Owner, may_widen: bool) -> Self {
+    pub(super) fn new(path: PathBuf, owner: OwnerPolicy, may_widen: bool) -> Self {
         let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         let log_limit = LogLimit::default();
-        Self { path, owner, home, may_widen, log_limit, turn: Mutex::new(None) }
+        Self { path, owner, home, may_widen, log_limit, last_use_noted: Mutex::new(None) }
     }
 
     /// What counts for an agent.
@@ -80,17 +81,17 @@ impl Approvals {
     ///
     /// # Errors
     /// The file cannot be trusted.
-    pub(super) fn shown(&self) -> Result<Value, WireError> {
-        Ok(self.show(&self.read().map_err(WireError::unavailable)?))
+    pub(super) fn get(&self) -> Result<ExecApprovals, WireError> {
+        Ok(self.show(self.read().map_err(WireError::unavailable)?))
     }
 
-    fn show(&self, snapshot: &Snapshot) -> Value {
-        json!({
-            "path": self.path.to_string_lossy(),
-            "exists": snapshot.exists,
-            "hash": snapshot.hash,
-            "file": snapshot.document.redacted(),
-        })
+    fn show(&self, snapshot: Snapshot) -> ExecApprovals {
+        ExecApprovals {
+            path: self.path.to_string_lossy().into_owned(),
+            exists: snapshot.exists,
+            hash: snapshot.hash,
+            file: snapshot.document.redacted(),
+        }
     }
 
     /// Does what `system.execApprovals.set` asks for, and answers as `get` does.
@@ -98,8 +99,12 @@ impl Approvals {
     /// # Errors
     /// The content makes no sense, was made from an older one, allows more than the gateway may
     /// allow itself, or cannot be saved.
-    pub(super) fn replace(&self, file: Value, base: Option<&str>) -> Result<Value, WireError> {
-        let mut turn = self.turn();
+    pub(super) fn replace(
+        &self,
+        file: Value,
+        base: Option<&str>,
+    ) -> Result<ExecApprovals, WireError> {
+        let mut last_use_noted = self.lock();
         let old = self.read().map_err(WireError::unavailable)?;
         let base = base.map(str::trim).filter(|base| !base.is_empty());
         match base {
@@ -118,8 +123,8 @@ impl Approvals {
         };
         encoded(&new).map_err(not_saved)?;
         if !self.may_widen {
-            if let Some(what) = wider::beyond(&old.document, &new) {
-                if let Some(more) = self.log_limit.admit("wider") {
+            if let Some(what) = escalation::added_rights(&old.document, &new) {
+                if let Some(more) = self.log_limit.admit("escalation") {
                     log::warn!("node: the gateway wants to be allowed {what}; refused{more}");
                 }
                 let why = format!(
@@ -132,17 +137,18 @@ impl Approvals {
         }
         let new = new.with_socket_of(&old.document, !self.may_widen);
         self.write(&new, &old.hash).map_err(not_saved)?;
-        *turn = None;
+        *last_use_noted = None;
         log::info!("node: exec approvals changed by the gateway path={:?}", self.path);
-        self.shown()
+        self.get()
     }
 
     /// Notes that a program was run because a pattern of the file allows it. Seldom and without
     /// a promise: nothing depends on it.
     pub(super) fn note_use(&self, agent: Option<&str>, program: &Found, command: &str) {
-        let mut turn = self.turn();
+        let mut last_use_noted = self.lock();
         let now = Instant::now();
-        if turn.is_some_and(|last| now.duration_since(last) < limits::APPROVALS_USE_EVERY) {
+        if last_use_noted.is_some_and(|last| now.duration_since(last) < limits::APPROVALS_USE_EVERY)
+        {
             return;
         }
         let Ok(Snapshot { exists: true, mut document, hash }) = self.read() else { return };
@@ -152,15 +158,15 @@ impl Approvals {
         };
         let path = program.path.to_string_lossy();
         if document.note_use(agent, is_meant, (now_ms(), command, &path)) {
-            *turn = Some(now);
+            *last_use_noted = Some(now);
             if let Err(error) = self.write(&document, &hash) {
                 log::warn!("node: the use of a program was not noted: {error}");
             }
         }
     }
 
-    fn turn(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_use_noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> Result<Snapshot, String> {

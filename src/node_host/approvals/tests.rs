@@ -1,6 +1,7 @@
 //! The file on a disk: what is believed, what is refused, what is kept.
 
 use super::*;
+use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ fn file(content: &str, may_widen: bool) -> (TempDir, Approvals) {
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    let approvals = Approvals::new(path, Owner::default(), may_widen);
+    let approvals = Approvals::new(path, OwnerPolicy::default(), may_widen);
     (dir, approvals)
 }
 
@@ -28,11 +29,11 @@ fn without_a_file_nothing_may_run() {
     let (_dir, approvals) = file("", false);
     assert_eq!(approvals.rules(None).unwrap().security, Security::Deny);
     assert_eq!(approvals.most(), Ok(Security::Deny));
-    let shown = approvals.shown().unwrap();
-    assert_eq!(shown["exists"], false);
-    assert_eq!(shown["file"], json!({ "version": 1, "agents": {} }));
+    let shown = approvals.get().unwrap();
+    assert!(!shown.exists);
+    assert_eq!(shown.file, json!({ "version": 1, "agents": {} }));
     let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    assert_eq!(shown["hash"], nothing);
+    assert_eq!(shown.hash, nothing);
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn a_file_that_cannot_be_trusted_denies_everything() {
         let (dir, approvals) = file(damaged, true);
         let why = approvals.rules(None).unwrap_err();
         assert!(why.contains("exec-approvals.json") && !why.contains("s3cret"), "{why}");
-        assert!(approvals.most().is_err() && approvals.shown().is_err());
+        assert!(approvals.most().is_err() && approvals.get().is_err());
         let hash = digest(&SHA256, damaged.as_bytes());
         let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(approvals.replace(json!({ "version": 1 }), Some(&hash)).is_err());
@@ -113,7 +114,7 @@ fn the_closest_setting_counts_and_never_more_than_the_owner_allows() {
     assert_eq!(seen(&approvals, Some("free")), free);
     assert_eq!(approvals.most(), Ok(Security::Full));
     let allow = vec![Pattern::new("git", None).unwrap()];
-    approvals.owner = Owner { security: Some(Security::Allowlist), allow };
+    approvals.owner = OwnerPolicy { security: Some(Security::Allowlist), allow };
     let held = (Security::Allowlist, "Off".into(), Security::Allowlist, "git /bin/b /bin/a".into());
     assert_eq!(seen(&approvals, Some("free")), held);
     assert_eq!(approvals.most(), Ok(Security::Allowlist));
@@ -124,7 +125,7 @@ fn the_closest_setting_counts_and_never_more_than_the_owner_allows() {
 #[test]
 fn a_change_has_to_know_what_it_changes() {
     let (dir, approvals) = file(LISTED, true);
-    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    let hash = approvals.get().unwrap().hash;
     let wanted = json!({ "version": 1, "defaults": { "security": "full" }, "theirs": true });
     let refused = |base: Option<&str>| {
         let error = approvals.replace(wanted.clone(), base).unwrap_err();
@@ -135,31 +136,31 @@ fn a_change_has_to_know_what_it_changes() {
     assert_eq!(refused(Some(" ")), "exec approvals base hash required; reload and retry");
     assert_eq!(refused(Some("00")), "exec approvals changed; reload and retry");
     let answer = approvals.replace(wanted, Some(&hash)).unwrap();
-    assert_eq!((&answer["exists"], &answer["file"]["theirs"]), (&json!(true), &json!(true)));
-    assert_ne!(answer["hash"], hash);
+    assert_eq!((answer.exists, &answer.file["theirs"]), (true, &json!(true)));
+    assert_ne!(answer.hash, hash);
     let path = dir.path().join("exec-approvals.json");
     let stored = fs::read_to_string(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(stored.contains("s3cret"), "the socket is kept: {stored}");
-    assert_eq!(approvals.shown().unwrap(), answer);
-    assert!(!answer.to_string().contains("s3cret"), "and its token never shown");
-    assert_eq!(answer["file"]["socket"], json!({ "path": "/s", "x": 1 }));
+    assert_eq!(approvals.get().unwrap(), answer);
+    assert!(!answer.file.to_string().contains("s3cret"), "and its token never shown");
+    assert_eq!(answer.file["socket"], json!({ "path": "/s", "x": 1 }));
 }
 
 #[test]
 fn the_gateway_may_take_rights_away_and_not_give_itself_any() {
     let (dir, approvals) = file(LISTED, false);
     let before = fs::read_to_string(dir.path().join("exec-approvals.json")).unwrap();
-    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
-    let wider = json!({ "version": 1, "agents": { "main": { "security": "full" } } });
-    let error = approvals.replace(wider, Some(&hash)).unwrap_err();
+    let hash = approvals.get().unwrap().hash;
+    let more = json!({ "version": 1, "agents": { "main": { "security": "full" } } });
+    let error = approvals.replace(more, Some(&hash)).unwrap_err();
     assert_eq!(error.code, ErrorCode::Forbidden);
     assert!(error.message.contains("--remote-approvals"), "{error}");
     assert_eq!(fs::read_to_string(dir.path().join("exec-approvals.json")).unwrap(), before);
     let socket = json!({ "path": "/evil", "token": "theirs" });
     let narrower = json!({ "version": 1, "socket": socket, "defaults": { "security": "deny" } });
     let answer = approvals.replace(narrower, Some(&hash)).unwrap();
-    assert_eq!(answer["file"]["socket"]["path"], "/s", "the socket is the owner's");
+    assert_eq!(answer.file["socket"]["path"], "/s", "the socket is the owner's");
     assert_eq!(approvals.most(), Ok(Security::Deny));
 }
 
@@ -178,7 +179,7 @@ fn a_content_that_is_wrong_or_too_large_is_refused() {
     assert_eq!(approvals.replace(crowd, None).unwrap_err().code, ErrorCode::InvalidRequest);
     let large = json!({ "version": 1, "x": "y".repeat(limits::APPROVALS_BYTES) });
     assert_eq!(approvals.replace(large, None).unwrap_err().code, ErrorCode::Unavailable);
-    assert_eq!(approvals.shown().unwrap()["exists"], false);
+    assert!(!approvals.get().unwrap().exists);
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn the_worst_change_is_judged_in_a_moment() {
     agents.insert("*".into(), json!({ "allowlist": list, "security": "allowlist" }));
     let mut content = json!({ "version": 1, "agents": agents });
     let (_dir, approvals) = file(&content.to_string(), false);
-    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    let hash = approvals.get().unwrap().hash;
     content["agents"]["*"]["security"] = json!("deny");
     let began = Instant::now();
     approvals.replace(content, Some(&hash)).unwrap();
@@ -201,11 +202,11 @@ fn the_worst_change_is_judged_in_a_moment() {
 #[test]
 fn a_disk_that_takes_nothing_changes_nothing() {
     let (dir, approvals) = file(LISTED, true);
-    let hash = approvals.shown().unwrap()["hash"].as_str().unwrap().to_owned();
+    let hash = approvals.get().unwrap().hash;
     fs::create_dir(dir.path().join("exec-approvals.json.tmp")).unwrap();
     let error = approvals.replace(json!({ "version": 1 }), Some(&hash)).unwrap_err();
     assert!(error.message.contains("could not be saved"), "{error}");
-    assert_eq!(approvals.shown().unwrap()["hash"], hash);
+    assert_eq!(approvals.get().unwrap().hash, hash);
 }
 
 #[test]
@@ -224,11 +225,11 @@ fn what_the_owner_writes_meanwhile_stays() {
 fn uses_are_noted_but_seldom() {
     let (_dir, approvals) = file(LISTED, false);
     approvals.note_use(None, &ls(), "ls -l");
-    let shown = approvals.shown().unwrap();
-    let entry = &shown["file"]["agents"]["main"]["allowlist"][0];
+    let shown = approvals.get().unwrap();
+    let entry = &shown.file["agents"]["main"]["allowlist"][0];
     assert_eq!((&entry["lastUsedCommand"], &entry["id"]), (&json!("ls -l"), &json!("a")));
     assert_eq!(entry["lastResolvedPath"], "/bin/ls");
     assert!(entry["lastUsedAt"].as_u64().unwrap() > 1_600_000_000_000);
     approvals.note_use(None, &ls(), "ls -a");
-    assert_eq!(approvals.shown().unwrap(), shown, "not twice in a minute");
+    assert_eq!(approvals.get().unwrap(), shown, "not twice in a minute");
 }

@@ -111,3 +111,32 @@ pub struct ExecApprovals {
     /// Its content, without the token of the socket.
     pub file: Value,
 }
+
+/// The payload of `exec.started`, `exec.finished` and `exec.denied` (protocol section 6).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExecEvent {
+    /// The conversation that hears of it.
+    pub session_key: String,
+    /// The run in it.
+    pub run_id: String,
+    /// `node`.
+    pub host: String,
+    /// The command line, as people read it.
+    pub command: String,
+    /// Why it was denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// As in [`RunResult`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// As in [`RunResult`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timed_out: Option<bool>,
+    /// As in [`RunResult`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<bool>,
+    /// The end of what it wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}

@@ -29,10 +29,10 @@ impl Leftover {
             while Instant::now() < abort.kill_at() {
                 // A full pipe must not keep it from ending.
                 program.feed(&mut &[][..]);
-                program.read_complaints(|bytes| stderr.take(bytes));
-                program.read_output(|_| true);
+                program.read_stderr(|bytes| stderr.take(bytes));
+                program.read_stdout(|_| true);
                 // Its children got the same signal, and get the same time.
-                let pipes_are_over = program.output_is_over() && program.complaints_are_over();
+                let pipes_are_over = program.stdout_is_closed() && program.stderr_is_closed();
                 if program.has_ended().unwrap_or(true) && pipes_are_over {
                     break;
                 }

@@ -185,8 +185,8 @@ impl<'a> ProgramRun<'a> {
             // Asked before reading, so that everything a program wrote before its end is read.
             let ended = program.has_ended().map_err(Cut::Broken)?;
             program.feed(&mut input);
-            program.read_complaints(|bytes| stderr.take(bytes));
-            if !program.read_output(|bytes| self.read(bytes, stderr)) {
+            program.read_stderr(|bytes| stderr.take(bytes));
+            if !program.read_stdout(|bytes| self.read(bytes, stderr)) {
                 return Err(Cut::TooLong);
             }
             if self.abort.is_requested() {
@@ -196,7 +196,7 @@ impl<'a> ProgramRun<'a> {
             let now = Instant::now();
             let end =
                 if ended { *linger.get_or_insert(now + limits::AGENT_LINGER) } else { deadline };
-            if ended && (program.output_is_over() || now >= end) {
+            if ended && (program.stdout_is_closed() || now >= end) {
                 // Nobody reads what the children it left behind write.
                 program.signal(Signal::KILL);
                 return program.collect().map_err(Cut::Broken);

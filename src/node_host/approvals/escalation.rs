@@ -1,36 +1,36 @@
-//! Whether a new content of the exec-approvals file allows more than the old one. Pure.
+//! Whether new content of the exec-approvals file allows more than the old content.
 //!
-//! The gateway may always take rights away from itself. Giving itself more is the owner's to
-//! permit, so what cannot be shown to be no wider counts as wider.
+//! The gateway may always take rights away from itself. Only the owner may give it more, so what
+//! cannot be shown to add no rights counts as adding some.
 
 use super::document::Document;
 use crate::node_host::pattern::Pattern;
-use crate::node_host::policy::{Owner, Rules, Security};
+use crate::node_host::policy::{OwnerPolicy, Rules, Security};
 use crate::protocol::limits;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Stands for every home: patterns are compared as they are written.
+/// Any home directory: patterns are compared as they are written.
 const SOME_HOME: &str = "/home/owner";
 
-/// What the new content allows beyond the old one, if anything.
-pub(super) fn beyond(old: &Document, new: &Document) -> Option<String> {
-    // The node may be started with another word of its owner tomorrow.
+/// What the new content allows and the old one does not, if anything.
+pub(super) fn added_rights(old: &Document, new: &Document) -> Option<String> {
+    // The owner may start the node with another policy tomorrow.
     [None, Some(Security::Allowlist), Some(Security::Full)].into_iter().find_map(|security| {
-        let owner = Owner { security, allow: Vec::new() };
+        let owner = OwnerPolicy { security, allow: Vec::new() };
         let mut agents: BTreeSet<&str> = old.agents();
         agents.extend(new.agents());
         agents.into_iter().find_map(|agent| {
             let home = Some(Path::new(SOME_HOME));
             let rules = |document: &Document| document.rules(Some(agent), &owner, home);
-            let what = more(&rules(old), &rules(new))?;
+            let what = added(&rules(old), &rules(new))?;
             let agent: String = agent.chars().take(limits::SHORT_TEXT_CHARS).collect();
             Some(format!("{what} for the agent {agent:?}"))
         })
     })
 }
 
-fn more(old: &Rules, new: &Rules) -> Option<String> {
+fn added(old: &Rules, new: &Rules) -> Option<String> {
     let runs = |rules: &Rules, listed| rules.decide(listed).is_ok();
     if runs(old, false) {
         // Everything ran before.
@@ -42,7 +42,7 @@ fn more(old: &Rules, new: &Rules) -> Option<String> {
     if runs(new, true) && !runs(old, true) {
         return Some("the programs on the allowlist".to_owned());
     }
-    // Also where nothing runs now: the owner who allows the list later means the one of today.
+    // Also where nothing runs now: the owner may allow the list later, and means today's.
     if new.auto_allow_skills && !old.auto_allow_skills {
         return Some("the programs of skills".to_owned());
     }
@@ -57,13 +57,13 @@ mod tests {
     use super::*;
     use serde_json::{json, Value};
 
-    fn wider(old: &Value, new: &Value) -> Option<String> {
+    fn added_by(old: &Value, new: &Value) -> Option<String> {
         let document = |content: &Value| {
             let mut content = content.clone();
             content["version"] = json!(1);
             Document::new(content).unwrap()
         };
-        beyond(&document(old), &document(new))
+        added_rights(&document(old), &document(new))
     }
 
     fn listed(patterns: &[&str]) -> Value {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_rights_away_is_not_wider() {
+    fn taking_rights_away_adds_none() {
         let full = json!({ "defaults": { "security": "full" } });
         for (old, new) in [
             (json!({}), json!({})),
@@ -89,7 +89,7 @@ mod tests {
             (listed(&["git"]), json!({ "agents": { "main": { "security": "allowlist" } } })),
             (full, json!({ "defaults": { "security": "full", "ask": "always" } })),
         ] {
-            assert_eq!(wider(&old, &new), None, "{old} {new}");
+            assert_eq!(added_by(&old, &new), None, "{old} {new}");
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
             ),
             (json!({ "defaults": { "security": "deny" } }), json!({})),
         ] {
-            assert!(wider(&old, &new).is_some(), "{old} {new}");
+            assert!(added_by(&old, &new).is_some(), "{old} {new}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! One run of a handler program: the parameters go in, a result comes out, within limits.
+//! A handler: a program of the owner's that carries out one command. Parameters are its input,
+//! the result is its output.
 
 use crate::client::Stop;
 use crate::process::{self, Program};
@@ -11,12 +12,12 @@ use std::time::{Duration, Instant};
 /// Bytes of a program's result: more does not fit into a line once it is escaped.
 const OUTPUT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Bytes of a program's complaints that are kept; the last line is what is sent.
-const COMPLAINT_BYTES: usize = 4 * 1024;
+/// Bytes of standard error that are kept; the last line becomes the error message.
+const STDERR_BYTES: usize = 4 * 1024;
 
-/// Runs `program` for `command`: without arguments, the name in `OPENCLAW_COMMAND`, the
-/// parameters (or `null`) are the standard input. After `time_limit`, or when `cancel` is
-/// requested, it is killed with everything it started.
+/// Runs `program` for `command`: without arguments, with the command's name in `OPENCLAW_COMMAND`
+/// and the parameters (or `null`) on standard input. After `time_limit`, or when `cancel` is
+/// requested, its process group is killed.
 pub(super) fn run(
     program: &OsStr,
     command: &str,
@@ -30,8 +31,9 @@ pub(super) fn run(
         log::warn!("program not started program={program:?} error={error}");
         WireError::unavailable(format!("the program for {command} could not be started: {error}"))
     })?;
-    let mut run = Run::new(program, params.unwrap_or("null").as_bytes());
-    let status = run.carry_out(Instant::now() + time_limit, cancel).map_err(|end| {
+    let input = params.unwrap_or("null").as_bytes();
+    let mut run = Run { program, input, output: Vec::new(), stderr: Vec::new() };
+    let status = run.wait(Instant::now() + time_limit, cancel).map_err(|end| {
         WireError::unavailable(match end {
             End::TimedOut => format!("{command} took longer than {} s", time_limit.as_secs_f32()),
             End::TooMuch => format!("{command} answered more than {OUTPUT_BYTES} bytes"),
@@ -42,7 +44,7 @@ pub(super) fn run(
     if status.success() {
         return Ok(result(&run.output));
     }
-    Err(WireError::unavailable(last_line(&run.complaint).unwrap_or_else(|| status.to_string())))
+    Err(WireError::unavailable(last_line(&run.stderr).unwrap_or_else(|| status.to_string())))
 }
 
 /// What a program wrote, as a payload.
@@ -58,12 +60,12 @@ fn result(output: &[u8]) -> Option<Payload> {
     })
 }
 
-fn last_line(complaint: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(complaint);
+fn last_line(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
 }
 
-/// Why a program did not get to its end.
+/// Why a program did not end by itself.
 enum End {
     TimedOut,
     TooMuch,
@@ -76,20 +78,17 @@ struct Run<'a> {
     program: Program,
     input: &'a [u8],
     output: Vec<u8>,
-    complaint: Vec<u8>,
+    stderr: Vec<u8>,
 }
 
-impl<'a> Run<'a> {
-    fn new(program: Program, input: &'a [u8]) -> Self {
-        Self { program, input, output: Vec::new(), complaint: Vec::new() }
-    }
-
-    fn carry_out(&mut self, deadline: Instant, cancel: &Stop) -> Result<ExitStatus, End> {
+impl Run<'_> {
+    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> Result<ExitStatus, End> {
         loop {
             let ended = self.program.has_ended().map_err(End::Broken)?;
             self.move_bytes()?;
             if ended {
-                // All it wrote was there; a descendant that keeps the pipe is not awaited.
+                // Everything it wrote has been read; a descendant that keeps the pipe is not
+                // waited for.
                 return self.program.collect().map_err(End::Broken);
             }
             if Instant::now() >= deadline {
@@ -101,23 +100,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Serves every pipe as far as it goes.
+    /// Serves every pipe without blocking.
     fn move_bytes(&mut self) -> Result<(), End> {
-        let Self { program, input, output, complaint } = self;
+        let Self { program, input, output, stderr } = self;
         program.feed(input);
-        program.read_complaints(|bytes| {
-            complaint.extend_from_slice(bytes);
-            complaint.drain(..complaint.len().saturating_sub(COMPLAINT_BYTES));
+        program.read_stderr(|bytes| {
+            stderr.extend_from_slice(bytes);
+            stderr.drain(..stderr.len().saturating_sub(STDERR_BYTES));
         });
-        let fits = program.read_output(|bytes| {
+        let fits = program.read_stdout(|bytes| {
             output.extend_from_slice(bytes);
             output.len() <= OUTPUT_BYTES
         });
-        if fits {
-            Ok(())
-        } else {
-            Err(End::TooMuch)
-        }
+        fits.then_some(()).ok_or(End::TooMuch)
     }
 }
 
@@ -134,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_complaint_is_the_one_that_counts() {
+    fn the_last_line_of_stderr_is_the_error() {
         assert_eq!(last_line(b"one\ntwo\n \n").as_deref(), Some("two"));
         assert_eq!(last_line(b"\n"), None);
     }
