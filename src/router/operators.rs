@@ -68,19 +68,18 @@ impl Router {
             }
             OperatorCommand::GetStatus(_) => {
                 let task = DaemonTask::Status(Box::new(self.status()));
-                self.ctx.push(Output::Daemon { requester, task });
+                self.daemon(requester, task);
             }
-            OperatorCommand::SetLogLevel(log) => {
-                self.ctx.push(Output::Daemon { requester, task: DaemonTask::Log(log.level) });
-            }
-            OperatorCommand::Reload(_) => {
-                self.ctx.push(Output::Daemon { requester, task: DaemonTask::Reload });
-            }
-            OperatorCommand::Stop(_) => {
-                self.ctx.push(Output::Daemon { requester, task: DaemonTask::Stop });
-            }
+            OperatorCommand::SetLogLevel(log) => self.daemon(requester, DaemonTask::Log(log.level)),
+            OperatorCommand::Reload(_) => self.daemon(requester, DaemonTask::Reload),
+            OperatorCommand::Stop(_) => self.daemon(requester, DaemonTask::Stop),
         }
         Ok(None)
+    }
+
+    /// Leaves a task, and its answer, to the daemon.
+    fn daemon(&mut self, requester: Requester, task: DaemonTask) {
+        self.ctx.push(Output::Daemon { requester, task });
     }
 
     /// What the router knows of the status.
