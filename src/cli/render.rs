@@ -4,13 +4,7 @@ pub(super) use crate::cli::columns::whole_table as table;
 
 use crate::cli::text::safe;
 use crate::protocol::{NodeId, NodeProfile};
-use serde_json::Value;
 use std::io::{self, IsTerminal};
-
-/// A text field, made safe; empty if it is not there.
-pub(super) fn field(value: &Value, name: &str) -> String {
-    safe(value[name].as_str().unwrap_or_default())
-}
 
 /// What looks like the dot between the parts of a line.
 const DOTS: [char; 7] =
