@@ -9,6 +9,7 @@ unitdir = $(prefix)/lib/systemd/system
 docdir = $(prefix)/share/doc/openclaw-bridge
 mandir = $(prefix)/share/man
 units = openclaw-bridge.service openclaw-bridge-node.service
+man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-bridge-protocol.7
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check netns demo bench doc fmt install uninstall clean
@@ -53,8 +54,8 @@ fmt: ## Format the code
 install: ## Install what `make build` built: program, units, manual pages, example configuration; enables nothing
 	@test -x $(target)/release/openclaw-bridge || { echo "run 'make build' first" >&2; exit 1; }
 	install -D -m 755 $(target)/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
-	install -D -m 644 etc/man/openclaw-bridge.1 $(DESTDIR)$(mandir)/man1/openclaw-bridge.1
-	install -D -m 644 etc/man/openclaw-bridge.json5.5 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
+	for page in $(man_pages); do \
+		install -D -m 644 etc/man/$${page#*/} $(DESTDIR)$(mandir)/$$page || exit 1; done
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5
@@ -67,7 +68,7 @@ install: ## Install what `make build` built: program, units, manual pages, examp
 
 uninstall: ## Remove what install installed
 	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(units:%=$(DESTDIR)$(unitdir)/%)
-	rm -f $(DESTDIR)$(mandir)/man1/openclaw-bridge.1 $(DESTDIR)$(mandir)/man5/openclaw-bridge.json5.5
+	rm -f $(man_pages:%=$(DESTDIR)$(mandir)/%)
 	rm -rf $(DESTDIR)$(docdir)
 
 clean: ## Remove what was built
