@@ -7,7 +7,7 @@ use crate::cli::text::safe;
 use crate::cli::{print, print_json};
 use crate::config::is_service_type;
 use crate::discovery::browse::browse;
-use crate::discovery::Found;
+use crate::discovery::DiscoveredBridge;
 use serde_json::{json, Value};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     Ok(())
 }
 
-fn row(found: &Found) -> Vec<String> {
+fn row(found: &DiscoveredBridge) -> Vec<String> {
     let address = match found.addresses.split_first() {
         None => format!("?:{}", found.port),
         Some((first, [])) => with_port(first, found.port),
@@ -68,7 +68,7 @@ fn with_port(address: &str, port: u16) -> String {
     }
 }
 
-fn as_json(found: &Found) -> Value {
+fn as_json(found: &DiscoveredBridge) -> Value {
     json!({
         "name": found.name,
         "host": found.host,
@@ -90,7 +90,7 @@ mod tests {
     fn a_row_is_short_and_drives_no_terminal() {
         let fingerprint = Fingerprint::of(b"certificate").to_string();
         let txt = [("bridgeTls", "1"), ("bridgeTlsSha256", &fingerprint)];
-        let mut found = Found {
+        let mut found = DiscoveredBridge {
             name: "a\u{1b}[2J".to_owned(),
             host: "studio.local".to_owned(),
             port: 18790,

@@ -11,7 +11,7 @@ use crate::cli::text::safe;
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env, Config};
 use crate::daemon;
-use crate::discovery::profile::ZonePlace;
+use crate::discovery::profile::ZoneSettings;
 use crate::discovery::tailscale;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::ZoneFile;
@@ -24,7 +24,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = config_file::of_serve(line)?;
     let running = running_status(line)?;
-    let place = ZonePlace::new(&config);
+    let place = ZoneSettings::new(&config);
     let tailnet = tailnet()?;
     let (v4, v6) = addresses(line, &place, tailnet)?;
     let mut profile = daemon::profile(&config);
@@ -61,28 +61,28 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
 }
 
 fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure> {
-    let kept = file.keep(zone, now_ms());
-    let kept = kept.map_err(|error| Failure::failed(safe(&chain(&error))))?;
+    let (compared, copy) =
+        file.update(zone, now_ms()).map_err(|error| Failure::failed(safe(&chain(&error))))?;
     let path = file.path().to_string_lossy();
-    let aside = kept.aside.as_ref().map(|aside| aside.to_string_lossy());
+    let copy = copy.as_ref().map(|copy| copy.to_string_lossy());
     if line.is_set("json") {
         let answer = json!({
-            "path": path, "serial": kept.serial, "written": kept.is_new, "keptAside": aside,
+            "path": path, "serial": compared.serial, "written": !compared.is_current, "keptAside": copy,
         });
         return print_json(&answer.to_string());
     }
-    let mut text = match (kept.is_new, kept.is_foreign) {
-        (true, _) => format!("wrote {}, serial {}\n", safe(&path), kept.serial),
-        (false, false) => format!("{} is current, serial {}\n", safe(&path), kept.serial),
-        (false, true) => format!(
+    let mut text = match (compared.is_current, compared.is_foreign) {
+        (false, _) => format!("wrote {}, serial {}\n", safe(&path), compared.serial),
+        (true, false) => format!("{} is current, serial {}\n", safe(&path), compared.serial),
+        (true, true) => format!(
             "{} is current, serial {}; it was edited by hand, and stays as it is until \
              something changes\n",
             safe(&path),
-            kept.serial
+            compared.serial
         ),
     };
-    if let Some(aside) = aside {
-        text += &format!("it had been edited by hand; that version is now {}\n", safe(&aside));
+    if let Some(copy) = copy {
+        text += &format!("it had been edited by hand; that version is now {}\n", safe(&copy));
     }
     print(&text)
 }
@@ -119,7 +119,7 @@ fn port(config: &Config, running: Option<&Status>) -> Result<u16, Failure> {
 /// The addresses of this machine in the zone: those of the tailnet, unless another one is given.
 fn addresses(
     line: &CommandLine,
-    place: &ZonePlace,
+    place: &ZoneSettings,
     tailnet: Tailnet,
 ) -> Result<(Ipv4Addr, Option<Ipv6Addr>), Failure> {
     let given = line.value("address").map(|text| {

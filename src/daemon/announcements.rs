@@ -1,14 +1,14 @@
 //! Keeps what is announced on the local network up to date.
 
 use crate::config::{Bind, DiscoveryConfig, Mdns};
-use crate::discovery::{Advertiser, Announcement, Board, Facts, Service};
+use crate::discovery::{Advertiser, Announcement, AnnouncementState, InterfaceSelection, Service};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// The advertiser, and what it announces.
 pub(super) struct Announcements {
     advertiser: Arc<Advertiser>,
-    announced: Facts,
+    announced: Announcement,
 }
 
 impl Announcements {
@@ -19,7 +19,7 @@ impl Announcements {
         bind: Bind,
         bound: &[SocketAddr],
         service: Service,
-        board: &Board,
+        state: &AnnouncementState,
     ) -> Option<Self> {
         let listening: Vec<IpAddr> = match bind {
             // The address may appear later; the advertiser checks again and again.
@@ -30,10 +30,9 @@ impl Announcements {
             return None;
         }
         let is_minimal = config.mdns == Mdns::Minimal;
-        let facts = Facts { service, types: config.service_types.clone(), is_minimal };
-        let announced = facts.clone();
-        let interfaces = config.interfaces.clone();
-        match Advertiser::start(Announcement { facts, listening, interfaces }, board) {
+        let announced = Announcement { service, types: config.service_types.clone(), is_minimal };
+        let selection = InterfaceSelection { listening, names: config.interfaces.clone() };
+        match Advertiser::start(announced.clone(), selection, state) {
             Ok(advertiser) => Some(Self { advertiser: Arc::new(advertiser), announced }),
             Err(error) => {
                 log::error!("daemon: cannot announce the bridge: {error}");

@@ -5,9 +5,9 @@
 use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::calendar::now_ms;
 use crate::daemon::announcements::Announcements;
-use crate::discovery::profile::ZonePlace;
+use crate::discovery::profile::ZoneSettings;
 use crate::discovery::zone::Zone;
-use crate::discovery::zone_file::{self, Kept, ZoneFile};
+use crate::discovery::zone_file::{self, Comparison, ZoneFile};
 use crate::discovery::{tailscale, Profile, Service};
 use crate::link::Waker;
 use crate::protocol::limits;
@@ -16,7 +16,7 @@ use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
@@ -200,7 +200,7 @@ impl Network {
         self.tailnet_name.asked = Some((tailnet, Instant::now() + wait));
     }
 
-    fn keep_zone(&mut self, place: &ZonePlace, tailnet: Tailnet) {
+    fn keep_zone(&mut self, place: &ZoneSettings, tailnet: Tailnet) {
         let file = ZoneFile::new(&self.state_dir, &place.domain);
         let (v4, v6) = match place.address {
             // An IPv6 address of the tailnet does not belong with an address of another network.
@@ -215,8 +215,8 @@ impl Network {
         };
         let service = self.service();
         let zone = Zone::new(&place.domain, &service, v4, v6);
-        match file.keep(&zone, now_ms()) {
-            Ok(kept) => self.log_zone(&file, &kept),
+        match file.update(&zone, now_ms()) {
+            Ok((compared, copy)) => self.log_zone(&file, &compared, copy.as_deref()),
             Err(error) => {
                 let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
                 let text =
@@ -228,22 +228,19 @@ impl Network {
         }
     }
 
-    fn log_zone(&mut self, file: &ZoneFile, kept: &Kept) {
-        let path = file.path().display();
-        if let Some(aside) = &kept.aside {
-            log::warn!(
-                "network: {path} had been edited by hand; that version is now {}",
-                aside.display()
-            );
+    fn log_zone(&mut self, file: &ZoneFile, compared: &Comparison, copy: Option<&Path>) {
+        let (path, serial) = (file.path().display(), compared.serial);
+        if let Some(copy) = copy {
+            let copy = copy.display();
+            log::warn!("network: {path} had been edited by hand; that version is now {copy}");
         }
-        let (level, edited) = match kept.is_foreign {
+        let (level, edited) = match compared.is_current && compared.is_foreign {
             true => (log::Level::Warn, " (edited by hand; kept until something changes)"),
             false => (log::Level::Info, ""),
         };
-        let text =
-            format!("network: the zone is current file={path} serial={}{edited}", kept.serial);
-        if kept.is_new {
-            log::info!("network: the zone is written file={path} serial={}", kept.serial);
+        let text = format!("network: the zone is current file={path} serial={serial}{edited}");
+        if !compared.is_current {
+            log::info!("network: the zone is written file={path} serial={serial}");
             self.logged.zone = Some(text);
         } else {
             log_once(&mut self.logged.zone, level, text);

@@ -8,7 +8,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::journal::{Entry, Journal};
 use crate::daemon::tasks::{Task, TaskSender};
 use crate::daemon::Error as DaemonError;
-use crate::discovery::Board;
+use crate::discovery::AnnouncementState;
 use crate::link::{Door, Gate, Inlet, Inputs};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
@@ -56,7 +56,7 @@ pub(super) struct Facts {
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
-    pub(super) board: Board,
+    pub(super) announced: AnnouncementState,
 }
 
 struct NodeDoor {
@@ -316,7 +316,7 @@ impl RouterThread {
             waiting_for: listening.waiting_for,
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
             certificate: tls.map(|tls| tls.view(now_ms)),
-            discovery: DiscoveryView { mdns: mdns(&facts.board) },
+            discovery: DiscoveryView { mdns: mdns(&facts.announced) },
             ..status
         }
     }
@@ -343,8 +343,8 @@ impl RouterThread {
     }
 }
 
-fn mdns(board: &Board) -> Option<MdnsView> {
-    board.read().map(|announced| MdnsView {
+fn mdns(announced: &AnnouncementState) -> Option<MdnsView> {
+    announced.read().map(|announced| MdnsView {
         instance: announced.instance,
         host: announced.host,
         types: announced.types,

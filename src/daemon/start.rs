@@ -11,7 +11,7 @@ use crate::daemon::router_thread::{Facts, RouterThread, World};
 use crate::daemon::supervisor::Supervisor;
 use crate::daemon::{ids, settings, tasks};
 use crate::daemon::{BackendOutlet, Daemon, DaemonBuilder, DaemonHandle, Error, Lock};
-use crate::discovery::Board;
+use crate::discovery::AnnouncementState;
 use crate::link::{Gate, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
@@ -70,7 +70,7 @@ fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
     let (inbox, inputs) = Inbox::new();
     let (task_sender, tasks) = tasks::channel();
     let log_limit = Arc::new(LogLimit::default());
-    let board = Board::default();
+    let announced = AnnouncementState::default();
     let reload = Arc::new(Reload {
         inbox: inbox.clone(),
         host: builder.host.clone(),
@@ -87,7 +87,7 @@ fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
     let facts = Facts {
         listening: listening.clone(),
         tls: tls.clone(),
-        board: board.clone(),
+        announced: announced.clone(),
         state_dir: builder.state_dir.clone(),
         clock,
     };
@@ -109,7 +109,8 @@ fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
     };
     backend.start(Arc::new(BackendOutlet(inbox.clone())));
     let operators = Arc::new(AtomicU64::new(0));
-    let endpoints = Endpoints { bound, control, board, log_limit, operators: operators.clone() };
+    let endpoints =
+        Endpoints { bound, control, announced, log_limit, operators: operators.clone() };
     endpoints.open(&mut supervisor, &builder).map_err(Error::System)?;
     let supervisor = Some(supervisor.start().map_err(Error::System)?);
     let handle = DaemonHandle { tasks: task_sender };
@@ -120,7 +121,7 @@ fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
 struct Endpoints {
     bound: Bound,
     control: Server,
-    board: Board,
+    announced: AnnouncementState,
     log_limit: Arc<LogLimit>,
     operators: Arc<AtomicU64>,
 }
@@ -143,7 +144,7 @@ impl Endpoints {
             let service = profile.service(listeners.port(), None);
             let bound = listening.now().addresses;
             let bind = config.bridge.bind;
-            Announcements::start(&config.discovery, bind, &bound, service, &self.board)
+            Announcements::start(&config.discovery, bind, &bound, service, &self.announced)
         });
         let announcements = announcements.flatten();
         supervisor.advertiser = announcements.as_ref().map(Announcements::advertiser);

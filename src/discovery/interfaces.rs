@@ -3,6 +3,7 @@
 //! A phone that is given the address of a container bridge or a tunnel tries it first and waits for
 //! a timeout, so only addresses that the local network can reach are announced.
 
+use super::datagram::InterfaceId;
 use crate::addresses::{is_link_local, InterfaceAddress};
 use crate::protocol::limits;
 use std::collections::BTreeMap;
@@ -32,6 +33,14 @@ pub(super) struct Interface {
     pub(super) name: String,
     pub(super) index: u32,
     pub(super) addresses: AnnouncedAddresses,
+}
+
+impl Interface {
+    /// The interface with each address family that it has addresses of.
+    pub(super) fn ids(&self) -> impl Iterator<Item = InterfaceId> + '_ {
+        let families = [false, true].into_iter().filter(|v6| self.addresses.has_family(*v6));
+        families.map(|v6| InterfaceId { index: self.index, v6 })
+    }
 }
 
 /// The addresses of one interface, as far as they matter for its announcement.
@@ -75,6 +84,7 @@ impl AnnouncedAddresses {
 
 impl InterfaceSelection {
     /// Every address on every interface that leads to a local network.
+    #[cfg(feature = "cli")]
     pub(super) fn everywhere() -> Self {
         Self { listening: UNSPECIFIED.to_vec(), names: Vec::new() }
     }

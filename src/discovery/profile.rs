@@ -1,5 +1,5 @@
-//! What there is to tell about a bridge before anybody connects, from the configuration (with the
-//! environment in it, protocol section 10.5) and the machine.
+//! What a bridge announces about itself, from the configuration (which includes environment
+//! variables, protocol section 10.5) and the machine.
 
 use crate::config::{domain_name, url_host, url_port, Bind, Config};
 use crate::discovery::service::Service;
@@ -7,13 +7,13 @@ use crate::protocol::label::host_label;
 use crate::tls::Fingerprint;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The domain that the apps browse beside `local.` (protocol section 10.1).
+/// The domain that the apps browse besides `local.` (protocol section 10.1).
 pub const DOMAIN: &str = "clawdbot.internal";
 
-/// The gateway's port where the bridge's own says nothing about it.
+/// The gateway's port if it cannot be derived from the bridge's.
 const GATEWAY_PORT: u16 = 18789;
 
-/// What a bridge says about itself, but for what only a running one knows.
+/// What a bridge announces about itself, without what only a running bridge knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// The name a person gave the bridge or its machine.
@@ -22,26 +22,26 @@ pub struct Profile {
     pub host: String,
     /// The certificate's fingerprint; `None` if the bridge speaks plain text only.
     pub fingerprint: Option<Fingerprint>,
-    /// The machine's name in the tailnet, if somebody said it.
+    /// The machine's name in the tailnet, if it is configured.
     pub tailnet_dns: Option<String>,
-    /// The zone that is kept.
-    pub zone: Option<ZonePlace>,
+    /// The wide-area zone, if it is enabled.
+    pub zone: Option<ZoneSettings>,
     gateway_port: u16,
     canvas_port: Option<u16>,
     ssh_port: Option<u16>,
     cli_path: Option<String>,
 }
 
-/// Which zone, and which address is in it.
+/// The wide-area zone and the address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZonePlace {
+pub struct ZoneSettings {
     /// The domain, without a dot at its end.
     pub domain: String,
-    /// The address of this machine; `None` is the tailnet's.
+    /// The configured address of this machine; `None` means its tailnet addresses.
     pub address: Option<Ipv4Addr>,
 }
 
-/// The machine's name without `.local`.
+/// The host name of this machine without `.local`.
 pub fn machine_name() -> String {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_string_lossy();
@@ -50,12 +50,12 @@ pub fn machine_name() -> String {
 }
 
 impl Profile {
-    /// The profile of a bridge with this configuration on the machine of this name.
+    /// The profile of a bridge with this configuration on a machine of this name.
     pub fn new(config: &Config, machine: &str) -> Self {
         let (bridge, discovery) = (&config.bridge, &config.discovery);
         let tailnet_dns = discovery.tailnet_dns.as_deref().and_then(domain_name);
         let usual = if bridge.port > 1 { bridge.port - 1 } else { GATEWAY_PORT };
-        // A path that is not UTF-8 cannot be told.
+        // A path that is not UTF-8 cannot be announced.
         let cli_path = discovery.cli_path.as_ref().and_then(|path| path.to_str());
         let host = host_label(machine);
         Self {
@@ -64,17 +64,16 @@ impl Profile {
             host,
             fingerprint: None,
             tailnet_dns,
-            zone: discovery.wide_area.enabled.then(|| ZonePlace::new(config)),
+            zone: discovery.wide_area.enabled.then(|| ZoneSettings::new(config)),
             gateway_port: discovery.gateway_port.unwrap_or(usual),
             ssh_port: discovery.ssh_port,
             cli_path: cli_path.map(str::to_owned),
         }
     }
 
-    /// What is announced by a bridge that listens on this port, on a machine for which the tailnet
-    /// has this name.
+    /// What to announce for a bridge that listens on this port. `tailnet_dns` is the name that
+    /// Tailscale reports, used if none is configured.
     pub fn service(&self, port: u16, tailnet_dns: Option<&str>) -> Service {
-        let said = self.tailnet_dns.as_deref();
         Service {
             name: self.name.clone(),
             host: self.host.clone(),
@@ -83,14 +82,14 @@ impl Profile {
             gateway_port: self.gateway_port,
             canvas_port: self.canvas_port,
             ssh_port: self.ssh_port,
-            tailnet_dns: said.or(tailnet_dns).map(str::to_owned),
+            tailnet_dns: self.tailnet_dns.as_deref().or(tailnet_dns).map(str::to_owned),
             cli_path: self.cli_path.clone(),
         }
     }
 }
 
-impl ZonePlace {
-    /// The zone that the configuration names, whether or not it is enabled.
+impl ZoneSettings {
+    /// The configured zone, whether or not it is enabled.
     pub fn new(config: &Config) -> Self {
         let zone = &config.discovery.wide_area;
         let domain = zone.domain.as_deref().and_then(domain_name);
@@ -98,8 +97,8 @@ impl ZonePlace {
     }
 }
 
-/// The port of the canvas host, if that is on this machine: the apps put it behind the name under
-/// which they found the bridge, with `http`.
+/// The port of the canvas host if it is on this machine and without TLS: the apps combine the port
+/// with the host under which they found the bridge, and `http`.
 fn canvas_port(config: &Config, host: &str, tailnet_dns: Option<&str>) -> Option<u16> {
     let url = config.canvas_host.url.as_deref().filter(|url| url.starts_with("http:"))?;
     let there = url_host(url)?.trim_end_matches('.').to_ascii_lowercase();
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn without_configuration_only_what_apps_need_is_told() {
+    fn without_configuration_only_what_apps_need_is_announced() {
         let service = profile(|_| {}).service(18790, None);
         assert_eq!((&*service.name, &*service.host), ("Studio.local", "studio"));
         assert_eq!((service.port, service.gateway_port), (18790, 18789));
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_configured_is_told() {
+    fn what_is_configured_is_announced() {
         let profile = profile(|config| {
             config.bridge.name = Some("Attic".to_owned());
             config.bridge.port = 9000;
@@ -150,19 +149,19 @@ mod tests {
             (service.ssh_port, service.cli_path.as_deref()),
             (Some(2222), Some("/opt/bridge"))
         );
-        let place = ZonePlace { domain: "home.arpa".to_owned(), address: None };
+        let place = ZoneSettings { domain: "home.arpa".to_owned(), address: None };
         assert_eq!(profile.zone, Some(place));
     }
 
     #[test]
-    fn what_a_person_says_of_the_tailnet_counts_more_than_what_is_found() {
+    fn a_configured_tailnet_name_replaces_the_reported_one() {
         let profile =
             profile(|config| config.discovery.tailnet_dns = Some("Pi.example.".to_owned()));
         assert_eq!(profile.service(1, Some("other")).tailnet_dns.as_deref(), Some("pi.example"));
     }
 
     #[test]
-    fn a_canvas_port_is_told_only_of_a_canvas_host_here() {
+    fn the_canvas_port_is_announced_only_for_a_canvas_host_here() {
         for (url, port) in [
             ("http://studio:18793", Some(18793)),
             ("http://STUDIO.local/", Some(80)),

@@ -1,19 +1,20 @@
 //! What is announced about a bridge: names and TXT strings (protocol sections 10.2 and 10.3).
-//! Pure; the same facts go into mDNS answers and into the wide-area zone.
+//! Pure; used for mDNS and for the wide-area zone.
 
 use crate::protocol::label::{cut, LABEL_BYTES};
 use crate::tls::Fingerprint;
+use std::fmt::Display;
 
-/// What the apps of the protocol's time browse for.
+/// The service type that the apps browse for.
 pub const SERVICE_TYPE: &str = "_clawdbot-bridge._tcp";
 
-/// Bytes of one TXT string: its length is a single byte on the wire.
+/// The longest TXT string, in bytes (its length is one byte on the wire).
 const TXT_BYTES: usize = 255;
 
-/// The ending that the old gateway put behind names, and that the apps expect.
+/// The suffix that the old gateway added to names, and that the apps expect.
 const SUFFIX: &str = " (Clawdbot)";
 
-/// Facts about a bridge that nodes may learn before they connect.
+/// What nodes can learn about a bridge before they connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// The name a person gave the bridge or its machine.
@@ -24,22 +25,44 @@ pub struct Service {
     pub port: u16,
     /// The certificate's fingerprint; `None` if the bridge speaks plain text only.
     pub fingerprint: Option<Fingerprint>,
-    /// The port of the gateway's WebSocket, which is not ours; the apps show it.
+    /// The port of the gateway's WebSocket; the apps show it.
     pub gateway_port: u16,
     /// The port of a canvas host on this machine.
     pub canvas_port: Option<u16>,
-    /// Where the operator's Mac may reach this machine by SSH.
+    /// The port of this machine's SSH server.
     pub ssh_port: Option<u16>,
     /// The machine's name in a tailnet, without a dot at its end.
     pub tailnet_dns: Option<String>,
-    /// Where the operator's program is. Tells strangers something about the machine.
+    /// The path of the operator's program, which reveals something about the machine.
     pub cli_path: Option<String>,
 }
 
+/// What is announced in the local network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The bridge.
+    pub service: Service,
+    /// The service types it is announced as, such as [`SERVICE_TYPE`].
+    pub types: Vec<String>,
+    /// Whether to leave out what only operators need: `sshPort` and `cliPath`.
+    pub is_minimal: bool,
+}
+
+impl Announcement {
+    /// The TXT strings for the current host name.
+    pub(super) fn txt(&self, host: &str) -> Vec<String> {
+        let mut strings = Service { host: host.to_owned(), ..self.service.clone() }.local_txt();
+        let is_for_operators =
+            |string: &String| string.starts_with("sshPort=") || string.starts_with("cliPath=");
+        strings.retain(|string| !(self.is_minimal && is_for_operators(string)));
+        strings
+    }
+}
+
 impl Service {
-    /// The instance name as the apps list it: the name, and ` (Clawdbot)` unless the name says so
-    /// itself. Nodes key their pins and their choice of gateway by it, so it must not change
-    /// without need (protocol section 10.2).
+    /// The instance name that the apps list: the name with ` (Clawdbot)`, unless the name contains
+    /// that word. Nodes store their pins under it, so it must not change without need (protocol
+    /// section 10.2).
     pub fn instance(&self) -> String {
         let name = collapsed(&self.name);
         if name.is_empty() {
@@ -52,74 +75,57 @@ impl Service {
         format!("{name}{SUFFIX}")
     }
 
-    /// The TXT strings of the local network's service, in order.
-    pub fn local_txt(&self) -> Vec<String> {
-        let mut txt = Txt::default();
-        txt.add("role", "gateway");
-        txt.add("transport", "bridge");
+    /// The TXT strings in the local network, in order.
+    pub(super) fn local_txt(&self) -> Vec<String> {
         let instance = self.instance();
         let shown = instance.strip_suffix(SUFFIX).unwrap_or(&instance);
-        txt.add("displayName", shown);
-        txt.add("lanHost", &format!("{}.local", self.host));
-        txt.add_number("gatewayPort", Some(self.gateway_port));
-        txt.add_number("bridgePort", Some(self.port));
-        self.common(&mut txt);
-        txt.add_number("canvasPort", self.canvas_port);
-        txt.add_number("sshPort", Some(self.ssh_port.unwrap_or(22)));
-        txt.strings
-    }
-
-    /// The TXT strings of the wide-area zone, in order: without what only means something in the
-    /// local network.
-    pub fn wide_area_txt(&self) -> Vec<String> {
         let mut txt = Txt::default();
-        txt.add("displayName", &collapsed(&self.name));
-        txt.add("transport", "bridge");
-        txt.add_number("bridgePort", Some(self.port));
-        txt.add_number("gatewayPort", Some(self.gateway_port));
-        self.common(&mut txt);
-        txt.add_number("sshPort", self.ssh_port);
-        txt.strings
+        txt.add("role", Some("gateway"));
+        txt.add("transport", Some("bridge"));
+        txt.add("displayName", Some(shown));
+        txt.add("lanHost", Some(format!("{}.local", self.host)));
+        txt.add("gatewayPort", Some(self.gateway_port));
+        txt.add("bridgePort", Some(self.port));
+        self.add_common(&mut txt);
+        txt.add("canvasPort", self.canvas_port);
+        txt.add("sshPort", Some(self.ssh_port.unwrap_or(22)));
+        txt.0
     }
 
-    fn common(&self, txt: &mut Txt) {
-        if let Some(fingerprint) = &self.fingerprint {
-            txt.add("bridgeTls", "1");
-            txt.add("bridgeTlsSha256", &fingerprint.to_string());
-        }
-        txt.add_text("tailnetDns", self.tailnet_dns.as_deref());
-        txt.add_text("cliPath", self.cli_path.as_deref());
+    /// The TXT strings in the wide-area zone, in order; without those that only make sense in the
+    /// local network.
+    pub(super) fn wide_area_txt(&self) -> Vec<String> {
+        let mut txt = Txt::default();
+        txt.add("displayName", Some(cut(&collapsed(&self.name), TXT_BYTES - "displayName=".len())));
+        txt.add("transport", Some("bridge"));
+        txt.add("bridgePort", Some(self.port));
+        txt.add("gatewayPort", Some(self.gateway_port));
+        self.add_common(&mut txt);
+        txt.add("sshPort", self.ssh_port);
+        txt.0
+    }
+
+    fn add_common(&self, txt: &mut Txt) {
+        txt.add("bridgeTls", self.fingerprint.map(|_| "1"));
+        txt.add("bridgeTlsSha256", self.fingerprint);
+        txt.add("tailnetDns", self.tailnet_dns.as_ref().filter(|name| !name.is_empty()));
+        txt.add("cliPath", self.cli_path.as_ref().filter(|path| !path.is_empty()));
     }
 }
 
-/// TXT strings in the making.
+/// Collects TXT strings.
 #[derive(Default)]
-struct Txt {
-    strings: Vec<String>,
-}
+struct Txt(Vec<String>);
 
 impl Txt {
-    fn add(&mut self, key: &str, value: &str) {
-        let string = format!("{key}={value}");
-        self.strings.push(cut(&string, TXT_BYTES).to_owned());
-    }
-
-    fn add_number(&mut self, key: &str, value: Option<u16>) {
-        if let Some(value) = value {
-            self.add(key, &value.to_string());
-        }
-    }
-
-    /// A text that is of no use when it is cut short is left out instead.
-    fn add_text(&mut self, key: &str, value: Option<&str>) {
-        let fits = |value: &&str| !value.is_empty() && key.len() + 1 + value.len() <= TXT_BYTES;
-        if let Some(value) = value.filter(fits) {
-            self.add(key, value);
-        }
+    /// Adds a value unless it is missing or too long.
+    fn add(&mut self, key: &str, value: Option<impl Display>) {
+        let string = value.map(|value| format!("{key}={value}"));
+        self.0.extend(string.filter(|string| string.len() <= TXT_BYTES));
     }
 }
 
-/// One blank for every run of blanks and control characters.
+/// Replaces every run of white space and control characters by one blank.
 fn collapsed(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -144,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_name_says_what_it_is_once() {
+    fn the_suffix_is_added_once() {
         for (name, instance) in [
             ("Studio", "Studio (Clawdbot)"),
             ("  Studio \t of\nPeter ", "Studio of Peter (Clawdbot)"),
@@ -158,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_bridge_says_nothing_of_tls() {
+    fn a_bridge_without_tls_announces_no_fingerprint() {
         assert_eq!(
             service("Studio").local_txt(),
             [
@@ -178,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_known_is_told_within_255_bytes() {
+    fn strings_have_at_most_255_bytes() {
         let fingerprint = Fingerprint::of(b"certificate");
         let full = Service {
             fingerprint: Some(fingerprint),

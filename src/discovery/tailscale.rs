@@ -4,52 +4,9 @@ use crate::process::{self, Program};
 use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
 use serde::Deserialize;
-use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::process::ExitStatus;
 use std::time::Instant;
-
-/// Why there is no name.
-#[derive(Debug)]
-pub enum Error {
-    /// The program is not there, or cannot be started or watched.
-    Program(io::Error),
-    /// It took too long.
-    TooSlow,
-    /// It said too much.
-    TooMuch,
-    /// It failed, as it does while Tailscale is stopped.
-    Failed(ExitStatus),
-    /// It answered something else.
-    Nonsense,
-    /// Whoever asked does not want to know any more.
-    Cancelled,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Program(error) => write!(f, "`tailscale` cannot be run: {error}"),
-            Self::TooSlow => {
-                write!(f, "`tailscale` took longer than {:?}", limits::TAILSCALE_PATIENCE)
-            }
-            Self::TooMuch => f.write_str("`tailscale` answered too much"),
-            Self::Failed(status) => write!(f, "`tailscale` failed ({status})"),
-            Self::Nonsense => f.write_str("`tailscale` answered something unexpected"),
-            Self::Cancelled => f.write_str("cancelled"),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Program(error) => Some(error),
-            _ => None,
-        }
-    }
-}
 
 #[derive(Deserialize)]
 struct Status {
@@ -63,23 +20,26 @@ struct Own {
     dns_name: Option<String>,
 }
 
-/// The name without a dot at its end; `None` if the tailnet gives no names. Returns within
+/// The name without a trailing dot; `None` if the tailnet does not assign names. Returns within
 /// [`limits::TAILSCALE_PATIENCE`], and at once when `cancel` becomes readable.
 ///
 /// # Errors
-/// See [`Error`].
-pub fn name(cancel: &impl AsFd) -> Result<Option<String>, Error> {
+/// The program is not installed, fails (as it does while Tailscale is stopped), takes too long,
+/// answers too much or something unexpected; or the call was cancelled (`Interrupted`).
+pub(crate) fn name(cancel: &impl AsFd) -> io::Result<Option<String>> {
     let mut command = process::command("tailscale");
     command.args(["status", "--json", "--peers=false"]);
-    let program = Program::start(&mut command).map_err(Error::Program)?;
-    read(&answer(program, cancel)?)
+    let program = Program::start(&mut command).map_err(|source| {
+        io::Error::new(source.kind(), format!("`tailscale` cannot be run: {source}"))
+    })?;
+    parse(&output(program, cancel)?)
 }
 
-fn answer(mut program: Program, cancel: &impl AsFd) -> Result<Vec<u8>, Error> {
+fn output(mut program: Program, cancel: &impl AsFd) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + limits::TAILSCALE_PATIENCE;
     let mut output = Vec::new();
     loop {
-        let ended = program.has_ended().map_err(Error::Program)?;
+        let ended = program.has_ended()?;
         program.feed(&mut &[][..]);
         program.read_stderr(|_| ());
         let fits = program.read_stdout(|bytes| {
@@ -87,32 +47,37 @@ fn answer(mut program: Program, cancel: &impl AsFd) -> Result<Vec<u8>, Error> {
             output.len() <= limits::TAILSCALE_BYTES
         });
         if !fits {
-            return Err(Error::TooMuch);
+            return Err(failure(ErrorKind::FileTooLarge, "answered too much"));
         }
         if ended {
-            let status = program.collect().map_err(Error::Program)?;
-            return if status.success() { Ok(output) } else { Err(Error::Failed(status)) };
+            let status = program.collect()?;
+            let failed = || failure(ErrorKind::Other, &format!("failed ({status})"));
+            return status.success().then_some(output).ok_or_else(failed);
         }
         if Instant::now() >= deadline {
-            return Err(Error::TooSlow);
+            let limit = limits::TAILSCALE_PATIENCE;
+            return Err(failure(ErrorKind::TimedOut, &format!("took longer than {limit:?}")));
         }
-        let also = PollFd::new(cancel, PollFlags::IN);
-        if program.wait(also, deadline).map_err(Error::Program)? {
-            return Err(Error::Cancelled);
+        if program.wait(PollFd::new(cancel, PollFlags::IN), deadline)? {
+            return Err(failure(ErrorKind::Interrupted, "was cancelled"));
         }
     }
 }
 
-fn read(output: &[u8]) -> Result<Option<String>, Error> {
-    let status: Status = serde_json::from_slice(output).map_err(|_| Error::Nonsense)?;
+fn parse(output: &[u8]) -> io::Result<Option<String>> {
+    let unexpected = || failure(ErrorKind::InvalidData, "answered something unexpected");
+    let status: Status = serde_json::from_slice(output).map_err(|_| unexpected())?;
     let name = status.own.and_then(|own| own.dns_name).unwrap_or_default();
     let name = name.trim().trim_end_matches('.');
     let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    match name {
-        "" => Ok(None),
-        name if name.len() > limits::DOMAIN_CHARS || name.contains(is_odd) => Err(Error::Nonsense),
-        name => Ok(Some(name.to_owned())),
+    if name.len() > limits::DOMAIN_CHARS || name.contains(is_odd) {
+        return Err(unexpected());
     }
+    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
+}
+
+fn failure(kind: ErrorKind, what: &str) -> io::Error {
+    io::Error::new(kind, format!("`tailscale` {what}"))
 }
 
 #[cfg(test)]
@@ -121,37 +86,39 @@ mod tests {
     use crate::link::Waker;
     use std::time::Duration;
 
-    fn shell(script: &str) -> Result<Vec<u8>, Error> {
+    fn shell(script: &str, cancel: &Waker) -> io::Result<Vec<u8>> {
         let program = Program::start(process::command("/bin/sh").args(["-c", script])).unwrap();
-        answer(program, &Waker::new().unwrap())
+        output(program, cancel)
     }
 
     #[test]
-    fn the_name_is_told_without_its_dot() {
-        let told = br#"{"Version":"1","Self":{"ID":"x","DNSName":"pi.tail1.ts.net."},"Peer":null}"#;
-        assert_eq!(read(told).unwrap().as_deref(), Some("pi.tail1.ts.net"));
-        assert_eq!(read(br#"{"Self":{"DNSName":""}}"#).unwrap(), None);
-        assert_eq!(read(br#"{"Self":null}"#).unwrap(), None);
+    fn the_name_has_no_trailing_dot() {
+        let status =
+            br#"{"Version":"1","Self":{"ID":"x","DNSName":"pi.tail1.ts.net."},"Peer":null}"#;
+        assert_eq!(parse(status).unwrap().as_deref(), Some("pi.tail1.ts.net"));
+        assert_eq!(parse(br#"{"Self":{"DNSName":""}}"#).unwrap(), None);
+        assert_eq!(parse(br#"{"Self":null}"#).unwrap(), None);
         for odd in [&b"not json"[..], br#"{"Self":{"DNSName":"a b\n"}}"#, b""] {
-            assert!(matches!(read(odd), Err(Error::Nonsense)), "{odd:?}");
+            assert_eq!(parse(odd).unwrap_err().kind(), ErrorKind::InvalidData, "{odd:?}");
         }
     }
 
     #[test]
     fn a_program_that_hangs_fails_or_floods_is_only_an_error() {
-        assert_eq!(shell("printf x").unwrap(), b"x");
-        assert!(matches!(shell("exit 3"), Err(Error::Failed(status)) if status.code() == Some(3)));
-        assert!(matches!(shell("yes"), Err(Error::TooMuch)));
+        let cancel = Waker::new().unwrap();
+        assert_eq!(shell("printf x", &cancel).unwrap(), b"x");
+        let error = |script| shell(script, &cancel).unwrap_err();
+        assert_eq!(error("exit 3").to_string(), "`tailscale` failed (exit status: 3)");
+        assert_eq!(error("yes").kind(), ErrorKind::FileTooLarge);
         let began = Instant::now();
-        assert!(matches!(shell("sleep 60"), Err(Error::TooSlow)));
+        assert_eq!(error("sleep 60").kind(), ErrorKind::TimedOut);
         assert!(began.elapsed() < limits::TAILSCALE_PATIENCE + Duration::from_secs(10));
     }
 
     #[test]
-    fn who_does_not_want_to_know_any_more_does_not_wait() {
+    fn cancelling_ends_the_wait() {
         let cancel = Waker::new().unwrap();
         cancel.alarm();
-        let program = Program::start(process::command("/bin/sh").args(["-c", "sleep 60"])).unwrap();
-        assert!(matches!(answer(program, &cancel), Err(Error::Cancelled)));
+        assert_eq!(shell("sleep 60", &cancel).unwrap_err().kind(), ErrorKind::Interrupted);
     }
 }

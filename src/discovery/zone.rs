@@ -1,4 +1,4 @@
-//! The text of the wide-area zone (protocol section 10.4). Pure; `zone_file.rs` keeps the file.
+//! The text of the wide-area zone (protocol section 10.4). Pure; `zone_file.rs` writes the file.
 
 use crate::calendar;
 use crate::discovery::service::{Service, SERVICE_TYPE};
@@ -6,63 +6,61 @@ use crate::protocol::label::{label, LABEL_BYTES};
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What stands before the hash of the content, in the first line.
+/// The first line of a zone file, before the hash of the content.
 const HASH: &str = "; clawdbot-content-hash: ";
 
-/// What stands in the place of the serial when the content is hashed.
+/// Replaces the serial when the content is hashed.
 const NO_SERIAL: &str = "SERIAL";
 
-/// Behind the machine's name in the name of the instance.
+/// The suffix that makes a host name an instance name.
 const INSTANCE: &str = "-bridge";
 
-/// A zone: everything but its serial.
+/// A zone without its serial.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zone {
+pub(crate) struct Zone {
     domain: String,
     records: String,
 }
 
-/// What can be learned from a zone file that is there.
+/// What an existing zone file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Old<'a> {
-    /// The hash in its first line.
-    pub hash: Option<&'a str>,
-    /// Its serial.
-    pub serial: Option<u32>,
-    /// Whether the content is still the one that was hashed.
-    pub is_intact: bool,
+pub(super) struct ExistingZone<'a> {
+    /// The hash in the first line.
+    pub(super) hash: Option<&'a str>,
+    pub(super) serial: Option<u32>,
+    /// Whether the hash is that of the content.
+    pub(super) is_intact: bool,
 }
 
 impl Zone {
     /// The zone for a service at these addresses.
-    pub fn new(domain: &str, service: &Service, v4: Ipv4Addr, v6: Option<Ipv6Addr>) -> Self {
+    pub(crate) fn new(domain: &str, service: &Service, v4: Ipv4Addr, v6: Option<Ipv6Addr>) -> Self {
         let host = &service.host;
         let instance = instance(service);
         let mut records = format!("@ IN NS ns1\nns1 IN A {v4}\n");
-        let mut add = |record: String| {
-            records += &record;
-            records.push('\n');
-        };
         if host != "ns1" {
-            add(format!("{host} IN A {v4}"));
+            records += &format!("{host} IN A {v4}\n");
         }
         if let Some(v6) = v6 {
-            add(format!("{host} IN AAAA {v6}"));
+            records += &format!("{host} IN AAAA {v6}\n");
         }
         let txt: Vec<String> = service.wide_area_txt().iter().map(|text| quoted(text)).collect();
-        add(format!("{SERVICE_TYPE} IN PTR {instance}.{SERVICE_TYPE}"));
-        add(format!("{instance}.{SERVICE_TYPE} IN SRV 0 0 {} {host}", service.port));
-        add(format!("{instance}.{SERVICE_TYPE} IN TXT {}", txt.join(" ")));
+        let (port, txt) = (service.port, txt.join(" "));
+        records += &format!(
+            "{SERVICE_TYPE} IN PTR {instance}.{SERVICE_TYPE}\n\
+             {instance}.{SERVICE_TYPE} IN SRV 0 0 {port} {host}\n\
+             {instance}.{SERVICE_TYPE} IN TXT {txt}\n"
+        );
         Self { domain: domain.to_owned(), records }
     }
 
-    /// Of the content without the serial: 8 hexadecimal digits.
-    pub fn hash(&self) -> String {
+    /// The hash of the content without the serial, as 8 hexadecimal digits.
+    pub(super) fn hash(&self) -> String {
         format!("{:08x}", fnv1a(self.body(NO_SERIAL).as_bytes()))
     }
 
-    /// The whole file.
-    pub fn text(&self, serial: u32) -> String {
+    /// The text of the zone file.
+    pub(super) fn text(&self, serial: u32) -> String {
         format!("{HASH}{}\n{}", self.hash(), self.body(&serial.to_string()))
     }
 
@@ -75,18 +73,18 @@ impl Zone {
     }
 }
 
-impl<'a> Old<'a> {
-    /// Reads a file, which need not be one of ours.
-    pub fn read(text: &'a str) -> Self {
+impl<'a> ExistingZone<'a> {
+    /// Reads any text, which need not be a zone file of ours.
+    pub(super) fn read(text: &'a str) -> Self {
         let (first, body) = text.split_once('\n').unwrap_or((text, ""));
         let hash = first.strip_prefix(HASH).map(str::trim_end);
         let serial = serial(text);
-        let hashed = serial.map(|serial| {
+        let actual = serial.map(|serial| {
             let ours = format!(" hostmaster {serial} ");
-            body.replacen(&ours, &format!(" hostmaster {NO_SERIAL} "), 1)
+            let body = body.replacen(&ours, &format!(" hostmaster {NO_SERIAL} "), 1);
+            format!("{:08x}", fnv1a(body.as_bytes()))
         });
-        let hashed = hashed.map(|body| format!("{:08x}", fnv1a(body.as_bytes())));
-        Self { hash, serial, is_intact: hashed.is_some() && hashed.as_deref() == hash }
+        Self { hash, serial, is_intact: actual.is_some() && actual.as_deref() == hash }
     }
 }
 
@@ -99,27 +97,26 @@ fn serial(text: &str) -> Option<u32> {
     after_soa.find_map(|word| word.parse().ok())
 }
 
-/// The serial for a content that differs from the one with the serial `old`: `YYYYMMDDnn` in UTC,
-/// and always higher than it was. After 99 changes in a day, or when the clock was set back, it
-/// runs ahead of the calendar until the calendar has caught up.
-pub fn next_serial(old: Option<u32>, now_ms: u64) -> u32 {
+/// The serial after `old`: `YYYYMMDDnn` in UTC, and always higher than `old`. After 99 changes in a
+/// day, or when the clock was set back, it runs ahead of the date until the date has caught up.
+pub(super) fn next_serial(old: Option<u32>, now_ms: u64) -> u32 {
     let day: String = calendar::iso(now_ms).chars().take(10).filter(|c| *c != '-').collect();
-    // In the 43rd century the digits do not fit any more.
+    // From the 43rd century on, the digits do not fit.
     let first = day.parse::<u32>().ok().and_then(|day| day.checked_mul(100)).map_or(1, |d| d + 1);
     match old {
-        // Serials go round (RFC 1982).
+        // Serials wrap around (RFC 1982).
         Some(old) if old >= first => old.wrapping_add(1),
         _ => first,
     }
 }
 
-/// The label of the instance.
+/// The instance label.
 fn instance(service: &Service) -> String {
     let host: String = service.host.chars().take(LABEL_BYTES - INSTANCE.len()).collect();
     label(&format!("{}{INSTANCE}", host.trim_end_matches('-')))
 }
 
-/// A TXT string as zone files have it: quoted, and bytes that are not plain ASCII as `\DDD`.
+/// A TXT string in a zone file: quoted, with bytes that are not printable ASCII as `\DDD`.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for byte in text.bytes() {
@@ -192,8 +189,8 @@ mod tests {
         assert!(one.text(1).starts_with(&format!("{HASH}{hash}\n")));
         for serial in [1, 2_026_011_901, u32::MAX] {
             let text = one.text(serial);
-            let old = Old { hash: Some(&hash), serial: Some(serial), is_intact: true };
-            assert_eq!(Old::read(&text), old);
+            let old = ExistingZone { hash: Some(&hash), serial: Some(serial), is_intact: true };
+            assert_eq!(ExistingZone::read(&text), old);
         }
         assert_ne!(zone("Attic", "studio", false).hash(), hash);
     }
@@ -203,17 +200,20 @@ mod tests {
         let text = zone("Studio", "studio", true).text(7);
         for (from, to) in [("100.64.1.2", "100.64.1.3"), ("$TTL 60", "$TTL 61"), ("7200", "7201")] {
             let edited = text.replacen(from, to, 1);
-            assert!(!Old::read(&edited).is_intact, "{to}");
+            assert!(!ExistingZone::read(&edited).is_intact, "{to}");
         }
-        assert!(!Old::read(&format!("{text}more IN A 10.0.0.1\n")).is_intact);
-        assert!(!Old::read(&text[..text.len() - 9]).is_intact);
+        assert!(!ExistingZone::read(&format!("{text}more IN A 10.0.0.1\n")).is_intact);
+        assert!(!ExistingZone::read(&text[..text.len() - 9]).is_intact);
         let foreign =
             "$ORIGIN x.\n@ 3600 in soa ns.x. h.x. ( ; 5\n 2020010203 ; serial\n 1 2 3 4 )\n";
         assert_eq!(
-            Old::read(foreign),
-            Old { hash: None, serial: Some(2_020_010_203), is_intact: false }
+            ExistingZone::read(foreign),
+            ExistingZone { hash: None, serial: Some(2_020_010_203), is_intact: false }
         );
-        assert_eq!(Old::read(""), Old { hash: None, serial: None, is_intact: false });
+        assert_eq!(
+            ExistingZone::read(""),
+            ExistingZone { hash: None, serial: None, is_intact: false }
+        );
     }
 
     #[test]

@@ -1,225 +1,181 @@
-//! The mDNS responder (RFC 6762, RFC 6763): packets in, packets out. Pure: time, chance and what
-//! this machine's addresses are come in with the calls; `thread.rs` has the sockets.
+//! The mDNS responder (RFC 6762, RFC 6763): datagrams in, datagrams out. Pure: the time, a random
+//! seed and this machine's addresses come from the caller; `mdns_thread.rs` has the sockets.
 //!
-//! Names are the same on every link. Each link, in each family of addresses, has its own records
-//! and goes its own way: probing, announcing, answering. Nothing is announced again without need:
-//! a link that was down for a moment is a new link, and whoever is interested asks.
+//! The names are the same on every interface. Each interface, in each address family, has its own
+//! records and probes, announces and answers independently. One that goes down and comes up again
+//! starts anew.
 
-mod conflict;
-mod link;
-pub(crate) mod names;
-pub(crate) mod packets;
-mod question;
+mod conflicts;
+mod interface_responder;
+mod jitter;
+pub(super) mod names;
+pub(super) mod packets;
+mod queries;
 mod records;
 #[cfg(test)]
 mod tests;
 
-pub(super) use link::Budget;
-
-use crate::discovery::interfaces::AnnouncedAddresses;
-use crate::discovery::Facts;
+use super::datagram::{InterfaceId, Received, Transmit, MDNS_PORT};
+use super::interfaces::AnnouncedAddresses;
+use super::service::Announcement;
 use crate::protocol::limits;
-use link::{Link, Stage};
-use names::Names;
-use records::Part;
+use interface_responder::{InterfaceResponder, Phase};
+use jitter::Jitter;
+use names::{NameKind, Names};
 use simple_dns::PacketFlag;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-/// The port of mDNS. Who asks from another one is an old-fashioned resolver.
-pub(super) const PORT: u16 = 5353;
-
-/// Milliseconds before the first probe, so that machines that are switched on together do not all
-/// speak at once (RFC 6762, section 8.1).
-const BEFORE_PROBING: Range<u64> = 0..250;
-
-/// One link in one family of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LinkId {
-    /// The index of the interface.
-    pub(super) index: u32,
-    /// Whether it is IPv6.
-    pub(super) v6: bool,
-}
-
-/// A packet to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Transmit {
-    pub(super) link: LinkId,
-    /// `None` is the group.
-    pub(super) to: Option<SocketAddr>,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A packet that came in.
-pub(super) struct Received<'p> {
-    pub(super) link: LinkId,
-    pub(super) from: SocketAddr,
-    pub(super) bytes: &'p [u8],
-}
 
 /// See the module.
 pub(super) struct Responder {
-    facts: Facts,
+    announcement: Announcement,
     names: Names,
-    links: BTreeMap<LinkId, Link>,
-    conflicts: VecDeque<Instant>,
-    chance: Chance,
+    interfaces: BTreeMap<InterfaceId, InterfaceResponder>,
+    recent_conflicts: VecDeque<Instant>,
+    jitter: Jitter,
 }
 
 impl Responder {
-    pub(super) fn new(facts: Facts, seed: u64) -> Self {
-        let names = Names::new(&facts);
-        let (links, conflicts) = (BTreeMap::new(), VecDeque::new());
-        Self { facts, names, links, conflicts, chance: Chance(seed | 1) }
+    pub(super) fn new(announcement: Announcement, seed: u64) -> Self {
+        let names = Names::new(&announcement);
+        let (interfaces, recent_conflicts) = (BTreeMap::new(), VecDeque::new());
+        Self { announcement, names, interfaces, recent_conflicts, jitter: Jitter::new(seed) }
     }
 
-    /// The name of the service, as it is now.
+    /// The current name of the service instance.
     pub(super) fn instance(&self) -> String {
         self.names.instance()
     }
 
-    /// The name of the machine, as it is now.
+    /// The current host name, without its domain.
     pub(super) fn host(&self) -> String {
         self.names.host()
     }
 
-    /// The types of service that are announced.
+    /// The service types that are announced.
     pub(super) fn types(&self) -> &[String] {
-        &self.facts.types
+        &self.announcement.types
     }
 
-    /// Whether everybody on this interface has been told.
+    /// Whether the names are announced on the interface with this index.
     pub(super) fn is_announced_on(&self, index: u32) -> bool {
-        let mut links = self.links.iter().filter(|(id, _)| id.index == index);
-        links.any(|(_, link)| link.told && !link.is_probing())
+        let mut interfaces = self.interfaces.iter().filter(|(id, _)| id.index == index);
+        interfaces.any(|(_, interface)| interface.is_announced && !interface.is_probing())
     }
 
-    /// There is a link, whose interface has this; or what it has is another now.
-    pub(super) fn set_link(
+    /// Adds an interface, or changes its addresses.
+    pub(super) fn set_interface(
         &mut self,
         now: Instant,
-        id: LinkId,
+        id: InterfaceId,
         addresses: AnnouncedAddresses,
     ) -> Vec<Transmit> {
-        let Some(link) = self.links.get_mut(&id) else {
-            let at = now + self.chance.within(BEFORE_PROBING);
-            let entries = records::records(&self.facts, &self.names, &addresses);
-            let stage = Stage::Probing { sent: 0, at };
-            let unicast = Budget::new(limits::MDNS_UNICAST);
-            self.links.insert(id, Link { addresses, entries, stage, told: false, unicast });
-            return Vec::new();
-        };
-        if link.addresses == addresses {
-            return Vec::new();
+        if let Some(interface) = self.interfaces.get_mut(&id) {
+            return interface.set_addresses(now, addresses, &self.announcement, &self.names);
         }
-        link.addresses = addresses;
-        let told = link.told;
-        let mut gone = link.rebuild(&self.facts, &self.names);
-        gone.retain(|entry| entry.part == Part::Address && told);
-        link.announce(now);
-        let gone: Vec<_> = gone.iter().collect();
-        transmits(id, None, packets::goodbye_packets(&gone)).collect()
+        let records = records::records(&self.announcement, &self.names, &addresses);
+        let jitter = Jitter::new(self.jitter.next());
+        self.interfaces.insert(id, InterfaceResponder::new(id, addresses, records, jitter, now));
+        Vec::new()
     }
 
-    /// A link is no more.
-    pub(super) fn drop_link(&mut self, id: LinkId) {
-        self.links.remove(&id);
+    pub(super) fn remove_interface(&mut self, id: InterfaceId) {
+        self.interfaces.remove(&id);
     }
 
-    /// The bridge is called, or does, something else from now on.
-    pub(super) fn update(&mut self, now: Instant, facts: Facts) -> Vec<Transmit> {
-        if facts == self.facts {
+    /// Announces something else from now on.
+    pub(super) fn update(&mut self, now: Instant, announcement: Announcement) -> Vec<Transmit> {
+        if announcement == self.announcement {
             return Vec::new();
         }
-        let renamed = !self.names.are_wanted_by(&facts);
-        // In the words of the old names and types.
-        let goodbye = if renamed { self.goodbye() } else { Vec::new() };
-        self.facts = facts;
-        if !renamed {
-            for link in self.links.values_mut() {
-                link.rebuild(&self.facts, &self.names);
-                link.announce(now);
+        let is_renamed = !self.names.are_of(&announcement);
+        // For the records under the old names.
+        let goodbye = if is_renamed { self.goodbye() } else { Vec::new() };
+        self.announcement = announcement;
+        if is_renamed {
+            self.names = Names::new(&self.announcement);
+            self.interfaces.values_mut().for_each(|interface| interface.is_announced = false);
+            self.probe_all(now);
+        } else {
+            for interface in self.interfaces.values_mut() {
+                interface.rebuild(&self.announcement, &self.names);
+                interface.announce(now);
             }
-            return Vec::new();
         }
-        self.names = Names::new(&self.facts);
-        self.links.values_mut().for_each(|link| link.told = false);
-        self.probe_all(now);
         goodbye
     }
 
-    /// What tells everybody that the bridge is no more.
+    /// Goodbye packets for everything that was announced.
     pub(super) fn goodbye(&self) -> Vec<Transmit> {
-        let packets = |(id, link): (&LinkId, &Link)| transmits(*id, None, link.goodbye());
-        self.links.iter().flat_map(packets).collect()
+        self.interfaces.values().flat_map(InterfaceResponder::goodbye).collect()
     }
 
-    /// When [`Responder::tick`] has something to do.
+    /// When [`Responder::tick`] is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.links.values().filter_map(Link::next_deadline).min()
+        self.interfaces.values().filter_map(InterfaceResponder::next_deadline).min()
     }
 
-    /// What is due.
+    /// The datagrams that are due.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Transmit> {
-        let due = |(id, link): (&LinkId, &mut Link)| transmits(*id, None, link.tick(now));
-        self.links.iter_mut().flat_map(due).collect()
+        self.interfaces.values_mut().flat_map(|interface| interface.tick(now)).collect()
     }
 
-    /// What a packet leads to at once. `is_own` tells whether an address is one of this machine's.
+    /// Handles a datagram and returns what is due after it. `is_own` says whether an address
+    /// belongs to this machine.
     pub(super) fn receive(
         &mut self,
         now: Instant,
         received: &Received<'_>,
         is_own: &mut dyn FnMut(IpAddr) -> bool,
     ) -> Vec<Transmit> {
-        let id = received.link;
+        let id = received.interface;
         let Some(packet) = packets::parse(received.bytes) else { return Vec::new() };
-        if !self.links.contains_key(&id) {
-            return Vec::new();
+        let Some(interface) = self.interfaces.get_mut(&id) else { return Vec::new() };
+        let mut out = Vec::new();
+        if !packet.has_flags(PacketFlag::RESPONSE) {
+            out = interface.handle_query(now, received.from, &packet, is_own);
+        } else if received.from.port() == MDNS_PORT {
+            // Responses from other ports are ignored (RFC 6762, section 6).
+            if let Some(kind) = interface.handle_response(now, &packet, is_own) {
+                out = self.resolve_conflict(now, id, kind);
+            }
         }
-        let mut out = if !packet.has_flags(PacketFlag::RESPONSE) {
-            self.asked(now, received, &packet, is_own)
-        } else if received.from.port() == PORT {
-            self.heard(now, id, &packet, is_own)
-        } else {
-            // Nobody answers us from another port (RFC 6762, section 6).
-            Vec::new()
-        };
-        let Some(link) = self.links.get_mut(&id) else { return out };
-        out.extend(transmits(id, None, link.tick(now)));
+        out.extend(self.interfaces.get_mut(&id).into_iter().flat_map(|i| i.tick(now)));
         out
     }
 
-    /// Every link asks for the names again.
-    fn probe_all(&mut self, from: Instant) {
-        for link in self.links.values_mut() {
-            link.rebuild(&self.facts, &self.names);
-            link.probe(from + self.chance.within(BEFORE_PROBING));
+    /// Another host uses one of our names.
+    fn resolve_conflict(&mut self, now: Instant, id: InterfaceId, kind: NameKind) -> Vec<Transmit> {
+        let is_settled = |interface: &InterfaceResponder| interface.phase == Phase::Settled;
+        if self.interfaces.values().all(is_settled) {
+            self.recent_conflicts.clear();
         }
+        let mut out = Vec::new();
+        match self.interfaces.get(&id).map(|interface| interface.phase) {
+            // No probe was sent yet; if the name is taken, its owner will answer the first.
+            None | Some(Phase::Probing { sent: 0, .. }) => return out,
+            Some(Phase::Probing { .. }) => {
+                out.extend(self.interfaces.values_mut().flat_map(InterfaceResponder::withdraw));
+                self.names.rename(kind);
+            }
+            // The record may be stale; if the name is taken, its owner will answer our probes.
+            Some(_) => log::debug!("discovery: another host uses the same name, probing again"),
+        }
+        if self.recent_conflicts.len() < limits::MDNS_CONFLICTS {
+            let window = limits::MDNS_CONFLICT_WINDOW;
+            self.recent_conflicts.retain(|at| now.duration_since(*at) < window);
+            self.recent_conflicts.push_back(now);
+        } // Else every attempt is delayed until one succeeds.
+        let is_limited = self.recent_conflicts.len() >= limits::MDNS_CONFLICTS;
+        self.probe_all(now + if is_limited { limits::MDNS_CONFLICT_PAUSE } else { Duration::ZERO });
+        out
     }
-}
 
-fn transmits(
-    link: LinkId,
-    to: Option<SocketAddr>,
-    packets: Vec<Vec<u8>>,
-) -> impl Iterator<Item = Transmit> {
-    packets.into_iter().map(move |bytes| Transmit { link, to, bytes })
-}
-
-/// Numbers that spread delays; nothing is kept secret with them (xorshift).
-struct Chance(u64);
-
-impl Chance {
-    /// A time in milliseconds.
-    fn within(&mut self, range: Range<u64>) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let width = (range.end - range.start).max(1);
-        Duration::from_millis(range.start + self.0 % width)
+    fn probe_all(&mut self, from: Instant) {
+        for interface in self.interfaces.values_mut() {
+            interface.rebuild(&self.announcement, &self.names);
+            interface.start_probing(from);
+        }
     }
 }

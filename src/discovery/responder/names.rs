@@ -1,15 +1,13 @@
-//! The names the bridge goes by, and the others it takes when somebody has them already.
+//! The instance name and the host name, and the numbered ones that replace them after a conflict.
 
-use crate::discovery::Facts;
+use crate::discovery::service::Announcement;
 use crate::protocol::label::{cut, LABEL_BYTES};
 use simple_dns::{Label, Name};
 
-/// What a name can be lost as.
+/// Which of the names another host uses, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    /// The name of the service.
+pub(super) enum NameKind {
     Instance,
-    /// The name of the machine.
     Host,
 }
 
@@ -18,33 +16,41 @@ pub(super) enum Which {
 pub(super) struct Names {
     wanted_instance: String,
     wanted_host: String,
-    /// 1 is the name that was wanted.
+    /// 1 stands for the wanted name itself.
     instance_number: u32,
     host_number: u32,
 }
 
 impl Names {
-    pub(super) fn new(facts: &Facts) -> Self {
+    pub(super) fn new(announcement: &Announcement) -> Self {
         Self {
-            wanted_instance: facts.service.instance(),
-            wanted_host: facts.service.host.clone(),
+            wanted_instance: announcement.service.instance(),
+            wanted_host: announcement.service.host.clone(),
             instance_number: 1,
             host_number: 1,
         }
     }
 
-    /// Whether these are names for the same wishes.
-    pub(super) fn are_wanted_by(&self, facts: &Facts) -> bool {
-        self.wanted_instance == facts.service.instance() && self.wanted_host == facts.service.host
+    /// Whether these are, apart from their numbers, the names in the announcement.
+    pub(super) fn are_of(&self, announcement: &Announcement) -> bool {
+        let service = &announcement.service;
+        self.wanted_instance == service.instance() && self.wanted_host == service.host
     }
 
-    /// Takes the next name.
-    pub(super) fn lose(&mut self, which: Which) {
-        let number = match which {
-            Which::Instance => &mut self.instance_number,
-            Which::Host => &mut self.host_number,
+    /// Replaces a name that another host uses by the next one.
+    pub(super) fn rename(&mut self, kind: NameKind) {
+        let current = |names: &Self| match kind {
+            NameKind::Instance => names.instance(),
+            NameKind::Host => format!("{}.local", names.host()),
+        };
+        let old = current(self);
+        let number = match kind {
+            NameKind::Instance => &mut self.instance_number,
+            NameKind::Host => &mut self.host_number,
         };
         *number = number.saturating_add(1);
+        let new = current(self);
+        log::warn!("discovery: the name {old:?} is taken in this network, using {new:?}");
     }
 
     /// `Studio (Clawdbot)`, or `Studio (Clawdbot) (2)`.
@@ -58,23 +64,19 @@ impl Names {
     }
 }
 
-fn numbered(name: &str, number: u32, ending: impl Fn(u32) -> String) -> String {
-    if number < 2 {
-        return cut(name, LABEL_BYTES).to_owned();
-    }
-    let ending = ending(number);
-    format!("{}{ending}", cut(name, LABEL_BYTES - ending.len()))
+fn numbered(name: &str, number: u32, suffix: impl Fn(u32) -> String) -> String {
+    let suffix = if number < 2 { String::new() } else { suffix(number) };
+    format!("{}{suffix}", cut(name, LABEL_BYTES - suffix.len()))
 }
 
-/// A name of these labels, each as it is: dots in an instance's name do not divide it.
-pub(crate) fn name<'l>(labels: impl IntoIterator<Item = &'l str>) -> Name<'static> {
+/// The name with these labels. Their text is taken literally: dots do not divide labels.
+pub(in crate::discovery) fn name<'l>(labels: impl IntoIterator<Item = &'l str>) -> Name<'static> {
     let label = |label: &str| Label::new_unchecked(label.as_bytes().to_vec());
-    let labels: Vec<Label<'static>> = labels.into_iter().map(label).collect();
-    Name::new_with_labels(&labels)
+    Name::new_with_labels(&labels.into_iter().map(label).collect::<Vec<_>>())
 }
 
 /// `_name._tcp.local`
-pub(crate) fn type_name(service_type: &str) -> Name<'static> {
+pub(in crate::discovery) fn type_name(service_type: &str) -> Name<'static> {
     name(service_type.split('.').chain(["local"]))
 }
 

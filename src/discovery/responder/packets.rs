@@ -1,157 +1,155 @@
 //! From records to packets and back.
 
-use super::records::Entry;
+use super::records::{name_size, OwnRecord};
 use crate::protocol::limits;
-use simple_dns::{Packet, PacketFlag, Question, ResourceRecord};
+use simple_dns::{header_buffer, Name, Packet, PacketFlag, Question, ResourceRecord};
+use simple_dns::{CLASS, OPCODE, QTYPE, RCODE};
 
-/// The header's flags of an answer. The authoritative bit is required (RFC 6762, section 18.4).
-const ANSWER: PacketFlag = PacketFlag::AUTHORITATIVE_ANSWER;
-
-/// The longest that an answer to an old-fashioned resolver may be kept (RFC 6762, section 6.7).
+/// Seconds for which a legacy resolver may cache an answer (RFC 6762, section 6.7).
 const TTL_LEGACY: u32 = 10;
 
-/// The header.
+/// Bytes of a packet's header, of the shortest question, and of the shortest record.
 const HEADER: usize = 12;
+const SHORTEST_QUESTION: usize = 5;
+const SHORTEST_RECORD: usize = 11;
 
-/// The shortest question and the shortest record.
-const SHORTEST: (usize, usize) = (5, 11);
-
-/// Reads a packet. Nothing is set aside for records that its length leaves no room for.
-pub(crate) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
-    let counts: Vec<usize> = bytes
-        .get(4..HEADER)?
-        .chunks_exact(2)
-        .map(|pair| usize::from(u16::from_be_bytes([pair[0], pair[1]])))
-        .collect();
-    let records: usize = counts[1..].iter().sum();
-    if HEADER + counts[0] * SHORTEST.0 + records * SHORTEST.1 > bytes.len() {
-        return None;
-    }
-    // Not as the codec reads the code of the outcome: it takes a part of it from the wrong end of
-    // the OPT record, and would have us refuse every question of an Apple machine.
-    let (operation, outcome) = (bytes[2] >> 3 & 0xf, bytes[3] & 0xf);
-    if operation != 0 || outcome != 0 {
-        return None;
-    }
-    Packet::parse(bytes).ok()
+/// Reads a packet. No memory is reserved for more records than its length has room for.
+pub(in crate::discovery) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
+    let records = [
+        header_buffer::answers(bytes).ok()?,
+        header_buffer::name_servers(bytes).ok()?,
+        header_buffer::additional_records(bytes).ok()?,
+    ];
+    let records: usize = records.map(usize::from).iter().sum();
+    let questions = usize::from(header_buffer::questions(bytes).ok()?);
+    // Before parsing: the codec then takes a part of the response code from the wrong end of the
+    // OPT record, and every query of an Apple machine would look like an error.
+    let is_normal = header_buffer::opcode(bytes).ok()? == OPCODE::StandardQuery
+        && header_buffer::rcode(bytes).ok()? == RCODE::NoError;
+    let shortest = HEADER + questions * SHORTEST_QUESTION + records * SHORTEST_RECORD;
+    (is_normal && shortest <= bytes.len()).then(|| Packet::parse(bytes).ok())?
 }
 
-/// Packets with these records, and beside the last of them as many of `additional` as fit. Which
-/// of those were left out comes second, by their number.
+/// Packets with the answers at these indexes, and in the last of them as many of the additional
+/// records as fit. Also returns the indexes of all records in them.
 pub(super) fn answer_packets(
-    answers: &[&Entry],
-    additional: &[&Entry],
+    records: &[OwnRecord],
+    answers: &[usize],
+    additional: &[usize],
 ) -> (Vec<Vec<u8>>, Vec<usize>) {
-    let mut left_out = Vec::new();
+    let mut sent = answers.to_vec();
     let mut packets = Vec::new();
-    let mut packet = new_answer(0);
-    let mut size = HEADER;
-    for entry in answers {
-        if size + entry.size > limits::MDNS_REPLY && !packet.answers.is_empty() {
-            packets.extend(built(&std::mem::replace(&mut packet, new_answer(0))));
+    let (mut packet, mut size) = (new_response(0), HEADER);
+    for own in answers.iter().map(|i| &records[*i]) {
+        if size + own.size > limits::MDNS_REPLY && !packet.answers.is_empty() {
+            packets.extend(build(&std::mem::replace(&mut packet, new_response(0))));
             size = HEADER;
         }
-        size += entry.size;
-        packet.answers.push(entry.record.clone());
+        size += own.size;
+        packet.answers.push(own.record.clone());
     }
-    for (number, entry) in additional.iter().enumerate() {
-        if size + entry.size <= limits::MDNS_REPLY {
-            size += entry.size;
-            packet.additional_records.push(entry.record.clone());
-        } else {
-            left_out.push(number);
+    for i in additional {
+        let own = &records[*i];
+        if size + own.size <= limits::MDNS_REPLY {
+            size += own.size;
+            packet.additional_records.push(own.record.clone());
+            sent.push(*i);
         }
     }
     if !packet.answers.is_empty() {
-        packets.extend(built(&packet));
+        packets.extend(build(&packet));
     }
-    (packets, left_out)
+    (packets, sent)
 }
 
-/// Packets that say that these records are no more.
-pub(super) fn goodbye_packets(entries: &[&Entry]) -> Vec<Vec<u8>> {
-    let gone = entries.iter().map(|entry| {
-        let mut entry = (*entry).clone();
-        entry.record.ttl = 0;
-        entry
-    });
-    let gone: Vec<Entry> = gone.collect();
-    answer_packets(&gone.iter().collect::<Vec<_>>(), &[]).0
+/// Packets with the records and a TTL of 0 (RFC 6762, section 10.1).
+pub(super) fn goodbye_packets<'r>(
+    records: impl IntoIterator<Item = &'r OwnRecord>,
+) -> Vec<Vec<u8>> {
+    let mut gone: Vec<OwnRecord> = records.into_iter().cloned().collect();
+    gone.iter_mut().for_each(|own| own.record.ttl = 0);
+    answer_packets(&gone, &(0..gone.len()).collect::<Vec<_>>(), &[]).0
 }
 
-/// One packet for a resolver that knows nothing of multicast: with its question and its id, and
-/// with nothing that it would misunderstand (RFC 6762, section 6.7).
+/// One packet for a legacy resolver: with its question and id, and without what it would not
+/// understand (RFC 6762, section 6.7).
 pub(super) fn legacy_packet(
     id: u16,
     questions: &[Question<'_>],
-    answers: &[&Entry],
-    additional: &[&Entry],
+    records: &[OwnRecord],
+    answers: &[usize],
+    additional: &[usize],
 ) -> Option<Vec<u8>> {
-    let mut packet = new_answer(id);
-    packet.questions = questions.iter().map(|question| question.clone().into_owned()).collect();
-    packet.questions.iter_mut().for_each(|question| question.unicast_response = false);
-    // A name has 255 bytes at most, and there are few questions to which we have an answer.
-    let mut size = HEADER
-        + questions
-            .iter()
-            .map(|q| q.qname.as_bytes().map(|l| l.len() + 1).sum::<usize>() + 5)
-            .sum::<usize>();
-    let plain = |entry: &Entry| {
-        let mut record = entry.record.clone().with_cache_flush(false);
+    let mut packet = new_response(id);
+    // There are few questions that we have an answer to, so these always fit.
+    let mut size = HEADER;
+    for question in questions {
+        size += name_size(&question.qname) + 4;
+        let question = Question { unicast_response: false, ..question.clone() };
+        packet.questions.push(question.into_owned());
+    }
+    let plain = |own: &OwnRecord| {
+        let mut record = own.record.clone().with_cache_flush(false);
         record.ttl = record.ttl.min(TTL_LEGACY);
         record
     };
-    for entry in answers {
-        if size + entry.size > limits::MDNS_REPLY {
+    for own in answers.iter().map(|i| &records[*i]) {
+        if size + own.size > limits::MDNS_REPLY {
             packet.set_flags(PacketFlag::TRUNCATION);
-            return built(&packet);
+            return build(&packet);
         }
-        size += entry.size;
-        packet.answers.push(plain(entry));
+        size += own.size;
+        packet.answers.push(plain(own));
     }
-    for entry in additional {
-        if size + entry.size <= limits::MDNS_REPLY {
-            size += entry.size;
-            packet.additional_records.push(plain(entry));
+    for own in additional.iter().map(|i| &records[*i]) {
+        if size + own.size <= limits::MDNS_REPLY {
+            size += own.size;
+            packet.additional_records.push(plain(own));
         }
     }
-    built(&packet)
+    build(&packet)
 }
 
-/// Packets that ask whether anybody has these names, and say what we would tell about them
-/// (RFC 6762, section 8.1). They do not ask for answers to us alone: our sockets get what is sent
-/// to the group only, so that unicast stays with whoever else is here.
-pub(super) fn probe_packets(groups: &[(Question<'static>, Vec<&Entry>)]) -> Vec<Vec<u8>> {
+/// Packets that ask whether the names of our unique records are free, with the records that we
+/// propose (RFC 6762, section 8.1). They do not ask for unicast responses: our sockets receive only
+/// multicast, because unicast to port 5353 belongs to other responders on this machine.
+pub(super) fn probe_packets(records: &[OwnRecord]) -> Vec<Vec<u8>> {
+    let mut by_name: Vec<(&Name<'static>, Vec<&OwnRecord>)> = Vec::new();
+    for own in records.iter().filter(|own| own.kind.is_probed()) {
+        match by_name.iter_mut().find(|(name, _)| **name == own.record.name) {
+            Some((_, group)) => group.push(own),
+            None => by_name.push((&own.record.name, vec![own])),
+        }
+    }
     let mut packets = Vec::new();
-    let mut packet = Packet::new_query(0);
-    let mut size = HEADER;
-    for (question, entries) in groups {
-        let more: usize = entries.iter().map(|entry| entry.size).sum();
+    let (mut packet, mut size) = (Packet::new_query(0), HEADER);
+    for (name, group) in by_name {
         // The question is shorter than a record of the same name.
-        let more = more + entries.first().map_or(0, |entry| entry.size);
+        let more = group.iter().chain(group.first()).map(|own| own.size).sum::<usize>();
         if size + more > limits::MDNS_REPLY && !packet.questions.is_empty() {
-            packets.extend(built(&std::mem::replace(&mut packet, Packet::new_query(0))));
+            packets.extend(build(&std::mem::replace(&mut packet, Packet::new_query(0))));
             size = HEADER;
         }
         size += more;
-        packet.questions.push(question.clone());
-        // Not yet ours, so nobody shall forget others because of them.
-        let proposed = |entry: &&Entry| -> ResourceRecord<'static> {
-            entry.record.clone().with_cache_flush(false)
+        packet.questions.push(Question::new(name.clone(), QTYPE::ANY, CLASS::IN.into(), false));
+        // Not ours yet, so no cache must be flushed because of them.
+        let proposed = |own: &OwnRecord| -> ResourceRecord<'static> {
+            own.record.clone().with_cache_flush(false)
         };
-        packet.name_servers.extend(entries.iter().map(proposed));
+        packet.name_servers.extend(group.into_iter().map(proposed));
     }
-    packets.extend(built(&packet));
+    packets.extend(build(&packet));
     packets
 }
 
-fn new_answer(id: u16) -> Packet<'static> {
+/// A response; the authoritative bit is required (RFC 6762, section 18.4).
+fn new_response(id: u16) -> Packet<'static> {
     let mut packet = Packet::new_reply(id);
-    packet.set_flags(ANSWER);
+    packet.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
     packet
 }
 
-fn built(packet: &Packet<'_>) -> Option<Vec<u8>> {
+fn build(packet: &Packet<'_>) -> Option<Vec<u8>> {
     // It cannot fail: it is written to memory, and everything in it is within its bounds.
     packet.build_bytes_vec_compressed().ok()
 }

@@ -153,7 +153,7 @@ fn a_flood_of_questions_makes_few_answers() {
 #[test]
 fn odd_names_are_one_label_on_the_wire() {
     for name in ["a.b\\.c \\032 \u{1F980}", &"ä".repeat(60), "x\u{7}y"] {
-        let mut bench = Bench::new(facts(name, 1));
+        let mut bench = Bench::new(announcement(name, 1));
         bench.run(Duration::from_secs(5));
         let label = bench.responder.instance();
         let sent = bench.after(PHONE, &browse());
@@ -174,7 +174,7 @@ fn what_another_responder_here_may_tell_is_not_denied() {
     let networks = networks.iter().map(|ip| Network { ip: v4(ip), prefix: 24 }).collect();
     let place =
         AnnouncedAddresses { announced: vec![v4("192.168.1.5")], networks, is_complete: false };
-    bench.responder.set_link(bench.now, LINK, place);
+    bench.responder.set_interface(bench.now, ETH0, place);
     bench.run(Duration::from_secs(5));
     let mut ask = |kind: TYPE| {
         bench.run(Duration::from_secs(2));
@@ -198,15 +198,15 @@ fn what_apple_puts_beside_its_questions_is_no_hindrance() {
 
 #[test]
 fn what_found_no_room_beside_an_answer_is_still_told_when_it_is_due() {
-    let mut facts = facts("Studio", 18790);
-    facts.types.push("_old-bridge._tcp".to_owned());
-    facts.service.cli_path = Some("/".repeat(240));
-    facts.service.tailnet_dns = Some("x".repeat(240));
-    let mut bench = Bench::new(facts.clone());
+    let mut announcement = announcement("Studio", 18790);
+    announcement.types.push("_old-bridge._tcp".to_owned());
+    announcement.service.cli_path = Some("/".repeat(240));
+    announcement.service.tailnet_dns = Some("x".repeat(240));
+    let mut bench = Bench::new(announcement.clone());
     bench.run(Duration::from_secs(10));
     // Announced twice, and asked for so soon after it that both pointers are due at one time.
-    facts.service.port += 1;
-    bench.responder.update(bench.now, facts);
+    announcement.service.port += 1;
+    bench.responder.update(bench.now, announcement);
     bench.run(Duration::from_millis(1800));
     let second = name(["Studio (Clawdbot)", "_old-bridge", "_tcp", "local"]);
     let mut patient = query(vec![question(second.clone(), TYPE::TXT)]);

@@ -22,13 +22,13 @@ impl Lan {
         Self { bridges: Vec::new(), now: Instant::now(), one_machine }
     }
 
-    fn join(&mut self, facts: Facts) {
+    fn join(&mut self, announcement: Announcement) {
         let number = u8::try_from(self.bridges.len()).unwrap() + 1;
         let ip = IpAddr::from([192, 168, 1, if self.one_machine { 1 } else { number }]);
-        let mut responder = Responder::new(facts, u64::from(number) * 977);
+        let mut responder = Responder::new(announcement, u64::from(number) * 977);
         let networks = vec![Network { ip, prefix: 24 }];
         let place = AnnouncedAddresses { announced: vec![ip], networks, is_complete: true };
-        responder.set_link(self.now, LINK, place);
+        responder.set_interface(self.now, ETH0, place);
         self.bridges.push((responder, ip));
     }
 
@@ -45,8 +45,8 @@ impl Lan {
             }
             while let Some((ip, transmit)) = air.pop_front() {
                 assert_eq!(transmit.to, None, "our sockets do not hear unicast");
-                let from = SocketAddr::new(ip, PORT);
-                let received = Received { link: LINK, from, bytes: &transmit.bytes };
+                let from = SocketAddr::new(ip, MDNS_PORT);
+                let received = Received { interface: ETH0, from, bytes: &transmit.bytes };
                 for (responder, own) in &mut self.bridges {
                     let sent = responder.receive(self.now, &received, &mut |ip| ip == *own);
                     air.extend(sent.into_iter().map(|t| (*own, t)));
@@ -67,11 +67,11 @@ impl Lan {
 #[test]
 fn the_second_of_a_name_gets_a_number() {
     let mut lan = Lan::new(false);
-    lan.join(facts("Studio", 18790));
+    lan.join(announcement("Studio", 18790));
     lan.run(Duration::from_secs(5));
-    lan.join(facts("Studio", 18790));
+    lan.join(announcement("Studio", 18790));
     lan.run(Duration::from_secs(10));
-    lan.join(facts("Studio", 18790));
+    lan.join(announcement("Studio", 18790));
     lan.run(Duration::from_secs(10));
     assert_eq!(
         lan.names(),
@@ -89,7 +89,7 @@ fn those_who_start_together_agree_as_well() {
     for one_machine in [false, true] {
         let mut lan = Lan::new(one_machine);
         for i in 0..4 {
-            lan.join(facts("Studio", 18790 + i));
+            lan.join(announcement("Studio", 18790 + i));
         }
         lan.run(Duration::from_secs(60));
         let names = lan.names();
@@ -104,20 +104,21 @@ fn those_who_start_together_agree_as_well() {
 
 #[test]
 fn a_bridge_on_two_links_of_one_network_is_no_rival_to_itself() {
-    let mut bench = Bench::new(facts("Studio", 18790));
-    let other = LinkId { index: 3, v6: false };
-    bench.link(other, &["10.0.0.5"]);
+    let mut bench = Bench::new(announcement("Studio", 18790));
+    let other = InterfaceId { index: 3, v6: false };
+    bench.set_interface(other, &["10.0.0.5"]);
     for _ in 0..2000 {
         let sent = bench.run(Duration::from_millis(5));
         for (_, transmit) in sent {
-            let from = if transmit.link == LINK { "192.168.1.5:5353" } else { "10.0.0.5:5353" };
-            bench.hear_on(LINK, from, &transmit.bytes);
+            let from =
+                if transmit.interface == ETH0 { "192.168.1.5:5353" } else { "10.0.0.5:5353" };
+            bench.hear_on(ETH0, from, &transmit.bytes);
             bench.hear_on(other, from, &transmit.bytes);
         }
     }
     assert_eq!(bench.responder.instance(), "Studio (Clawdbot)");
     assert_eq!(bench.responder.host(), "studio");
-    assert!(bench.responder.links.values().all(|link| link.stage == Stage::Settled));
+    assert!(bench.responder.interfaces.values().all(|interface| interface.phase == Phase::Settled));
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn avahi_on_this_machine_says_the_same_with_other_addresses_of_it() {
     assert!(bench
         .after("192.168.1.5:5353", &answer(vec![address_record([10, 0, 0, 5], 120)]))
         .is_empty());
-    assert_eq!(bench.responder.links[&LINK].stage, Stage::Settled);
+    assert_eq!(bench.responder.interfaces[&ETH0].phase, Phase::Settled);
     // When it stops, what it takes back is still true.
     let goodbye = answer(vec![address_record([192, 168, 1, 5], 0)]);
     assert_eq!(answers(&bench.after("192.168.1.5:5353", &goodbye)), ["A 192.168.1.5! 120"]);
@@ -151,22 +152,22 @@ fn another_machine_with_our_host_name_has_to_prove_it() {
     let packet = Packet::parse(&sent[0].bytes).unwrap();
     let beside: Vec<String> = packet.additional_records.iter().map(line).collect();
     assert!(beside.contains(&"SRV studio-2.local:18790! 120".to_owned()), "{beside:?}");
-    let told = bench.responder.facts.local_txt(&bench.responder.host());
+    let told = bench.responder.announcement.txt(&bench.responder.host());
     assert!(told.contains(&"lanHost=studio-2.local".to_owned()));
 }
 
 #[test]
 fn a_name_that_was_told_elsewhere_is_taken_back_there() {
     let mut bench = Bench::settled();
-    let other = LinkId { index: 3, v6: false };
-    bench.link(other, &["10.0.0.5"]);
+    let other = InterfaceId { index: 3, v6: false };
+    bench.set_interface(other, &["10.0.0.5"]);
     bench.run(Duration::from_secs(5));
     bench.hear(PHONE, &answer(vec![rival(1)]));
     bench.run(Duration::from_millis(300));
     let sent = bench.hear(PHONE, &answer(vec![rival(1)]));
     assert_eq!(bench.responder.instance(), "Studio (Clawdbot) (2)");
-    let links: Vec<LinkId> = sent.iter().map(|transmit| transmit.link).collect();
-    assert_eq!(links, [LINK, other]);
+    let links: Vec<InterfaceId> = sent.iter().map(|transmit| transmit.interface).collect();
+    assert_eq!(links, [ETH0, other]);
     assert!(answers(&sent).iter().all(|line| *line == POINTER.replace("4500", "0")));
 }
 
@@ -188,7 +189,7 @@ fn names_are_defended_at_once() {
 fn the_later_data_wins_between_two_who_ask() {
     // The first difference is in the text, which comes before the server.
     for (length, lost) in [(200, true), (1, false)] {
-        let mut bench = Bench::new(facts("Studio", 18790));
+        let mut bench = Bench::new(announcement("Studio", 18790));
         bench.run(Duration::from_millis(260));
         let mut probe = query(vec![question(instance("Studio (Clawdbot)"), QTYPE::ANY)]);
         let text = "x".repeat(length);

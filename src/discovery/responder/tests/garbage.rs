@@ -4,7 +4,7 @@ use super::*;
 
 /// Packets that mean something, as a start for those that do not.
 fn seeds() -> Vec<Vec<u8>> {
-    let mut bench = Bench::new(facts("Studio", 18790));
+    let mut bench = Bench::new(announcement("Studio", 18790));
     let mut seeds: Vec<Vec<u8>> =
         bench.run(Duration::from_secs(5)).into_iter().map(|(_, transmit)| transmit.bytes).collect();
     seeds.extend(bench.responder.goodbye().into_iter().map(|transmit| transmit.bytes));
@@ -17,9 +17,9 @@ fn seeds() -> Vec<Vec<u8>> {
 #[test]
 fn no_packet_breaks_anything() {
     let seeds = seeds();
-    let mut chance = Chance(0x5eed);
-    let mut random = |below: u64| chance.within(0..below.max(1)).as_millis() as usize;
-    let mut bench = Bench::new(facts("Studio", 18790));
+    let mut jitter = Jitter::new(0x5eed);
+    let mut random = |below: u64| jitter.within(0..below.max(1)).as_millis() as usize;
+    let mut bench = Bench::new(announcement("Studio", 18790));
     for round in 0..30_000 {
         let mut packet = if round % 4 == 0 {
             (0..random(200)).map(|_| random(256) as u8).collect()

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn names_are_asked_for_three_times_and_then_told_twice() {
-    let mut bench = Bench::new(facts("Studio", 18790));
+    let mut bench = Bench::new(announcement("Studio", 18790));
     let sent = bench.run(Duration::from_secs(10));
     let times: Vec<u128> = sent.iter().map(|(at, _)| at.as_millis()).collect();
     let first = times[0];
@@ -39,7 +39,7 @@ fn names_are_asked_for_three_times_and_then_told_twice() {
 
 #[test]
 fn nothing_is_answered_before_the_names_are_ours() {
-    let mut bench = Bench::new(facts("Studio", 18790));
+    let mut bench = Bench::new(announcement("Studio", 18790));
     assert!(bench.hear(PHONE, &browse()).is_empty());
     assert!(bench.responder.goodbye().is_empty(), "nobody knows us yet");
 }
@@ -63,22 +63,22 @@ fn a_goodbye_takes_everything_back() {
 #[test]
 fn every_link_is_told_its_own_addresses() {
     let mut bench = Bench::settled();
-    let other = LinkId { index: 3, v6: false };
-    bench.link(other, &["10.0.0.5"]);
+    let other = InterfaceId { index: 3, v6: false };
+    bench.set_interface(other, &["10.0.0.5"]);
     let sent = bench.run(Duration::from_secs(3));
-    assert!(sent.iter().all(|(_, transmit)| transmit.link == other), "the first knows us");
+    assert!(sent.iter().all(|(_, transmit)| transmit.interface == other), "the first knows us");
     let told = lines(&sent[3].1).0;
     assert!(told.contains(&"A 10.0.0.5! 120".to_owned()), "{told:?}");
     assert!(!told.iter().any(|line| line.contains("192.168")), "{told:?}");
-    bench.responder.drop_link(other);
-    assert!(bench.responder.goodbye().iter().all(|transmit| transmit.link == LINK));
+    bench.responder.remove_interface(other);
+    assert!(bench.responder.goodbye().iter().all(|transmit| transmit.interface == ETH0));
 }
 
 #[test]
 fn a_changed_address_is_told_and_the_old_one_taken_back() {
     let mut bench = Bench::settled();
-    assert!(bench.link(LINK, &["192.168.1.5"]).is_empty(), "nothing has changed");
-    let gone = bench.link(LINK, &["192.168.1.6"]);
+    assert!(bench.set_interface(ETH0, &["192.168.1.5"]).is_empty(), "nothing has changed");
+    let gone = bench.set_interface(ETH0, &["192.168.1.6"]);
     assert_eq!(answers(&gone), ["A 192.168.1.5! 0"]);
     let sent = bench.run(Duration::from_secs(3));
     assert_eq!(sent.len(), 2, "told twice, without asking for the names again");
@@ -88,7 +88,7 @@ fn a_changed_address_is_told_and_the_old_one_taken_back() {
 #[test]
 fn a_new_fact_is_told_and_a_new_name_begins_anew() {
     let mut bench = Bench::settled();
-    let mut new = facts("Studio", 18790);
+    let mut new = announcement("Studio", 18790);
     assert!(bench.responder.update(bench.now, new.clone()).is_empty());
     assert!(bench.run(Duration::from_secs(3)).is_empty(), "nothing is new");
     new.service.canvas_port = Some(18793);
@@ -104,7 +104,7 @@ fn a_new_fact_is_told_and_a_new_name_begins_anew() {
 
 #[test]
 fn several_types_are_announced_in_packets_that_fit() {
-    let mut many = facts("Studio", 18790);
+    let mut many = announcement("Studio", 18790);
     many.types = (0..limits::MDNS_TYPES).map(|i| format!("_bridge-{i}._tcp")).collect();
     many.service.tailnet_dns = Some("t".repeat(200));
     let mut bench = Bench::new(many);
@@ -119,12 +119,12 @@ fn several_types_are_announced_in_packets_that_fit() {
 
 #[test]
 fn minimal_says_nothing_that_only_operators_need() {
-    let mut facts = facts("Studio", 18790);
-    let has = |facts: &Facts, key: &str| {
-        facts.local_txt("studio").iter().any(|string| string.starts_with(key))
+    let mut announcement = announcement("Studio", 18790);
+    let has = |announcement: &Announcement, key: &str| {
+        announcement.txt("studio").iter().any(|string| string.starts_with(key))
     };
-    assert!(has(&facts, "sshPort=") && has(&facts, "cliPath="));
-    facts.is_minimal = true;
-    assert!(!has(&facts, "sshPort=") && !has(&facts, "cliPath="));
-    assert!(has(&facts, "gatewayPort=") && has(&facts, "lanHost=studio.local"));
+    assert!(has(&announcement, "sshPort=") && has(&announcement, "cliPath="));
+    announcement.is_minimal = true;
+    assert!(!has(&announcement, "sshPort=") && !has(&announcement, "cliPath="));
+    assert!(has(&announcement, "gatewayPort=") && has(&announcement, "lanHost=studio.local"));
 }

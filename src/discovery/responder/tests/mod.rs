@@ -13,13 +13,14 @@ use crate::discovery::service::{Service, SERVICE_TYPE};
 use simple_dns::rdata::{RData, A};
 use simple_dns::{Name, Packet, Question, ResourceRecord, CLASS, QTYPE, TYPE};
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 
-const LINK: LinkId = LinkId { index: 2, v6: false };
+const ETH0: InterfaceId = InterfaceId { index: 2, v6: false };
 
 /// Somebody else in the network.
 const PHONE: &str = "192.168.1.9:5353";
 
-fn facts(name: &str, port: u16) -> Facts {
+fn announcement(name: &str, port: u16) -> Announcement {
     let service = Service {
         name: name.to_owned(),
         host: "studio".to_owned(),
@@ -31,7 +32,7 @@ fn facts(name: &str, port: u16) -> Facts {
         tailnet_dns: None,
         cli_path: Some("/opt/clawdbot".to_owned()),
     };
-    Facts { service, types: vec![SERVICE_TYPE.to_owned()], is_minimal: false }
+    Announcement { service, types: vec![SERVICE_TYPE.to_owned()], is_minimal: false }
 }
 
 fn v4(text: &str) -> IpAddr {
@@ -47,27 +48,27 @@ struct Bench {
 
 impl Bench {
     /// Nothing is sent yet.
-    fn new(facts: Facts) -> Self {
+    fn new(announcement: Announcement) -> Self {
         let mut bench = Self {
-            responder: Responder::new(facts, 7),
+            responder: Responder::new(announcement, 7),
             now: Instant::now(),
             own: vec![v4("192.168.1.5"), v4("10.0.0.5")],
         };
-        bench.link(LINK, &["192.168.1.5"]);
+        bench.set_interface(ETH0, &["192.168.1.5"]);
         bench
     }
 
     /// Everything is announced, and long enough ago.
     fn settled() -> Self {
-        let mut bench = Self::new(facts("Studio", 18790));
+        let mut bench = Self::new(announcement("Studio", 18790));
         bench.run(Duration::from_secs(10));
         bench
     }
 
-    fn link(&mut self, id: LinkId, addresses: &[&str]) -> Vec<Transmit> {
+    fn set_interface(&mut self, id: InterfaceId, addresses: &[&str]) -> Vec<Transmit> {
         let addresses: Vec<IpAddr> = addresses.iter().map(|ip| v4(ip)).collect();
         let networks = addresses.iter().map(|ip| Network { ip: *ip, prefix: 24 }).collect();
-        self.responder.set_link(
+        self.responder.set_interface(
             self.now,
             id,
             AnnouncedAddresses { announced: addresses, networks, is_complete: true },
@@ -87,15 +88,15 @@ impl Bench {
         sent
     }
 
-    fn hear_on(&mut self, link: LinkId, from: &str, bytes: &[u8]) -> Vec<Transmit> {
+    fn hear_on(&mut self, interface: InterfaceId, from: &str, bytes: &[u8]) -> Vec<Transmit> {
         let from = from.parse().unwrap();
         let own = self.own.clone();
-        let received = Received { link, from, bytes };
+        let received = Received { interface, from, bytes };
         self.responder.receive(self.now, &received, &mut |ip| own.contains(&ip))
     }
 
     fn hear(&mut self, from: &str, bytes: &[u8]) -> Vec<Transmit> {
-        self.hear_on(LINK, from, bytes)
+        self.hear_on(ETH0, from, bytes)
     }
 
     /// What is sent within half a second after a packet.

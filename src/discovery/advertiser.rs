@@ -1,0 +1,76 @@
+//! Announces the bridge in the local network: the handle to thread `mdns`.
+
+use super::announcement_state::{AnnouncementState, Shared};
+use super::interfaces::InterfaceSelection;
+use super::mdns_thread::MdnsThread;
+use super::responder::Responder;
+use super::service::Announcement;
+use crate::protocol::limits;
+use crate::random;
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+/// Announces the bridge until it is stopped or dropped.
+#[derive(Debug)]
+pub(crate) struct Advertiser {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Advertiser {
+    /// Starts to announce on the selected interfaces, now and whenever they come up. `state` shows
+    /// what is announced.
+    ///
+    /// # Errors
+    /// No thread, descriptor or random number is available. A missing interface or route is not an
+    /// error.
+    pub(crate) fn start(
+        announcement: Announcement,
+        selection: InterfaceSelection,
+        state: &AnnouncementState,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(state)?);
+        let seed = random::bits().map_err(|_| io::Error::other("no random source"))?;
+        // The lower half is as random as the whole.
+        let responder = Responder::new(announcement, seed as u64);
+        let mdns = MdnsThread::new(shared.clone(), responder, selection);
+        let ending = shared.clone();
+        let thread = Builder::new().name("mdns".into()).spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| mdns.run())).is_err() {
+                log::error!("discovery: panicked; the bridge is no longer announced");
+            }
+            ending.state.set(None);
+            ending.ended.alarm();
+        })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Announces something else from now on.
+    pub(crate) fn update(&self, announcement: Announcement) {
+        self.shared.order(|orders| orders.announcement = Some(announcement));
+    }
+
+    /// Sends goodbye packets and ends the thread, or gives up after [`limits::MDNS_STOP`].
+    pub(crate) fn stop(&self) {
+        self.shared.order(|orders| orders.stop = true);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        let mut ended = [PollFd::new(&self.shared.ended, PollFlags::IN)];
+        match poll_until(&mut ended, Some(Instant::now() + limits::MDNS_STOP)) {
+            // It has caught its panic, if any.
+            Ok(true) => drop(thread.join()),
+            _ => log::warn!("discovery: could not withdraw the announcement in time"),
+        }
+    }
+}
+
+impl Drop for Advertiser {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
