@@ -78,45 +78,45 @@ pub enum Input {
     },
     /// A node sent a frame.
     Frame {
-        /// Where it arrived.
+        /// The connection it arrived on.
         conn: ConnId,
         /// The frame.
         frame: NodeFrame,
     },
     /// A connection sent something that is not a frame.
     BadFrame {
-        /// Where it arrived.
+        /// The connection it arrived on.
         conn: ConnId,
         /// What is wrong with it.
         bad: BadFrame,
     },
     /// A long line is still arriving: the node is alive.
     Activity {
-        /// Where it arrives.
+        /// The connection it arrives on.
         conn: ConnId,
     },
     /// A connection ended.
     Disconnected {
-        /// Which.
+        /// The connection; its number is not used again.
         conn: ConnId,
     },
-    /// An operator asks for something.
+    /// An operator sent a request.
     Operator {
-        /// Who asks.
+        /// The operator's connection.
         op: OperatorId,
-        /// What for.
+        /// The request, or why it cannot be read.
         request: OperatorRequest,
     },
     /// An operator hung up.
     OperatorGone {
-        /// Who.
+        /// The operator's connection.
         op: OperatorId,
     },
     /// The backend finished a call.
     Answered {
-        /// Which.
+        /// The call.
         call: CallId,
-        /// With what.
+        /// The result as JSON text, or the error for the caller.
         result: Result<Payload, WireError>,
     },
     /// The backend has news.
@@ -125,14 +125,14 @@ pub enum Input {
     Saved,
     /// They do not, for this reason, and hold what they held before.
     SaveFailed {
-        /// For the operator.
+        /// The cause, for the operator.
         reason: String,
     },
     /// The configuration was read again.
     Configured {
         /// The rules from now on; the old ones stay if it could not be read.
         policy: Option<Box<Policy>>,
-        /// Who asked for it, and what to answer.
+        /// The operator's request that caused it, and its answer.
         reply: Option<(Requester, Result<Answer, WireError>)>,
     },
     /// A deadline may have passed.
@@ -144,7 +144,7 @@ pub enum Input {
 /// An event that the backend wants to be told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendEvent {
-    /// Whom to tell.
+    /// Who receives it.
     pub to: Audience,
     /// The event's name.
     pub event: Arc<str>,
@@ -152,7 +152,7 @@ pub struct BackendEvent {
     pub payload: Option<Payload>,
 }
 
-/// Who is to be told (protocol section 7.1).
+/// Who receives an event (protocol section 7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Every admitted node and every operator.
@@ -168,10 +168,10 @@ pub enum Audience {
     Operators,
 }
 
-/// Who waits for an answer on the control socket.
+/// The operator's request that an answer belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requester {
-    /// The operator.
+    /// The operator's connection.
     pub op: OperatorId,
     /// The id of the request, as JSON text.
     pub id: Arc<str>,

@@ -17,76 +17,76 @@ use std::sync::Arc;
 pub enum Output {
     /// Send a frame to a connection.
     Send {
-        /// Which.
+        /// The connection.
         to: ConnId,
-        /// What.
+        /// The frame.
         frame: GatewayFrame,
     },
-    /// The connection now speaks for this node: lift the limits for strangers.
+    /// The connection is admitted as this node: lift the limits of unauthenticated connections.
     Admit {
-        /// Which.
+        /// The connection.
         conn: ConnId,
-        /// Who it is.
+        /// The node it is admitted as.
         node: NodeId,
     },
-    /// The connection waits for an operator: it is not one of the silent strangers any more.
+    /// The connection waits for an operator's decision: it may be silent meanwhile.
     Wait {
-        /// Which.
+        /// The connection.
         conn: ConnId,
-        /// Who it says it is.
+        /// The node id it claims.
         node: NodeId,
     },
     /// Lines on this connection may be this long.
     LineLimit {
-        /// Which.
+        /// The connection.
         conn: ConnId,
-        /// Bytes.
+        /// The longest line in bytes.
         bytes: usize,
     },
     /// Send what is queued, then close. The connection's number is forgotten.
     Close {
-        /// Which.
+        /// The connection.
         conn: ConnId,
-        /// For the log.
+        /// The reason, for the log.
         why: CloseReason,
     },
     /// Write the pairing files, then say how that went.
     Save {
-        /// What they shall hold.
+        /// Their new content.
         book: PairingBook,
     },
     /// Call the backend.
     Call {
         /// Comes back in `Answered`.
         call: CallId,
-        /// Who calls.
+        /// Who made the call.
         caller: Caller,
         /// The method.
         method: Method,
         /// Its parameters as text.
         params: Option<Payload>,
     },
-    /// Let the backend know.
+    /// Notify the backend.
     Notify(NodeNotice),
     /// Answer an operator.
     Reply {
-        /// Whom.
+        /// The operator's request.
         to: Requester,
-        /// What.
+        /// The answer.
         result: Result<Answer, WireError>,
     },
-    /// Tell the operators who follow events.
+    /// Send an event to operators.
     Publish {
-        /// Whom.
+        /// The operators who subscribed to it.
         to: Vec<OperatorId>,
-        /// What.
+        /// The event.
         event: Arc<OperatorEvent>,
     },
     /// Something that only the daemon around the router can do.
     Daemon {
-        /// Who asked.
+        /// The operator's request.
         requester: Requester,
-        /// What for.
+        /// What to do.
         task: DaemonTask,
     },
 }
@@ -109,11 +109,11 @@ pub enum DaemonTask {
 pub enum Caller {
     /// A node.
     Node(NodeId),
-    /// Somebody at the control socket.
+    /// An operator.
     Operator,
 }
 
-/// What the backend is told.
+/// What happened to a node, for the backend.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeNotice {
     /// A node was admitted; not sent for a repeated hello.
@@ -153,7 +153,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// The words for the log.
+    /// The reason as text, for the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadFrame => "bad frame",
