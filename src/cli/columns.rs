@@ -98,7 +98,8 @@ fn fit(columns: &[Column<'_>], rows: &[Vec<String>], limit: Option<usize>) -> St
         row
     };
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_truncation_indicator(CUT);
+    // Cells are cut, not wrapped, so no character separates words.
+    table.load_preset(NOTHING).set_truncation_indicator(CUT).set_delimiter('\0');
     table.set_header(one_line(Row::from(columns.iter().map(|column| column.title))));
     table.add_rows(rows.iter().map(|row| one_line(Row::from(row))));
     for column in table.column_iter_mut() {

@@ -64,7 +64,7 @@ fn later_hellos_are_told_what_a_reload_has_changed() {
     welcome("two", json!("https://canvas.example/x"));
     daemon.setup().write_config(&config("three", "'http://0.0.0.0:18793'"));
     let said = daemon.run(["reload"]).error(1);
-    assert!(said.contains("0.0.0.0 is no address that a node can connect to"), "{said}");
+    assert!(said.contains("0.0.0.0 is not an address that a node can connect to"), "{said}");
     welcome("two", json!("https://canvas.example/x"));
     daemon.setup().write_config(&config("four", "null"));
     daemon.run(["reload"]).ok();

@@ -74,7 +74,9 @@ fn the_list_of_nodes_fits_the_terminal_and_is_complete_in_a_pipe() {
             assert!(line.chars().count() + wide <= columns.into(), "{columns}: {line:?}");
         }
         assert!(text.contains("厨房") && text.contains("connected"), "{text}");
-        assert!(!text.contains(caps) && text.contains('…'), "{text}");
+        assert!(!text.contains(caps), "{text}");
+        // The narrowest has only columns that fit as a whole.
+        assert!(columns == 40 || text.contains('…'), "{text}");
     }
 }
 
