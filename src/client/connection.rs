@@ -1,45 +1,42 @@
-//! A connection to a gateway, plain or encrypted, on which nothing has been said yet.
+//! A connection to a gateway, plain or encrypted: lines in, frames out. It is the gateway's
+//! [`Duplex`], used by one thread, which writes what the [`Writer`]s have left while it reads.
 
-use crate::client::channel::Channel;
 use crate::client::error::Error;
-use crate::client::handshake::shake_hands;
-use crate::client::lines::{LineReader, Trace, Writer};
-use crate::client::stop::{Stop, Waited};
-use crate::tls::{Fingerprint, Trust};
-use crate::wait;
-use rustix::event::PollFlags;
+use crate::client::writer::{redacted, Direction, Trace, Writer};
+use crate::link::{read_line, Duplex, Ending, Line, NetStream, Outbox, Stop, Stream, TlsError};
+use crate::protocol::limits;
+use crate::tls::{self, Fingerprint, PinMismatch, Trust};
+use crate::wait::{self, poll_until};
+use rustix::event::{PollFd, PollFlags};
+use rustls::{ClientConnection, InvalidMessage};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
-use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::AsFd;
+use std::io::{self, BufReader, ErrorKind};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The types of TLS records, as their first bytes (RFC 8446, section 5.1). No text begins with one
+/// of them.
+const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=23;
 
 /// How to connect.
 #[derive(Clone)]
 pub struct ConnectOptions {
     /// How long each address of the host may take to accept, and then the TLS handshake.
     pub timeout: Duration,
-    /// How long the gateway may take to accept one line.
-    pub write_timeout: Duration,
     /// Encryption, and which certificate is accepted; without it, everything is sent in the clear.
-    /// [`IdentityFile::trust_for`](crate::client::IdentityFile::trust_for) knows what a gateway
-    /// that was met before has to show.
+    /// [`IdentityFile::trust_for`](crate::client::IdentityFile::trust_for) returns what a gateway
+    /// that was met before has to present.
     pub tls: Option<Trust>,
-    /// Is shown every line.
+    /// Is called with every line.
     pub trace: Option<Trace>,
 }
 
 impl Default for ConnectOptions {
-    /// As patient as the old apps with connecting; a large answer over a slow line takes longer.
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(8),
-            write_timeout: Duration::from_secs(60),
-            tls: None,
-            trace: None,
-        }
+        Self { timeout: limits::HOST_CONNECT, tls: None, trace: None }
     }
 }
 
@@ -52,13 +49,15 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
-/// Both halves of a connection on which nothing has been said yet.
-#[derive(Debug)]
+/// A connection on which nothing has been sent yet.
 pub struct Connection {
-    /// For one thread.
-    pub reader: LineReader,
-    /// For every thread.
-    pub writer: Writer,
+    lines: BufReader<Duplex<NetStream, Vec<u8>>>,
+    /// What has come of the next line.
+    line: Vec<u8>,
+    heard: Instant,
+    writer: Writer,
+    trace: Option<Trace>,
+    stop: Stop,
     /// Host and port as they were given.
     pub gateway: (String, u16),
     /// The certificate whose key the gateway proved to hold, if the connection is encrypted.
@@ -68,7 +67,7 @@ pub struct Connection {
 }
 
 /// Connects to the first address of `host` that accepts. With TLS, the gateway has proved to be
-/// the trusted one when this returns, and has not been told anything yet.
+/// the trusted one when this returns, and nothing but the handshake has been sent.
 ///
 /// # Errors
 /// [`Error::Connect`] with the last address's reason, or [`Error::Stopped`]. With TLS also
@@ -79,63 +78,230 @@ pub fn connect(
     options: ConnectOptions,
     stop: &Stop,
 ) -> Result<Connection, Error> {
-    let socket = reach(host, port, &options, stop)?;
-    let secured = options
-        .tls
-        .map(|trust| shake_hands(&socket, host, trust, options.timeout, stop))
-        .transpose()?;
-    let (tls, certificate) = secured.unzip();
-    let channel = Arc::new(Channel::new(socket, tls, stop.clone()));
+    let ConnectOptions { timeout, tls: trust, trace } = options;
+    let socket = Arc::new(reach(host, port, timeout, stop)?);
+    let (stream, certificate) = match trust {
+        Some(trust) => shake_hands(socket, host, trust, timeout, stop)?,
+        None => (NetStream::plain(socket), None),
+    };
+    let outbox = Outbox::new(limits::LINE_NODE).map_err(|_| Error::System("descriptors"))?;
+    let outbox = Arc::new(outbox.holding(limits::HOST_OUTBOX_BYTES));
+    // The gateway's answers are not waited for, nor its reading: it may wait for ours.
+    let duplex = Duplex::new(stream, outbox.clone(), usize::MAX).until(stop.clone());
     Ok(Connection {
-        reader: LineReader::new(channel.clone(), options.trace.clone()),
-        writer: Writer::new(channel, options.write_timeout, options.trace),
+        lines: BufReader::with_capacity(limits::WRITE_BUFFER, duplex),
+        line: Vec::new(),
+        heard: Instant::now(),
+        writer: Writer::new(outbox, trace.clone()),
+        trace,
+        stop: stop.clone(),
         gateway: (host.to_owned(), port),
         certificate,
-        trust: options.tls,
+        trust,
     })
 }
 
+impl Connection {
+    /// For sending, from any thread.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// When the last byte was read.
+    pub(super) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The next line; `None` at `deadline`. Writes meanwhile. Takes a little of what is there
+    /// already even if the deadline has passed.
+    pub(super) fn read_line(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, Error> {
+        if self.stop.is_requested() {
+            return Err(Error::Stopped);
+        }
+        self.lines.get_mut().set_deadline(deadline);
+        let heard = &mut self.heard;
+        let progress = || {
+            *heard = Instant::now();
+            // Bytes without end must not hold up the deadline.
+            if *heard >= deadline {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        };
+        match read_line(&mut self.lines, &mut self.line, || limits::LINE_NODE, progress) {
+            Ok(Line::Complete) => {}
+            Ok(Line::TooLong(bytes)) => return Err(Error::LineTooLong(bytes)),
+            Ok(Line::End) => return Err(self.end()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return if self.stop.is_requested() { Err(Error::Stopped) } else { Ok(None) };
+            }
+            // The apps and many gateways close without `close_notify`.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(self.closed()),
+            Err(error) => return Err(Error::Broken(error)),
+        }
+        self.heard = Instant::now();
+        let line = std::mem::take(&mut self.line);
+        if let Some(trace) = &self.trace {
+            trace(Direction::Received, &redacted(&String::from_utf8_lossy(&line)));
+        }
+        Ok(Some(line))
+    }
+
+    fn end(&self) -> Error {
+        match self.lines.get_ref().ending() {
+            Some(Ending::TooSlow | Ending::Stuck | Ending::CutShort) => {
+                Error::Broken(ErrorKind::TimedOut.into())
+            }
+            Some(Ending::TheirEnd | Ending::OurEnd) | None => self.closed(),
+        }
+    }
+
+    fn closed(&self) -> Error {
+        if self.line.is_empty() {
+            return Error::Closed;
+        }
+        let cut = "the gateway closed the connection in the middle of a line";
+        Error::Broken(io::Error::new(ErrorKind::UnexpectedEof, cut))
+    }
+
+    /// What an end before the first line says about the gateway. One that expects TLS sends an
+    /// alert when it gets a plain hello, or only closes.
+    pub(super) fn end_before_first_line(&self, error: Error) -> Error {
+        match &error {
+            _ if self.certificate.is_some() => error,
+            Error::Closed | Error::Broken(_) if is_tls(&self.line) => Error::SpeaksTls,
+            Error::Closed => Error::HungUp,
+            Error::Broken(cause) if cause.kind() == ErrorKind::ConnectionReset => Error::HungUp,
+            _ => error,
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("gateway", &self.gateway).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Connection {
+    /// Sends what waits, for at most [`limits::CLOSE_FLUSH`]; writers fail from now on.
+    fn drop(&mut self) {
+        let duplex = self.lines.get_mut();
+        // A connection that is broken takes nothing more.
+        let _ = duplex.close();
+        duplex.stream_mut().close_notify();
+        let _ = duplex.stream_mut().socket().shutdown(Shutdown::Both);
+    }
+}
+
+/// Whether these first bytes are TLS.
+pub(super) fn is_tls(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| RECORD_TYPES.contains(first))
+}
+
+/// The TLS handshake. The gateway has then proved to hold the key of the certificate with the
+/// returned fingerprint, and `trust` accepts that.
+fn shake_hands(
+    socket: Arc<TcpStream>,
+    host: &str,
+    trust: Trust,
+    timeout: Duration,
+    stop: &Stop,
+) -> Result<(NetStream, Option<Fingerprint>), Error> {
+    let config = tls::client_config(trust).map_err(refused)?;
+    let address = socket.peer_addr().map_err(Error::Broken)?.ip();
+    let client = ClientConnection::new(config, tls::server_name(host, address));
+    let mut stream = NetStream::secured(socket, client.map_err(refused)?.into());
+    let deadline = wait::after(timeout);
+    let too_late = || Error::NoAnswer { to: "the TLS handshake", after: timeout };
+    loop {
+        match stream.handshake() {
+            Ok(()) => break,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(match TlsError::of(&error) {
+                    Some(TlsError::Handshake(error)) => refused(error.clone()),
+                    _ => Error::Handshake(error),
+                })
+            }
+        }
+        let mut flags = PollFlags::IN;
+        flags.set(PollFlags::OUT, stream.has_unsent());
+        if !wait_for(stream.as_fd(), flags, deadline, stop)? || Instant::now() >= deadline {
+            return Err(too_late());
+        }
+    }
+    let fingerprint = stream.peer_certificate().map(|certificate| Fingerprint::of(certificate));
+    match fingerprint {
+        Some(_) => Ok((stream, fingerprint)),
+        None => Err(refused(rustls::Error::NoCertificatesPresented)),
+    }
+}
+
+fn refused(error: rustls::Error) -> Error {
+    if let Some(PinMismatch { expected, presented }) = PinMismatch::in_error(&error) {
+        return Error::PinMismatch { expected, presented };
+    }
+    match error {
+        // The first byte is none that TLS begins with.
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Error::NotTls,
+        error => Error::Handshake(io::Error::new(ErrorKind::InvalidData, error)),
+    }
+}
+
+/// Waits for a descriptor; false at the deadline.
+fn wait_for(
+    fd: BorrowedFd<'_>,
+    flags: PollFlags,
+    deadline: Instant,
+    stop: &Stop,
+) -> Result<bool, Error> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, flags), stop.watched()];
+    let is_ready = poll_until(&mut fds, Some(deadline)).map_err(Error::Broken)?;
+    match fds[1].revents().is_empty() {
+        true => Ok(is_ready),
+        false => Err(Error::Stopped),
+    }
+}
+
 /// A socket that is connected and does not block.
-fn reach(host: &str, port: u16, options: &ConnectOptions, stop: &Stop) -> Result<TcpStream, Error> {
+fn reach(host: &str, port: u16, timeout: Duration, stop: &Stop) -> Result<TcpStream, Error> {
     let address =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let fail = |source| Error::Connect { address: address.clone(), source };
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs().map_err(fail)? {
-        match connect_to(address, options, stop) {
-            Ok(Some(socket)) => return Ok(socket),
-            Ok(None) => return Err(Error::Stopped),
+        let socket = match begin_to_connect(address) {
+            Ok(socket) => socket,
+            Err(error) => {
+                last = error;
+                continue;
+            }
+        };
+        if !wait_for(socket.as_fd(), PollFlags::OUT, wait::after(timeout), stop)? {
+            last = ErrorKind::TimedOut.into();
+            continue;
+        }
+        match socket.take_error().and_then(|error| error.map_or(Ok(()), Err)) {
+            Ok(()) => return Ok(socket.into()),
             Err(error) => last = error,
         }
     }
     Err(fail(last))
 }
 
-/// `None` when asked to stop meanwhile.
-fn connect_to(
-    address: SocketAddr,
-    options: &ConnectOptions,
-    stop: &Stop,
-) -> io::Result<Option<TcpStream>> {
+/// A socket that does not block and is being connected.
+fn begin_to_connect(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    match socket.connect(&address.into()) {
-        Ok(()) => {}
-        Err(error)
-            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-        {
-            let deadline = wait::after(options.timeout);
-            match stop.wait_for(socket.as_fd(), PollFlags::OUT, deadline)? {
-                Waited::Ready => {}
-                Waited::TimedOut => return Err(io::ErrorKind::TimedOut.into()),
-                Waited::Stopped => return Ok(None),
-            }
-            if let Some(error) = socket.take_error()? {
-                return Err(error);
-            }
-        }
-        Err(error) => return Err(error),
-    }
     socket.set_tcp_nodelay(true)?;
-    Ok(Some(socket.into()))
+    match socket.connect(&address.into()) {
+        Err(error)
+            if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
+        {
+            Err(error)
+        }
+        _ => Ok(socket),
+    }
 }

@@ -1,8 +1,8 @@
 //! The node's side of the protocol, blocking, over TCP or TLS.
 //!
 //! For programs that are nodes: the `node` command, tests, and whoever wants a lamp that the
-//! gateway can switch. Prints nothing and installs no signal handlers; the caller's thread does
-//! all the reading, any thread may write through a [`Writer`].
+//! gateway can switch. Prints nothing and installs no signal handlers. The caller's thread reads
+//! and writes in [`Session::next`]; any thread may send through a [`Writer`].
 //!
 //! Over TLS the gateway is known by its certificate's fingerprint. [`connect`] proves it before a
 //! byte is said; [`join`] keeps it in the [`IdentityFile`], and says nothing to another one.
@@ -36,27 +36,24 @@
 //! ```
 
 mod backoff;
-mod channel;
 mod connection;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake_gateway;
-mod handshake;
 mod identity;
-mod lines;
 mod session;
-mod stop;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tls_tests;
+mod writer;
 
 pub use backoff::Backoff;
 pub use connection::{connect, ConnectOptions, Connection};
 pub use error::Error;
 pub use identity::{random_bits, IdentityFile};
-pub use lines::{Direction, LineReader, Received, Trace, Writer};
 pub use session::{join, Admission, Keepalive, Progress, Session};
-pub use stop::Stop;
+pub use writer::{Direction, Trace, Writer};
 
+pub use crate::link::Stop;
 pub use crate::tls::{Fingerprint, NotAFingerprint, Trust};

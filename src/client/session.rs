@@ -1,27 +1,16 @@
 //! From a fresh connection to an admitted one, and the keepalive after that (protocol section 2).
 
-use crate::client::connection::Connection;
+use crate::client::connection::{is_tls, Connection};
 use crate::client::error::Error;
-use crate::client::handshake::is_tls;
 use crate::client::identity::IdentityFile;
-use crate::client::lines::{LineReader, Received, Writer};
+use crate::client::writer::Writer;
 use crate::protocol::{
     limits, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, Payload, Token,
 };
 use crate::tls::{Fingerprint, Trust};
 use crate::wait;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long the gateway may take to answer `hello`, and to follow `pair-ok` with `hello-ok`.
-/// The old apps wait 6 to 10 s; a gateway that punishes guessing by delay may take longer.
-const HELLO_DEADLINE: Duration = Duration::from_secs(20);
-
-/// How long an approval is waited for: as long as the gateway keeps the request, and then some,
-/// so that it is the gateway who says that it expired.
-const APPROVAL_DEADLINE: Duration =
-    Duration::from_secs(limits::PAIRING_TTL.as_secs() + HELLO_DEADLINE.as_secs());
 
 /// What a person may want to know while a node joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +45,8 @@ pub struct Keepalive {
 }
 
 impl Default for Keepalive {
-    /// Two pings may go unanswered; home routers forget a quiet connection after minutes.
     fn default() -> Self {
-        Self { ping_after: Duration::from_secs(30), lost_after: Duration::from_secs(90) }
+        Self { ping_after: limits::HOST_PING_AFTER, lost_after: limits::HOST_LOST_AFTER }
     }
 }
 
@@ -66,8 +54,7 @@ impl Default for Keepalive {
 #[derive(Debug)]
 pub struct Session {
     admission: Admission,
-    reader: LineReader,
-    writer: Writer,
+    connection: Connection,
     keepalive: Keepalive,
     pinged: Option<Instant>,
     last_id: u64,
@@ -87,43 +74,35 @@ pub struct Session {
 /// the like, what goes wrong with the connection, and [`Error::File`] if the token or certificate
 /// could not be stored. [`Error::PinMismatch`] and [`Error::TlsRequired`] before anything is sent.
 pub fn join(
-    connection: Connection,
+    mut connection: Connection,
     identity: &mut IdentityFile,
     profile: &NodeProfile,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Session, Error> {
     settle_trust(&connection, identity, progress)?;
-    let Connection { mut reader, writer, gateway, certificate, .. } = connection;
     let node_id = identity.node_id().clone();
-    writer.send(&NodeFrame::Hello(Hello {
+    let hello = Hello {
         node: Ok(node_id.clone()),
         token: identity.token().cloned(),
         protocol: None,
         profile: profile.clone(),
-    }))?;
-    let admission = match verdict(&mut reader, HELLO_DEADLINE)? {
-        Verdict::Admitted(admission) => admission,
-        Verdict::PairFirst => {
-            writer.send(&NodeFrame::PairRequest(PairRequest {
-                node: Ok(node_id.clone()),
-                profile: profile.clone(),
-                silent: false,
-            }))?;
+    };
+    connection.writer().send(&NodeFrame::Hello(hello))?;
+    let admission = match first_answer(&mut connection, limits::HOST_HELLO)? {
+        Some(admission) => admission,
+        None => {
+            let (node, profile) = (Ok(node_id.clone()), profile.clone());
+            let request = PairRequest { node, profile, silent: false };
+            connection.writer().send(&NodeFrame::PairRequest(request))?;
             progress(Progress::AskedForPairing(node_id));
-            let token = wait_for_approval(&mut reader, &writer)?;
-            identity.store_token(token, (&gateway.0, gateway.1), certificate)?;
+            let token = wait_for_approval(&mut connection)?;
+            let (host, port) = (connection.gateway.0.clone(), connection.gateway.1);
+            identity.store_token(token, (&host, port), connection.certificate)?;
             progress(Progress::Paired);
-            wait_for_admission(&mut reader, &writer)?
+            wait_for_admission(&mut connection)?
         }
     };
-    Ok(Session {
-        admission,
-        reader,
-        writer,
-        keepalive: Keepalive::default(),
-        pinged: None,
-        last_id: 0,
-    })
+    Ok(Session { admission, connection, keepalive: Keepalive::default(), pinged: None, last_id: 0 })
 }
 
 /// Makes sure that the identity's token may go over this connection, and that the certificate is on
@@ -155,64 +134,51 @@ fn settle_trust(
     Ok(())
 }
 
-enum Verdict {
-    Admitted(Admission),
-    PairFirst,
-}
-
-/// The gateway's first line decides, as the old apps see it.
-fn verdict(reader: &mut LineReader, patience: Duration) -> Result<Verdict, Error> {
-    let deadline = wait::after(patience);
-    let too_late = || Error::NoAnswer { to: "hello", after: patience };
+/// The gateway's first line decides, as the old apps see it: admitted, or `None` if the node has to
+/// be paired first.
+fn first_answer(
+    connection: &mut Connection,
+    timeout: Duration,
+) -> Result<Option<Admission>, Error> {
+    let deadline = wait::after(timeout);
+    let too_late = || Error::NoAnswer { to: "hello", after: timeout };
     loop {
-        let line = match reader.read_line(deadline) {
-            Ok(Received::Line(line)) => line,
-            Ok(Received::Nothing) => return Err(too_late()),
-            Err(error) => return Err(without_a_word(error, reader)),
+        let line = match connection.read_line(deadline) {
+            Ok(Some(line)) => line,
+            Ok(None) => return Err(too_late()),
+            Err(error) => return Err(connection.end_before_first_line(error)),
         };
-        return match GatewayFrame::decode(&line) {
+        let frame = match GatewayFrame::decode(&line) {
             // A gateway that only sends blank lines must not hold up the deadline.
-            None if Instant::now() >= deadline => Err(too_late()),
+            None if Instant::now() >= deadline => return Err(too_late()),
             None => continue,
-            Some(Err(_)) if is_tls(&line) && !reader.is_encrypted() => Err(Error::SpeaksTls),
-            Some(Ok(GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key })) => {
-                Ok(Verdict::Admitted(Admission { server_name, canvas_host_url, main_session_key }))
+            Some(Ok(frame)) => frame,
+            Some(Err(_)) if is_tls(&line) && connection.certificate.is_none() => {
+                return Err(Error::SpeaksTls);
             }
-            Some(Ok(GatewayFrame::Error(refusal))) if refusal.asks_for_pairing() => {
-                log::debug!(
-                    "hello refused code={} message={:?}",
-                    refusal.code.as_str(),
-                    refusal.message
-                );
-                Ok(Verdict::PairFirst)
+            Some(Err(_)) => return Err(Error::NotAGateway("its first line is not JSON")),
+        };
+        return match frame {
+            GatewayFrame::Error(refusal) if refusal.asks_for_pairing() => {
+                log::debug!("hello refused reason={refusal:?}");
+                Ok(None)
             }
-            Some(Ok(GatewayFrame::Error(refusal))) => Err(Error::Refused(refusal)),
-            Some(Ok(_)) => Err(Error::NotAGateway("it did not answer hello")),
-            Some(Err(_)) => Err(Error::NotAGateway("its first line is not JSON")),
+            GatewayFrame::Error(refusal) => Err(Error::Refused(refusal)),
+            frame => {
+                Admission::of(frame).map(Some).ok_or(Error::NotAGateway("it did not answer hello"))
+            }
         };
     }
 }
 
-/// What an end before the first line says about the gateway. One that expects TLS finds a plain
-/// hello odd: it sends an alert, or only hangs up.
-fn without_a_word(error: Error, reader: &LineReader) -> Error {
-    match &error {
-        _ if reader.is_encrypted() => error,
-        Error::Closed | Error::Broken(_) if is_tls(reader.rest()) => Error::SpeaksTls,
-        Error::Closed => Error::HungUp,
-        Error::Broken(cause) if cause.kind() == io::ErrorKind::ConnectionReset => Error::HungUp,
-        _ => error,
-    }
-}
-
-fn wait_for_approval(reader: &mut LineReader, writer: &Writer) -> Result<Token, Error> {
-    let deadline = Instant::now() + APPROVAL_DEADLINE;
+fn wait_for_approval(connection: &mut Connection) -> Result<Token, Error> {
+    let after = limits::HOST_APPROVAL;
+    let deadline = wait::after(after);
     loop {
-        match next_frame(reader, writer, deadline)? {
-            None => return Err(Error::NoAnswer { to: "pair-request", after: APPROVAL_DEADLINE }),
-            Some(GatewayFrame::PairOk { token: Some(token) }) => return Ok(token),
-            Some(GatewayFrame::PairOk { token: None }) => {
-                return Err(Error::NotAGateway("it sent an empty token"));
+        match next_frame(connection, deadline)? {
+            None => return Err(Error::NoAnswer { to: "pair-request", after }),
+            Some(GatewayFrame::PairOk { token }) => {
+                return token.ok_or(Error::NotAGateway("it sent an empty token"));
             }
             Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
             Some(_) => {}
@@ -220,31 +186,46 @@ fn wait_for_approval(reader: &mut LineReader, writer: &Writer) -> Result<Token, 
     }
 }
 
-fn wait_for_admission(reader: &mut LineReader, writer: &Writer) -> Result<Admission, Error> {
-    let deadline = Instant::now() + HELLO_DEADLINE;
+fn wait_for_admission(connection: &mut Connection) -> Result<Admission, Error> {
+    let after = limits::HOST_HELLO;
+    let deadline = wait::after(after);
     loop {
-        match next_frame(reader, writer, deadline)? {
-            None => return Err(Error::NoAnswer { to: "hello", after: HELLO_DEADLINE }),
-            Some(GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key }) => {
-                return Ok(Admission { server_name, canvas_host_url, main_session_key });
-            }
+        match next_frame(connection, deadline)? {
+            None => return Err(Error::NoAnswer { to: "hello", after }),
             Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
-            Some(_) => {}
+            Some(frame) => {
+                if let Some(admission) = Admission::of(frame) {
+                    return Ok(admission);
+                }
+            }
+        }
+    }
+}
+
+impl Admission {
+    /// The content of `hello-ok`.
+    fn of(frame: GatewayFrame) -> Option<Self> {
+        match frame {
+            GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key } => {
+                Some(Self { server_name, canvas_host_url, main_session_key })
+            }
+            _ => None,
         }
     }
 }
 
 /// The next frame that is not a ping or pong; pings are answered. `None` at the deadline.
 fn next_frame(
-    reader: &mut LineReader,
-    writer: &Writer,
+    connection: &mut Connection,
     deadline: Instant,
 ) -> Result<Option<GatewayFrame>, Error> {
     loop {
-        let Received::Line(line) = reader.read_line(deadline)? else { return Ok(None) };
+        let Some(line) = connection.read_line(deadline)? else { return Ok(None) };
         match GatewayFrame::decode(&line) {
             None | Some(Ok(GatewayFrame::Pong { .. })) => {}
-            Some(Ok(GatewayFrame::Ping { id })) => writer.send(&NodeFrame::Pong { id })?,
+            Some(Ok(GatewayFrame::Ping { id })) => {
+                connection.writer().send(&NodeFrame::Pong { id })?;
+            }
             Some(Ok(frame)) => return Ok(Some(frame)),
             Some(Err(bad)) => log::warn!("line from the gateway skipped reason={bad:?}"),
         }
@@ -263,7 +244,7 @@ impl Session {
 
     /// For answering from other threads.
     pub fn writer(&self) -> &Writer {
-        &self.writer
+        self.connection.writer()
     }
 
     /// The same session with another keepalive.
@@ -273,8 +254,8 @@ impl Session {
         self
     }
 
-    /// The next frame for the program; `None` at `deadline`. Answers pings, and keeps the
-    /// connection alive while it waits: call it again soon.
+    /// The next frame for the program; `None` at `deadline`. Writes what the writers have queued,
+    /// answers pings, and keeps the connection alive while it waits: call it again soon.
     ///
     /// # Errors
     /// The connection is over: [`Error::NoAnswer`] if nothing was heard for too long,
@@ -282,7 +263,7 @@ impl Session {
     pub fn next(&mut self, deadline: Instant) -> Result<Option<GatewayFrame>, Error> {
         loop {
             let until = deadline.min(self.next_ping()).min(self.lost_at());
-            match next_frame(&mut self.reader, &self.writer, until)? {
+            match next_frame(&mut self.connection, until)? {
                 Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
                 Some(frame) => return Ok(Some(frame)),
                 None => {}
@@ -301,16 +282,16 @@ impl Session {
     pub fn request(&mut self, method: &str, params: Option<Payload>) -> Result<Arc<str>, Error> {
         self.last_id += 1;
         let id = self.last_id.to_string();
-        self.writer.send(&NodeFrame::req(&id, method, params))?;
+        self.connection.writer().send(&NodeFrame::req(&id, method, params))?;
         Ok(id.into())
     }
 
     fn lost_at(&self) -> Instant {
-        wait::later(self.reader.heard(), self.keepalive.lost_after)
+        wait::later(self.connection.heard(), self.keepalive.lost_after)
     }
 
     fn next_ping(&self) -> Instant {
-        let heard = self.reader.heard();
+        let heard = self.connection.heard();
         let last = self.pinged.map_or(heard, |pinged| pinged.max(heard));
         wait::later(last, self.keepalive.ping_after)
     }
@@ -322,17 +303,10 @@ impl Session {
             return Err(Error::NoAnswer { to: "ping", after: self.keepalive.lost_after });
         }
         if now >= self.next_ping() {
-            self.writer.send(&NodeFrame::Ping { id: "keepalive".into() })?;
+            self.connection.writer().send(&NodeFrame::Ping { id: "keepalive".into() })?;
             self.pinged = Some(now);
         }
         Ok(())
-    }
-}
-
-impl Drop for Session {
-    /// Other threads may still hold the writer; the session is over all the same.
-    fn drop(&mut self) {
-        self.writer.close();
     }
 }
 
@@ -353,8 +327,8 @@ mod tests {
         });
         let stop = Stop::new().unwrap();
         let mut node = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
-        let verdict = verdict(&mut node.reader, Duration::from_millis(50));
-        assert!(matches!(verdict, Err(Error::NoAnswer { to: "hello", .. })));
+        let answer = first_answer(&mut node, Duration::from_millis(50));
+        assert!(matches!(answer, Err(Error::NoAnswer { to: "hello", .. })));
         drop(node);
         gateway.join().unwrap();
     }

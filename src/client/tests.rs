@@ -2,7 +2,9 @@
 
 use super::fake_gateway::{FakeGateway, DEADLINE};
 use super::*;
-use crate::protocol::{GatewayFrame, NodeProfile, Token};
+use crate::protocol::{limits, GatewayFrame, NodeFrame, NodeProfile, Token};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -179,9 +181,97 @@ fn frames_and_the_deadline_come_out_of_a_session() {
 #[test]
 fn nobody_listening_is_told_apart() {
     let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
     };
     let error = Node::alice().join(port).unwrap_err();
     assert!(error.is_not_listening(), "{error}");
+}
+
+fn pair() -> (TcpStream, Connection, Stop) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let stop = Stop::new().unwrap();
+    let connection = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
+    (listener.accept().unwrap().0, connection, stop)
+}
+
+#[test]
+fn a_line_may_arrive_in_pieces_and_after_a_deadline() {
+    let (mut gateway, mut node, _stop) = pair();
+    gateway.write_all(b"one\ntwo\nth").unwrap();
+    for line in [b"one", b"two"] {
+        assert_eq!(node.read_line(soon()).unwrap().as_deref(), Some(&line[..]));
+    }
+    assert_eq!(node.read_line(Instant::now()).unwrap(), None);
+    gateway.write_all(b"ree\n").unwrap();
+    assert_eq!(node.read_line(soon()).unwrap().as_deref(), Some(&b"three"[..]));
+    drop(gateway);
+    assert!(matches!(node.read_line(soon()), Err(Error::Closed)));
+}
+
+#[test]
+fn a_line_without_end_is_refused_at_the_limit() {
+    let (mut gateway, mut node, _stop) = pair();
+    let flood = std::thread::spawn(move || {
+        let chunk = vec![b'x'; 1024 * 1024];
+        while gateway.write_all(&chunk).is_ok() {}
+    });
+    assert!(matches!(node.read_line(soon()), Err(Error::LineTooLong(_))));
+    drop(node);
+    flood.join().unwrap();
+}
+
+#[test]
+fn a_stop_ends_a_read() {
+    let (_gateway, mut node, stop) = pair();
+    let stopping = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        stop.request();
+    });
+    assert!(matches!(node.read_line(soon()), Err(Error::Stopped)));
+    stopping.join().unwrap();
+    assert!(matches!(node.read_line(soon()), Err(Error::Stopped)));
+}
+
+#[test]
+fn a_trace_that_panics_costs_one_line_and_not_the_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let trace: Trace =
+        std::sync::Arc::new(|_, line| assert!(!line.contains("bad"), "as it should"));
+    let options = ConnectOptions { trace: Some(trace), ..ConnectOptions::default() };
+    let node = connect("127.0.0.1", port, options, &Stop::new().unwrap()).unwrap();
+    let writer = node.writer().clone();
+    let bad = std::thread::spawn(move || writer.send(&NodeFrame::Pong { id: "bad".into() }));
+    assert!(bad.join().is_err());
+    node.writer().send(&NodeFrame::Pong { id: "good".into() }).unwrap();
+    let writer = node.writer().clone();
+    drop(node);
+    assert!(matches!(writer.send(&NodeFrame::Pong { id: "late".into() }), Err(Error::Closed)));
+    let mut heard = String::new();
+    listener.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "{\"type\":\"pong\",\"id\":\"good\"}\n");
+}
+
+#[test]
+fn what_waits_is_sent_before_the_end_unless_the_gateway_takes_nothing() {
+    let payload = format!("\"{}\"", "x".repeat(20_000_000));
+    let event = NodeFrame::event("big", payload.as_str());
+    let (mut gateway, node, stop) = pair();
+    stop.request();
+    let listening = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        gateway.read_to_end(&mut heard).map(|_| heard.len())
+    });
+    node.writer().send(&event).unwrap();
+    drop(node);
+    assert!(listening.join().unwrap().unwrap() > payload.len());
+
+    let (_deaf, node, _stop) = pair();
+    node.writer().send(&event).unwrap();
+    let began = Instant::now();
+    drop(node);
+    let took = began.elapsed();
+    assert!(took >= limits::CLOSE_FLUSH && took < limits::CLOSE_FLUSH * 10, "{took:?}");
 }

@@ -200,8 +200,11 @@ impl Session {
         // The first request brings the way back along; before it there is nothing to send.
         let mut door = Some(Door::Operator(Inlet::new(outbox.clone())));
         loop {
-            match read_line(&mut lines, &mut line, || outbox.line_limit(), || ())? {
-                Line::Complete if line.trim_ascii().is_empty() => continue,
+            match read_line(&mut lines, &mut line, || outbox.line_limit(), || Ok(()))? {
+                Line::Complete if line.trim_ascii().is_empty() => {
+                    line.clear();
+                    continue;
+                }
                 Line::Complete => {}
                 Line::End => return Ok(()),
                 Line::TooLong(limit) => {

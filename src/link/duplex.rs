@@ -9,7 +9,7 @@
 //! while it is owed [`limits::UNANSWERED`] answers, and not while more than
 //! [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
 
-use crate::link::{Outbox, Outgoing, Pieces};
+use crate::link::{Outbox, Outgoing, Pieces, Stop};
 use crate::protocol::limits;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
@@ -71,6 +71,10 @@ pub struct Duplex<S, T> {
     stuck_since: Option<Instant>,
     finishing_since: Option<Instant>,
     ending: Option<Ending>,
+    /// Until when a read waits.
+    deadline: Option<Instant>,
+    /// Ends a read.
+    stop: Option<Stop>,
 }
 
 impl<S: Stream, T: Outgoing> Duplex<S, T> {
@@ -89,7 +93,21 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             stuck_since: None,
             finishing_since: None,
             ending: None,
+            deadline: None,
+            stop: None,
         }
+    }
+
+    /// The same connection, whose reads end when `stop` is requested.
+    #[must_use]
+    pub fn until(mut self, stop: Stop) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// From now on a read that got nothing by `deadline` returns `WouldBlock`.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
     }
 
     /// The other side asked something and will get an answer.
@@ -108,10 +126,27 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     /// # Errors
     /// The socket's.
     pub fn make_room(&mut self) -> io::Result<()> {
-        while self.owed >= self.most_owed && self.ending.is_none() {
+        self.write_while(|duplex| duplex.owed >= duplex.most_owed)
+    }
+
+    /// Sends what waits and nothing after it, for at most [`limits::CLOSE_FLUSH`]; nothing more is
+    /// read.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.outbox.finish();
+        self.deaf = true;
+        (self.deadline, self.stop) = (None, None);
+        self.write_while(|_| true)
+    }
+
+    /// Writes and waits for as long as `goes_on` says so and the connection has not ended.
+    fn write_while(&mut self, goes_on: impl Fn(&Self) -> bool) -> io::Result<()> {
+        while goes_on(self) && self.ending.is_none() {
             self.flush_outbox()?;
             self.ending = self.check_end();
-            if self.ending.is_none() && self.owed >= self.most_owed {
+            if goes_on(self) && self.ending.is_none() {
                 self.sleep()?;
             }
         }
@@ -128,7 +163,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         self.ending
     }
 
-    /// The stream, for its last words.
+    /// The stream under it.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
@@ -206,8 +241,8 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             && self.outbox.answer_bytes() <= limits::UNREAD_ANSWER_BYTES
     }
 
-    /// Sleeps until there is something to do.
-    fn sleep(&mut self) -> io::Result<()> {
+    /// Sleeps until there is something to do; returns whether a stop was requested.
+    fn sleep(&mut self) -> io::Result<bool> {
         let mut interest = PollFlags::empty();
         if self.wants_input() {
             interest |= PollFlags::IN;
@@ -215,20 +250,21 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         if self.has_output() {
             interest |= PollFlags::OUT;
         }
-        let waker = self.outbox.waker();
-        waker.fall_asleep();
+        self.outbox.waker().fall_asleep();
         // What came between the last look and the flag was not announced.
         if !self.outbox.is_empty() && !self.has_output() || self.check_end().is_some() {
             self.outbox.waker().woke_up(false);
-            return Ok(());
+            return Ok(false);
         }
-        let mut wait = [
-            PollFd::from_borrowed_fd(self.stream.as_fd(), interest),
-            PollFd::from_borrowed_fd(self.outbox.waker().as_fd(), PollFlags::IN),
-        ];
-        let result = poll_until(&mut wait, self.deadline());
-        let [socket, woken] = wait.map(|fd| fd.revents());
-        self.outbox.waker().woke_up(woken.contains(PollFlags::IN));
+        let waker = self.outbox.waker();
+        let socket = PollFd::from_borrowed_fd(self.stream.as_fd(), interest);
+        let woken = PollFd::from_borrowed_fd(waker.as_fd(), PollFlags::IN);
+        let stop = self.stop.as_ref().map_or_else(|| woken.clone(), Stop::watched);
+        let watched = 2 + usize::from(self.stop.is_some());
+        let mut wait = [socket, woken, stop];
+        let result = poll_until(&mut wait[..watched], self.next_check());
+        let [socket, woken, stop] = wait.map(|fd| fd.revents());
+        waker.woke_up(woken.contains(PollFlags::IN));
         result?;
         if socket.contains(PollFlags::IN) {
             self.may_be_readable = true;
@@ -236,19 +272,20 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             // Not asked for and always reported: nothing can be sent any more.
             self.ending = Some(Ending::TheirEnd);
         }
-        Ok(())
+        Ok(watched == 3 && !stop.is_empty())
     }
 
-    /// When [`Duplex::check_end`] has to look again, whatever happens.
-    fn deadline(&self) -> Option<Instant> {
+    /// When to look again whatever happens: at the deadline, or for [`Duplex::check_end`].
+    fn next_check(&self) -> Option<Instant> {
         let stuck = self.stuck_since.map(|since| since + limits::WRITE_DEADLINE);
         let finishing = self.finishing_since.map(|since| since + limits::CLOSE_FLUSH);
-        stuck.into_iter().chain(finishing).min()
+        stuck.into_iter().chain(finishing).chain(self.deadline).min()
     }
 }
 
 impl<S: Stream, T: Outgoing> Read for Duplex<S, T> {
-    /// Returns 0 when the connection is over; [`Duplex::ending`] says why.
+    /// Returns 0 when the connection is over; [`Duplex::ending`] says why. `WouldBlock` means that
+    /// the deadline has passed or that a stop was requested.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.flush_outbox()?;
@@ -277,113 +314,15 @@ impl<S: Stream, T: Outgoing> Read for Duplex<S, T> {
                     Err(error) => return Err(error),
                 }
             }
-            self.sleep()?;
+            let is_stopped = self.sleep()?;
+            let is_late = || self.deadline.is_some_and(|at| at <= Instant::now());
+            if is_stopped || !self.may_be_readable && is_late() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::GatewayFrame;
-    use std::os::fd::BorrowedFd;
-    use std::thread;
-
-    /// Takes everything at once and sends it when it can, as TLS does with a record.
-    struct Keeping {
-        socket: UnixStream,
-        kept: Vec<u8>,
-    }
-
-    impl Read for Keeping {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.socket.read(buffer)
-        }
-    }
-
-    impl Write for Keeping {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.flush()?;
-            self.kept.extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            while !self.kept.is_empty() {
-                let sent = self.socket.write(&self.kept)?;
-                self.kept.drain(..sent);
-            }
-            Ok(())
-        }
-    }
-
-    impl AsFd for Keeping {
-        fn as_fd(&self) -> BorrowedFd<'_> {
-            self.socket.as_fd()
-        }
-    }
-
-    impl Stream for Keeping {
-        fn has_unsent(&self) -> bool {
-            !self.kept.is_empty()
-        }
-    }
-
-    /// More than a socket takes at once.
-    const MUCH: usize = 4 * 1024 * 1024;
-
-    fn duplex() -> (UnixStream, Duplex<Keeping, GatewayFrame>) {
-        let (other, socket) = UnixStream::pair().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let outbox = Arc::new(Outbox::new(0).unwrap());
-        let payload = Some("x".repeat(MUCH).into());
-        outbox.push(GatewayFrame::Event { event: "chat".into(), payload }).unwrap();
-        (other, Duplex::new(Keeping { socket, kept: Vec::new() }, outbox, 1))
-    }
-
-    #[test]
-    fn what_a_stream_keeps_has_to_leave_before_the_end() {
-        let (mut other, mut duplex) = duplex();
-        duplex.outbox.finish();
-        let reader = thread::spawn(move || {
-            let mut all = Vec::new();
-            other.read_to_end(&mut all).map(|_| all.len())
-        });
-        assert_eq!(duplex.read(&mut [0]).unwrap(), 0);
-        assert_eq!(duplex.ending(), Some(Ending::OurEnd));
-        drop(duplex);
-        assert!(reader.join().unwrap().unwrap() > MUCH);
-    }
-
-    #[test]
-    fn whoever_does_not_take_what_a_stream_keeps_is_cut_off() {
-        let (_other, mut duplex) = duplex();
-        duplex.outbox.finish();
-        assert_eq!(duplex.read(&mut [0]).unwrap(), 0);
-        assert_eq!(duplex.ending(), Some(Ending::CutShort));
-        assert!(duplex.stuck_since.is_some(), "it would have been stuck, too");
-    }
-
-    #[test]
-    fn reading_goes_on_while_a_stream_keeps_something() {
-        let (mut other, mut duplex) = duplex();
-        other.write_all(b"?").unwrap();
-        let mut byte = [0];
-        assert_eq!((duplex.read(&mut byte).unwrap(), byte), (1, *b"?"));
-        assert!(duplex.has_output() && duplex.stuck_since.is_some());
-        // It takes everything in the end, and is not stuck any more.
-        let reader = thread::spawn(move || {
-            let mut taken = 0;
-            let mut buffer = vec![0; 64 * 1024];
-            while taken < MUCH {
-                taken += other.read(&mut buffer).unwrap();
-            }
-            other.write_all(b"!").unwrap();
-            other
-        });
-        assert_eq!((duplex.read(&mut byte).unwrap(), byte), (1, *b"!"));
-        let _other = reader.join().unwrap();
-        duplex.flush_outbox().unwrap();
-        assert!(!duplex.has_output() && duplex.stuck_since.is_none());
-    }
-}
+#[path = "duplex_tests.rs"]
+mod tests;

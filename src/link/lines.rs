@@ -13,18 +13,18 @@ pub enum Line {
     TooLong(usize),
 }
 
-/// Reads up to the next line feed into `line`, which is cleared first. `limit` is asked, and
-/// `progress` called, for every piece that arrives.
+/// Reads up to the next line feed and appends to `line`, which holds what has come of the line so
+/// far: after an error such as `WouldBlock`, reading can go on. `limit` is asked for every piece
+/// that arrives, and `progress` called for every one that does not end the line.
 ///
 /// # Errors
-/// What the reader says.
+/// The reader's, or that of `progress`.
 pub fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,
     limit: impl Fn() -> usize,
-    mut progress: impl FnMut(),
+    mut progress: impl FnMut() -> io::Result<()>,
 ) -> io::Result<Line> {
-    line.clear();
     loop {
         let piece = match reader.fill_buf() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -45,7 +45,7 @@ pub fn read_line(
         if end.is_some() {
             return Ok(Line::Complete);
         }
-        progress();
+        progress()?;
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
         let mut all = Vec::new();
         loop {
             let mut line = Vec::new();
-            let end = read_line(&mut reader, &mut line, || limit, || ()).unwrap();
+            let end = read_line(&mut reader, &mut line, || limit, || Ok(())).unwrap();
             all.push((end, line));
             if end != Line::Complete {
                 return all;

@@ -1,8 +1,8 @@
-//! Between threads: into the router, out to a connection, and one thread that does both
-//! directions of a socket.
+//! Connections: into the router, out to a connection, and one thread that serves both directions
+//! of a socket. The gateway, a node and operators use the same parts.
 //!
-//! Floor 1. Nodes, operators and tests use the same parts; this is the only folder that makes
-//! queues.
+//! Floor 1. The queues made here are the router's inbox and the outbox of each connection. Others
+//! have their own: the backend for calls, notices and runs, the daemon for signals and reloads.
 
 mod accept;
 mod duplex;
@@ -11,6 +11,8 @@ mod inbox;
 mod lines;
 mod outbox;
 mod pieces;
+mod stop;
+mod stream;
 mod waker;
 
 pub use accept::accept_until;
@@ -20,4 +22,6 @@ pub use inbox::{Closed, Door, Inbox, Inputs, Posted};
 pub use lines::{read_line, Line};
 pub use outbox::{Inlet, Outbox, Outgoing, TooSlow};
 pub use pieces::Pieces;
+pub use stop::Stop;
+pub use stream::{NetStream, TlsError, TLS_HANDSHAKE};
 pub use waker::Waker;

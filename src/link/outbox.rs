@@ -24,7 +24,7 @@ pub trait Outgoing: Send + 'static {
     /// Whether it may be dropped under pressure.
     fn is_superseded_later(&self) -> bool;
     /// Appends the line.
-    fn encode(&self, out: &mut Pieces);
+    fn encode(self, out: &mut Pieces);
 }
 
 impl Outgoing for GatewayFrame {
@@ -44,8 +44,8 @@ impl Outgoing for GatewayFrame {
         self.is_superseded_later()
     }
 
-    fn encode(&self, out: &mut Pieces) {
-        out.append(|out| self.encode(out));
+    fn encode(self, out: &mut Pieces) {
+        out.append(|out| Self::encode(&self, out));
     }
 }
 
@@ -66,13 +66,36 @@ impl Outgoing for OperatorFrame {
         false
     }
 
-    fn encode(&self, out: &mut Pieces) {
+    fn encode(self, out: &mut Pieces) {
         let Some((head, body, tail)) = self.in_parts() else {
-            return out.append(|out| wire::append_line(self, out));
+            return out.append(|out| wire::append_line(&self, out));
         };
         out.append(|out| out.extend_from_slice(&head));
         out.share(body);
         out.append(|out| out.extend_from_slice(&tail));
+    }
+}
+
+/// A line that is encoded already.
+impl Outgoing for Vec<u8> {
+    fn weight(&self) -> usize {
+        self.len()
+    }
+
+    fn is_answer(&self) -> bool {
+        false
+    }
+
+    fn is_verdict(&self) -> bool {
+        false
+    }
+
+    fn is_superseded_later(&self) -> bool {
+        false
+    }
+
+    fn encode(self, out: &mut Pieces) {
+        out.push(self);
     }
 }
 
@@ -86,6 +109,7 @@ pub struct Outbox<T> {
     queue: Mutex<Queue<T>>,
     waker: Waker,
     line_limit: AtomicUsize,
+    byte_limit: usize,
 }
 
 #[derive(Debug)]
@@ -117,7 +141,20 @@ impl<T: Outgoing> Outbox<T> {
             queue: Mutex::new(queue),
             waker: Waker::new()?,
             line_limit: AtomicUsize::new(line_limit),
+            byte_limit: limits::OUTBOX_BYTES,
         })
+    }
+
+    /// The same outbox, with room for this many bytes.
+    #[must_use]
+    pub fn holding(mut self, bytes: usize) -> Self {
+        self.byte_limit = bytes;
+        self
+    }
+
+    /// Whether frames are still taken.
+    pub fn is_open(&self) -> bool {
+        self.lock().state == State::Open
     }
 
     /// Leaves a frame for the connection. What comes after the end is dropped.
@@ -133,7 +170,7 @@ impl<T: Outgoing> Outbox<T> {
         if frame.is_superseded_later() && queue.bytes + weight > limits::OUTBOX_PRESSURE_BYTES {
             return Ok(());
         }
-        let over = queue.bytes + weight > limits::OUTBOX_BYTES && !queue.frames.is_empty();
+        let over = queue.bytes + weight > self.byte_limit && !queue.frames.is_empty();
         if over || queue.frames.len() >= limits::OUTBOX_FRAMES {
             queue.state = State::Broken;
             drop(queue);
@@ -151,7 +188,7 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     /// Nothing more will come: the connection closes once everything is sent.
-    pub(super) fn finish(&self) {
+    pub fn finish(&self) {
         let mut queue = self.lock();
         if queue.state == State::Open {
             queue.state = State::Finishing;

@@ -54,15 +54,29 @@ impl Pieces {
         }
     }
 
+    /// Adds encoded bytes; many are not copied.
+    pub fn push(&mut self, bytes: Vec<u8>) {
+        if bytes.len() < limits::WRITE_BUFFER {
+            return self.append(|out| out.extend_from_slice(&bytes));
+        }
+        self.drop_empty_back();
+        self.left += bytes.len();
+        self.queue.push_back(Piece::Bytes(bytes));
+    }
+
     /// Adds a payload without copying it.
     pub fn share(&mut self, payload: Payload) {
-        // Only the last piece may be empty, or the front would look as if nothing waited.
-        while self.queue.back().is_some_and(|piece| piece.bytes().is_empty()) {
-            self.queue.pop_back();
-        }
+        self.drop_empty_back();
         if !payload.is_empty() {
             self.left += payload.len();
             self.queue.push_back(Piece::Shared(payload));
+        }
+    }
+
+    /// Only the last piece may be empty, or the front would look as if nothing waited.
+    fn drop_empty_back(&mut self) {
+        while self.queue.back().is_some_and(|piece| piece.bytes().is_empty()) {
+            self.queue.pop_back();
         }
     }
 

@@ -90,24 +90,15 @@ fn names(payload: &str) -> Option<BTreeSet<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{connect, ConnectOptions, Stop};
-    use std::io::{BufRead, BufReader};
-    use std::net::TcpListener;
 
     #[test]
     fn the_list_is_asked_for_once_and_kept() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let stop = Stop::new().unwrap();
-        let connection = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
-        let gateway = listener.accept().unwrap().0;
+        let (writer, outbox) = Writer::alone();
         let skills = Skills::default();
         std::thread::scope(|scope| {
-            let writer = &connection.writer;
-            let both = [0, 1].map(|_| scope.spawn(|| skills.current(writer)));
-            let mut line = String::new();
-            BufReader::new(gateway).read_line(&mut line).unwrap();
-            let question: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let both = [0, 1].map(|_| scope.spawn(|| skills.current(&writer)));
+            let line = outbox.wait(Some(Instant::now() + limits::SKILLS_DEADLINE)).unwrap();
+            let question: serde_json::Value = serde_json::from_slice(&line).unwrap();
             assert_eq!(question["method"], "skills.bins");
             let answer = Ok(Some(r#"{"bins":["git",5,"git","ffmpeg"]}"#.into()));
             assert!(!skills.take("7", &answer));
@@ -118,19 +109,16 @@ mod tests {
                 assert_eq!(names, ["ffmpeg", "git"]);
             }
         });
-        connection.writer.close();
-        assert_eq!(skills.current(&connection.writer).len(), 2, "kept without asking");
+        outbox.finish();
+        assert_eq!(skills.current(&writer).len(), 2, "kept without asking");
     }
 
     #[test]
     fn without_a_gateway_there_are_no_skills_and_no_wait() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let stop = Stop::new().unwrap();
-        let connection = connect("127.0.0.1", port, ConnectOptions::default(), &stop).unwrap();
-        connection.writer.close();
+        let (writer, outbox) = Writer::alone();
+        outbox.finish();
         let began = Instant::now();
-        assert!(Skills::default().current(&connection.writer).is_empty());
+        assert!(Skills::default().current(&writer).is_empty());
         assert!(began.elapsed() < limits::SKILLS_DEADLINE);
     }
 }

@@ -5,7 +5,6 @@
 pub mod bind;
 mod listener;
 mod session;
-mod stream;
 mod watch;
 
 pub use listener::{Listener, Reception};

@@ -5,13 +5,13 @@
 //! has closed the outbox.
 
 use crate::link::{
-    read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Inlet, Line, Outbox, Ticket,
+    read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Inlet, Line, NetStream, Outbox, Ticket,
+    TlsError, TLS_HANDSHAKE,
 };
 use crate::log_limit::LogLimit;
 use crate::protocol::{limits, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
 use crate::tls::Acceptor;
-use crate::transport::stream::{Socket, Stream, Trouble, TLS_HANDSHAKE};
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) struct Session {
     pub(super) log_limit: Arc<LogLimit>,
 }
 
-type Lines = BufReader<Duplex<Stream, GatewayFrame>>;
+type Lines = BufReader<Duplex<NetStream, GatewayFrame>>;
 
 /// Tells the router when the thread ends, however it ends.
 struct Goodbye<'a> {
@@ -56,12 +56,12 @@ impl Session {
             return Ok(None);
         }
         let _goodbye = Goodbye { inbox: &self.inbox, conn: self.conn };
-        let stream = Stream::new(Socket(self.stream.clone()), self.tls.clone());
+        let stream = NetStream::accepted(self.stream.clone(), self.tls.clone());
         let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED);
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let result = self.converse(&mut lines, &outbox);
         let ending = lines.get_ref().ending();
-        lines.get_mut().stream_mut().say_goodbye();
+        lines.get_mut().stream_mut().close_notify();
         let is_told = result.as_ref().err().is_some_and(|error| self.tell_trouble(error));
         if is_told || ending == Some(Ending::OurEnd) {
             linger(&self.stream);
@@ -91,11 +91,11 @@ impl Session {
 
     /// Tells the log of trouble with TLS. Whether the other side was told, too, by an alert.
     fn tell_trouble(&self, error: &io::Error) -> bool {
-        let Some(trouble) = Trouble::of(error) else { return false };
+        let Some(trouble) = TlsError::of(error) else { return false };
         let (kind, told) = match trouble {
-            Trouble::PlainText => ("plain text", false),
-            Trouble::Handshake(_) => ("tls handshake", true),
-            Trouble::Broken(_) => ("tls broken", true),
+            TlsError::PlainText => ("plain text", false),
+            TlsError::Handshake(_) => ("tls handshake", true),
+            TlsError::Broken(_) => ("tls broken", true),
         };
         if let Some(more) = self.log_limit.admit(kind) {
             log::info!("node: {trouble} conn={} ip={}{more}", self.conn, self.peer);
@@ -118,6 +118,7 @@ impl Session {
                     // If the router is gone, the next frame will notice.
                     let _ = self.inbox.post(Input::Activity { conn: self.conn });
                 }
+                Ok(())
             };
             match read_line(lines, &mut line, || outbox.line_limit(), progress)? {
                 Line::Complete => {}
@@ -142,7 +143,7 @@ impl Session {
 
     fn post(
         &self,
-        duplex: &mut Duplex<Stream, GatewayFrame>,
+        duplex: &mut Duplex<NetStream, GatewayFrame>,
         frame: NodeFrame,
     ) -> Result<(), Closed> {
         match &frame {

@@ -70,5 +70,26 @@ pub const NOTIFICATION_CHARS: usize = 2000;
 /// How long the program that shows notifications may take.
 pub const NOTIFICATION_TIME: Duration = Duration::from_secs(10);
 
-/// How long a node that leaves may take over one line to a gateway that is slow to take it.
-pub const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Bytes that may wait for a gateway: as many answers as there are invokes under way, each as long
+/// as a line may be, and one line more.
+pub const HOST_OUTBOX_BYTES: usize = (HOST_INVOKES + 1) * super::LINE_NODE;
+
+/// How long a quiet gateway is left alone before a node pings it. Home routers forget a quiet
+/// connection after minutes.
+pub const HOST_PING_AFTER: Duration = Duration::from_secs(30);
+
+/// How long a gateway may be silent before a node gives it up: two pings may go unanswered.
+pub const HOST_LOST_AFTER: Duration = Duration::from_secs(90);
+
+/// How long an address of the gateway may take to accept a connection, and then the TLS
+/// handshake; as long as the old apps waited.
+pub const HOST_CONNECT: Duration = Duration::from_secs(8);
+
+/// How long the gateway may take to answer `hello`, and to follow `pair-ok` with `hello-ok`. The
+/// old apps wait 6 to 10 s; a gateway that punishes guessing by delay may take longer.
+pub const HOST_HELLO: Duration = Duration::from_secs(20);
+
+/// How long a node waits for an approval: longer than the gateway keeps the request, so that it
+/// is the gateway that reports the expiry.
+pub const HOST_APPROVAL: Duration =
+    Duration::from_secs(super::PAIRING_TTL.as_secs() + HOST_HELLO.as_secs());

@@ -1,12 +1,13 @@
-//! A node's bytes: the socket itself, or TLS over it. Nothing else knows which.
+//! The bytes of a connection: a TCP socket, or TLS over it, on either side. Nothing else knows which.
 //!
 //! TLS is the whole connection or nothing of it, and the first byte decides (protocol section
-//! 1.3). The thread of the connection owns socket and TLS state outright; nothing here waits.
+//! 1.3). The thread of the connection owns socket and TLS state; nothing here blocks.
 
-use crate::link;
+use crate::link::duplex::Stream;
 use crate::protocol::limits;
 use crate::tls::Acceptor;
-use rustls::ServerConnection;
+use rustls::pki_types::CertificateDer;
+use rustls::Connection;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -15,63 +16,109 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// The first byte of a TLS handshake.
-pub(super) const TLS_HANDSHAKE: u8 = 0x16;
+pub const TLS_HANDSHAKE: u8 = 0x16;
 
-/// The socket, shared with the gate, which may shut it down.
-pub(super) struct Socket(pub(super) Arc<TcpStream>);
+/// The socket, shared with the connection limiter, which may shut it down.
+#[derive(Debug)]
+pub struct Socket(Arc<TcpStream>);
 
-/// What a node's lines travel in.
-pub(super) enum Stream {
+/// A TCP socket that does not block, with or without TLS.
+#[derive(Debug)]
+pub enum NetStream {
     /// Nothing is encrypted.
     Plain(Socket),
-    /// Nothing has come yet that would tell. What is said before that is lost: it would be in the
-    /// clear.
+    /// The other side's first byte decides whether it speaks TLS. What is written before that is
+    /// lost: it would be in the clear.
     Undecided(Socket, Arc<Acceptor>),
     /// Everything is encrypted.
     Secured(Box<Secured>),
 }
 
-/// A socket and its TLS state.
-pub(super) struct Secured {
+/// A socket and its TLS state, as server or client.
+#[derive(Debug)]
+pub struct Secured {
     socket: Socket,
-    tls: ServerConnection,
-    /// The other side's goodbye has come. It may have come behind a line, and then nothing more
-    /// comes over the socket that would make anybody look for it.
-    has_goodbye: bool,
+    tls: Connection,
+    /// The other side's `close_notify` has come. It may have come together with a line, and then
+    /// nothing more arrives at the socket that would make anybody look for it.
+    has_close_notify: bool,
 }
 
-/// Why a connection that should be encrypted is not going on.
+/// Why a connection that should be encrypted cannot go on.
 #[derive(Debug)]
-pub(super) enum Trouble {
-    /// Somebody does not speak TLS where it is required.
+pub enum TlsError {
+    /// The other side does not speak TLS where it is required.
     PlainText,
-    /// The two sides did not agree, or the other one does not trust us.
+    /// The two sides did not agree, or one does not trust the other.
     Handshake(rustls::Error),
     /// What came later was not what the other side had encrypted.
     Broken(rustls::Error),
 }
 
-impl Stream {
-    /// The stream of a new connection. Without an acceptor there is no TLS.
-    pub(super) fn new(socket: Socket, acceptor: Option<Arc<Acceptor>>) -> Self {
+impl NetStream {
+    /// A connection without TLS.
+    pub fn plain(socket: Arc<TcpStream>) -> Self {
+        Self::Plain(Socket(socket))
+    }
+
+    /// The server side of a connection. Without an acceptor there is no TLS.
+    pub fn accepted(socket: Arc<TcpStream>, acceptor: Option<Arc<Acceptor>>) -> Self {
         match acceptor {
-            Some(acceptor) => Self::Undecided(socket, acceptor),
-            None => Self::Plain(socket),
+            Some(acceptor) => Self::Undecided(Socket(socket), acceptor),
+            None => Self::plain(socket),
         }
     }
 
+    /// A connection with TLS, whose handshake has not begun.
+    pub fn secured(socket: Arc<TcpStream>, tls: Connection) -> Self {
+        Self::Secured(Box::new(Secured { socket: Socket(socket), tls, has_close_notify: false }))
+    }
+
     /// Whether what is read is what came over the wire.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
 
-    /// Says that nothing more comes, as far as the socket takes it, so that the other side can
-    /// tell an end from a cable that was cut.
-    pub(super) fn say_goodbye(&mut self) {
+    /// Goes on with the handshake; returns when it is complete.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the other side has to be waited for, a [`TlsError`], or the socket's.
+    pub fn handshake(&mut self) -> io::Result<()> {
+        let Self::Secured(secured) = self else { return Ok(()) };
+        loop {
+            secured.send()?;
+            if !secured.tls.is_handshaking() {
+                return Ok(());
+            }
+            if secured.receive()? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// The certificate that the other side proved to own the key of, after the handshake.
+    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+        match self {
+            Self::Secured(secured) => secured.tls.peer_certificates()?.first(),
+            Self::Plain(_) | Self::Undecided(..) => None,
+        }
+    }
+
+    /// Sends `close_notify`, as far as the socket takes it, so that the other side can tell a
+    /// close from a connection that was cut.
+    pub fn close_notify(&mut self) {
         if let Self::Secured(secured) = self {
             secured.tls.send_close_notify();
-            // Whoever takes nothing does not hear it.
+            // A socket that is full or broken ends without it.
             let _ = secured.send();
+        }
+    }
+
+    /// The socket under it all.
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) | Self::Undecided(socket, _) => &socket.0,
+            Self::Secured(secured) => &secured.socket.0,
         }
     }
 
@@ -82,20 +129,20 @@ impl Stream {
         if socket.0.peek(&mut first)? == 0 {
             return Ok(false);
         }
-        let socket = Socket(socket.0.clone());
+        let socket = socket.0.clone();
         *self = match first[0] {
             TLS_HANDSHAKE => {
-                let tls = acceptor.connection().map_err(|e| Trouble::Handshake(e).into_io())?;
-                Self::Secured(Box::new(Secured { socket, tls, has_goodbye: false }))
+                let tls = acceptor.connection().map_err(|e| TlsError::Handshake(e).into_io())?;
+                Self::secured(socket, tls.into())
             }
-            _ if acceptor.allows_plaintext() => Self::Plain(socket),
-            _ => return Err(Trouble::PlainText.into_io()),
+            _ if acceptor.allows_plaintext() => Self::plain(socket),
+            _ => return Err(TlsError::PlainText.into_io()),
         };
         Ok(true)
     }
 }
 
-impl Read for Stream {
+impl Read for NetStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(buffer),
@@ -108,7 +155,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for NetStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
@@ -125,22 +172,19 @@ impl Write for Stream {
     }
 }
 
-impl link::Stream for Stream {
+impl Stream for NetStream {
     fn has_unsent(&self) -> bool {
         matches!(self, Self::Secured(secured) if secured.tls.wants_write())
     }
 
     fn has_unread(&self) -> bool {
-        matches!(self, Self::Secured(secured) if secured.has_goodbye)
+        matches!(self, Self::Secured(secured) if secured.has_close_notify)
     }
 }
 
-impl AsFd for Stream {
+impl AsFd for NetStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Plain(socket) | Self::Undecided(socket, _) => socket.0.as_fd(),
-            Self::Secured(secured) => secured.socket.0.as_fd(),
-        }
+        self.socket().as_fd()
     }
 }
 
@@ -155,29 +199,31 @@ impl Secured {
         Ok(())
     }
 
-    /// What is decrypted already. 0 is the other side's goodbye; without one, the end of the
+    /// What is decrypted already. 0 is the other side's `close_notify`; without one, the end of the
     /// socket is `UnexpectedEof`: somebody else may have cut it.
     fn decrypted(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.tls.reader().read(buffer)
     }
 
-    /// Takes in what the socket has.
-    fn receive(&mut self) -> io::Result<()> {
-        self.tls.read_tls(&mut self.socket)?;
-        let error = match self.tls.process_new_packets() {
-            Ok(state) => {
-                self.has_goodbye = state.peer_has_closed();
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        // The alert that says why is two bytes, and nothing that matters is lost with it.
+    /// Takes in what the socket has; returns how many bytes that were, 0 at its end.
+    fn receive(&mut self) -> io::Result<usize> {
+        let bytes = self.tls.read_tls(&mut self.socket)?;
+        let result = self.tls.process_new_packets();
+        if result.is_ok() && !self.tls.is_handshaking() {
+            // The answer to a change of keys is held back until something is written.
+            let _ = self.tls.writer().write(&[]);
+        }
+        // An answer, or the alert that says what is wrong. If the socket does not take it now, the
+        // next flush does, or fails.
         let _ = self.send();
-        let trouble = match self.tls.is_handshaking() {
-            true => Trouble::Handshake(error),
-            false => Trouble::Broken(error),
-        };
-        Err(trouble.into_io())
+        match result {
+            Ok(state) => {
+                self.has_close_notify = state.peer_has_closed();
+                Ok(bytes)
+            }
+            Err(error) if self.tls.is_handshaking() => Err(TlsError::Handshake(error).into_io()),
+            Err(error) => Err(TlsError::Broken(error).into_io()),
+        }
     }
 }
 
@@ -238,9 +284,9 @@ impl Write for Socket {
     }
 }
 
-impl Trouble {
-    /// The trouble behind an error, if that is what it is.
-    pub(super) fn of(error: &io::Error) -> Option<&Self> {
+impl TlsError {
+    /// The TLS error inside an I/O error, if it is one.
+    pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 
@@ -249,7 +295,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PlainText => f.write_str("plain text on the TLS port"),
@@ -259,4 +305,4 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl Error for Trouble {}
+impl Error for TlsError {}

@@ -1,7 +1,7 @@
-//! Asking the threads of a node to come home: a socket pair that every wait also watches.
+//! A request to stop that many waits can watch: a socket pair.
 //!
 //! A byte in it means stop, and it is never taken out, so nobody can miss it. That makes a signal
-//! handler's only job writing one byte, and needs no waiting in small steps.
+//! handler's only job writing one byte.
 
 use crate::wait::{self, poll_until};
 use rustix::event::{PollFd, PollFlags};
@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A request to stop that many waits can watch; clones are the same request.
+/// A request to stop; clones are the same request.
 #[derive(Clone, Debug)]
 pub struct Stop(Arc<Ends>);
 
@@ -19,17 +19,6 @@ pub struct Stop(Arc<Ends>);
 struct Ends {
     watched: UnixStream,
     trigger: UnixStream,
-}
-
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waited {
-    /// What was waited for is there.
-    Ready,
-    /// The time is over.
-    TimedOut,
-    /// A stop was requested.
-    Stopped,
 }
 
 impl Stop {
@@ -62,31 +51,22 @@ impl Stop {
         self.wait(Duration::ZERO)
     }
 
-    /// Waits for the request, at most this long; tells whether it was made.
+    /// Waits for the request, at most this long; returns whether it was made.
     pub fn wait(&self, at_most: Duration) -> bool {
         let mut watched = [self.watched()];
-        // A wait that fails is over; the next one will tell why.
+        // A wait that fails is over; the next one reports why.
         poll_until(&mut watched, Some(wait::after(at_most))).unwrap_or(false)
     }
 
-    /// Waits for one descriptor.
-    pub(crate) fn wait_for(
-        &self,
-        fd: BorrowedFd<'_>,
-        flags: PollFlags,
-        deadline: Instant,
-    ) -> io::Result<Waited> {
-        let mut fds = [PollFd::from_borrowed_fd(fd, flags), self.watched()];
-        if !poll_until(&mut fds, Some(deadline))? {
-            return Ok(Waited::TimedOut);
-        }
-        let stopped = !fds[1].revents().is_empty();
-        Ok(if stopped { Waited::Stopped } else { Waited::Ready })
-    }
-
-    /// What a wait of several descriptors includes in order to notice the request.
+    /// What a wait for several descriptors includes in order to notice the request.
     pub(crate) fn watched(&self) -> PollFd<'_> {
-        PollFd::from_borrowed_fd(self.0.watched.as_fd(), PollFlags::IN)
+        PollFd::from_borrowed_fd(self.as_fd(), PollFlags::IN)
+    }
+}
+
+impl AsFd for Stop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.watched.as_fd()
     }
 }
 

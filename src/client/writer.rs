@@ -1,0 +1,107 @@
+//! Frames out, from any thread: encoded at once, written by the thread that reads.
+
+use crate::client::error::Error;
+use crate::link::{Outbox, TooSlow};
+use crate::protocol::json::Fields;
+use crate::protocol::{limits, NodeFrame};
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Which way a traced line went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the gateway.
+    Received,
+    /// To the gateway.
+    Sent,
+}
+
+/// Is called with every line, without its line feed. Tokens are replaced before.
+pub type Trace = Arc<dyn Fn(Direction, &str) + Send + Sync>;
+
+/// Sends frames; clones send over the same connection.
+#[derive(Clone)]
+pub struct Writer {
+    outbox: Arc<Outbox<Vec<u8>>>,
+    /// Held while a line is traced and queued, so that the trace has the order of the wire.
+    trace: Arc<Mutex<Option<Trace>>>,
+}
+
+impl Writer {
+    pub(super) fn new(outbox: Arc<Outbox<Vec<u8>>>, trace: Option<Trace>) -> Self {
+        Self { outbox, trace: Arc::new(Mutex::new(trace)) }
+    }
+
+    /// A writer without a connection, and what it queues.
+    #[cfg(test)]
+    pub(crate) fn alone() -> (Self, Arc<Outbox<Vec<u8>>>) {
+        let outbox = Arc::new(Outbox::new(0).unwrap());
+        (Self::new(outbox.clone(), None), outbox)
+    }
+
+    /// Queues one frame. It is written while the connection is read, or when it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the connection is over, [`Error::LineTooLong`], or [`Error::Broken`] if
+    /// too much is waiting already, which ends the connection.
+    pub fn send(&self, frame: &NodeFrame) -> Result<(), Error> {
+        let mut line = Vec::new();
+        frame.encode(&mut line);
+        if line.len() > limits::LINE_NODE {
+            return Err(Error::LineTooLong(limits::LINE_NODE));
+        }
+        // The caller's trace may panic, but nothing is queued by then.
+        let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.outbox.is_open() {
+            return Err(Error::Closed);
+        }
+        if let Some(trace) = &*trace {
+            trace(Direction::Sent, &redacted(String::from_utf8_lossy(&line).trim_end()));
+        }
+        self.outbox.push(line).map_err(|TooSlow| Error::Broken(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer(…)")
+    }
+}
+
+/// The line with the value of its `token` replaced by `…`. A line that is not JSON might hold one
+/// anywhere, so if it mentions the word it is not shown at all.
+pub(super) fn redacted(line: &str) -> Cow<'_, str> {
+    const WANTED: &[&str] = &["token"];
+    match Fields::read(line, WANTED) {
+        Ok(fields) => {
+            match fields.json("token").filter(|raw| raw.len() > 2 && raw.starts_with('"')) {
+                Some(raw) => Cow::Owned(line.replace(raw, "\"…\"")),
+                None => Cow::Borrowed(line),
+            }
+        }
+        Err(_) if line.to_ascii_lowercase().contains("token") => {
+            Cow::Owned(format!("({} bytes that are not JSON)", line.len()))
+        }
+        Err(_) => Cow::Borrowed(line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_never_show_a_token() {
+        assert_eq!(redacted(r#"{"type":"ping"}"#), r#"{"type":"ping"}"#);
+        for line in [
+            r#"{"type":"pair-ok","token":"s3cret"}"#,
+            r#"{"token":"s3cret","token":"s3cret"}"#,
+            r#"{"tok\u0065n":"s3cret"}"#,
+            r#"{"token":"s3cret""#,
+        ] {
+            assert!(!redacted(line).contains("s3cret"), "{line}");
+        }
+    }
+}
