@@ -87,6 +87,15 @@
 //! A part imports only from parts before it, and neighbours in a folder never import each other in a
 //! circle; `tests/tidy.rs` checks both.
 //!
+//! | to change… | look at |
+//! |---|---|
+//! | a method | `protocol/method.rs`, `protocol/rpc/`, `backend/embedded/`, one scenario |
+//! | an operator command | `protocol/operator/`, `router/operators.rs`, `cli/` |
+//! | an error text | the file in `router/` that decides; the scenario diff shows who is affected |
+//! | a limit or timeout | `protocol/limits/` |
+//! | a configuration key | `config/schema.rs` |
+//! | a command of the `node` program | `protocol/command/`, `node_host/` |
+//!
 //! # The public interface
 //!
 //! The names at the root, [`backend`], [`client`], [`config`] and [`protocol`] are for programs that

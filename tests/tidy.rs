@@ -259,14 +259,37 @@ fn the_changelog_knows_this_version() {
     assert!(changes.contains(&heading), "CHANGELOG.md has no section {heading:?}");
 }
 
+/// The commands in the README's table "Use it": what stands in backticks in its second column.
+fn commands_of_the_readme(readme: &str) -> Vec<String> {
+    let table = readme.split("## Use it").nth(1).unwrap().split("\n## ").next().unwrap();
+    let cells = table.lines().skip(4).filter_map(|row| row.split('|').nth(2));
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
 #[test]
-fn the_readme_names_the_two_commands_and_every_verb() {
+fn the_commands_in_the_readme_exist_and_every_group_of_commands_is_there() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for command in ["make run", "make test"] {
-        assert!(readme.contains(command), "README.md does not name `{command}`");
+        assert!(readme.contains(&format!("$ {command} ")), "README.md does not name `{command}`");
     }
-    for command in openclaw_bridge::cli::command().get_subcommands() {
-        let name = command.get_name();
-        assert!(readme.contains(name), "README.md does not name `{name}`");
+    let program = openclaw_bridge::cli::command();
+    let commands = commands_of_the_readme(&readme);
+    for command in &commands {
+        let mut found = &program;
+        for word in command.split(' ') {
+            match found.find_subcommand(word) {
+                Some(below) => found = below,
+                None if found.has_subcommands() && word != "…" => {
+                    panic!("README.md names `{command}`, which does not exist")
+                }
+                None => break,
+            }
+        }
+    }
+    // These stand in chapters of their own.
+    let elsewhere = ["serve", "discover", "fingerprint", "zone", "node", "completions", "help"];
+    for group in program.get_subcommands().map(|group| group.get_name()) {
+        let is_there = commands.iter().any(|command| command.split(' ').next() == Some(group));
+        assert!(is_there || elsewhere.contains(&group), "the README's table has no `{group}`");
     }
 }

@@ -243,8 +243,8 @@ fn what_is_wrong_with_an_agent_is_told_with_its_path() {
         ("{ command: ['x'] }", "agent.kind: must be \"command\" for agent.command to be run, or \"echo\" to keep it unused"),
         ("{ env: { KEY: 1 } }", "agent.env.KEY: must be a text"),
         ("{ env: { 'A=B': '' } }", "agent.env.A=B: is no name for an environment variable"),
-        ("{ timeout: 'ten minutes' }", "agent.timeout: must be a duration from 1s to 24h, such as \"90s\" or \"10m\", not \"ten minutes\""),
-        ("{ timeout: 10 }", "agent.timeout: must be a duration from 1s to 24h, such as \"90s\" or \"10m\", not 10"),
+        ("{ timeout: 'ten minutes' }", "agent.timeout: must be a duration from 1s to 1day, such as \"90s\" or \"10m\", not \"ten minutes\""),
+        ("{ timeout: 10 }", "agent.timeout: must be a duration from 1s to 1day, such as \"90s\" or \"10m\", not 10"),
         ("{ maxConcurrent: 65 }", "agent.maxConcurrent: must be a whole number from 1 to 64, not 65"),
         ("'echo'", "agent: must be an object, not \"echo\""),
     ] {
