@@ -5,7 +5,7 @@
 //! # A bridge in a program
 //!
 //! A [`Daemon`] is a running bridge: [`Daemon::builder`] takes a directory for its state, a
-//! [`Config`] and a [`Backend`](backend::Backend), which answers what nodes ask. An [`Operator`]
+//! [`Config`] and a [`Backend`], which answers what nodes ask. An [`Operator`]
 //! approves nodes, invokes their commands and follows events.
 //!
 //! ```

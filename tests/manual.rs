@@ -16,7 +16,7 @@ use openclaw_bridge::config::Config;
 use openclaw_bridge::protocol::limits;
 use roff::{bold, roman, Roff};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command as Program, Stdio};
 use std::{env, fs};
 

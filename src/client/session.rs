@@ -87,13 +87,13 @@ pub fn join(
         protocol: None,
         profile: profile.clone(),
     };
-    connection.writer().send(&NodeFrame::Hello(hello))?;
+    connection.writer().send(&NodeFrame::Hello(Box::new(hello)))?;
     let admission = match first_answer(&mut connection, limits::HOST_HELLO)? {
         Some(admission) => admission,
         None => {
             let (node, profile) = (Ok(node_id.clone()), profile.clone());
             let request = PairRequest { node, profile, silent: false };
-            connection.writer().send(&NodeFrame::PairRequest(request))?;
+            connection.writer().send(&NodeFrame::PairRequest(Box::new(request)))?;
             progress(Progress::AskedForPairing(node_id));
             let token = wait_for_approval(&mut connection)?;
             let (host, port) = (connection.gateway.0.clone(), connection.gateway.1);

@@ -61,10 +61,12 @@ impl<'a, R: BufRead> MediaExtractor<'a, R> {
                     on_path = on_path.min(depth);
                 }
                 b',' => on_path = on_path.min(depth.saturating_sub(1)),
-                b':' if on_path + 1 == depth => {
-                    if PATH.get(on_path).is_some_and(|name| self.rest[string.clone()] == **name) {
-                        on_path = depth;
-                    }
+                b':' if on_path + 1 == depth
+                    && PATH
+                        .get(on_path)
+                        .is_some_and(|name| self.rest[string.clone()] == **name) =>
+                {
+                    on_path = depth;
                 }
                 b'"' if on_path == PATH.len() && depth == PATH.len() => self.copy_media()?,
                 b'"' => {

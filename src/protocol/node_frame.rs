@@ -34,9 +34,9 @@ names! {
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum NodeFrame {
     /// The node introduces itself and proves who it is.
-    Hello(Hello),
+    Hello(Box<Hello>),
     /// The node has no token and asks the operator for one.
-    PairRequest(PairRequest),
+    PairRequest(Box<PairRequest>),
     /// A call of an allowlisted method. `id` or `method` may be missing; the answer says so.
     Req {
         /// Chosen by the node; comes back in the answer.
@@ -220,17 +220,17 @@ impl NodeFrame {
     fn read(fields: &Fields<'_>) -> Self {
         let kind = fields.text("type").and_then(|kind| FrameType::parse(&kind));
         match kind {
-            Some(FrameType::Hello) => Self::Hello(Hello {
+            Some(FrameType::Hello) => Self::Hello(Box::new(Hello {
                 node: node_id(fields),
                 token: fields.text("token").and_then(|text| Token::presented(&text)),
                 protocol: fields.json("protocol").filter(|raw| *raw != "null").map(str::to_owned),
                 profile: NodeProfile::read(fields),
-            }),
-            Some(FrameType::PairRequest) => Self::PairRequest(PairRequest {
+            })),
+            Some(FrameType::PairRequest) => Self::PairRequest(Box::new(PairRequest {
                 node: node_id(fields),
                 profile: NodeProfile::read(fields),
                 silent: fields.is_true("silent"),
-            }),
+            })),
             Some(FrameType::Req) => Self::Req {
                 id: fields.word("id").filter(|id| !id.is_empty()).map(Arc::from),
                 method: fields.word("method").and_then(trimmed),

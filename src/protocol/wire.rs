@@ -277,12 +277,12 @@ mod tests {
     #[test]
     fn the_gateway_understands_what_a_node_sends() {
         let token = Token::from_bits(1);
-        let hello = NodeFrame::Hello(Hello {
+        let hello = NodeFrame::Hello(Box::new(Hello {
             node: NodeId::new("n1"),
             token: Some(token.clone()),
             protocol: Some("1".into()),
             profile: NodeProfile { caps: Some(Vec::new()), ..NodeProfile::default() },
-        });
+        }));
         assert!(!format!("{hello:?}").contains(token.reveal()));
         let failed = NodeFrame::invoke_res("i".into(), Err(WireError::unavailable("busy")));
         let done = NodeFrame::invoke_res("i".into(), Ok(Some("{}".into())));

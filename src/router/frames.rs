@@ -15,8 +15,8 @@ impl Router {
         let node = self.presence.node(conn).cloned();
         let ctx = &mut self.ctx;
         match (frame, node) {
-            (NodeFrame::Hello(hello), _) => self.hello(conn, hello),
-            (NodeFrame::PairRequest(request), _) => self.pair_request(conn, request),
+            (NodeFrame::Hello(hello), _) => self.hello(conn, *hello),
+            (NodeFrame::PairRequest(request), _) => self.pair_request(conn, *request),
             (NodeFrame::Pong { .. }, _) => {}
             (NodeFrame::Unknown, _) => self.refuse_bad(conn, WireError::invalid("unknown type")),
             (NodeFrame::NotForNodes(kind), _) => {

@@ -87,7 +87,7 @@ impl Lookup<'_> {
                 || (!wanted.is_empty() && folded(views::name(view)) == wanted)
                 || (long_enough && view.node_id.as_str().starts_with(query))
         });
-        let one = single("node", query, matches, views.iter(), |view| views::label(view))?;
+        let one = single("node", query, matches, views.iter(), views::label)?;
         Ok(one.node_id.clone())
     }
 

@@ -140,7 +140,9 @@ fn the_running_bridge_keeps_the_file_current() {
 fn a_zone_that_cannot_be_written_stops_nobody_and_is_tried_again() {
     let setup = Setup::new().config(&enabled("one")).file("dns", "in the way");
     let daemon = setup.start();
-    eventually("it is logged", || daemon.log().contains("the zone could not be updated").then_some(()));
+    eventually("it is logged", || {
+        daemon.log().contains("the zone could not be updated").then_some(())
+    });
     assert_eq!(daemon.status()["serverName"], "one");
     fs::remove_file(setup.state("dns")).unwrap();
     eventually("the zone is written", || zone_text(&setup));
@@ -151,7 +153,8 @@ fn a_zone_that_cannot_be_written_stops_nobody_and_is_tried_again() {
 fn a_zone_that_leads_nowhere_is_warned_of() {
     let setup = Setup::new().config("{ discovery: { wideArea: { enabled: true } } }");
     let daemon = setup.start();
-    let warning = "discovery.wideArea.enabled: the zone names an address on which the bridge does not listen";
+    let warning =
+        "discovery.wideArea.enabled: the zone names an address on which the bridge does not listen";
     assert!(daemon.log().contains(warning), "{}", daemon.log());
     assert!(daemon.run(["config", "check", "bridge.json5"]).ok().contains(warning));
 }

@@ -5,7 +5,7 @@ use roff::{bold, italic, roman, Inline, Roff};
 
 /// The text as roff: `##` begins a section, `###` a subsection, and a row of a table is a term
 /// with its meaning. The title of the document is left out.
-pub fn to_roff(markdown: &str) -> String {
+pub(crate) fn to_roff(markdown: &str) -> String {
     let mut page = Page::default();
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
         page.event(event);
@@ -15,7 +15,7 @@ pub fn to_roff(markdown: &str) -> String {
 }
 
 /// Roff that can stand in the middle of a page, in ASCII.
-pub fn without_preamble(roff: &str) -> String {
+pub(crate) fn without_preamble(roff: &str) -> String {
     let lines = roff
         .lines()
         .filter(|line| !line.starts_with(".ie \\n(.g") && !line.starts_with(".el .ds Aq"));

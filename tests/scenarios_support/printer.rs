@@ -139,7 +139,9 @@ impl Printer {
             .filter_map(|id| text(id))
             .map(Into::into)
             .collect();
-        if let Some(name) = text("displayName").or(text("host").filter(|host| parts[0] != *host)) {
+        if let Some(name) =
+            text("displayName").or_else(|| text("host").filter(|host| parts[0] != *host))
+        {
             parts.push(format!("{name:?}"));
         }
         let is_request = fields.contains_key("requestId");
@@ -322,7 +324,7 @@ pub(crate) fn span(span: Duration) -> String {
     let ms = span.as_millis();
     match ms {
         0 => "0s".into(),
-        _ if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
         _ => format!("{}s", span.as_secs_f64()),
     }
 }

@@ -98,7 +98,7 @@ impl Timers {
         self.ticks += 1;
         let ts = now_ms();
         self.outlet.publish(Audience::Subscribers, &Tick { ts });
-        if self.ticks % 2 == 0 {
+        if self.ticks.is_multiple_of(2) {
             self.outlet.publish(Audience::Subscribers, &HealthView { ok: true, ts });
         }
     }
