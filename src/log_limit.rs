@@ -1,4 +1,5 @@
-//! Keeps strangers from filling the log: so many lines of one kind in a while, then a count.
+//! Keeps unauthenticated connections from filling the log: a limited number of lines of one kind in a
+//! period, then a count.
 
 use crate::protocol::limits;
 use std::collections::BTreeMap;

@@ -5,17 +5,17 @@ use rustix::io::Errno;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// A deadline beyond anybody's patience that the clock can still tell.
+/// A timeout so long that it never expires, and that the clock can still represent.
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// The moment when this much time is over. Callers may be endlessly patient.
-pub(crate) fn after(patience: Duration) -> Instant {
-    later(Instant::now(), patience)
+/// The moment `timeout` from now; `timeout` may be `Duration::MAX`.
+pub(crate) fn after(timeout: Duration) -> Instant {
+    later(Instant::now(), timeout)
 }
 
-/// The moment this much later.
-pub(crate) fn later(start: Instant, patience: Duration) -> Instant {
-    start + patience.min(FAR)
+/// The moment `timeout` after `start`; `timeout` may be `Duration::MAX`.
+pub(crate) fn later(start: Instant, timeout: Duration) -> Instant {
+    start + timeout.min(FAR)
 }
 
 /// `poll(2)` that outlives signals; tells whether anything is ready before the deadline.
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endless_patience_is_no_reason_to_panic() {
+    fn an_endless_timeout_is_no_reason_to_panic() {
         let endless = after(Duration::MAX);
         assert!(endless > Instant::now() + FAR / 2);
         assert!(later(endless, Duration::MAX) > endless);

@@ -254,11 +254,11 @@ fn the_manual_states_the_limits_as_they_are() {
     let mib = |bytes: usize| format!("{} MiB", bytes / 1024 / 1024);
     let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
     let rows = [
-        ("Line before admission", kib(limits::LINE_STRANGER)),
+        ("Line before admission", kib(limits::LINE_UNAUTHENTICATED)),
         ("Line from an admitted node", mib(limits::LINE_NODE)),
-        ("Line from a node that owes a recording", mib(limits::LINE_RECORDING)),
+        ("Line from a node that was asked for a recording", mib(limits::LINE_RECORDING)),
         ("Connections *", limits::CONNECTIONS.to_string()),
-        ("Unauthenticated connections *", limits::STRANGERS.to_string()),
+        ("Unauthenticated connections *", limits::UNAUTHENTICATED_CONNECTIONS.to_string()),
         ("Time to send hello", format!("{} s", limits::GREETING_DEADLINE.as_secs())),
         ("Pending pairing requests *", limits::PENDING_PAIRINGS.to_string()),
         ("Pending pairing requests from", limits::PENDING_PAIRINGS_PER_ADDRESS.to_string()),

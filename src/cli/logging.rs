@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stays_one_line_whatever_a_stranger_says() {
+    fn a_line_stays_one_line_whatever_a_node_sends() {
         let mut out = Vec::new();
         let args = format_args!("name=\"a\n<0>forged\u{1b}[2J\"");
         let record = Record::builder().level(Level::Warn).args(args).build();

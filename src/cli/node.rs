@@ -173,7 +173,7 @@ pub fn run(
     let mut node = Node::new(options, Screen::new(out, err))?;
     match node.live(stop) {
         Err(NodeError::Node(client::Error::Stopped)) => Ok(()),
-        // Whoever read the result has read enough.
+        // The reader of the output has closed it: no error.
         Err(NodeError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         end => end,
     }
@@ -213,7 +213,7 @@ impl Node {
     fn live(&mut self, stop: &Stop) -> Result<(), NodeError> {
         loop {
             let error = match self.connect_and_serve(stop) {
-                Err(NodeError::Node(error)) if error.is_passing() => NodeError::Node(error),
+                Err(NodeError::Node(error)) if error.is_transient() => NodeError::Node(error),
                 Err(error @ NodeError::NotListening(_)) => error,
                 end => return end,
             };
@@ -285,7 +285,7 @@ impl Node {
         if let Some((method, params)) = self.options.request.take() {
             let result = self.ask(session, &method, params.as_deref());
             let result = result.map_err(|error| match error {
-                NodeError::Node(error) if error.is_passing() => {
+                NodeError::Node(error) if error.is_transient() => {
                     log::warn!("request lost method={method:?} reason={error}");
                     NodeError::Unanswered(safe(&method))
                 }

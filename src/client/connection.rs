@@ -149,7 +149,7 @@ impl Connection {
 
     fn end(&self) -> Error {
         match self.lines.get_ref().ending() {
-            Some(Ending::TooSlow | Ending::Stuck | Ending::CutShort) => {
+            Some(Ending::TooSlow | Ending::WriteTimeout | Ending::CutShort) => {
                 Error::Broken(ErrorKind::TimedOut.into())
             }
             Some(Ending::TheirEnd | Ending::OurEnd) | None => self.closed(),

@@ -82,8 +82,8 @@ impl Error {
             if source.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Whether another attempt may go better without anybody doing something here.
-    pub fn is_passing(&self) -> bool {
+    /// Whether another attempt may succeed without a change on this machine.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Identity { .. } | Self::File { .. } | Self::Stopped => false,
             // Whether another certificate is right only a person can find out.

@@ -26,10 +26,10 @@ pub(crate) struct FakeGateway {
 }
 
 impl FakeGateway {
-    pub(crate) fn start(script: impl FnOnce(&Door) + Send + 'static) -> Self {
+    pub(crate) fn start(script: impl FnOnce(&FakeListener) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let thread = thread::spawn(move || script(&Door(listener)));
+        let thread = thread::spawn(move || script(&FakeListener(listener)));
         Self { port, thread }
     }
 
@@ -42,9 +42,9 @@ impl FakeGateway {
 }
 
 /// Where nodes arrive.
-pub(crate) struct Door(TcpListener);
+pub(crate) struct FakeListener(TcpListener);
 
-impl Door {
+impl FakeListener {
     pub(crate) fn accept(&self) -> Visit {
         Visit(BufReader::new(Box::new(self.accept_socket())))
     }

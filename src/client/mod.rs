@@ -1,7 +1,7 @@
 //! The node's side of the protocol, blocking, over TCP or TLS.
 //!
-//! For programs that are nodes: the `node` command, tests, and whoever wants a lamp that the
-//! gateway can switch. Prints nothing and installs no signal handlers. The caller's thread reads
+//! For programs that are nodes: the `node` command, tests, and any device that the gateway
+//! is to control. Prints nothing and installs no signal handlers. The caller's thread reads
 //! and writes in [`Session::next`]; any thread may send through a [`Writer`].
 //!
 //! Over TLS the gateway is known by its certificate's fingerprint. [`connect`] proves it before a

@@ -55,8 +55,8 @@ pub(super) fn soon() -> Instant {
 fn a_new_token_is_on_disk_before_the_node_goes_on() {
     let mut alice = Node::alice();
     let file = alice.file();
-    let gateway = FakeGateway::start(move |door| {
-        let mut visit = door.accept();
+    let gateway = FakeGateway::start(move |listener| {
+        let mut visit = listener.accept();
         let hello = visit.expect("hello");
         assert_eq!((&hello["nodeId"], hello.get("token")), (&"alice".into(), None));
         visit.send(r#"{"type":"error","code":"NOT_PAIRED","message":"pairing required"}"#);
@@ -84,8 +84,8 @@ fn a_new_token_is_on_disk_before_the_node_goes_on() {
 #[test]
 fn a_token_that_is_not_accepted_leads_to_a_pair_request_on_the_same_connection() {
     let mut alice = Node::alice().paired(1);
-    let gateway = FakeGateway::start(|door| {
-        let mut visit = door.accept();
+    let gateway = FakeGateway::start(|listener| {
+        let mut visit = listener.accept();
         assert_eq!(visit.expect("hello")["token"], Token::from_bits(1).reveal());
         visit.send(r#"{"type":"error","code":"UNAUTHORIZED","message":"invalid token"}"#);
         assert!(visit.expect("pair-request").get("token").is_none());
@@ -94,7 +94,7 @@ fn a_token_that_is_not_accepted_leads_to_a_pair_request_on_the_same_connection()
     });
     let error = alice.join(gateway.port).unwrap_err();
     assert_eq!(error.to_string(), "the gateway refused: UNAUTHORIZED: pairing rejected");
-    assert!(error.is_passing());
+    assert!(error.is_transient());
     let kept = IdentityFile::open(&alice.file(), None).unwrap();
     assert_eq!(kept.token(), Some(&Token::from_bits(1)), "a rejection takes no token away");
     gateway.finish();
@@ -105,26 +105,26 @@ fn a_token_that_cannot_be_stored_ends_the_connection() {
     let mut alice = Node::alice();
     std::fs::remove_file(alice.file()).unwrap();
     std::fs::create_dir(alice.file()).unwrap();
-    let gateway = FakeGateway::start(|door| {
-        let mut visit = door.accept();
+    let gateway = FakeGateway::start(|listener| {
+        let mut visit = listener.accept();
         visit.ask_to_be_paired();
         visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
         visit.expect_closed();
     });
     let error = alice.join(gateway.port).unwrap_err();
-    assert!(matches!(error, Error::File { .. }) && !error.is_passing(), "{error}");
+    assert!(matches!(error, Error::File { .. }) && !error.is_transient(), "{error}");
     gateway.finish();
 }
 
 #[test]
-fn other_refusals_and_strangers_end_the_connection() {
+fn other_refusals_and_foreign_frames_end_the_connection() {
     for (line, expected) in [
         (r#"{"type":"error","code":"INVALID_REQUEST","message":"x"}"#, "INVALID_REQUEST: x"),
         (r#"{"type":"event","event":"tick"}"#, "did not answer hello"),
         ("HTTP/1.1 400 Bad Request", "not JSON"),
     ] {
-        let gateway = FakeGateway::start(move |door| {
-            let mut visit = door.accept();
+        let gateway = FakeGateway::start(move |listener| {
+            let mut visit = listener.accept();
             visit.expect("hello");
             visit.send(line);
             visit.expect_closed();
@@ -138,8 +138,8 @@ fn other_refusals_and_strangers_end_the_connection() {
 #[test]
 fn a_silent_gateway_is_pinged_and_then_given_up() {
     let mut alice = Node::alice().paired(1);
-    let gateway = FakeGateway::start(|door| {
-        let (mut visit, _) = door.admit();
+    let gateway = FakeGateway::start(|listener| {
+        let (mut visit, _) = listener.admit();
         let id = visit.expect("ping")["id"].clone();
         visit.send(&serde_json::json!({ "type": "pong", "id": id }).to_string());
         visit.expect("ping");
@@ -157,8 +157,8 @@ fn a_silent_gateway_is_pinged_and_then_given_up() {
 #[test]
 fn frames_and_the_deadline_come_out_of_a_session() {
     let mut alice = Node::alice().paired(1);
-    let gateway = FakeGateway::start(|door| {
-        let (mut visit, _) = door.admit();
+    let gateway = FakeGateway::start(|listener| {
+        let (mut visit, _) = listener.admit();
         let id = visit.expect("req")["id"].clone();
         visit.send("{broken");
         visit.send(
@@ -268,7 +268,7 @@ fn what_waits_is_sent_before_the_end_unless_the_gateway_takes_nothing() {
     drop(node);
     assert!(listening.join().unwrap().unwrap() > payload.len());
 
-    let (_deaf, node, _stop) = pair();
+    let (_silent, node, _stop) = pair();
     node.writer().send(&event).unwrap();
     let began = Instant::now();
     drop(node);

@@ -1,6 +1,6 @@
 //! A node against a scripted gateway that speaks TLS, or should, or should not.
 
-use super::fake_gateway::{Certificate, Door, FakeGateway, TlsStream, DEADLINE};
+use super::fake_gateway::{Certificate, FakeGateway, FakeListener, TlsStream, DEADLINE};
 use super::tests::{soon, Node, HELLO_OK};
 use super::*;
 use crate::protocol::{NodeFrame, Token};
@@ -18,10 +18,10 @@ fn connect_tls(port: u16, trust: Trust) -> Result<Connection, Error> {
 }
 
 /// Everything that a node tells a gateway with this certificate until it leaves.
-fn overhear(door: &Door, certificate: &Certificate) -> Vec<u8> {
+fn overhear(listener: &FakeListener, certificate: &Certificate) -> Vec<u8> {
     let mut said = Vec::new();
     // An alert in the handshake is an error here; what counts is what came before.
-    let _ = door.accept_stream(certificate.config()).read_to_end(&mut said);
+    let _ = listener.accept_stream(certificate.config()).read_to_end(&mut said);
     said
 }
 
@@ -31,16 +31,16 @@ fn a_certificate_met_first_is_on_disk_before_hello_and_demanded_from_then_on() {
     let (first, other) = (Certificate::new(), Certificate::new());
     let (pin, presented) = (first.fingerprint(), other.fingerprint());
     let file = alice.file();
-    let gateway = FakeGateway::start(move |door| {
+    let gateway = FakeGateway::start(move |listener| {
         for _ in 0..2 {
-            let mut visit = door.accept_tls(first.config());
+            let mut visit = listener.accept_tls(first.config());
             assert_eq!(visit.expect("hello")["token"], Token::from_bits(1).reveal());
             let stored = std::fs::read_to_string(&file).unwrap();
             assert!(stored.contains(&format!("\"tlsFingerprint\": \"{pin}\"")), "{stored}");
             visit.send(HELLO_OK);
             visit.expect_closed();
         }
-        assert_eq!(overhear(door, &other), b"");
+        assert_eq!(overhear(listener, &other), b"");
     });
     for _ in 0..2 {
         drop(alice.join_with(gateway.port, Some(Trust::FirstUse)).unwrap());
@@ -49,7 +49,7 @@ fn a_certificate_met_first_is_on_disk_before_hello_and_demanded_from_then_on() {
     let error = alice.join_with(gateway.port, Some(Trust::FirstUse)).unwrap_err();
     let is_mismatch = matches!(&error, Error::PinMismatch { expected, presented: shown }
         if (*expected, *shown) == (pin, presented));
-    assert!(is_mismatch && !error.is_passing(), "{error}");
+    assert!(is_mismatch && !error.is_transient(), "{error}");
     gateway.finish();
 }
 
@@ -58,8 +58,8 @@ fn another_certificate_than_the_named_one_is_told_nothing() {
     for version in VERSIONS {
         let certificate = Certificate::new();
         let (expected, presented) = (Certificate::new().fingerprint(), certificate.fingerprint());
-        let gateway = FakeGateway::start(move |door| {
-            let mut stream = door.accept_stream(certificate.config_for(&[version]));
+        let gateway = FakeGateway::start(move |listener| {
+            let mut stream = listener.accept_stream(certificate.config_for(&[version]));
             let mut said = Vec::new();
             let alert = stream.read_to_end(&mut said).unwrap_err();
             assert_eq!(said, b"");
@@ -82,10 +82,10 @@ fn a_stolen_certificate_is_worth_nothing_without_its_key() {
     for version in VERSIONS {
         let certificate = Certificate::new();
         let pin = certificate.fingerprint();
-        let gateway = FakeGateway::start(move |door| {
+        let gateway = FakeGateway::start(move |listener| {
             let mut said = Vec::new();
             let config = certificate.stolen().config_for(&[version]);
-            door.accept_stream(config).read_to_end(&mut said).unwrap_err();
+            listener.accept_stream(config).read_to_end(&mut said).unwrap_err();
             assert_eq!(said, b"");
         });
         let error = connect_tls(gateway.port, Trust::Pinned(pin)).unwrap_err();
@@ -99,8 +99,8 @@ fn a_named_certificate_replaces_the_stored_one() {
     let mut alice = Node::alice().paired(1);
     let (old, new) = (Certificate::new(), Certificate::new());
     let pin = new.fingerprint();
-    let gateway = FakeGateway::start(move |door| {
-        let mut visit = door.accept_tls(new.config());
+    let gateway = FakeGateway::start(move |listener| {
+        let mut visit = listener.accept_tls(new.config());
         assert_eq!(visit.expect("hello")["token"], Token::from_bits(1).reveal());
         visit.send(HELLO_OK);
         visit.expect_closed();
@@ -119,31 +119,32 @@ fn a_certificate_that_cannot_be_stored_is_told_nothing() {
     std::fs::remove_file(alice.file()).unwrap();
     std::fs::create_dir(alice.file()).unwrap();
     let certificate = Certificate::new();
-    let gateway = FakeGateway::start(move |door| assert_eq!(overhear(door, &certificate), b""));
+    let gateway =
+        FakeGateway::start(move |listener| assert_eq!(overhear(listener, &certificate), b""));
     let error = alice.join_with(gateway.port, Some(Trust::FirstUse)).unwrap_err();
-    assert!(matches!(error, Error::File { .. }) && !error.is_passing(), "{error}");
+    assert!(matches!(error, Error::File { .. }) && !error.is_transient(), "{error}");
     gateway.finish();
 }
 
 #[test]
 fn what_was_trusted_over_tls_is_told_nothing_in_the_clear() {
     let mut alice = Node::alice().paired(1);
-    let gateway = FakeGateway::start(|door| {
+    let gateway = FakeGateway::start(|listener| {
         let mut said = Vec::new();
-        door.accept_socket().read_to_end(&mut said).unwrap();
+        listener.accept_socket().read_to_end(&mut said).unwrap();
         assert_eq!(said, b"");
     });
     let elsewhere = ("studio", 18790);
     alice.identity.store_pin(elsewhere, Certificate::new().fingerprint()).unwrap();
     let error = alice.join_with(gateway.port, None).unwrap_err();
-    assert!(matches!(error, Error::TlsRequired) && !error.is_passing(), "{error}");
+    assert!(matches!(error, Error::TlsRequired) && !error.is_transient(), "{error}");
     gateway.finish();
 }
 
 #[test]
 fn a_plain_gateway_is_told_apart_from_one_that_speaks_tls() {
-    let gateway = FakeGateway::start(|door| {
-        let mut socket = door.accept_socket();
+    let gateway = FakeGateway::start(|listener| {
+        let mut socket = listener.accept_socket();
         let mut first = [0];
         socket.read_exact(&mut first).unwrap();
         assert_eq!(first, [0x16]);
@@ -159,14 +160,14 @@ fn a_plain_gateway_is_told_apart_from_one_that_speaks_tls() {
 #[test]
 fn a_gateway_that_speaks_tls_is_told_apart_from_a_plain_one() {
     let certificate = Certificate::new();
-    let gateway = FakeGateway::start(move |door| {
-        assert_eq!(overhear(door, &certificate), b"");
+    let gateway = FakeGateway::start(move |listener| {
+        assert_eq!(overhear(listener, &certificate), b"");
         // A fatal alert that contains a line feed, and one that only hangs up.
-        let mut socket = door.accept_socket();
+        let mut socket = listener.accept_socket();
         socket.write_all(b"\x15\x03\x03\x00\x02\x02\x0a").unwrap();
         socket.shutdown(Shutdown::Write).unwrap();
         socket.read_to_end(&mut Vec::new()).unwrap();
-        door.accept_socket().read_exact(&mut [0]).unwrap();
+        listener.accept_socket().read_exact(&mut [0]).unwrap();
     });
     let mut alice = Node::alice();
     for _ in 0..2 {
@@ -174,7 +175,7 @@ fn a_gateway_that_speaks_tls_is_told_apart_from_a_plain_one() {
         assert!(matches!(error, Error::SpeaksTls), "{error}");
     }
     let error = alice.join_with(gateway.port, None).unwrap_err();
-    assert!(matches!(error, Error::HungUp) && error.is_passing(), "{error}");
+    assert!(matches!(error, Error::HungUp) && error.is_transient(), "{error}");
     gateway.finish();
 }
 
@@ -184,8 +185,8 @@ fn pairing_over_tls_keeps_the_certificate_with_the_token() {
         let mut alice = Node::alice();
         let certificate = Certificate::new();
         let pin = certificate.fingerprint();
-        let gateway = FakeGateway::start(move |door| {
-            let mut visit = door.accept_tls(certificate.config_for(&[version]));
+        let gateway = FakeGateway::start(move |listener| {
+            let mut visit = listener.accept_tls(certificate.config_for(&[version]));
             visit.ask_to_be_paired();
             visit.send(&format!("{}\n{HELLO_OK}", r#"{"type":"pair-ok","token":"s3cret"}"#));
             visit.expect_closed();
@@ -205,8 +206,8 @@ fn long_lines_go_both_ways_at_once() {
     const LENGTH: usize = 20 * 1024 * 1024;
     for version in VERSIONS {
         let certificate = Certificate::new();
-        let gateway = FakeGateway::start(move |door| {
-            let mut stream = door.accept_stream(certificate.config_for(&[version]));
+        let gateway = FakeGateway::start(move |listener| {
+            let mut stream = listener.accept_stream(certificate.config_for(&[version]));
             let mut line = vec![b'x'; LENGTH];
             line.push(b'\n');
             // The node reads and writes at the same time.
@@ -238,8 +239,8 @@ fn long_lines_go_both_ways_at_once() {
 /// A connection whose handshake is complete, and what the gateway does with it.
 fn with_stream(script: impl FnOnce(TlsStream) + Send + 'static) -> (FakeGateway, Connection) {
     let certificate = Certificate::new();
-    let gateway = FakeGateway::start(move |door| {
-        let mut stream = door.accept_stream(certificate.config());
+    let gateway = FakeGateway::start(move |listener| {
+        let mut stream = listener.accept_stream(certificate.config());
         stream.conn.complete_io(&mut stream.sock).unwrap();
         script(stream);
     });
@@ -301,9 +302,9 @@ fn half_a_line_is_not_an_end() {
 #[test]
 fn a_gateway_that_says_nothing_is_given_up_and_a_stop_does_not_wait_for_it() {
     let (arrived, arrivals) = crossbeam_channel::bounded(1);
-    let gateway = FakeGateway::start(move |door| {
+    let gateway = FakeGateway::start(move |listener| {
         for _ in 0..2 {
-            let mut socket = door.accept_socket();
+            let mut socket = listener.accept_socket();
             socket.read_exact(&mut [0]).unwrap();
             arrived.send(()).unwrap();
             // Held until the node has left.

@@ -166,7 +166,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             connections: limits::CONNECTIONS,
-            unauthenticated: limits::STRANGERS,
+            unauthenticated: limits::UNAUTHENTICATED_CONNECTIONS,
             pending_pairings: limits::PENDING_PAIRINGS,
             pending_pairings_per_address: limits::PENDING_PAIRINGS_PER_ADDRESS,
             paired_nodes: limits::PAIRED_NODES,

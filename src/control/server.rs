@@ -2,7 +2,7 @@
 
 use crate::files;
 use crate::link::{
-    accept_until, read_line, Closed, Door, Duplex, Inbox, Inlet, Line, Outbox, Waker,
+    accept_until, read_line, Closed, Duplex, Inbox, Line, Outbox, OutboxSender, ReplyHandle, Waker,
 };
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::OperatorRequest;
@@ -102,7 +102,7 @@ impl Server {
         }
         let listener = UnixListener::bind(path).map_err(io)?;
         let server = Self { listener, path: path.to_owned() };
-        // The directory is private as well; whoever made it wider finds this.
+        // The directory is private as well; this holds even if its permissions were widened.
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(io)?;
         server.listener.set_nonblocking(true).map_err(io)?;
         Ok(server)
@@ -197,8 +197,8 @@ impl Session {
         let duplex = Duplex::new(stream, outbox.clone(), limits::OPERATOR_REQUESTS);
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let mut line = Vec::new();
-        // The first request brings the way back along; before it there is nothing to send.
-        let mut door = Some(Door::Operator(Inlet::new(outbox.clone())));
+        // The first request carries the handle; before it there is nothing to send.
+        let mut reply = Some(ReplyHandle::Operator(OutboxSender::new(outbox.clone())));
         loop {
             match read_line(&mut lines, &mut line, || outbox.line_limit(), || Ok(()))? {
                 Line::Complete if line.trim_ascii().is_empty() => {
@@ -212,9 +212,9 @@ impl Session {
                     return Ok(());
                 }
             }
-            lines.get_mut().owe();
+            lines.get_mut().expect_answer();
             let request = OperatorRequest::decode(&line);
-            if self.post(Input::Operator { op: self.op, request }, door.take()).is_err() {
+            if self.post(Input::Operator { op: self.op, request }, reply.take()).is_err() {
                 return Ok(());
             }
             line.clear();
@@ -222,9 +222,9 @@ impl Session {
         }
     }
 
-    fn post(&self, input: Input, door: Option<Door>) -> Result<(), Closed> {
-        match door {
-            Some(door) => self.inbox.introduce(input, door),
+    fn post(&self, input: Input, reply: Option<ReplyHandle>) -> Result<(), Closed> {
+        match reply {
+            Some(reply) => self.inbox.introduce(input, reply),
             None => self.inbox.post(input),
         }
     }

@@ -3,7 +3,7 @@
 //! The same requests, answers and events as on the control socket, as values. It runs on the
 //! caller's thread and blocks it.
 
-use crate::link::{Door, Inbox, Inlet, Outbox};
+use crate::link::{Inbox, Outbox, OutboxSender, ReplyHandle};
 use crate::protocol::operator::{
     Answer, ApprovePairing, InvokeNode, InvokePayload, ListPairings, NodeView, OperatorCall,
     OperatorCommand, OperatorEvent, OperatorFrame, OperatorRequest, PendingView, SubscribeEvents,
@@ -61,7 +61,8 @@ impl Operator {
         let posted = if self.introduced {
             self.inbox.post(input)
         } else {
-            self.inbox.introduce(input, Door::Operator(Inlet::new(self.outbox.clone())))
+            self.inbox
+                .introduce(input, ReplyHandle::Operator(OutboxSender::new(self.outbox.clone())))
         };
         posted.map_err(|_| ended())?;
         self.introduced = true;

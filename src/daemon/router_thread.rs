@@ -9,7 +9,7 @@ use crate::daemon::journal::{Entry, Journal};
 use crate::daemon::tasks::{Task, TaskSender};
 use crate::daemon::Error as DaemonError;
 use crate::discovery::AnnouncementState;
-use crate::link::{Door, Gate, Inlet, Inputs};
+use crate::link::{ConnectionLimiter, Inputs, OutboxSender, ReplyHandle};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::protocol::operator::{
@@ -31,13 +31,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-/// The router, and the doors to everybody it decides about.
+/// The router, and the handles of everybody it decides about.
 pub(super) struct RouterThread {
     router: Router,
     inputs: Inputs,
     world: World,
-    nodes: BTreeMap<ConnId, NodeDoor>,
-    operators: BTreeMap<OperatorId, Inlet<OperatorFrame>>,
+    nodes: BTreeMap<ConnId, NodeHandle>,
+    operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
     journal: Journal,
 }
 
@@ -59,15 +59,15 @@ pub(super) struct Facts {
     pub(super) announced: AnnouncementState,
 }
 
-struct NodeDoor {
-    /// The node it is, if no stranger.
+struct NodeHandle {
+    /// `None` before it is admitted.
     node: Option<NodeId>,
-    outbox: Inlet<GatewayFrame>,
-    gate: Arc<Gate>,
+    outbox: OutboxSender<GatewayFrame>,
+    limiter: Arc<ConnectionLimiter>,
     peer: String,
 }
 
-impl NodeDoor {
+impl NodeHandle {
     /// Where it comes from, and what it is called if it is a node, for the log.
     fn who(&self) -> String {
         match &self.node {
@@ -96,7 +96,7 @@ impl RouterThread {
                 log::error!("router: panicked; the last inputs were: {}", self.journal);
                 self.world.tasks.end(Err(DaemonError::RouterFailed));
             }
-            // With `self` go the ways to everybody, so nobody waits for what cannot come any more.
+            // Dropping `self` closes every outbox, so no connection waits for frames that cannot come.
         })
     }
 
@@ -106,8 +106,8 @@ impl RouterThread {
             let now = self.world.facts.clock.now().mono;
             let wait = self.router.next_deadline().map(|at| at.since(now));
             let Some(posted) = self.inputs.next(wait) else { return };
-            if let Some(door) = posted.door {
-                self.register(&posted.input, door);
+            if let Some(reply) = posted.reply {
+                self.register(&posted.input, reply);
             }
             if posted.input == Input::Stop && std::mem::replace(&mut stopping, true) {
                 return;
@@ -116,13 +116,15 @@ impl RouterThread {
         }
     }
 
-    fn register(&mut self, input: &Input, door: Door) {
-        match (input, door) {
-            (Input::Connected { conn, peer }, Door::Node { outbox, gate }) => {
-                self.nodes
-                    .insert(*conn, NodeDoor { node: None, outbox, gate, peer: peer.to_string() });
+    fn register(&mut self, input: &Input, reply: ReplyHandle) {
+        match (input, reply) {
+            (Input::Connected { conn, peer }, ReplyHandle::Node { outbox, limiter }) => {
+                self.nodes.insert(
+                    *conn,
+                    NodeHandle { node: None, outbox, limiter, peer: peer.to_string() },
+                );
             }
-            (Input::Operator { op, .. }, Door::Operator(outbox)) => {
+            (Input::Operator { op, .. }, ReplyHandle::Operator(outbox)) => {
                 self.operators.insert(*op, outbox);
             }
             _ => {}
@@ -158,20 +160,20 @@ impl RouterThread {
         match output {
             Output::Send { to, frame } => self.send(to, frame),
             Output::Admit { conn, node } => {
-                let Some(door) = self.nodes.get_mut(&conn) else { return };
-                door.outbox.set_line_limit(limits::LINE_NODE);
-                door.gate.admitted(conn.0);
+                let Some(handle) = self.nodes.get_mut(&conn) else { return };
+                handle.outbox.set_line_limit(limits::LINE_NODE);
+                handle.limiter.mark_admitted(conn.0);
                 log::info!(
                     "router: node admitted node={:?} conn={conn} ip={}",
                     node.as_str(),
-                    door.peer
+                    handle.peer
                 );
-                door.node = Some(node);
+                handle.node = Some(node);
             }
             Output::Wait { conn, node } => self.wait(conn, &node),
             Output::LineLimit { conn, bytes } => {
-                if let Some(door) = self.nodes.get(&conn) {
-                    door.outbox.set_line_limit(bytes);
+                if let Some(handle) = self.nodes.get(&conn) {
+                    handle.outbox.set_line_limit(bytes);
                 }
             }
             Output::Close { conn, why } => self.close(conn, why),
@@ -200,21 +202,21 @@ impl RouterThread {
     }
 
     fn wait(&self, conn: ConnId, node: &NodeId) {
-        let Some(door) = self.nodes.get(&conn) else { return };
-        door.gate.waits(conn.0);
+        let Some(handle) = self.nodes.get(&conn) else { return };
+        handle.limiter.mark_awaiting_approval(conn.0);
         if let Some(more) = self.world.log_limit.admit("waits") {
-            let (node, ip) = (node.as_str(), &door.peer);
+            let (node, ip) = (node.as_str(), &handle.peer);
             log::info!("router: waits for approval node={node:?} conn={conn} ip={ip}{more}");
         }
     }
 
     fn send(&self, to: ConnId, frame: GatewayFrame) {
-        let Some(door) = self.nodes.get(&to) else { return };
+        let Some(handle) = self.nodes.get(&to) else { return };
         match &frame {
             // Every node begins like this, and some try TLS first.
             GatewayFrame::Error(error) if is_usual(error) => {}
             GatewayFrame::Error(error) => {
-                let who = door.who();
+                let who = handle.who();
                 // The apps try TLS first, on every port; that is no attack. Lines about it must
                 // not use up the room for those about guessed tokens either.
                 let (level, kind) = match error.code {
@@ -226,17 +228,17 @@ impl RouterThread {
             _ => {}
         }
         log::trace!("router: out {} conn={to}", frame.kind());
-        if door.outbox.push(frame).is_err() {
-            log::warn!("router: node takes nothing, closing conn={to} {}", door.who());
+        if handle.outbox.push(frame).is_err() {
+            log::warn!("router: node takes nothing, closing conn={to} {}", handle.who());
         }
     }
 
     fn close(&mut self, conn: ConnId, why: CloseReason) {
-        // With the door goes the way back: what waits is sent, and then the connection ends.
-        let Some(door) = self.nodes.remove(&conn) else { return };
-        let line = format!("closing conn={conn} {} why={}", door.who(), why.as_str());
+        // Dropping the handle closes the outbox: what waits is sent, and then the connection ends.
+        let Some(handle) = self.nodes.remove(&conn) else { return };
+        let line = format!("closing conn={conn} {} why={}", handle.who(), why.as_str());
         match why {
-            _ if door.node.is_some() => log::info!("router: {line}"),
+            _ if handle.node.is_some() => log::info!("router: {line}"),
             CloseReason::NotApproved => self.log(Level::Info, "not approved", || line),
             _ => log::debug!("router: {line}"),
         }
@@ -333,7 +335,7 @@ impl RouterThread {
         }
     }
 
-    /// A line that strangers can cause, so not too many of them.
+    /// Logs a line that unauthenticated connections can cause, rate limited.
     fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> String) {
         if log::log_enabled!(level) {
             if let Some(more) = self.world.log_limit.admit(kind) {

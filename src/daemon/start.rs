@@ -12,7 +12,7 @@ use crate::daemon::supervisor::Supervisor;
 use crate::daemon::{ids, settings, tasks};
 use crate::daemon::{BackendOutlet, Daemon, DaemonBuilder, DaemonHandle, Error, Lock};
 use crate::discovery::AnnouncementState;
-use crate::link::{Gate, Inbox, Waker};
+use crate::link::{ConnectionLimiter, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::router::{PairingBook, Router};
@@ -97,7 +97,7 @@ fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
     // From here on, dropping the supervisor shuts down whatever runs.
     let mut supervisor = Supervisor {
         inbox: inbox.clone(),
-        gate: Gate::new(connections, unauthenticated),
+        limiter: ConnectionLimiter::new(connections, unauthenticated),
         stop,
         tasks,
         backend: backend.clone(),
@@ -133,7 +133,7 @@ impl Endpoints {
         let listening = self.bound.listening().clone();
         let listeners = self.bound.start(Reception {
             inbox: supervisor.inbox.clone(),
-            gate: supervisor.gate.clone(),
+            limiter: supervisor.limiter.clone(),
             tls: reload.tls.clone(),
             log_limit: self.log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),

@@ -6,7 +6,7 @@ use crate::daemon::reload::{warn_of_certificate, Reload};
 use crate::daemon::tasks::{Next, Task, TaskQueue};
 use crate::daemon::{Error, Lock};
 use crate::discovery::Advertiser;
-use crate::link::{Gate, Inbox, Waker};
+use crate::link::{ConnectionLimiter, Inbox, Waker};
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, Requester};
 use std::io;
@@ -18,7 +18,7 @@ use std::time::Instant;
 /// a failure, or in the middle of a start.
 pub(super) struct Supervisor {
     pub(super) inbox: Inbox,
-    pub(super) gate: Arc<Gate>,
+    pub(super) limiter: Arc<ConnectionLimiter>,
     /// Its alarm ends the accepting threads.
     pub(super) stop: Arc<Waker>,
     pub(super) tasks: TaskQueue,
@@ -91,7 +91,7 @@ impl Drop for Supervisor {
         }
         // The first `Stop` closes every connection, the second one ends the router.
         let _ = self.inbox.post(Input::Stop);
-        let left = self.gate.wait_until_empty(limits::STOP_DEADLINE);
+        let left = self.limiter.wait_until_empty(limits::STOP_DEADLINE);
         if left > 0 {
             log::warn!("daemon: stopping with {left} connections that did not end in time");
         }

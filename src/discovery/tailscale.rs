@@ -21,7 +21,7 @@ struct Own {
 }
 
 /// The name without a trailing dot; `None` if the tailnet does not assign names. Returns within
-/// [`limits::TAILSCALE_PATIENCE`], and at once when `cancel` becomes readable.
+/// [`limits::TAILSCALE_TIMEOUT`], and at once when `cancel` becomes readable.
 ///
 /// # Errors
 /// The program is not installed, fails (as it does while Tailscale is stopped), takes too long,
@@ -36,7 +36,7 @@ pub(crate) fn name(cancel: &impl AsFd) -> io::Result<Option<String>> {
 }
 
 fn output(mut program: Program, cancel: &impl AsFd) -> io::Result<Vec<u8>> {
-    let deadline = Instant::now() + limits::TAILSCALE_PATIENCE;
+    let deadline = Instant::now() + limits::TAILSCALE_TIMEOUT;
     let mut output = Vec::new();
     loop {
         let ended = program.has_ended()?;
@@ -55,7 +55,7 @@ fn output(mut program: Program, cancel: &impl AsFd) -> io::Result<Vec<u8>> {
             return status.success().then_some(output).ok_or_else(failed);
         }
         if Instant::now() >= deadline {
-            let limit = limits::TAILSCALE_PATIENCE;
+            let limit = limits::TAILSCALE_TIMEOUT;
             return Err(failure(ErrorKind::TimedOut, &format!("took longer than {limit:?}")));
         }
         if program.wait(PollFd::new(cancel, PollFlags::IN), deadline)? {
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(error("yes").kind(), ErrorKind::FileTooLarge);
         let began = Instant::now();
         assert_eq!(error("sleep 60").kind(), ErrorKind::TimedOut);
-        assert!(began.elapsed() < limits::TAILSCALE_PATIENCE + Duration::from_secs(10));
+        assert!(began.elapsed() < limits::TAILSCALE_TIMEOUT + Duration::from_secs(10));
     }
 
     #[test]

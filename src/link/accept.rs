@@ -28,7 +28,7 @@ pub fn accept_until(
         };
         match accepted {
             Ok(()) => {}
-            Err(error) if is_passing(&error) => {}
+            Err(error) if is_transient(&error) => {}
             Err(error) => {
                 if let Some(more) = log_limit.admit("accept") {
                     log::warn!("could not accept a connection, pausing: {error}{more}");
@@ -44,8 +44,8 @@ pub fn accept_until(
     }
 }
 
-/// The newcomer left before it was accepted, or there was none.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether the client left before it was accepted, or there was none.
+fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
 }

@@ -3,13 +3,13 @@
 //! The thread's loop above looks like any blocking line loop. Below it, `read` first writes what
 //! waits in the outbox, as far as the socket takes it, and then sleeps in `poll` until there is
 //! something to read, something to write, or a deadline. Writing never blocks the thread, reading
-//! goes on while output is stuck, and the socket has one owner, so there is nothing to lock.
+//! goes on while output is blocked, and the socket has one owner, so there is nothing to lock.
 //!
 //! Two rules keep a peer that asks without listening from filling the memory: it is not read
-//! while it is owed [`limits::UNANSWERED`] answers, and not while more than
+//! while [`limits::UNANSWERED`] of its requests are unanswered, and not while more than
 //! [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
 
-use crate::link::{Outbox, Outgoing, Pieces, Stop};
+use crate::link::{Outbox, Outgoing, Stop, WriteBuffer};
 use crate::protocol::limits;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
@@ -31,7 +31,7 @@ pub enum Ending {
     /// Too much was waiting for the other side.
     TooSlow,
     /// The other side took nothing for [`limits::WRITE_DEADLINE`].
-    Stuck,
+    WriteTimeout,
 }
 
 /// Bytes in both directions that never wait: a socket, or TLS over one.
@@ -58,17 +58,17 @@ impl Stream for UnixStream {}
 pub struct Duplex<S, T> {
     stream: S,
     outbox: Arc<Outbox<T>>,
-    out: Pieces,
-    /// Answers the other side is owed.
-    owed: usize,
-    most_owed: usize,
-    /// Nothing more is read before a verdict has been sent.
-    awaits_verdict: bool,
+    out: WriteBuffer,
+    /// Requests of the other side that no answer has been written for.
+    unanswered: usize,
+    max_unanswered: usize,
+    /// Nothing more is read before the admission decision has been sent.
+    awaits_admission: bool,
     may_be_readable: bool,
-    /// What the other side sends does not matter any more.
-    deaf: bool,
+    /// Nothing more is read, whatever the other side sends.
+    discards_input: bool,
     /// Since when the socket has taken nothing although something waits.
-    stuck_since: Option<Instant>,
+    blocked_since: Option<Instant>,
     finishing_since: Option<Instant>,
     ending: Option<Ending>,
     /// Until when a read waits.
@@ -78,19 +78,19 @@ pub struct Duplex<S, T> {
 }
 
 impl<S: Stream, T: Outgoing> Duplex<S, T> {
-    /// Both directions of `stream`, which must not block. Reading pauses while the other side is
-    /// owed `most_owed` answers.
-    pub fn new(stream: S, outbox: Arc<Outbox<T>>, most_owed: usize) -> Self {
+    /// Both directions of `stream`, which must not block. Reading pauses while
+    /// `max_unanswered` of the other side's requests are unanswered.
+    pub fn new(stream: S, outbox: Arc<Outbox<T>>, max_unanswered: usize) -> Self {
         Self {
             stream,
             outbox,
-            out: Pieces::default(),
-            owed: 0,
-            most_owed,
-            awaits_verdict: false,
+            out: WriteBuffer::default(),
+            unanswered: 0,
+            max_unanswered,
+            awaits_admission: false,
             may_be_readable: true,
-            deaf: false,
-            stuck_since: None,
+            discards_input: false,
+            blocked_since: None,
             finishing_since: None,
             ending: None,
             deadline: None,
@@ -110,23 +110,23 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         self.deadline = Some(deadline);
     }
 
-    /// The other side asked something and will get an answer.
-    pub fn owe(&mut self) {
-        self.owed += 1;
+    /// A request was read that will be answered.
+    pub fn expect_answer(&mut self) {
+        self.unanswered += 1;
     }
 
-    /// The other side asked something whose answer decides how to read on.
-    pub fn await_verdict(&mut self) {
-        self.awaits_verdict = true;
+    /// A hello was read: nothing more is read until its answer has been sent.
+    pub fn await_admission(&mut self) {
+        self.awaits_admission = true;
     }
 
-    /// Waits, writing meanwhile, until the other side may be owed one more answer. For lines that
-    /// were read together with the ones before them.
+    /// Waits, writing meanwhile, until one more request may be unanswered. For lines that were
+    /// read together with the ones before them.
     ///
     /// # Errors
     /// The socket's.
-    pub fn make_room(&mut self) -> io::Result<()> {
-        self.write_while(|duplex| duplex.owed >= duplex.most_owed)
+    pub fn wait_for_answers(&mut self) -> io::Result<()> {
+        self.write_while(|duplex| duplex.unanswered >= duplex.max_unanswered)
     }
 
     /// Sends what waits and nothing after it, for at most [`limits::CLOSE_FLUSH`]; nothing more is
@@ -136,7 +136,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     /// The socket's.
     pub fn close(&mut self) -> io::Result<()> {
         self.outbox.finish();
-        self.deaf = true;
+        self.discards_input = true;
         (self.deadline, self.stop) = (None, None);
         self.write_while(|_| true)
     }
@@ -155,7 +155,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
 
     /// Nothing more is read; what waits is still sent.
     pub fn stop_reading(&mut self) {
-        self.deaf = true;
+        self.discards_input = true;
     }
 
     /// Why reading ended.
@@ -179,10 +179,10 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             while self.out.len() < limits::WRITE_BUFFER {
                 let Some(frame) = self.outbox.pop() else { break };
                 if frame.is_answer() {
-                    self.owed = self.owed.saturating_sub(1);
+                    self.unanswered = self.unanswered.saturating_sub(1);
                 }
-                if frame.is_verdict() {
-                    self.awaits_verdict = false;
+                if frame.is_admission_decision() {
+                    self.awaits_admission = false;
                 }
                 frame.encode(&mut self.out);
             }
@@ -196,9 +196,9 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             match result {
                 Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(Some(written)) => self.wrote(written),
-                Ok(None) => self.stuck_since = None,
+                Ok(None) => self.blocked_since = None,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stuck_since.get_or_insert_with(Instant::now);
+                    self.blocked_since.get_or_insert_with(Instant::now);
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -208,7 +208,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     }
 
     fn wrote(&mut self, bytes: usize) {
-        self.stuck_since = None;
+        self.blocked_since = None;
         self.out.advance(bytes);
     }
 
@@ -217,16 +217,16 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         if self.outbox.is_broken() {
             return Some(Ending::TooSlow);
         }
-        let stuck = |since: Option<Instant>, limit| since.is_some_and(|at| at.elapsed() >= limit);
-        if stuck(self.stuck_since, limits::WRITE_DEADLINE) {
-            return Some(Ending::Stuck);
+        let expired = |since: Option<Instant>, limit| since.is_some_and(|at| at.elapsed() >= limit);
+        if expired(self.blocked_since, limits::WRITE_DEADLINE) {
+            return Some(Ending::WriteTimeout);
         }
         if self.outbox.is_finishing() {
             if self.outbox.is_empty() && !self.has_output() {
                 return Some(Ending::OurEnd);
             }
             self.finishing_since.get_or_insert_with(Instant::now);
-            if stuck(self.finishing_since, limits::CLOSE_FLUSH) {
+            if expired(self.finishing_since, limits::CLOSE_FLUSH) {
                 return Some(Ending::CutShort);
             }
         }
@@ -234,10 +234,10 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     }
 
     fn wants_input(&self) -> bool {
-        !self.deaf
-            && !self.awaits_verdict
+        !self.discards_input
+            && !self.awaits_admission
             && self.finishing_since.is_none()
-            && self.owed < self.most_owed
+            && self.unanswered < self.max_unanswered
             && self.outbox.answer_bytes() <= limits::UNREAD_ANSWER_BYTES
     }
 
@@ -277,9 +277,9 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
 
     /// When to look again whatever happens: at the deadline, or for [`Duplex::check_end`].
     fn next_check(&self) -> Option<Instant> {
-        let stuck = self.stuck_since.map(|since| since + limits::WRITE_DEADLINE);
+        let blocked = self.blocked_since.map(|since| since + limits::WRITE_DEADLINE);
         let finishing = self.finishing_since.map(|since| since + limits::CLOSE_FLUSH);
-        stuck.into_iter().chain(finishing).chain(self.deadline).min()
+        blocked.into_iter().chain(finishing).chain(self.deadline).min()
     }
 }
 

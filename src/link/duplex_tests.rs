@@ -72,12 +72,12 @@ fn what_a_stream_keeps_has_to_leave_before_the_end() {
 }
 
 #[test]
-fn whoever_does_not_take_what_a_stream_keeps_is_cut_off() {
+fn a_peer_that_does_not_take_what_a_stream_keeps_is_cut_off() {
     let (_other, mut duplex) = duplex();
     duplex.outbox.finish();
     assert_eq!(duplex.read(&mut [0]).unwrap(), 0);
     assert_eq!(duplex.ending(), Some(Ending::CutShort));
-    assert!(duplex.stuck_since.is_some(), "it would have been stuck, too");
+    assert!(duplex.blocked_since.is_some(), "it would have timed out, too");
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn reading_goes_on_while_a_stream_keeps_something() {
     other.write_all(b"?").unwrap();
     let mut byte = [0];
     assert_eq!((duplex.read(&mut byte).unwrap(), byte), (1, *b"?"));
-    assert!(duplex.has_output() && duplex.stuck_since.is_some());
-    // It takes everything in the end, and is not stuck any more.
+    assert!(duplex.has_output() && duplex.blocked_since.is_some());
+    // It takes everything in the end, and nothing is blocked any more.
     let reader = thread::spawn(move || {
         let mut taken = 0;
         let mut buffer = vec![0; 64 * 1024];
@@ -100,5 +100,5 @@ fn reading_goes_on_while_a_stream_keeps_something() {
     assert_eq!((duplex.read(&mut byte).unwrap(), byte), (1, *b"!"));
     let _other = reader.join().unwrap();
     duplex.flush_outbox().unwrap();
-    assert!(!duplex.has_output() && duplex.stuck_since.is_none());
+    assert!(!duplex.has_output() && duplex.blocked_since.is_none());
 }

@@ -1,6 +1,6 @@
-//! Everything that happens, on its way to the router: one queue, one order.
+//! The router's input queue: everything that happens, in one order.
 
-use crate::link::{Gate, Inlet};
+use crate::link::{ConnectionLimiter, OutboxSender};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, GatewayFrame};
 use crate::router::Input;
@@ -9,39 +9,39 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An input, and for a newcomer the way back to it. The way back stays with the router thread;
-/// the router itself only knows numbers.
+/// An input, and with a connection's first input the handle for replies. The handle stays with
+/// the router thread; the router itself only knows numbers.
 #[derive(Debug)]
 pub struct Posted {
     /// What happened.
     pub input: Input,
-    /// How to reach the newcomer.
-    pub door: Option<Door>,
+    /// How to reach a new connection.
+    pub reply: Option<ReplyHandle>,
 }
 
-/// The way back to a connection.
+/// Where the router thread sends a connection's frames.
 #[derive(Debug)]
-pub enum Door {
+pub enum ReplyHandle {
     /// To a node.
     Node {
-        /// What waits for it.
-        outbox: Inlet<GatewayFrame>,
-        /// Who counts it.
-        gate: Arc<Gate>,
+        /// The frames that wait to be written.
+        outbox: OutboxSender<GatewayFrame>,
+        /// What counts the connection.
+        limiter: Arc<ConnectionLimiter>,
     },
     /// To an operator.
-    Operator(Inlet<OperatorFrame>),
+    Operator(OutboxSender<OperatorFrame>),
 }
 
-/// The sending end. Whoever posts waits while the router has [`limits::INBOX`] inputs to do: so
-/// a flood is slowed down where it comes from.
+/// The sending end. Posting blocks while [`limits::INBOX`] inputs wait, so that a flood is slowed
+/// down at its source.
 #[derive(Clone, Debug)]
 pub struct Inbox {
     sender: Sender<Posted>,
     ended: Arc<AtomicBool>,
 }
 
-/// The router is gone; the program is ending.
+/// The router has ended, because the program is stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
@@ -58,16 +58,16 @@ impl Inbox {
     /// # Errors
     /// The router is gone.
     pub fn post(&self, input: Input) -> Result<(), Closed> {
-        self.sender.send(Posted { input, door: None }).map_err(|_| Closed)
+        self.sender.send(Posted { input, reply: None }).map_err(|_| Closed)
     }
 
-    /// Posts a newcomer's first input together with the way back.
+    /// Posts a new connection's first input together with the handle for replies.
     ///
     /// # Errors
     /// The router is gone.
-    pub fn introduce(&self, input: Input, door: Door) -> Result<(), Closed> {
-        self.sender.send(Posted { input, door: Some(door) }).map_err(|_| Closed)?;
-        // Either this is seen here, or the newcomer was there when the inbox was emptied.
+    pub fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
+        self.sender.send(Posted { input, reply: Some(reply) }).map_err(|_| Closed)?;
+        // Either this is seen here, or the input was in the queue when it was emptied.
         if self.ended.load(Ordering::SeqCst) {
             return Err(Closed);
         }
@@ -91,7 +91,7 @@ impl Inputs {
         };
         match received {
             Ok(posted) => Some(posted),
-            Err(RecvTimeoutError::Timeout) => Some(Posted { input: Input::Tick, door: None }),
+            Err(RecvTimeoutError::Timeout) => Some(Posted { input: Input::Tick, reply: None }),
             Err(RecvTimeoutError::Disconnected) => None,
         }
     }
@@ -124,7 +124,7 @@ mod tests {
                 command: Ok(OperatorCommand::GetStatus(GetStatus {})),
             };
             let input = Input::Operator { op: OperatorId(1), request };
-            inbox.introduce(input, Door::Operator(Inlet::new(outbox.clone())))
+            inbox.introduce(input, ReplyHandle::Operator(OutboxSender::new(outbox.clone())))
         };
         come().unwrap();
         drop(inputs);

@@ -6,22 +6,22 @@
 
 mod accept;
 mod duplex;
-mod gate;
 mod inbox;
+mod limiter;
 mod lines;
 mod outbox;
-mod pieces;
 mod stop;
 mod stream;
 mod waker;
+mod write_buffer;
 
 pub use accept::accept_until;
 pub use duplex::{Duplex, Ending, Stream};
-pub use gate::{connections_for, Gate, Ticket};
-pub use inbox::{Closed, Door, Inbox, Inputs, Posted};
+pub use inbox::{Closed, Inbox, Inputs, Posted, ReplyHandle};
+pub use limiter::{connections_for, ConnectionLimiter, Permit};
 pub use lines::{read_line, Line};
-pub use outbox::{Inlet, Outbox, Outgoing, TooSlow};
-pub use pieces::Pieces;
+pub use outbox::{Outbox, OutboxSender, Outgoing, TooSlow};
 pub use stop::Stop;
 pub use stream::{NetStream, TlsError, TLS_HANDSHAKE};
 pub use waker::Waker;
+pub use write_buffer::WriteBuffer;

@@ -1,7 +1,7 @@
-//! What waits to be written to one connection. Grows as needed, up to a limit; whoever puts
-//! something in never waits.
+//! What waits to be written to one connection. Grows as needed, up to a limit; adding a frame
+//! never blocks.
 
-use crate::link::{Pieces, Waker};
+use crate::link::{Waker, WriteBuffer};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, wire, GatewayFrame};
 use crate::wait::poll_until;
@@ -17,14 +17,14 @@ use std::time::Instant;
 pub trait Outgoing: Send + 'static {
     /// About how many bytes it takes.
     fn weight(&self) -> usize;
-    /// Whether it settles something the other side asked.
+    /// Whether it answers a request of the other side.
     fn is_answer(&self) -> bool;
-    /// Whether the connection may only be read on after this has been sent.
-    fn is_verdict(&self) -> bool;
+    /// Whether it answers a hello; the connection is not read before this has been sent.
+    fn is_admission_decision(&self) -> bool;
     /// Whether it may be dropped under pressure.
     fn is_superseded_later(&self) -> bool;
     /// Appends the line.
-    fn encode(self, out: &mut Pieces);
+    fn encode(self, out: &mut WriteBuffer);
 }
 
 impl Outgoing for GatewayFrame {
@@ -36,7 +36,7 @@ impl Outgoing for GatewayFrame {
         self.is_answer()
     }
 
-    fn is_verdict(&self) -> bool {
+    fn is_admission_decision(&self) -> bool {
         matches!(self, Self::HelloOk { .. } | Self::Error(_))
     }
 
@@ -44,7 +44,7 @@ impl Outgoing for GatewayFrame {
         self.is_superseded_later()
     }
 
-    fn encode(self, out: &mut Pieces) {
+    fn encode(self, out: &mut WriteBuffer) {
         out.append(|out| Self::encode(&self, out));
     }
 }
@@ -58,7 +58,7 @@ impl Outgoing for OperatorFrame {
         matches!(self, Self::Reply { .. })
     }
 
-    fn is_verdict(&self) -> bool {
+    fn is_admission_decision(&self) -> bool {
         false
     }
 
@@ -66,7 +66,7 @@ impl Outgoing for OperatorFrame {
         false
     }
 
-    fn encode(self, out: &mut Pieces) {
+    fn encode(self, out: &mut WriteBuffer) {
         let Some((head, body, tail)) = self.in_parts() else {
             return out.append(|out| wire::append_line(&self, out));
         };
@@ -86,7 +86,7 @@ impl Outgoing for Vec<u8> {
         false
     }
 
-    fn is_verdict(&self) -> bool {
+    fn is_admission_decision(&self) -> bool {
         false
     }
 
@@ -94,7 +94,7 @@ impl Outgoing for Vec<u8> {
         false
     }
 
-    fn encode(self, out: &mut Pieces) {
+    fn encode(self, out: &mut WriteBuffer) {
         out.push(self);
     }
 }
@@ -213,7 +213,7 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     /// Takes the next frame, waiting for it until `deadline`, or for good. `None` when none came
-    /// in time or none will come. For whoever reads an outbox without a connection; one thread
+    /// in time or none will come. For an outbox without a connection; one thread
     /// only.
     pub fn wait(&self, deadline: Option<Instant>) -> Option<T> {
         loop {
@@ -272,19 +272,19 @@ impl<T: Outgoing> Outbox<T> {
     }
 }
 
-/// The end of an outbox that belongs to who fills it. When it is dropped, wherever that happens,
-/// nothing more will come: the connection closes once everything is sent.
+/// The sending end of an outbox. Dropping it finishes the outbox: the connection closes once
+/// everything is sent.
 #[derive(Debug)]
-pub struct Inlet<T: Outgoing>(Arc<Outbox<T>>);
+pub struct OutboxSender<T: Outgoing>(Arc<Outbox<T>>);
 
-impl<T: Outgoing> Inlet<T> {
-    /// The only one of this outbox.
+impl<T: Outgoing> OutboxSender<T> {
+    /// The only sender of this outbox.
     pub fn new(outbox: Arc<Outbox<T>>) -> Self {
         Self(outbox)
     }
 }
 
-impl<T: Outgoing> Deref for Inlet<T> {
+impl<T: Outgoing> Deref for OutboxSender<T> {
     type Target = Outbox<T>;
 
     fn deref(&self) -> &Outbox<T> {
@@ -292,7 +292,7 @@ impl<T: Outgoing> Deref for Inlet<T> {
     }
 }
 
-impl<T: Outgoing> Drop for Inlet<T> {
+impl<T: Outgoing> Drop for OutboxSender<T> {
     fn drop(&mut self) {
         self.finish();
     }
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_takes_nothing_is_cut_off_at_the_limit() {
+    fn a_peer_that_takes_nothing_is_cut_off_at_the_limit() {
         let outbox = Outbox::new(0).unwrap();
         let half = limits::OUTBOX_BYTES / 2;
         assert_eq!(outbox.push(event("voicewake.changed", half)), Ok(()));

@@ -92,7 +92,7 @@ impl Host {
         commands
     }
 
-    /// The most that `system.run` may run now, whoever asks.
+    /// The most that `system.run` may run now, whichever agent asks.
     ///
     /// # Errors
     /// Why the exec-approvals file cannot be trusted; nothing may run then.

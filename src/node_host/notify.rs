@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn notify_send_shows_it_and_its_complaint_is_the_answer() {
+    fn notify_send_shows_it_and_its_stderr_is_the_answer() {
         let dir = tempfile::tempdir().unwrap();
         // Written by another process: a file that any thread of this one has open for writing
         // cannot be executed.

@@ -1,8 +1,8 @@
 //! The programs that the gateway's skills need (`skills.bins`), asked for when they are needed and
 //! kept for a while (protocol section 2.6).
 //!
-//! Whoever needs the list waits on a thread of its own; the thread that reads the connection only
-//! hands the answer over.
+//! An invoke that needs the list waits on its own thread; the thread that reads the connection only
+//! passes the answer on.
 
 use crate::client::Writer;
 use crate::protocol::json::Fields;

@@ -132,7 +132,7 @@ impl GatewayFrame {
         ENVELOPE + payload.map_or(0, str::len)
     }
 
-    /// Whether it answers something that the node sent and counts against what it is owed.
+    /// Whether it answers a request of the node, and so counts against the unanswered ones.
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::HelloOk { .. } | Self::Error(_) | Self::Res { .. } | Self::Pong { .. })
     }

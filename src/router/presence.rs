@@ -75,7 +75,7 @@ impl Presence {
         let Some(connection) = self.connections.get_mut(&conn) else { return is_open };
         if connection.node.is_none() {
             connection.unauthenticated_frames += 1;
-            if connection.unauthenticated_frames > limits::STRANGER_FRAMES {
+            if connection.unauthenticated_frames > limits::UNAUTHENTICATED_FRAMES {
                 ctx.close(conn, CloseReason::Refused);
                 return false;
             }

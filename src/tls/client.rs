@@ -125,7 +125,7 @@ impl ServerCertVerifier for Verifier {
 mod tests {
     use super::*;
 
-    fn verdict(trust: Trust, certificate: &[u8]) -> Result<ServerCertVerified, rustls::Error> {
+    fn verify(trust: Trust, certificate: &[u8]) -> Result<ServerCertVerified, rustls::Error> {
         let algorithms = ring::default_provider().signature_verification_algorithms;
         let verifier = Verifier { trust, algorithms };
         let certificate = CertificateDer::from(certificate);
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn a_pin_is_met_by_its_certificate_only() {
         let expected = Fingerprint::of(b"one");
-        verdict(Trust::Pinned(expected), b"one").unwrap();
-        verdict(Trust::FirstUse, b"anything").unwrap();
-        let error = verdict(Trust::Pinned(expected), b"two").unwrap_err();
+        verify(Trust::Pinned(expected), b"one").unwrap();
+        verify(Trust::FirstUse, b"anything").unwrap();
+        let error = verify(Trust::Pinned(expected), b"two").unwrap_err();
         let mismatch = PinMismatch { expected, presented: Fingerprint::of(b"two") };
         assert_eq!(PinMismatch::in_error(&error), Some(mismatch));
         assert_eq!(PinMismatch::in_error(&rustls::Error::DecryptError), None);

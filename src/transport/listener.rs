@@ -1,6 +1,6 @@
 //! Accepts nodes: one thread for each address, one thread for each connection.
 
-use crate::link::{accept_until, Gate, Inbox, Waker};
+use crate::link::{accept_until, ConnectionLimiter, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::router::ConnId;
@@ -33,11 +33,11 @@ pub struct Listener {
 pub struct Reception {
     /// Where inputs go.
     pub inbox: Inbox,
-    /// Who may come in.
-    pub gate: Arc<Gate>,
+    /// How many connections may be open.
+    pub limiter: Arc<ConnectionLimiter>,
     /// What connections are encrypted with; `None` leaves them in the clear.
     pub tls: Option<Arc<Acceptor>>,
-    /// For what strangers make the log say.
+    /// Limits the log lines that unauthenticated connections cause.
     pub log_limit: Arc<LogLimit>,
     /// The last connection's number; shared, so that numbers are never used twice.
     pub last: Arc<AtomicU64>,
@@ -92,8 +92,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Reception {
-    /// Starts the newcomer's thread. Whatever fails concerns this one only, unless the system is
-    /// out of something, which is worth a pause.
+    /// Starts the connection's thread. A failure concerns this connection only, unless the system
+    /// is short of a resource, which is worth a pause.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let peer = peer.ip().to_canonical();
         if prepare(&stream).is_err() {
@@ -101,9 +101,9 @@ impl Reception {
         }
         let conn = ConnId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         let stream = Arc::new(stream);
-        let Some(ticket) = self.gate.enter(conn.0, peer, &stream) else {
+        let Some(permit) = self.limiter.acquire(conn.0, peer, &stream) else {
             if let Some(more) = self.log_limit.admit("full") {
-                log::warn!("refused a connection, all places are taken ip={peer}{more}");
+                log::warn!("refused a connection, the limit is reached ip={peer}{more}");
             }
             return Ok(());
         };
@@ -111,8 +111,8 @@ impl Reception {
             conn,
             peer,
             stream,
-            ticket,
-            gate: self.gate.clone(),
+            permit,
+            limiter: self.limiter.clone(),
             inbox: self.inbox.clone(),
             tls: self.tls.clone(),
             log_limit: self.log_limit.clone(),

@@ -5,8 +5,8 @@
 //! has closed the outbox.
 
 use crate::link::{
-    read_line, Closed, Door, Duplex, Ending, Gate, Inbox, Inlet, Line, NetStream, Outbox, Ticket,
-    TlsError, TLS_HANDSHAKE,
+    read_line, Closed, ConnectionLimiter, Duplex, Ending, Inbox, Line, NetStream, Outbox,
+    OutboxSender, Permit, ReplyHandle, TlsError, TLS_HANDSHAKE,
 };
 use crate::log_limit::LogLimit;
 use crate::protocol::{limits, BadFrame, GatewayFrame, NodeFrame};
@@ -22,9 +22,9 @@ pub(super) struct Session {
     pub(super) conn: ConnId,
     pub(super) peer: IpAddr,
     pub(super) stream: Arc<TcpStream>,
-    /// Its place, given back when the thread ends.
-    pub(super) ticket: Ticket,
-    pub(super) gate: Arc<Gate>,
+    /// Released when the thread ends.
+    pub(super) permit: Permit,
+    pub(super) limiter: Arc<ConnectionLimiter>,
     pub(super) inbox: Inbox,
     /// `None` if nothing is encrypted.
     pub(super) tls: Option<Arc<Acceptor>>,
@@ -33,8 +33,8 @@ pub(super) struct Session {
 
 type Lines = BufReader<Duplex<NetStream, GatewayFrame>>;
 
-/// Tells the router when the thread ends, however it ends.
-struct Goodbye<'a> {
+/// Posts [`Input::Disconnected`] when the thread ends, however it ends.
+struct DisconnectGuard<'a> {
     inbox: &'a Inbox,
     conn: ConnId,
 }
@@ -45,25 +45,28 @@ impl Session {
             Ok(ending) => log::debug!("connection ended conn={} how={ending:?}", self.conn),
             Err(error) => log::debug!("connection ended conn={} how={error}", self.conn),
         }
-        drop(self.ticket);
+        drop(self.permit);
     }
 
     fn serve(&self) -> io::Result<Option<Ending>> {
-        let outbox = Arc::new(Outbox::new(limits::LINE_STRANGER)?);
-        let door = Door::Node { outbox: Inlet::new(outbox.clone()), gate: self.gate.clone() };
+        let outbox = Arc::new(Outbox::new(limits::LINE_UNAUTHENTICATED)?);
+        let door = ReplyHandle::Node {
+            outbox: OutboxSender::new(outbox.clone()),
+            limiter: self.limiter.clone(),
+        };
         let hello = Input::Connected { conn: self.conn, peer: self.peer };
         if self.inbox.introduce(hello, door).is_err() {
             return Ok(None);
         }
-        let _goodbye = Goodbye { inbox: &self.inbox, conn: self.conn };
+        let _guard = DisconnectGuard { inbox: &self.inbox, conn: self.conn };
         let stream = NetStream::accepted(self.stream.clone(), self.tls.clone());
         let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED);
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let result = self.converse(&mut lines, &outbox);
         let ending = lines.get_ref().ending();
         lines.get_mut().stream_mut().close_notify();
-        let is_told = result.as_ref().err().is_some_and(|error| self.tell_trouble(error));
-        if is_told || ending == Some(Ending::OurEnd) {
+        let is_alerted = result.as_ref().err().is_some_and(|error| self.log_tls_error(error));
+        if is_alerted || ending == Some(Ending::OurEnd) {
             linger(&self.stream);
         }
         result.map(|()| ending)
@@ -89,18 +92,18 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the log of trouble with TLS. Whether the other side was told, too, by an alert.
-    fn tell_trouble(&self, error: &io::Error) -> bool {
-        let Some(trouble) = TlsError::of(error) else { return false };
-        let (kind, told) = match trouble {
+    /// Logs an error of TLS. Returns whether the other side was sent an alert about it.
+    fn log_tls_error(&self, error: &io::Error) -> bool {
+        let Some(error) = TlsError::of(error) else { return false };
+        let (kind, is_alerted) = match error {
             TlsError::PlainText => ("plain text", false),
             TlsError::Handshake(_) => ("tls handshake", true),
             TlsError::Broken(_) => ("tls broken", true),
         };
         if let Some(more) = self.log_limit.admit(kind) {
-            log::info!("node: {trouble} conn={} ip={}{more}", self.conn, self.peer);
+            log::info!("node: {error} conn={} ip={}{more}", self.conn, self.peer);
         }
-        told
+        is_alerted
     }
 
     /// The line loop. Returns what broke it, or nothing if the connection ended.
@@ -110,11 +113,11 @@ impl Session {
         outbox: &Outbox<GatewayFrame>,
     ) -> io::Result<Option<BadFrame>> {
         let mut line = Vec::new();
-        let mut heard = Instant::now();
+        let mut last_activity = Instant::now();
         loop {
             let progress = || {
-                if heard.elapsed() >= limits::HEARD_EVERY {
-                    heard = Instant::now();
+                if last_activity.elapsed() >= limits::ACTIVITY_INTERVAL {
+                    last_activity = Instant::now();
                     // If the router is gone, the next frame will notice.
                     let _ = self.inbox.post(Input::Activity { conn: self.conn });
                 }
@@ -129,7 +132,7 @@ impl Session {
                 None => {}
                 Some(Err(bad)) => return Ok(Some(bad)),
                 Some(Ok(frame)) => {
-                    lines.get_mut().make_room()?;
+                    lines.get_mut().wait_for_answers()?;
                     match self.post(lines.get_mut(), frame) {
                         Ok(()) => {}
                         Err(Closed) => return Ok(None),
@@ -148,10 +151,10 @@ impl Session {
     ) -> Result<(), Closed> {
         match &frame {
             NodeFrame::Hello(_) => {
-                duplex.owe();
-                duplex.await_verdict();
+                duplex.expect_answer();
+                duplex.await_admission();
             }
-            NodeFrame::Req { .. } | NodeFrame::Ping { .. } => duplex.owe(),
+            NodeFrame::Req { .. } | NodeFrame::Ping { .. } => duplex.expect_answer(),
             _ => {}
         }
         self.inbox.post(Input::Frame { conn: self.conn, frame })
@@ -162,24 +165,25 @@ impl Session {
 /// that nothing more comes, and what it still sends is thrown away for a moment.
 fn linger(mut stream: &TcpStream) {
     let deadline = Instant::now() + limits::LINGER;
-    let mut left = limits::LINGER_BYTES;
+    let mut left_bytes = limits::LINGER_BYTES;
     let mut sink = [0; 4096];
     if stream.shutdown(Shutdown::Write).is_err() || stream.set_nonblocking(false).is_err() {
         return;
     }
-    while left > 0 {
-        let patience = deadline.saturating_duration_since(Instant::now());
-        if patience < Duration::from_millis(1) || stream.set_read_timeout(Some(patience)).is_err() {
+    while left_bytes > 0 {
+        let left_time = deadline.saturating_duration_since(Instant::now());
+        if left_time < Duration::from_millis(1) || stream.set_read_timeout(Some(left_time)).is_err()
+        {
             return;
         }
         match stream.read(&mut sink) {
             Ok(0) | Err(_) => return,
-            Ok(bytes) => left = left.saturating_sub(bytes),
+            Ok(bytes) => left_bytes = left_bytes.saturating_sub(bytes),
         }
     }
 }
 
-impl Drop for Goodbye<'_> {
+impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         // If the router is gone, it does not need to know.
         let _ = self.inbox.post(Input::Disconnected { conn: self.conn });

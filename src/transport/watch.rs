@@ -19,7 +19,7 @@ pub struct Bound {
     listening: Listening,
 }
 
-/// Where the bridge listens at this moment, for whoever wants to know.
+/// Where the bridge listens at this moment.
 #[derive(Clone, Debug, Default)]
 pub struct Listening(Arc<Mutex<State>>);
 
@@ -235,7 +235,7 @@ impl Drop for Open {
 mod tests {
     use super::*;
     use crate::config::Bind;
-    use crate::link::{Gate, Inbox};
+    use crate::link::{ConnectionLimiter, Inbox};
     use crate::log_limit::LogLimit;
     use std::net::{Ipv4Addr, TcpStream};
     use std::sync::atomic::AtomicU64;
@@ -243,7 +243,7 @@ mod tests {
     fn reception() -> Reception {
         Reception {
             inbox: Inbox::new().0,
-            gate: Gate::new(8, 8),
+            limiter: ConnectionLimiter::new(8, 8),
             tls: None,
             log_limit: Arc::new(LogLimit::default()),
             last: Arc::new(AtomicU64::new(0)),

@@ -115,7 +115,7 @@ fn shell(argument: &Path, script: &str) {
 /// A gateway that admits one node and hands the connection to the test.
 fn gateway() -> (FakeGateway, crossbeam_channel::Receiver<(Visit, Value)>) {
     let (sender, receiver) = crossbeam_channel::bounded(1);
-    let gateway = FakeGateway::start(move |door| sender.send(door.admit()).unwrap());
+    let gateway = FakeGateway::start(move |listener| sender.send(listener.admit()).unwrap());
     (gateway, receiver)
 }
 
@@ -272,8 +272,8 @@ fn a_request_prints_its_result_or_the_refusal() {
             Some("FORBIDDEN: \\u001bno"),
         ),
     ] {
-        let gateway = FakeGateway::start(move |door| {
-            let (mut visit, _) = door.admit();
+        let gateway = FakeGateway::start(move |listener| {
+            let (mut visit, _) = listener.admit();
             let request = visit.expect("req");
             assert_eq!((&request["method"], &request["paramsJSON"]), (&json!("m"), &json!("[1]")));
             visit.send(r#"{"type":"event","event":"tick","payloadJSON":null}"#);
@@ -295,8 +295,8 @@ fn a_request_prints_its_result_or_the_refusal() {
 
 #[test]
 fn a_request_whose_answer_is_lost_is_not_made_twice() {
-    let gateway = FakeGateway::start(|door| {
-        door.admit().0.expect("req");
+    let gateway = FakeGateway::start(|listener| {
+        listener.admit().0.expect("req");
     });
     let mut alice = Alice::new(gateway.port);
     alice.options.request = Some(("chat.send".into(), None));
@@ -315,13 +315,13 @@ fn a_signal_is_a_stop() {
 
 #[test]
 fn once_pairs_tells_what_to_type_and_traces_without_the_token() {
-    let gateway = FakeGateway::start(|door| {
-        let mut visit = door.accept();
+    let gateway = FakeGateway::start(|listener| {
+        let mut visit = listener.accept();
         visit.ask_to_be_paired();
         visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
         visit.send(r#"{"type":"hello-ok","serverName":"studio"}"#);
         visit.expect_closed();
-        assert_eq!(door.admit().1["token"], "s3cret");
+        assert_eq!(listener.admit().1["token"], "s3cret");
     });
     let mut alice = Alice::new(gateway.port);
     (alice.options.once, alice.options.trace) = (true, true);
@@ -337,14 +337,14 @@ fn once_pairs_tells_what_to_type_and_traces_without_the_token() {
 
 #[test]
 fn a_lost_connection_is_made_again_and_subscriptions_with_it() {
-    let gateway = FakeGateway::start(|door| {
+    let gateway = FakeGateway::start(|listener| {
         for _ in 0..2 {
-            let (mut visit, _) = door.admit();
+            let (mut visit, _) = listener.admit();
             let event = visit.expect("event");
             assert_eq!(event["payloadJSON"], r#"{"sessionKey":"main"}"#);
             visit.send(r#"{"type":"event","event":"chat","payloadJSON":"{}"}"#);
         }
-        door.accept();
+        listener.accept();
     });
     let mut alice = Alice::new(gateway.port);
     alice.options.subscribe.push("main".into());

@@ -29,12 +29,12 @@ pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
         // Without stderr there is nowhere to report it.
         let _ = io::stderr().write_all(for_stderr(&result.stderr).as_bytes());
     }
-    verdict(&result).map_err(|why| failed(line, &why))
+    program_result(&result).map_err(|why| failed(line, &why))
 }
 
 /// How the program ended, if not well. macOS says `success`, and leaves `exitCode` out when a
 /// signal or a timeout was the end.
-fn verdict(result: &RunResult) -> Result<(), String> {
+fn program_result(result: &RunResult) -> Result<(), String> {
     let reason = result.error.as_deref().map(safe).filter(|text| !text.is_empty());
     let because = reason.map(|text| format!(": {text}")).unwrap_or_default();
     if result.timed_out {
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn every_platforms_ending_is_understood() {
-        let verdict = |payload: &Value| verdict(&SystemRun::decode(payload));
+        let outcome = |payload: &Value| program_result(&SystemRun::decode(payload));
         let ok = json!({ "exitCode": 0, "timedOut": false, "success": true });
-        assert_eq!(verdict(&ok), Ok(()));
-        assert_eq!(verdict(&json!({ "timedOut": false, "success": true })), Ok(()));
+        assert_eq!(outcome(&ok), Ok(()));
+        assert_eq!(outcome(&json!({ "timedOut": false, "success": true })), Ok(()));
         for (said, says) in [
             (json!({ "exitCode": 3, "success": false }), "ended with exit code 3"),
             (json!({ "exitCode": 0, "success": false, "error": "x" }), "failed: x"),
@@ -91,7 +91,7 @@ mod tests {
             (json!({ "exitCode": null, "error": "killed" }), "failed: killed"),
             (Value::Null, "did not report how"),
         ] {
-            let why = verdict(&said).unwrap_err();
+            let why = outcome(&said).unwrap_err();
             assert!(why.contains(says), "{said}: {why}");
         }
     }

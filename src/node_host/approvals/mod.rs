@@ -62,7 +62,7 @@ impl Approvals {
         Ok(snapshot.document.rules(agent, &self.owner, self.home.as_deref()))
     }
 
-    /// The most that any agent may run: whoever sends the invoke chooses the agent.
+    /// The most that any agent may run: the sender of the invoke chooses the agent.
     pub(super) fn most(&self) -> Result<Security, String> {
         let document = self.read()?.document;
         let runs = |agent, listed| {
@@ -217,7 +217,7 @@ fn encoded(document: &Document) -> io::Result<Vec<u8>> {
 }
 
 /// The file's bytes; `None` if there is none. It has to be a file of this user, or of root, that
-/// nobody else can write to: whoever can decides what runs here.
+/// nobody else can write to, because its content decides what runs here.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     // Without waiting for somebody to write into a pipe of that name.
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const ADDRESSES_EVERY: Duration = Duration::from_secs(3);
 
 /// How long the `tailscale` program may take to tell this machine's name (protocol section 10.5).
-pub const TAILSCALE_PATIENCE: Duration = Duration::from_millis(1500);
+pub const TAILSCALE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How often it is asked again while nothing else has changed: names are changed by hand.
 pub const TAILSCALE_EVERY: Duration = Duration::from_secs(10 * 60);

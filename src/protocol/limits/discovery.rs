@@ -37,7 +37,7 @@ pub const MDNS_CONFLICT_PAUSE: Duration = Duration::from_secs(5);
 /// second that probing takes.
 pub const MDNS_RESCAN: Duration = Duration::from_secs(3);
 
-/// The shortest time between two looks at the interfaces that strangers can cause.
+/// The shortest time between two scans of the interfaces that a packet can cause.
 pub const MDNS_RESCAN_MIN: Duration = Duration::from_millis(250);
 
 /// How long an address that this machine has lost still counts as its own: other responders here

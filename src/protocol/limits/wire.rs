@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Bytes in one line from a stranger. A `hello` is 1 to 4 KB; the rest is room for long lists.
-pub const LINE_STRANGER: usize = 64 * 1024;
+/// Bytes in one line before the node is admitted. A `hello` is 1 to 4 KB; the rest is room for long lists.
+pub const LINE_UNAUTHENTICATED: usize = 64 * 1024;
 
 /// Bytes in one line from an admitted node: a canvas snapshot of a large screen is about 16 MiB,
 /// a chat message with photos can be more.
@@ -34,9 +34,9 @@ pub const SHARED_BODY: usize = 64 * 1024;
 pub const CONNECTIONS: usize = 4096;
 
 /// Connections that have not been admitted (`bridge.limits.strangers`). When one more arrives,
-/// the oldest silent stranger of the most crowded address makes room, so that a crowd of
-/// strangers cannot lock out a paired phone.
-pub const STRANGERS: usize = 256;
+/// the oldest idle one of the address with the most of them is closed, so that a flood cannot
+/// lock out a paired phone.
+pub const UNAUTHENTICATED_CONNECTIONS: usize = 256;
 
 /// How long a connection may stay without being admitted or waiting for an approval. The apps
 /// say hello within milliseconds; TLS on a slow phone takes a few seconds.
@@ -48,7 +48,7 @@ pub const REFUSALS: u32 = 8;
 
 /// Frames of any kind that a connection may send before it is admitted. Pairing takes two; a node
 /// that answers pings while it waits, a few more.
-pub const STRANGER_FRAMES: u32 = 64;
+pub const UNAUTHENTICATED_FRAMES: u32 = 64;
 
 /// Pairing requests waiting for the operator, in all (`bridge.limits.pendingPairings`). More than
 /// a person can look at.
@@ -90,8 +90,8 @@ pub const SHORT_TEXT_CHARS: usize = 256;
 /// Entries in a list or map that a node sends about itself.
 pub const PROFILE_ENTRIES: usize = 128;
 
-/// Answers a node may be owed before its connection is not read any more. Not an error: the node
-/// is slowed down by TCP until answers have gone out.
+/// Unanswered requests of a node at which its connection is not read any more. Not an error: the
+/// node is slowed down by TCP until answers have gone out.
 pub const UNANSWERED: usize = 64;
 
 /// Bytes of answers that may wait for a node before its connection is not read any more.
@@ -110,10 +110,10 @@ pub const CALL_QUEUE_BYTES: usize = 256 * 1024 * 1024;
 /// Threads that run the backend's calls.
 pub const CALL_WORKERS: usize = 4;
 
-/// Notices (a node came, went, said something) waiting for the backend.
+/// Notices (a node connected, disconnected, sent an event) waiting for the backend.
 pub const NOTICE_QUEUE: usize = 1024;
 
-/// Inputs waiting for the router. Whoever has one more waits: a flooding node is slowed by TCP.
+/// Inputs waiting for the router. Posting one more blocks: a flooding node is slowed by TCP.
 pub const INBOX: usize = 1024;
 
 /// Frames that may wait for one node or operator. One more closes the connection as too slow.
@@ -147,8 +147,8 @@ pub const PING_AFTER: Duration = Duration::from_secs(45);
 /// A node that has been silent this long is dropped, unless it is busy with an invoke.
 pub const DROP_AFTER: Duration = Duration::from_secs(180);
 
-/// While a long line is arriving, the router is told this often that the node is alive.
-pub const HEARD_EVERY: Duration = Duration::from_secs(15);
+/// While a long line is arriving, the router gets an activity input this often.
+pub const ACTIVITY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long after a disconnect operators are told. iOS connects twice for every connect.
 pub const ABSENCE_GRACE: Duration = Duration::from_secs(2);
@@ -204,7 +204,7 @@ pub const STOP_DEADLINE: Duration = Duration::from_millis(1800);
 /// what the connections may take, a stop stays below three seconds.
 pub const STOP_BACKEND: Duration = Duration::from_millis(100);
 
-/// Log lines of one kind that strangers may cause in one [`LOG_WINDOW`].
+/// Log lines of one kind that unauthenticated connections may cause in one [`LOG_WINDOW`].
 pub const LOG_BURST: u32 = 10;
 
 /// See [`LOG_BURST`].

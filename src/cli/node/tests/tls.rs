@@ -8,18 +8,18 @@ use std::io::Read;
 fn the_certificate_met_first_is_told_kept_and_demanded_without_a_flag() {
     let (certificate, other) = (Certificate::new(), Certificate::new());
     let (pin, presented) = (certificate.fingerprint(), other.fingerprint());
-    let gateway = FakeGateway::start(move |door| {
-        let mut visit = door.accept_tls(certificate.config());
+    let gateway = FakeGateway::start(move |listener| {
+        let mut visit = listener.accept_tls(certificate.config());
         visit.ask_to_be_paired();
         visit.send(r#"{"type":"pair-ok","token":"s3cret"}"#);
         visit.send(r#"{"type":"hello-ok","serverName":"studio"}"#);
         visit.expect_closed();
-        let mut visit = door.accept_tls(certificate.config());
+        let mut visit = listener.accept_tls(certificate.config());
         assert_eq!(visit.expect("hello")["token"], "s3cret");
         visit.send(r#"{"type":"hello-ok","serverName":"studio"}"#);
         visit.expect_closed();
         let mut said = Vec::new();
-        let _ = door.accept_stream(other.config()).read_to_end(&mut said);
+        let _ = listener.accept_stream(other.config()).read_to_end(&mut said);
         assert_eq!(said, b"");
     });
     let mut alice = Alice::new(gateway.port);
@@ -46,9 +46,9 @@ fn the_certificate_met_first_is_told_kept_and_demanded_without_a_flag() {
 #[test]
 fn plain_and_encrypted_gateways_met_the_wrong_way_are_told_what_to_type() {
     let certificate = Certificate::new();
-    let gateway = FakeGateway::start(move |door| {
-        let _ = door.accept_stream(certificate.config()).read_to_end(&mut Vec::new());
-        let mut socket = door.accept_socket();
+    let gateway = FakeGateway::start(move |listener| {
+        let _ = listener.accept_stream(certificate.config()).read_to_end(&mut Vec::new());
+        let mut socket = listener.accept_socket();
         socket.read_exact(&mut [0]).unwrap();
         socket.write_all(b"{\"type\":\"error\",\"code\":\"INVALID_REQUEST\"}\n").unwrap();
         // Leaving now would reset the connection and destroy the line.

@@ -149,6 +149,6 @@ fn a_flood_is_cut_and_told_seldom() {
     let Outcome::Failed { message, text } = outcome else { panic!("no failure") };
     assert_eq!((&*message, text.len()), ("answer too long: more than 1048576 bytes", 1 << 20));
     assert!(texts < 200, "{texts}");
-    let complaints = Stage::new("yes flood | head -c 3000000 >&2; echo done");
-    assert_eq!(complaints.outcome(), done("done"));
+    let noisy = Stage::new("yes flood | head -c 3000000 >&2; echo done");
+    assert_eq!(noisy.outcome(), done("done"));
 }

@@ -1,0 +1,199 @@
+//! Limits how many connections are open, and how many of them are unauthenticated. When one more
+//! unauthenticated connection arrives than the limit allows, the oldest idle one of the address
+//! with the most of them is closed, so that a flood cannot lock out a paired phone: a node sends
+//! its hello within milliseconds.
+
+use crate::protocol::limits;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// The limits and the connections counted against them.
+#[derive(Debug)]
+pub struct ConnectionLimiter {
+    max_connections: usize,
+    max_unauthenticated: usize,
+    open: Mutex<Open>,
+    released: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    count: usize,
+    /// By connection number, so the oldest comes first.
+    unauthenticated: BTreeMap<u64, Unauthenticated>,
+}
+
+#[derive(Debug)]
+struct Unauthenticated {
+    peer: IpAddr,
+    stream: Arc<TcpStream>,
+    awaits_approval: bool,
+}
+
+/// The right to one open connection; released when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    limiter: Arc<ConnectionLimiter>,
+    number: u64,
+}
+
+impl ConnectionLimiter {
+    /// A limiter for so many connections, so many of them unauthenticated.
+    pub fn new(max_connections: usize, max_unauthenticated: usize) -> Arc<Self> {
+        let open = Mutex::new(Open::default());
+        Arc::new(Self { max_connections, max_unauthenticated, open, released: Condvar::new() })
+    }
+
+    /// Counts a new connection, closing an unauthenticated one if the limit is reached. `None` if
+    /// there is none that may be closed.
+    pub fn acquire(
+        self: &Arc<Self>,
+        number: u64,
+        peer: IpAddr,
+        stream: &Arc<TcpStream>,
+    ) -> Option<Permit> {
+        let mut open = self.lock();
+        // Connections that wait for an approval are counted, and limited, by the router.
+        let idle = open.unauthenticated.values().filter(|other| !other.awaits_approval).count();
+        let is_full = idle >= self.max_unauthenticated || open.count >= self.max_connections;
+        let evicted = is_full && open.evict_one();
+        if open.count >= self.max_connections + usize::from(evicted) {
+            return None;
+        }
+        open.count += 1;
+        let connection = Unauthenticated { peer, stream: stream.clone(), awaits_approval: false };
+        open.unauthenticated.insert(number, connection);
+        Some(Permit { limiter: self.clone(), number })
+    }
+
+    /// The connection is authenticated; it is not closed for another's sake any more.
+    pub fn mark_admitted(&self, number: u64) {
+        self.lock().unauthenticated.remove(&number);
+    }
+
+    /// The connection waits for an operator's approval, which is limited elsewhere: it is not
+    /// closed for another's sake.
+    pub fn mark_awaiting_approval(&self, number: u64) {
+        if let Some(connection) = self.lock().unauthenticated.get_mut(&number) {
+            connection.awaits_approval = true;
+        }
+    }
+
+    /// Waits until no connection is open; returns how many still are after `timeout`.
+    pub fn wait_until_empty(&self, timeout: Duration) -> usize {
+        let deadline = Instant::now() + timeout;
+        let mut open = self.lock();
+        while open.count > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.released.wait_timeout(open, left);
+            open = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+        open.count
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Closes the oldest idle connection of the address with the most; false if there is none.
+    fn evict_one(&mut self) -> bool {
+        let idle = |other: &&Unauthenticated| !other.awaits_approval;
+        let mut by_peer: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for connection in self.unauthenticated.values().filter(idle) {
+            *by_peer.entry(connection.peer).or_default() += 1;
+        }
+        let Some((peer, _)) = by_peer.into_iter().max_by_key(|(_, count)| *count) else {
+            return false;
+        };
+        let mut all = self.unauthenticated.iter();
+        let oldest = all.find(|(_, other)| other.peer == peer && idle(other));
+        let Some(number) = oldest.map(|(number, _)| *number) else { return false };
+        if let Some(connection) = self.unauthenticated.remove(&number) {
+            // Its thread notices and drops its permit. An error means that it is closed already.
+            let _ = connection.stream.shutdown(Shutdown::Both);
+        }
+        true
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut open = self.limiter.lock();
+        open.count -= 1;
+        open.unauthenticated.remove(&self.number);
+        self.limiter.released.notify_all();
+    }
+}
+
+/// How many connections the limit on open files allows; each takes two descriptors, and some are
+/// kept for files, operators and agents.
+pub fn connections_for(open_files: u64) -> usize {
+    let kept = 64 + 2 * limits::OPERATORS as u64;
+    usize::try_from(open_files.saturating_sub(kept) / 2).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    fn pair(listener: &TcpListener) -> (TcpStream, Arc<TcpStream>) {
+        let outside = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        outside.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        (outside, Arc::new(listener.accept().unwrap().0))
+    }
+
+    fn ip(last: u8) -> IpAddr {
+        [192, 168, 1, last].into()
+    }
+
+    #[test]
+    fn the_oldest_idle_connection_of_the_most_crowded_address_is_closed_for_a_new_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let limiter = ConnectionLimiter::new(10, 2);
+        let mut outside = Vec::new();
+        let mut permits = Vec::new();
+        for (number, peer) in [(1, ip(1)), (2, ip(9)), (3, ip(9)), (4, ip(2))] {
+            let (client, stream) = pair(&listener);
+            outside.push(client);
+            permits.push(limiter.acquire(number, peer, &stream).unwrap());
+            if number == 2 {
+                limiter.mark_awaiting_approval(2);
+            }
+        }
+        // Of the two from 9, the first one waits for an approval and stays.
+        assert_eq!(outside[2].read(&mut [0]).unwrap(), 0);
+        outside[1].set_nonblocking(true).unwrap();
+        assert!(outside[1].read(&mut [0]).is_err());
+    }
+
+    #[test]
+    fn admitted_connections_are_never_closed_for_new_ones() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let limiter = ConnectionLimiter::new(2, 2);
+        let (_one, first) = pair(&listener);
+        let (_two, second) = pair(&listener);
+        let _first = limiter.acquire(1, ip(1), &first).unwrap();
+        let second_permit = limiter.acquire(2, ip(1), &second).unwrap();
+        limiter.mark_admitted(1);
+        limiter.mark_admitted(2);
+        let (_three, third) = pair(&listener);
+        assert!(limiter.acquire(3, ip(1), &third).is_none());
+        drop(second_permit);
+        assert!(limiter.acquire(3, ip(1), &third).is_some());
+    }
+
+    #[test]
+    fn descriptors_bound_the_number_of_connections() {
+        assert_eq!(connections_for(1024), 448);
+        assert_eq!(connections_for(10), 0);
+    }
+}
