@@ -1,6 +1,5 @@
 //! One entry of a pairing file, as it is read and written.
 
-use super::unknown_keys;
 use crate::protocol::json::Fields;
 use crate::protocol::{NodeId, NodeProfile, Token, TokenHash};
 use crate::router::{PairedNode, PairingRequest, RequestId, Wall};
@@ -27,11 +26,11 @@ const PENDING: [&str; 17] = NodeProfile::fields_and([
     "approvedAtMs",
 ]);
 
-/// Reads an entry of `paired.json`; also says whether its token was in the clear. The key of the
-/// entry is the node's id, whatever the entry itself says.
+/// Reads an entry of `paired.json`, and whether its token was in the clear. The key of the entry
+/// is the node's id, whatever the entry itself says.
 ///
-/// What the old gateway wrote is taken as it is, odd types and all. What this program wrote has to
-/// be as it was written.
+/// What the old gateway wrote is taken as it is: of the wrong type is the same as absent, so a
+/// derived `Deserialize` would refuse too much. What this program wrote has to be intact.
 pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str> {
     if !text.starts_with('{') {
         return Err("not an object");
@@ -42,6 +41,8 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
         return Err("tokenSha256 is not 64 hex digits");
     }
     let clear = fields.text("token").and_then(|text| Token::presented(&text));
+    let mut other: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    other.retain(|key, value| !PAIRED.contains(&key.as_str()) && !value.is_null());
     let node = PairedNode {
         token: hash.or_else(|| clear.as_ref().map(Token::hash)),
         profile: NodeProfile::read(&fields),
@@ -49,7 +50,7 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
         remote_ip: fields.short_text("remoteIp"),
         created_at: Wall(fields.integer("createdAtMs").unwrap_or_default()),
         approved_at: Wall(fields.integer("approvedAtMs").unwrap_or_default()),
-        other: unknown_keys(text, &PAIRED),
+        other,
     };
     Ok((node, clear.is_some()))
 }
@@ -69,83 +70,70 @@ pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
     })
 }
 
-/// An entry of `paired.json`.
-pub(super) struct Paired<'a> {
-    pub(super) id: &'a NodeId,
-    pub(super) node: &'a PairedNode,
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Paired<'a> {
+    node_id: &'a NodeId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_sha256: Option<String>,
+    #[serde(flatten)]
+    profile: &'a NodeProfile,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    renamed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_ip: Option<&'a str>,
+    created_at_ms: u64,
+    approved_at_ms: u64,
+    #[serde(flatten)]
+    other: &'a Map<String, Value>,
 }
 
-impl Serialize for Paired<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Entry<'a> {
-            node_id: &'a NodeId,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            token_sha256: Option<String>,
-            #[serde(flatten)]
-            profile: &'a NodeProfile,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            renamed: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            remote_ip: Option<&'a str>,
-            created_at_ms: u64,
-            approved_at_ms: u64,
-            #[serde(flatten)]
-            other: &'a Map<String, Value>,
-        }
-        let node = self.node;
-        Entry {
-            node_id: self.id,
-            token_sha256: node.token.map(TokenHash::to_hex),
-            profile: &node.profile,
-            renamed: node.renamed,
-            remote_ip: node.remote_ip.as_deref(),
-            created_at_ms: node.created_at.0,
-            approved_at_ms: node.approved_at.0,
-            other: &node.other,
-        }
-        .serialize(serializer)
+/// An entry of `paired.json` as it is written.
+pub(super) fn paired<'a>(node_id: &'a NodeId, node: &'a PairedNode) -> impl Serialize + 'a {
+    Paired {
+        node_id,
+        token_sha256: node.token.map(TokenHash::to_hex),
+        profile: &node.profile,
+        renamed: node.renamed,
+        remote_ip: node.remote_ip.as_deref(),
+        created_at_ms: node.created_at.0,
+        approved_at_ms: node.approved_at.0,
+        other: &node.other,
     }
 }
 
-/// An entry of `pending.json`.
-pub(super) struct Pending<'a> {
-    pub(super) id: &'a RequestId,
-    pub(super) request: &'a PairingRequest,
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pending<'a> {
+    request_id: &'a RequestId,
+    node_id: &'a NodeId,
+    #[serde(flatten)]
+    profile: &'a NodeProfile,
+    remote_ip: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    silent: bool,
+    is_repair: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    conflict: bool,
+    ts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_at_ms: Option<u64>,
 }
 
-impl Serialize for Pending<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Entry<'a> {
-            request_id: &'a str,
-            node_id: &'a NodeId,
-            #[serde(flatten)]
-            profile: &'a NodeProfile,
-            remote_ip: String,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            silent: bool,
-            is_repair: bool,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            conflict: bool,
-            ts: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            approved_at_ms: Option<u64>,
-        }
-        let request = self.request;
-        Entry {
-            request_id: &self.id.0,
-            node_id: &request.node,
-            profile: &request.profile,
-            remote_ip: request.remote_ip.to_string(),
-            silent: request.silent,
-            is_repair: request.is_repair,
-            conflict: request.conflict,
-            ts: request.ts.0,
-            approved_at_ms: request.approved_at.map(|at| at.0),
-        }
-        .serialize(serializer)
+/// An entry of `pending.json` as it is written.
+pub(super) fn pending<'a>(
+    request_id: &'a RequestId,
+    request: &'a PairingRequest,
+) -> impl Serialize + 'a {
+    Pending {
+        request_id,
+        node_id: &request.node,
+        profile: &request.profile,
+        remote_ip: request.remote_ip.to_string(),
+        silent: request.silent,
+        is_repair: request.is_repair,
+        conflict: request.conflict,
+        ts: request.ts.0,
+        approved_at_ms: request.approved_at.map(|at| at.0),
     }
 }

@@ -10,8 +10,8 @@ mod tests;
 use crate::files::{self, Staged};
 use crate::protocol::{limits, NodeId};
 use crate::router::{PairedNode, PairingBook, PairingRequest, RequestId, Wall};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -29,10 +29,19 @@ const MOST_ASIDE: u32 = 100;
 #[derive(Debug)]
 pub struct PairingStore {
     dir: PathBuf,
-    saved: PairingBook,
-    paired: Stamp,
-    pending: Stamp,
+    paired: PairingFile<NodeId, PairedNode>,
+    pending: PairingFile<RequestId, PairingRequest>,
 }
+
+/// One of the two files.
+#[derive(Debug)]
+struct PairingFile<K, V> {
+    path: PathBuf,
+    saved: Entries<K, V>,
+    stamp: Stamp,
+}
+
+type Entries<K, V> = Arc<BTreeMap<K, Arc<V>>>;
 
 /// Tells whether a file is still the one that was last read or written. `None`: there was none.
 type Stamp = Option<(u64, u64, i64, i64)>;
@@ -91,23 +100,21 @@ impl PairingStore {
         let dir = state_dir.join("nodes");
         files::create_private_dir(&dir).map_err(|e| Error::io("create", &dir, e))?;
         files::sync_dir(state_dir).map_err(|e| Error::io("sync", state_dir, e))?;
-        let mut store = Self { dir, saved: PairingBook::default(), paired: None, pending: None };
-        let (paired_path, pending_path) = (store.path(PAIRED), store.path(PENDING));
+        let (paired_path, pending_path) = (dir.join(PAIRED), dir.join(PENDING));
         let (paired, had_clear_tokens) = read_paired(&paired_path)?;
-        let pending = read_pending(&pending_path)?;
-        store.paired = stamp(&paired_path);
-        store.pending = stamp(&pending_path);
-        let pending: Pending =
-            pending.into_iter().filter(|(_, request)| is_current(request, &paired, now)).collect();
+        let mut pending = read_pending(&pending_path)?;
+        pending.retain(|_, request| is_current(request, &paired, now));
         let book = PairingBook { paired: Arc::new(paired), pending: Arc::new(pending) };
-        store.saved = book.clone();
+        let mut store = Self {
+            dir,
+            paired: PairingFile::new(paired_path, book.paired.clone()),
+            pending: PairingFile::new(pending_path, book.pending.clone()),
+        };
         if had_clear_tokens {
-            log::info!(
-                "replacing tokens in the clear by their hashes path={}",
-                paired_path.display()
-            );
+            let path = store.paired.path.display();
+            log::info!("replacing tokens in the clear by their hashes path={path}");
             // Not the one from before, so the store takes it for changed.
-            store.saved.paired = Arc::default();
+            store.paired.saved = Arc::default();
             store.save(&book)?;
         }
         Ok((store, book))
@@ -130,29 +137,21 @@ impl PairingStore {
     /// The file that could not be written. The router keeps the old book then; should the first
     /// of two files be in place already, the next save brings the other one along.
     pub fn save(&mut self, book: &PairingBook) -> Result<(), Error> {
-        let paired = (!Arc::ptr_eq(&book.paired, &self.saved.paired)).then(|| {
-            let entries = book.paired.iter().map(|(id, node)| (id, entry::Paired { id, node }));
-            self.stage(PAIRED, &entries.collect::<BTreeMap<_, _>>())
-        });
-        let pending = (!Arc::ptr_eq(&book.pending, &self.saved.pending)).then(|| {
-            let entries =
-                book.pending.iter().map(|(id, request)| (&*id.0, entry::Pending { id, request }));
-            self.stage(PENDING, &entries.collect::<BTreeMap<_, _>>())
-        });
         // Both are complete on disk before either takes its place, so that a full disk is noticed
         // while nothing has changed.
-        let (paired, pending) = (paired.transpose()?, pending.transpose()?);
+        let paired = self.paired.stage(&book.paired, entry::paired)?;
+        let pending = self.pending.stage(&book.pending, entry::pending)?;
         // A power cut between the two must neither lose a pairing nor let a revoked node back in.
         // So a pairing is put before its request is taken away (`is_current` mends the rest), and
         // an approval is taken away before the pairing is.
-        let revokes = self.saved.paired.keys().any(|node| !book.paired.contains_key(node));
+        let revokes = self.paired.saved.keys().any(|node| !book.paired.contains_key(node));
         if revokes {
-            self.put_pending(pending, book)?;
-            self.put_paired(paired, book)?;
+            self.pending.replace(pending, &book.pending)?;
+            self.paired.replace(paired, &book.paired)?;
         } else {
             let only_pending = paired.is_none();
-            self.put_paired(paired, book)?;
-            match self.put_pending(pending, book) {
+            self.paired.replace(paired, &book.paired)?;
+            match self.pending.replace(pending, &book.pending) {
                 Err(error) if !only_pending => {
                     log::warn!("{error}; it will be written with the next change");
                 }
@@ -161,43 +160,37 @@ impl PairingStore {
         }
         files::sync_dir(&self.dir).map_err(|e| Error::io("sync", &self.dir, e))
     }
+}
 
-    fn put_paired(&mut self, staged: Option<Staged>, book: &PairingBook) -> Result<(), Error> {
-        if let Some(staged) = staged {
-            self.put(PAIRED, staged, self.paired)?;
-            self.saved.paired = book.paired.clone();
-            self.paired = stamp(&self.path(PAIRED));
+impl<K: Ord + Serialize, V> PairingFile<K, V> {
+    fn new(path: PathBuf, saved: Entries<K, V>) -> Self {
+        let stamp = stamp(&path);
+        Self { path, saved, stamp }
+    }
+
+    /// Writes entries that are not the saved ones beside the file.
+    fn stage<'a, E: Serialize>(
+        &self,
+        entries: &'a Entries<K, V>,
+        form: impl Fn(&'a K, &'a V) -> E,
+    ) -> Result<Option<Staged>, Error> {
+        if Arc::ptr_eq(entries, &self.saved) {
+            return Ok(None);
         }
-        Ok(())
+        let entries: BTreeMap<&K, E> = entries.iter().map(|(k, v)| (k, form(k, v))).collect();
+        let text = serde_json::to_vec_pretty(&entries).map_err(io::Error::other);
+        let staged = text.and_then(|text| Staged::write(&self.path, &text));
+        staged.map(Some).map_err(|e| Error::io("write", &self.path, e))
     }
 
-    fn put_pending(&mut self, staged: Option<Staged>, book: &PairingBook) -> Result<(), Error> {
-        if let Some(staged) = staged {
-            self.put(PENDING, staged, self.pending)?;
-            self.saved.pending = book.pending.clone();
-            self.pending = stamp(&self.path(PENDING));
-        }
-        Ok(())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    fn stage<T: serde::Serialize>(&self, name: &str, content: &T) -> Result<Staged, Error> {
-        let path = self.path(name);
-        let text = serde_json::to_vec_pretty(content);
-        let text = text.map_err(|e| Error::io("write", &path, io::Error::other(e)))?;
-        Staged::write(&path, &text).map_err(|e| Error::io("write", &path, e))
-    }
-
-    /// Somebody else's version of the file gets a second name first, so that it is not lost. The
-    /// file itself is there at every moment.
-    fn put(&self, name: &str, staged: Staged, expected: Stamp) -> Result<(), Error> {
-        let path = self.path(name);
-        let found = stamp(&path);
-        if found.is_some() && found != expected {
-            let aside = self.keep_aside(name).map_err(|e| Error::io("keep a copy of", &path, e))?;
+    /// Puts staged entries in place. Somebody else's version of the file gets a second name first,
+    /// so that it is not lost. The file itself is there at every moment.
+    fn replace(&mut self, staged: Option<Staged>, entries: &Entries<K, V>) -> Result<(), Error> {
+        let Some(staged) = staged else { return Ok(()) };
+        let path = &self.path;
+        let found = stamp(path);
+        if found.is_some() && found != self.stamp {
+            let aside = keep_aside(path).map_err(|e| Error::io("keep a copy of", path, e))?;
             log::warn!(
                 "{} was changed while the bridge runs; that version is now {}. Use the nodes \
                  commands instead",
@@ -205,20 +198,24 @@ impl PairingStore {
                 aside.display()
             );
         }
-        staged.commit().map_err(|e| Error::io("replace", &path, e))
+        staged.commit().map_err(|e| Error::io("replace", path, e))?;
+        self.saved = entries.clone();
+        self.stamp = stamp(path);
+        Ok(())
     }
+}
 
-    fn keep_aside(&self, name: &str) -> io::Result<PathBuf> {
-        for number in 1..=MOST_ASIDE {
-            let aside = self.path(&format!("{name}.changed-by-somebody-else-{number}"));
-            match fs::hard_link(self.path(name), &aside) {
-                Ok(()) => return Ok(aside),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
+fn keep_aside(path: &Path) -> io::Result<PathBuf> {
+    for number in 1..=MOST_ASIDE {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".changed-by-somebody-else-{number}"));
+        match fs::hard_link(path, &aside) {
+            Ok(()) => return Ok(aside.into()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
         }
-        Err(io::Error::other(format!("there are {MOST_ASIDE} of them already; look at them")))
     }
+    Err(io::Error::other(format!("there are {MOST_ASIDE} of them already; look at them")))
 }
 
 impl Error {
@@ -333,12 +330,4 @@ fn for_entries(
 fn entries(bytes: &[u8]) -> Result<BTreeMap<String, &RawValue>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
     serde_json::from_str(text).map_err(|error| error.to_string())
-}
-
-/// The keys of `text` that are not in `known`.
-fn unknown_keys(text: &str, known: &[&str]) -> Map<String, Value> {
-    let all: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    all.into_iter()
-        .filter(|(key, value)| !known.contains(&key.as_str()) && !value.is_null())
-        .collect()
 }

@@ -6,6 +6,7 @@
 
 use crate::protocol::{NodeId, NodeProfile, Token, TokenHash};
 use crate::router::Wall;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The name of a pairing request.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RequestId(pub Arc<str>);
 
 impl fmt::Display for RequestId {
