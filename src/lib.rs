@@ -26,8 +26,8 @@
 //! # }
 //! ```
 //!
-//! `tests/examples/embed.rs` is a whole program with a backend of its own that approves a node and
-//! invokes a command. To write a node instead, see [`client`].
+//! Three whole programs are in `tests/examples`: `embed.rs` is a bridge with a backend of its own,
+//! `operator.rs` approves nodes and prints events, `node.rs` is a node. For nodes, see [`client`].
 //!
 //! # The loop
 //!

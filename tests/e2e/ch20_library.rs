@@ -9,7 +9,7 @@ use openclaw_bridge::config::Loaded;
 use openclaw_bridge::daemon::{Daemon, DaemonBuilder, Host, HostError, Operator};
 use openclaw_bridge::protocol::operator::{ListNodes, OperatorEvent};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -162,11 +162,17 @@ fn a_program_that_panics_when_asked_leaves_neither_operator_nor_bridge_hanging()
     bridge.stop().unwrap();
 }
 
+/// Where cargo has built an example.
+fn example(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_openclaw-bridge"));
+    let example = program.parent().unwrap().join("examples").join(name);
+    assert!(example.exists(), "build it with `cargo build --examples`");
+    example
+}
+
 #[test]
 fn the_example_pairs_and_invokes() {
-    let program = Path::new(env!("CARGO_BIN_EXE_openclaw-bridge"));
-    let example = program.parent().unwrap().join("examples/embed");
-    assert!(example.exists(), "build it with `cargo build --example embed`");
+    let example = example("embed");
     let dir = TempDir::new().unwrap();
     let mut child = Command::new(example)
         .envs([("LAMP_PORT", "0".as_ref()), ("LAMP_STATE", dir.path().as_os_str())])
@@ -188,4 +194,40 @@ fn the_example_pairs_and_invokes() {
     assert_eq!(line(), "the lamp answered {\"watts\":9}");
     let status = eventually("the example ends", || child.try_wait().unwrap());
     assert!(status.success());
+}
+
+#[test]
+fn the_examples_of_a_node_and_an_operator_meet() {
+    let dir = TempDir::new().unwrap();
+    let lines = |child: &mut std::process::Child| {
+        std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()))
+    };
+    let mut operator = Command::new(example("operator"))
+        .envs([("BRIDGE_PORT", "0".as_ref()), ("BRIDGE_STATE", dir.path().as_os_str())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut operator_lines = lines(&mut operator);
+    let first = operator_lines.next().unwrap().unwrap();
+    let address = first.strip_prefix("listening on ").unwrap();
+    let (host, port) = address.rsplit_once(':').unwrap();
+    let mut node = Command::new(example("node"))
+        .args([host, port])
+        .env("LAMP_IDENTITY", dir.path().join("lamp.json"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut node_lines = lines(&mut node);
+    assert!(operator_lines.next().unwrap().unwrap().starts_with("approved "));
+    assert_eq!(node_lines.next().unwrap().unwrap(), "connected");
+    let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
+    let nodes = control.ask("node.list", &json!({})).unwrap();
+    let id = &nodes["nodes"][0]["nodeId"];
+    let invoke = json!({ "nodeId": id, "command": "lamp.on" });
+    control.ask("node.invoke", &invoke).unwrap();
+    assert_eq!(node_lines.next().unwrap().unwrap(), "the lamp is on");
+    for child in [&mut node, &mut operator] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
