@@ -100,55 +100,41 @@
 //!
 //! The names at the root, [`backend`], [`client`], [`config`] and [`protocol`] are for programs that
 //! embed a bridge or are a node. [`router`] is public as the pure core: it can be run without I/O, as
-//! the scenario tests do. Modules that the documentation does not list are internal, whatever Rust
-//! lets through.
+//! the scenario tests do. Everything else is private.
 
 pub use backend::{Backend, BackendEvent, Outlet};
 pub use config::Config;
 pub use daemon::{Daemon, DaemonBuilder, DaemonHandle, Error, Host, HostError, Operator};
 pub use protocol::{ErrorCode, Method, NodeId, Payload, WireError};
+pub use tls::Fingerprint;
 
-#[doc(hidden)]
-pub mod addresses;
+mod addresses;
 pub mod backend;
-#[doc(hidden)]
-pub mod calendar;
+mod calendar;
 #[cfg(feature = "cli")]
-#[doc(hidden)]
+#[doc(hidden)] // For src/main.rs and the tests that read the description of the command line.
 pub mod cli;
 pub mod client;
 pub mod config;
-#[doc(hidden)]
-pub mod control;
-#[doc(hidden)]
-pub mod daemon;
-#[doc(hidden)]
-pub mod discovery;
-#[doc(hidden)]
-pub mod duration;
-#[doc(hidden)]
-pub mod files;
-#[doc(hidden)]
-pub mod import;
-#[doc(hidden)]
-pub mod json5_text;
-#[doc(hidden)]
-pub mod link;
-#[doc(hidden)]
-pub mod log_limit;
-#[doc(hidden)]
-pub mod node_host;
-#[doc(hidden)]
+mod control;
+mod daemon;
+mod discovery;
+mod duration;
+mod files;
+#[cfg(feature = "cli")]
+mod import;
+mod json5_text;
+mod link;
+mod log_limit;
+#[cfg(feature = "cli")]
+mod node_host;
+#[doc(hidden)] // For the scenarios, which check that what the router saves can be read again.
 pub mod pairing_store;
 mod process;
 pub mod protocol;
-#[doc(hidden)]
-pub mod random;
+mod random;
 pub mod router;
-#[doc(hidden)]
-pub mod suggest;
-#[doc(hidden)]
-pub mod tls;
-#[doc(hidden)]
-pub mod transport;
+mod suggest;
+mod tls;
+mod transport;
 mod wait;

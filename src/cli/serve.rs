@@ -4,9 +4,11 @@ use crate::backend::embedded::Embedded;
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
 use crate::cli::logging;
+use crate::cli::systemd;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
-use crate::daemon::{self, notify, Daemon, DaemonHandle, Host, HostError};
+use crate::daemon::{Daemon, DaemonHandle, Host, HostError};
 use log::LevelFilter;
+use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -34,7 +36,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         log::info!("daemon: bridge.enabled is false, nothing to do");
         return Ok(());
     }
-    daemon::raise_open_files();
+    raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
     let embedded = Arc::new(Embedded::new(&state_dir, &config));
@@ -50,7 +52,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     listen_to_signals(daemon.handle())
         .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
     say_where_to(&daemon, &config);
-    notify::notify("READY=1");
+    systemd::notify("READY=1");
     Ok(daemon.wait()?)
 }
 
@@ -140,4 +142,16 @@ fn listen_to_signals(handle: DaemonHandle) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Raises this process's soft limit on open files to its hard one: each connection takes two
+/// descriptors, and the usual soft limit is for programs that use `select`.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, ..limit };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::debug!("daemon: the limit on open files stays as it is: {error}");
+        }
+    }
 }

@@ -11,7 +11,8 @@ mod error;
 mod kind;
 mod load;
 mod names;
-pub mod paths;
+pub(crate) mod paths;
+#[doc(hidden)] // For the manual page, which tests/manual.rs makes.
 pub mod schema;
 mod secrets;
 mod show;
@@ -27,7 +28,7 @@ pub use error::{Error, Problem};
 pub use kind::Kind;
 pub use load::{load, Loaded, Sources};
 pub use names::{domain_name, is_service_type, url_host, url_port};
-pub use paths::{process_env, Env};
+pub use paths::{process_env, state_dir, Env};
 pub use secrets::hide_secrets;
 pub use show::Shown;
 
@@ -82,7 +83,7 @@ pub struct BridgeConfig {
     pub bind: Bind,
     /// Whether to wait for an address of `bind` that is missing.
     pub wait_for_tailnet: bool,
-    /// The state directory; `None` is the default of [`paths::state_dir`].
+    /// The state directory; `None` is the default of [`state_dir`].
     pub state_dir: Option<PathBuf>,
     /// How much is logged.
     #[serde(with = "text_form::level")]

@@ -13,7 +13,7 @@ pub fn process_env(name: &str) -> Option<OsString> {
 }
 
 /// The name of the control socket in its directory.
-pub const CONTROL_SOCKET: &str = "control.sock";
+pub(crate) const CONTROL_SOCKET: &str = "control.sock";
 
 /// Our directory below those that are shared with other programs.
 const OURS: &str = "openclaw-bridge";
@@ -31,7 +31,8 @@ pub fn state_dir(config: &Config, env: Env<'_>) -> Result<PathBuf, Error> {
 
 /// Where the daemon makes its control socket: in a state directory that was named, else in
 /// systemd's runtime directory, else in the state directory.
-pub fn control_socket(config: &Config, state_dir: &Path, env: Env<'_>) -> PathBuf {
+#[cfg(any(test, feature = "cli"))]
+pub(crate) fn control_socket(config: &Config, state_dir: &Path, env: Env<'_>) -> PathBuf {
     let runtime = first_of_list(env, "RUNTIME_DIRECTORY");
     let runtime = runtime.filter(|_| config.bridge.state_dir.is_none());
     runtime.as_deref().unwrap_or(state_dir).join(CONTROL_SOCKET)
@@ -47,7 +48,8 @@ fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
 /// Where an operator looks for the daemon's control socket, the likeliest first. A state directory
 /// that was named (`--state-dir`, `OPENCLAW_BRIDGE_STATE_DIR`) is the only place: finding another
 /// daemon than the one that was meant would be worse than finding none.
-pub fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) -> Vec<PathBuf> {
+#[cfg(any(test, feature = "cli"))]
+pub(crate) fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) -> Vec<PathBuf> {
     let named = || {
         let text = env("OPENCLAW_BRIDGE_STATE_DIR").filter(|value| !value.is_empty())?;
         let expanded = text.to_str().and_then(|text| expand(text, home(env).as_deref()).ok());
@@ -86,7 +88,7 @@ pub(super) fn home(env: Env<'_>) -> Option<PathBuf> {
 ///
 /// # Errors
 /// Why it cannot be replaced.
-pub fn expand(text: &str, home: Option<&Path>) -> Result<PathBuf, &'static str> {
+pub(super) fn expand(text: &str, home: Option<&Path>) -> Result<PathBuf, &'static str> {
     let Some(rest) = text.strip_prefix('~') else {
         return Ok(PathBuf::from(text));
     };

@@ -2,10 +2,14 @@
 //!
 //! Floor 2. The daemon runs the server, the command line the client.
 
+#[cfg(feature = "cli")]
 mod client;
+#[cfg(feature = "cli")]
 mod media_extractor;
 mod server;
 
+#[cfg(feature = "cli")]
 pub use client::{Client, Error as ClientError, Reply};
+#[cfg(feature = "cli")]
 pub use media_extractor::MediaError;
 pub use server::{Error, Server};

@@ -12,7 +12,6 @@ mod ids;
 mod journal;
 mod lock;
 mod network;
-pub(crate) mod notify;
 mod operator;
 mod reload;
 mod router_thread;
@@ -26,7 +25,8 @@ pub use error::Error;
 pub use host::{Host, HostError};
 pub(crate) use lock::Lock;
 pub use operator::Operator;
-pub(crate) use settings::{profile, raise_open_files, tls_files};
+#[cfg(feature = "cli")]
+pub(crate) use settings::{profile, tls_files};
 
 use crate::backend::Outlet;
 use crate::link::Inbox;
@@ -88,6 +88,7 @@ impl Daemon {
         self.tls.as_deref().map(Acceptor::fingerprint)
     }
 
+    #[cfg(feature = "cli")]
     pub(crate) fn tls(&self) -> Option<&Acceptor> {
         self.tls.as_deref()
     }

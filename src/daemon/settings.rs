@@ -7,7 +7,7 @@ use crate::link::connections_for;
 use crate::router::Policy;
 use crate::tls::CertificateFiles;
 use crate::transport::bind::Plan;
-use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
+use rustix::process::{getrlimit, Resource};
 use std::path::Path;
 
 /// A bridge that could serve fewer would look alive and refuse everybody.
@@ -65,17 +65,4 @@ pub(super) fn policy(config: &Config) -> Policy {
 /// What the bridge announces about itself, which a reload may change.
 pub(crate) fn profile(config: &Config) -> Profile {
     Profile::new(config, &machine_name())
-}
-
-/// Raises this process's soft limit on open files to its hard one: each connection takes two
-/// descriptors, and the usual soft limit is for programs that use `select`. For the main function
-/// of a program that is a bridge; one that only embeds a bridge decides by itself.
-pub(crate) fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        let raised = Rlimit { current: limit.maximum, ..limit };
-        if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            log::debug!("daemon: the limit on open files stays as it is: {error}");
-        }
-    }
 }

@@ -17,7 +17,9 @@ mod transcripts;
 mod wake_words;
 
 pub use error::Error;
-pub use report::{Item, ItemKind, Outcome, Report};
+#[cfg(test)]
+pub use report::ItemKind;
+pub use report::{Item, Outcome, Report};
 
 use crate::daemon::Lock;
 use crate::router::Wall;

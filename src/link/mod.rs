@@ -17,7 +17,7 @@ mod write_buffer;
 
 pub use accept::accept_until;
 pub use duplex::{Duplex, Ending, Stream};
-pub use inbox::{Closed, Inbox, Inputs, Posted, ReplyHandle};
+pub use inbox::{Closed, Inbox, Inputs, ReplyHandle};
 pub use limiter::{connections_for, ConnectionLimiter, Permit};
 pub use lines::{read_line, Line};
 pub use outbox::{Outbox, OutboxSender, Outgoing, TooSlow};

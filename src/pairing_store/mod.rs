@@ -4,8 +4,13 @@
 //! the start: it is never taken for an empty one, and never overwritten.
 
 mod entry;
+#[cfg(feature = "cli")]
+mod foreign;
 #[cfg(test)]
 mod tests;
+
+#[cfg(feature = "cli")]
+pub(crate) use foreign::{read_foreign, Unusable};
 
 use crate::files::{self, Staged};
 use crate::protocol::{limits, NodeId};
@@ -118,17 +123,6 @@ impl PairingStore {
             store.save(&book)?;
         }
         Ok((store, book))
-    }
-
-    /// Who is paired according to the files of a state directory, which need not exist. Nothing is
-    /// made or changed.
-    ///
-    /// # Errors
-    /// An unreadable or damaged file.
-    pub(crate) fn peek(state_dir: &Path) -> Result<BTreeMap<NodeId, Arc<PairedNode>>, Error> {
-        let (paired, _) = read_paired(&state_dir.join("nodes").join(PAIRED))?;
-        read_pending(&state_dir.join("nodes").join(PENDING))?;
-        Ok(paired)
     }
 
     /// Writes what has changed since the last time; it is on disk when this returns.
@@ -245,43 +239,6 @@ fn is_current(
         Some(at) => age(at) <= limits::APPROVAL_KEPT,
         None => age(request.ts) <= limits::PAIRING_TTL,
     }
-}
-
-/// An entry of another gateway's pairing file: its key, and the node or what is wrong with it.
-pub(crate) type Foreign = (String, Result<(NodeId, PairedNode), Unusable>);
-
-/// Why an entry of another gateway's pairing file is no pairing.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    /// Nobody could log in with it.
-    NoToken,
-    /// The node id is none.
-    BadId(&'static str),
-    /// It makes no sense.
-    Damaged(&'static str),
-}
-
-/// Reads a pairing file of another gateway, entry by entry. Tokens in the clear are hashed at
-/// once; the key of an entry is the node's id, whatever the entry itself says.
-///
-/// # Errors
-/// What is wrong with the whole file.
-pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<Foreign>, String> {
-    let read = |key: &str, text: &str| {
-        let id = NodeId::new(key).map_err(Unusable::BadId)?;
-        let (node, _) = entry::read_paired(text).map_err(Unusable::Damaged)?;
-        match node.token {
-            Some(_) => Ok((id, node)),
-            None => Err(Unusable::NoToken),
-        }
-    };
-    let all = entries(bytes)?.into_iter();
-    Ok(all
-        .map(|(key, raw)| {
-            let node = read(&key, raw.get());
-            (key, node)
-        })
-        .collect())
 }
 
 type Paired = BTreeMap<NodeId, Arc<PairedNode>>;

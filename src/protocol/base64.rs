@@ -13,12 +13,13 @@ pub(crate) const ENGINE: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The text for some bytes.
-pub fn encode(bytes: &[u8]) -> String {
+#[cfg(any(test, feature = "cli"))]
+pub(crate) fn encode(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
 }
 
 /// The bytes of a text; `None` if it is not Base64.
-pub fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok()
 }
 

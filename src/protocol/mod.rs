@@ -20,26 +20,26 @@
 #![doc = include_str!("PROTOCOL.md")]
 #![deny(clippy::disallowed_methods)]
 
-pub mod allow;
-pub mod base64;
+pub(crate) mod allow;
+pub(crate) mod base64;
 pub mod command;
-pub mod error;
-pub mod event;
-pub mod gateway_frame;
-pub mod json;
-pub mod label;
+pub(crate) mod error;
+pub(crate) mod event;
+pub(crate) mod gateway_frame;
+pub(crate) mod json;
+pub(crate) mod label;
 pub mod limits;
-pub mod method;
+pub(crate) mod method;
 mod names;
-pub mod node;
-pub mod node_frame;
+pub(crate) mod node;
+pub(crate) mod node_frame;
 pub mod operator;
-pub mod payload;
+pub(crate) mod payload;
 pub mod rpc;
-pub mod session;
-pub mod text;
-pub mod token;
-pub mod wire;
+pub(crate) mod session;
+pub(crate) mod text;
+pub(crate) mod token;
+pub(crate) mod wire;
 
 pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
 pub use command::NodeCommand;

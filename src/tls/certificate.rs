@@ -168,6 +168,7 @@ impl CertificateInfo {
     ///
     /// # Errors
     /// The file cannot be read, or holds no certificate.
+    #[cfg(any(test, feature = "cli"))]
     pub fn read(path: &Path) -> Result<Option<Self>, Error> {
         let is_there = exists(path)?;
         is_there.then(|| Ok(Self::new(path, &read_chain(path)?))).transpose()

@@ -105,7 +105,7 @@ mod tests {
         {
             let pem = generate(now).unwrap().certificate;
             let certificate = crate::tls::pem::certificates(pem.as_bytes()).unwrap();
-            let validity = crate::tls::Validity::of(&certificate[0]).unwrap();
+            let validity = crate::tls::validity::Validity::of(&certificate[0]).unwrap();
             assert!(calendar::iso(validity.not_before_ms).starts_with(from));
             let end = calendar::iso(validity.not_after_ms);
             assert!(end.starts_with(until), "{end}");

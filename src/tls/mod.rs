@@ -14,10 +14,11 @@ mod server;
 mod tests;
 mod validity;
 
-pub use certificate::{Certificate, CertificateFiles, CertificateInfo};
+pub use certificate::CertificateFiles;
+#[cfg(feature = "cli")]
+pub(crate) use certificate::CertificateInfo;
 pub use client::Trust;
 pub(crate) use client::{client_config, server_name, PinMismatch};
 pub use error::Error;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use server::Acceptor;
-pub use validity::Validity;

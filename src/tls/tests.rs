@@ -1,5 +1,7 @@
 //! Pairs of files as people and power cuts leave them.
 
+use super::certificate::{Certificate, CertificateInfo};
+use super::validity::Validity;
 use super::*;
 use crate::calendar::{self, DAY_MS};
 use crate::files::temp_name;

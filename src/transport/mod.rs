@@ -8,4 +8,4 @@ mod session;
 mod watch;
 
 pub use listener::{Listener, Reception};
-pub use watch::{Bound, Listeners, Listening, State};
+pub use watch::{Bound, Listeners, Listening};

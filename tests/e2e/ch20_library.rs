@@ -6,8 +6,8 @@ use openclaw_bridge::backend::{
 };
 use openclaw_bridge::config::Config;
 use openclaw_bridge::config::Loaded;
-use openclaw_bridge::daemon::{Daemon, DaemonBuilder, Host, HostError, Operator};
 use openclaw_bridge::protocol::operator::{ListNodes, OperatorEvent};
+use openclaw_bridge::{Daemon, DaemonBuilder, Host, HostError, Operator};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

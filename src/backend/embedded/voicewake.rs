@@ -73,6 +73,7 @@ pub(crate) fn file(state_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// What is wrong with the file.
+#[cfg(feature = "cli")]
 pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<String>, String> {
     let words = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     Ok(cleaned(words).triggers)
@@ -82,6 +83,7 @@ pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<String>, String> {
 ///
 /// # Errors
 /// The file cannot be written.
+#[cfg(feature = "cli")]
 pub(crate) fn adopt(state_dir: &Path, words: &[String], now_ms: u64) -> io::Result<()> {
     store(&file(state_dir), &WakeWords { triggers: words.to_vec() }, now_ms)
 }

@@ -16,7 +16,13 @@ impl ForeignStore {
     /// # Errors
     /// What is wrong with the file; nothing of it is added then.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.0.absorb(Book::parse(bytes)?);
+        let other = Book::parse(bytes)?;
+        for (key, entry) in other.entries {
+            self.0.add(&key, Arc::unwrap_or_clone(entry));
+        }
+        for (key, value) in other.others {
+            self.0.others.entry(key).or_insert(value);
+        }
         Ok(())
     }
 
@@ -30,7 +36,7 @@ impl ForeignStore {
 
     /// The names of what is in the stores and is not a session.
     pub(crate) fn other_names(&self) -> impl Iterator<Item = &str> {
-        self.0.other_names()
+        self.0.others.keys().map(String::as_str)
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Book {
     /// By canonical key.
     pub(super) entries: BTreeMap<String, Arc<Entry>>,
     /// What is in the file and is not an entry; it is written back.
-    others: Map<String, Value>,
+    pub(super) others: Map<String, Value>,
 }
 
 impl Book {
@@ -66,21 +66,6 @@ impl Book {
         serde_json::to_vec_pretty(self)
     }
 
-    /// Adds the content of another book; of two entries of one session, the newer one counts.
-    pub(super) fn absorb(&mut self, other: Self) {
-        for (key, entry) in other.entries {
-            self.add(&key, Arc::unwrap_or_clone(entry));
-        }
-        for (key, value) in other.others {
-            self.others.entry(key).or_insert(value);
-        }
-    }
-
-    /// The names of what is not an entry.
-    pub(super) fn other_names(&self) -> impl Iterator<Item = &str> {
-        self.others.keys().map(String::as_str)
-    }
-
     /// Changes the entry of a canonical key, creating it if there is none, and returns its session
     /// id and its new content. A change that fails leaves the book as it was.
     pub(super) fn update<E: From<StoreError>>(
@@ -102,7 +87,7 @@ impl Book {
         Ok((id, entry))
     }
 
-    fn add(&mut self, key: &str, entry: Entry) {
+    pub(super) fn add(&mut self, key: &str, entry: Entry) {
         let key = session::canonical(key);
         let entry = match self.entries.remove(&key) {
             Some(other) => merged(Arc::unwrap_or_clone(other), entry),

@@ -5,6 +5,7 @@
 //! is written; others guard the writing of transcripts. None is held while a transcript is read
 //! for its history. What is acknowledged is on disk.
 
+#[cfg(feature = "cli")]
 mod adopt;
 mod book;
 mod entry;
@@ -26,6 +27,7 @@ mod storage_tests;
 #[cfg(test)]
 mod transcript_tests;
 
+#[cfg(feature = "cli")]
 pub(crate) use adopt::ForeignStore;
 pub(crate) use entry::{session_id, transcript_name, Entry};
 pub(crate) use error::StoreError;
