@@ -1,4 +1,4 @@
-//! `chat …`: the operator in the same conversations as the nodes.
+//! `chat …`: the operator takes part in the conversations that nodes use.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
@@ -16,7 +16,7 @@ use crate::random;
 use std::fs;
 use std::path::Path;
 
-/// Sends a message, and shows the answer as it comes.
+/// Sends a message, and prints the answer as it arrives.
 pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     let milliseconds = |time: std::time::Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
     let attachments = line.values("attach").into_iter().map(|path| attachment(Path::new(path)));
@@ -30,7 +30,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
         idempotency_key: random_id()?,
     };
     let mut client = connect(line)?;
-    // Before the message, so that no part of the answer is missed.
+    // Subscribes before it sends the message, so that no part of the answer is missed.
     let only = Some([GatewayEvent::Chat.to_string()].into());
     client.ask(&SubscribeEvents { only }, timeout(line))?;
     let reply = client.ask(&call, timeout(line))?;
@@ -114,7 +114,7 @@ fn session(line: &CommandLine) -> String {
     line.value("session").unwrap_or_default().to_owned()
 }
 
-/// A file as the apps send it.
+/// Reads a file into an attachment as the apps send it.
 fn attachment(path: &Path) -> Result<Attachment, Failure> {
     let bytes = fs::read(path)
         .map_err(|error| Failure::failed(format!("could not read {}: {error}", path.display())))?;
@@ -127,6 +127,6 @@ fn attachment(path: &Path) -> Result<Attachment, Failure> {
 
 fn random_id() -> Result<String, Failure> {
     let bits = random::bits();
-    let bits = bits.map_err(|_| Failure::failed("no random numbers"))?;
+    let bits = bits.map_err(|_| Failure::failed("could not get random numbers"))?;
     Ok(format!("cli-{bits:032x}"))
 }

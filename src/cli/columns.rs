@@ -12,14 +12,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Between two columns of a table.
 const GAP: u16 = 2;
 
-/// What stands for what was cut off.
+/// The mark at the end of text that was cut.
 const CUT: &str = "…";
 
 /// Bold, and what ends it.
 const BOLD: &str = "\u{1b}[1m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// How many columns a terminal has; `None` if it is none, or does not say.
+/// How many columns a terminal has; `None` if the stream is not a terminal or its size is unknown.
 pub(super) fn width(stream: impl AsFd + IsTerminal) -> Option<usize> {
     size(stream).map(|(columns, _)| columns)
 }
@@ -77,7 +77,7 @@ pub(super) fn table(columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
     shown(columns, rows, width(io::stdout()))
 }
 
-/// Rows under headings, complete on every terminal: what is in them is there to be copied.
+/// Rows under headings, complete on every terminal, so that cells can be copied.
 pub(super) fn whole_table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let columns: Vec<_> = headings.iter().map(|title| Column::new(title, 0, 0)).collect();
     shown(&columns, rows, None)

@@ -23,7 +23,7 @@ pub(super) fn of_serve(line: &CommandLine) -> Result<Config, config::Error> {
     config::load(&sources, &process_env).map(|loaded| loaded.config)
 }
 
-/// Every mistake at once; exit code 78 if there is one.
+/// Prints all errors. The exit code is 78 if there are any.
 pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
     let loaded = match load(line) {
         Ok(loaded) => loaded,
@@ -46,12 +46,12 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
         return print_json(&answer.to_string());
     }
     let mut text = match path {
-        Some(path) => format!("{} is fine\n", safe(&path)),
-        None => "there is no configuration file; the defaults are in force\n".to_owned(),
+        Some(path) => format!("{} is valid\n", safe(&path)),
+        None => "there is no configuration file; the defaults apply\n".to_owned(),
     };
     if !loaded.ignored_sections.is_empty() {
         let list = safe(&loaded.ignored_sections.join(", "));
-        text += &format!("ignored, because they belong to other programs: {list}\n");
+        text += &format!("ignored sections that belong to other programs: {list}\n");
     }
     for warning in loaded.config.warnings() {
         text += &format!("warning: {}\n", safe(&warning));

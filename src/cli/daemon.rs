@@ -89,7 +89,7 @@ fn announced(status: &Status) -> String {
 pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
     show(line, &Reload {}, |Reloaded { path, restart_needed, new_fingerprint_sha256 }| {
         let mut text = match path {
-            Some(path) => format!("read {} again\n", safe(&path)),
+            Some(path) => format!("reloaded {}\n", safe(&path)),
             None => "there is no configuration file; the defaults apply\n".to_owned(),
         };
         if let Some(fingerprint) = new_fingerprint_sha256 {
@@ -103,7 +103,7 @@ pub(super) fn reload(line: &CommandLine) -> Result<(), Failure> {
     })
 }
 
-/// Returns when the bridge has ended, not only when it has agreed to.
+/// Returns when the bridge has stopped, not when it has accepted the request.
 pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
     let mut client = connect(line)?;
     client.ask(&Stop {}, timeout(line))?;

@@ -1,4 +1,4 @@
-//! `discover`: which bridges are in the local network.
+//! `discover`: lists the bridges on the local network.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
@@ -23,7 +23,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     let timeout = line.duration("timeout").unwrap_or(Duration::from_secs(3));
     let found = browse(service_type, timeout).map_err(|error| {
-        Failure::failed(format!("could not look for bridges: {}", chain(&error)))
+        Failure::failed(format!("could not search for bridges: {}", chain(&error)))
     })?;
     if line.is_set("json") {
         let bridges: Vec<Value> = found.iter().map(as_json).collect();

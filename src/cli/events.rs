@@ -1,4 +1,4 @@
-//! `events`: follow what happens, one JSON object per line.
+//! `events`: prints events as they happen, one JSON object per line.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;

@@ -1,4 +1,4 @@
-//! Why a command failed: one sentence for the person, one number for the script.
+//! Why a command failed: a message for people, and an exit code for scripts.
 
 use crate::config;
 use crate::control::ClientError;
@@ -9,13 +9,13 @@ use serde::Deserialize;
 use std::error::Error;
 use std::io;
 
-/// Refused or failed.
+/// The request was refused or failed.
 const FAILED: u8 = 1;
-/// The command line makes no sense.
+/// The command line is invalid.
 const USAGE: u8 = 2;
 /// No bridge is running (`EX_UNAVAILABLE`).
 const NOT_RUNNING: u8 = 69;
-/// The configuration makes no sense (`EX_CONFIG`).
+/// The configuration is invalid (`EX_CONFIG`).
 const BAD_CONFIG: u8 = 78;
 
 /// What `main` prints, and the exit code.
@@ -23,7 +23,7 @@ const BAD_CONFIG: u8 = 78;
 pub(super) struct Failure {
     pub(super) message: String,
     pub(super) code: u8,
-    /// Standard output was closed by its reader.
+    /// Whether the reader of standard output closed it.
     pub(super) is_closed_pipe: bool,
 }
 
@@ -57,14 +57,14 @@ impl Failure {
         Self { is_closed_pipe, ..Self::new(FAILED, format!("could not print: {error}")) }
     }
 
-    /// The bridge refused; its message may quote a node.
+    /// The bridge refused the request. Its message may contain text from a node.
     fn refused(error: &WireError) -> Self {
         let issues = error.details.as_deref().map(issues).unwrap_or_default();
         Self::new(FAILED, safe(&error.to_string()) + &issues)
     }
 }
 
-/// What is wrong with settings, if the details list it.
+/// The problems with settings that the details list, if any.
 fn issues(details: &str) -> String {
     #[derive(Deserialize)]
     struct Details {
@@ -104,7 +104,7 @@ impl From<ClientError> for Failure {
 
 impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
-        // Its text names the cause already.
+        // The text already contains the cause.
         let code = if error.is_usage() { USAGE } else { BAD_CONFIG };
         Self::new(code, error.to_string())
     }

@@ -1,4 +1,4 @@
-//! `fingerprint`: what nodes pin, for a person to compare or a phone to scan.
+//! `fingerprint`: prints the certificate fingerprint that nodes pin, as text or as a QR code.
 
 use crate::cli::args::CommandLine;
 use crate::cli::config_file;
@@ -15,10 +15,10 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Modules of light around a code, without which it is not found.
+/// The width of the light margin that scanners need around a code, in modules.
 const QUIET: i32 = 4;
 
-const HOW: &str = "`openclaw-bridge serve --tls`, or bridge.tls.enabled in the configuration";
+const HOW: &str = "`openclaw-bridge serve --tls` or bridge.tls.enabled in the configuration";
 
 /// What the command prints with `--json`.
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     print(&text)
 }
 
-/// The certificate of the running bridge. `None` if none is running, or a configuration was named.
+/// The certificate of the running bridge; `None` if no bridge is running, or with `--config`.
 fn running(line: &CommandLine) -> Result<Option<(Fingerprint, CertificateView)>, Failure> {
     if line.value("config").is_some() {
         return Ok(None);
@@ -66,26 +66,27 @@ fn running(line: &CommandLine) -> Result<Option<(Fingerprint, CertificateView)>,
     match (fingerprint, status.certificate) {
         (Some(fingerprint), Some(certificate)) => Ok(Some((fingerprint, certificate))),
         _ => Err(Failure::failed(format!(
-            "the running bridge does not encrypt, so there is no fingerprint; {HOW}, turns TLS on"
+            "the running bridge does not use TLS, so there is no fingerprint; turn on TLS with \
+             {HOW}"
         ))),
     }
 }
 
-/// The certificate that `serve` would use. None is made: a fingerprint that no bridge has is of no
-/// use.
+/// The certificate that `serve` would use. None is generated: no bridge would have its fingerprint.
 fn on_disk(line: &CommandLine) -> Result<(Fingerprint, CertificateView), Failure> {
     let config = config_file::of_serve(line)?;
     let (path, facts) = certificate(&config)?;
     let Some(facts) = facts else {
         let path = path.display();
         return Err(Failure::failed(format!(
-            "there is no certificate at `{path}` yet; {HOW}, makes one at the next start"
+            "there is no certificate at `{path}` yet; it is generated when the bridge starts with \
+             {HOW}"
         )));
     };
     Ok((facts.fingerprint, facts.view(calendar::now_ms())))
 }
 
-/// The file with which a bridge of this configuration encrypts, and what is in it if it is there.
+/// The certificate file of a bridge with this configuration, and its contents if it exists.
 pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<CertificateInfo>), Failure> {
     let state_dir = paths::state_dir(config, &process_env)?;
     let path = daemon::tls_files(config, &state_dir).certificate;
@@ -97,8 +98,8 @@ pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<Certificat
 fn drawn(text: &str, is_coloured: bool) -> Result<String, Failure> {
     let code = QrCode::encode_text(text, QrCodeEcc::Low)
         .map_err(|error| Failure::failed(format!("could not make a QR code: {error}")))?;
-    // Scanners want dark modules on a light background. With colours that is certain; without them
-    // the terminal is taken for a dark one, where ink is light.
+    // Scanners want dark modules on a light background. Colours guarantee that; without them, this
+    // assumes light text on a dark terminal.
     let (before, after) = match is_coloured {
         true => ("\u{1b}[38;5;231;48;5;16m", "\u{1b}[0m"),
         false => ("", ""),

@@ -1,4 +1,4 @@
-//! `import`: taking over what an old gateway left.
+//! `import`: imports the state of an old gateway.
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
@@ -27,9 +27,8 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     match report.damaged() {
         0 => Ok(()),
         damaged => Err(Failure::failed(format!(
-            "{damaged} of the old files or entries could not be taken, because they are damaged or \
-             cannot be read; the list says which. Repair them and import again: nothing is taken \
-             twice"
+            "{damaged} files or entries are damaged or cannot be read, and were skipped; see the \
+             list. Repair them and import again: nothing is imported twice"
         ))),
     }
 }
@@ -43,17 +42,17 @@ fn text(report: &Report, state_dir: &Path) -> String {
     };
     let taken = report.count(Outcome::Taken);
     let rest = format!(
-        "{} kept as they are there, {} skipped",
+        "{} already there and kept, {} skipped",
         report.count(Outcome::Kept),
         report.count(Outcome::Skipped)
     );
     let state_dir = safe(&state_dir.to_string_lossy());
     text += &if report.applied {
-        format!("{taken} taken into {state_dir}, {rest}.\n")
+        format!("{taken} imported into {state_dir}, {rest}.\n")
     } else {
         format!(
-            "{taken} would be taken into {state_dir}, {rest}.\nNothing was changed. To import, stop \
-             the bridge and add --apply.\n"
+            "{taken} would be imported into {state_dir}, {rest}.\nNothing was changed. To import, \
+             stop the bridge and add --apply.\n"
         )
     };
     text
@@ -65,8 +64,8 @@ fn row(item: &Item, report: &Report) -> Vec<String> {
         None => item.name.clone(),
     };
     let result = match item.outcome {
-        Outcome::Taken if report.applied => "taken",
-        Outcome::Taken => "would be taken",
+        Outcome::Taken if report.applied => "imported",
+        Outcome::Taken => "would be imported",
         Outcome::Kept => "kept",
         Outcome::Skipped if item.is_damaged => "damaged",
         Outcome::Skipped => "skipped",

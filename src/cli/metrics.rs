@@ -21,22 +21,26 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
 fn text(status: &Status) -> String {
     let (nodes, connections, c) = (&status.nodes, &status.connections, &status.counters);
     let gauges = [
-        ("nodes_paired", nodes.paired, "Nodes that are paired."),
-        ("nodes_connected", nodes.connected, "Nodes that are connected."),
-        ("nodes_pending", nodes.pending, "Nodes that wait for an approval."),
+        ("nodes_paired", nodes.paired, "Paired nodes."),
+        ("nodes_connected", nodes.connected, "Connected nodes."),
+        ("nodes_pending", nodes.pending, "Nodes waiting for approval."),
         ("connections_open", connections.open, "Open connections."),
-        ("connections_unauthenticated", connections.unauthenticated, "Connections not admitted."),
+        (
+            "connections_unauthenticated",
+            connections.unauthenticated,
+            "Open connections without an admitted node.",
+        ),
     ];
     let counters = [
-        ("connections", c.connections, "Connections that arrived."),
+        ("connections", c.connections, "Connections accepted."),
         ("admitted", c.admitted, "Times a node was admitted."),
         ("refused", c.refused, "Times a hello was refused."),
         ("take_overs", c.take_overs, "Times a newer connection of a node replaced an older one."),
         ("pairing_requests", c.pairing_requests, "Pairing requests shown to operators."),
         ("approved", c.approved, "Pairing requests approved."),
         ("rejected", c.rejected, "Pairing requests rejected."),
-        ("expired", c.expired, "Pairing requests that nobody answered."),
-        ("bad_frames", c.bad_frames, "Lines that were not frames."),
+        ("expired", c.expired, "Pairing requests that expired without an answer."),
+        ("bad_frames", c.bad_frames, "Lines that were not valid frames."),
         ("requests", c.requests, "Requests from nodes."),
         ("events", c.events, "Events from nodes."),
         ("invokes", c.invokes, "Invokes sent to nodes."),
@@ -47,7 +51,8 @@ fn text(status: &Status) -> String {
     let mut metric = |name: &str, help: &str, kind: &str, labels: &str, value: &str| {
         let _ = write!(
             text,
-            "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}\n{PREFIX}_{name}{labels} {value}\n"
+            "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}\n{PREFIX}_{name}{labels} \
+             {value}\n"
         );
     };
     let version = format!("{{version=\"{}\"}}", escaped(&status.version));

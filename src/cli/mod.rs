@@ -48,7 +48,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     });
     match outcome {
         Ok(()) => 0,
-        // The reader has read as much as it wanted.
+        // The reader closed the pipe; that is not an error.
         Err(failure) if failure.is_closed_pipe => 0,
         Err(failure) => {
             // If stderr cannot be written, there is nowhere to report it.
@@ -60,7 +60,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 type Action = fn(&CommandLine) -> Result<(), Failure>;
 
-/// What runs the command with these words.
+/// The function that runs this command.
 fn action(path: &str) -> Option<Action> {
     Some(match path {
         "serve" => serve::run,

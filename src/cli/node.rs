@@ -1,5 +1,5 @@
-//! `openclaw-bridge node`: be a node. Connects, pairs, keeps the token, answers invokes within what
-//! its owner allows, makes requests; also the way to try a bridge by hand.
+//! `openclaw-bridge node`: runs a node. It connects, pairs, keeps the token, answers the invokes
+//! that its owner allows, and makes requests.
 
 mod advice;
 mod policy;
@@ -131,7 +131,7 @@ impl fmt::Display for NodeError {
             Self::Node(error) => write!(f, "{}{}", safe(&error.to_string()), advice(error)),
             Self::Refused(refusal) => f.write_str(&safe(&refusal.to_string())),
             Self::Unanswered(method) => {
-                write!(f, "no answer to {method} came; whether it was carried out is not known")
+                write!(f, "{method} was not answered; it may or may not have been carried out")
             }
             Self::BadParams => f.write_str("the parameters or a payload are not JSON"),
             Self::Output(_) => f.write_str("could not print the result"),
@@ -198,7 +198,7 @@ impl Node {
         let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
         if let Some((host, port)) = identity.gateway() {
             if (host, port) != (&options.host, options.port) && identity.token().is_some() {
-                log::info!("token was given by another address gateway={host:?} port={port}");
+                log::info!("using the token of another address gateway={host:?} port={port}");
             }
         }
         let host = Host::new(options.work.clone());
@@ -244,12 +244,12 @@ impl Node {
         let session =
             client::join(connection, identity, &profile, &mut |progress| match progress {
                 Progress::AskedForPairing(node_id) => screen.say(format_args!(
-                    "waiting to be approved; on the gateway's machine run \
-                 `openclaw-bridge nodes approve {node_id}`"
+                    "waiting for approval; on the gateway's machine, run `openclaw-bridge nodes \
+                     approve {node_id}`"
                 )),
                 Progress::Trusted(fingerprint) => screen.say(format_args!(
-                    "trusting this gateway's certificate from now on, and no other: {fingerprint}; \
-                     compare it with what `openclaw-bridge fingerprint` prints on the gateway's \
+                    "from now on, trusting only this gateway's certificate: {fingerprint}; compare \
+                     it with the one that `openclaw-bridge fingerprint` prints on the gateway's \
                      machine"
                 )),
                 Progress::Paired => screen.say(format_args!("approved; the token is in {file}")),
@@ -286,7 +286,7 @@ impl Node {
             let result = self.ask(session, &method, params.as_deref());
             let result = result.map_err(|error| match error {
                 NodeError::Node(error) if error.is_transient() => {
-                    log::warn!("request lost method={method:?} reason={error}");
+                    log::warn!("lost a request method={method:?} reason={error}");
                     NodeError::Unanswered(safe(&method))
                 }
                 error => error,
@@ -354,7 +354,7 @@ impl Node {
                 self.screen.print_json(&line).map_err(NodeError::Output)?;
             }
             // News nobody asked for, a late answer, a frame of a newer gateway.
-            _ => log::debug!("frame ignored"),
+            _ => log::debug!("ignored a frame"),
         }
         Ok(())
     }

@@ -26,10 +26,12 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
     let params = line.value("params").map(|text| operator::params(text, "--params")).transpose()?;
     let request = text("request").map(|method| (method, params.clone()));
     if params.is_some() && request.is_none() {
-        return Err(Failure::usage("--params needs --request; see `openclaw-bridge node --help`"));
+        return Err(Failure::usage(
+            "--params requires --request; see `openclaw-bridge node --help`",
+        ));
     }
     let token_file = line.value("token-file").map(Into::into).or_else(node::default_token_file);
-    let no_home = "there is no HOME to keep the token in; name a --token-file";
+    let no_home = "HOME is not set; say where to keep the token with --token-file";
     let token_file: PathBuf = token_file.ok_or_else(|| Failure::usage(no_home))?;
     Ok(NodeOptions {
         host: text("host").unwrap_or_default(),
@@ -55,13 +57,13 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
     });
     let home = env::var_os("HOME").map(PathBuf::from);
     let allow = line.values("allow").into_iter().map(|text| {
-        let nothing = || Failure::usage(format!("--allow: `{text}` means no program"));
+        let nothing = || Failure::usage(format!("--allow: `{text}` is not a valid pattern"));
         Pattern::new(text, home.as_deref()).ok_or_else(nothing)
     });
     let allow: Vec<Pattern> = allow.collect::<Result<_, _>>()?;
     let security = match line.value("exec").and_then(|word| word.parse().ok()) {
         Some(Security::Deny | Security::Full) if !allow.is_empty() => {
-            return Err(Failure::usage("--allow goes with --exec allowlist, or alone"));
+            return Err(Failure::usage("--allow can only be combined with --exec allowlist"));
         }
         None if !allow.is_empty() => Some(Security::Allowlist),
         security => security,
@@ -84,7 +86,7 @@ fn events(line: &CommandLine) -> Result<Vec<(String, String)>, Failure> {
         .collect()
 }
 
-/// A fingerprint means TLS, whether or not that was said too.
+/// A fingerprint implies TLS, with or without `--tls`.
 fn tls(line: &CommandLine) -> Result<Option<Trust>, Failure> {
     let Some(text) = line.value("tls-fingerprint") else {
         return Ok(line.is_set("tls").then_some(Trust::FirstUse));

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How long the bridge may take beyond what the node may.
+/// How much longer than the node the bridge may take to answer.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Columns of the terminal that a text from an unpaired node may take.
@@ -85,7 +85,7 @@ pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
     }
 }
 
-/// One request, with everything that should make an operator think twice.
+/// One request, with everything that an operator should notice before approving it.
 fn pending_line(request: &PendingView, now: u64) -> String {
     let (id, profile) = (&request.node_id, &request.profile);
     let [name, id, device] = [name(id, profile), part(id.as_str()), device(profile)]
@@ -104,13 +104,13 @@ fn pending_line(request: &PendingView, now: u64) -> String {
     }
     if request.replaced > 0 {
         parts.push(format!(
-            "asked again {} times from the same address; the last one gets the token",
+            "{} more requests from the same address; the last one gets the token",
             request.replaced
         ));
     }
     match (request.approved_at_ms, request.waiting) {
-        (Some(_), _) => parts.push("approved, waiting for the node to come back".into()),
-        (None, false) => parts.push("not connected now".into()),
+        (Some(_), _) => parts.push("approved, waiting for the node to reconnect".into()),
+        (None, false) => parts.push("not connected".into()),
         (None, true) => {}
     }
     parts.join(" · ") + "\n"
@@ -122,9 +122,7 @@ pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
         match answer.delivered {
             true => format!("paired {name}\n"),
             false => {
-                format!(
-                    "approved {name}; it gets its token when it asks again, within 10 minutes\n"
-                )
+                format!("approved {name}; it gets its token if it reconnects within 10 minutes\n")
             }
         }
     })

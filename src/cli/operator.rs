@@ -1,4 +1,4 @@
-//! Requests to the running bridge, and what they are made of.
+//! Requests to the running bridge, and their parameters.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
@@ -15,7 +15,7 @@ const LONGEST_PARAMS: u64 = 24 * 1024 * 1024;
 
 const STDIN: &str = "standard input";
 
-/// Connects to the bridge the command means.
+/// Connects to the bridge that the command is for.
 pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
     let state_dir = line.value("state-dir").map(Path::new);
     let places = paths::control_socket_candidates(state_dir, &process_env);

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal};
 const DOTS: [char; 7] =
     ['·', '\u{387}', '\u{2022}', '\u{2027}', '\u{2219}', '\u{22c5}', '\u{2e31}'];
 
-/// A node's own text as one part of a line: it cannot begin another part.
+/// Text from a node as one part of a line; it cannot contain the separator.
 pub(super) fn part(text: &str) -> String {
     safe(text).replace(DOTS, ".")
 }
@@ -75,7 +75,7 @@ pub(super) fn ago(now_ms: u64, then_ms: u64) -> String {
     }
 }
 
-/// Whether standard output is a terminal that wants colours.
+/// Whether standard output is a terminal, and `NO_COLOR` is not set.
 pub(super) fn is_coloured() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !plain && io::stdout().is_terminal()

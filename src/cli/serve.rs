@@ -33,7 +33,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     say_where_from(&loaded);
     warn(&config);
     if !config.bridge.enabled {
-        log::info!("daemon: bridge.enabled is false, nothing to do");
+        log::info!("daemon: not starting, because bridge.enabled is false");
         return Ok(());
     }
     raise_open_files();
@@ -50,7 +50,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     let daemon = builder.start()?;
     listen_to_signals(daemon.handle())
-        .map_err(|error| Failure::failed(format!("could not listen to signals: {error}")))?;
+        .map_err(|error| Failure::failed(format!("could not handle signals: {error}")))?;
     say_where_to(&daemon, &config);
     systemd::notify("READY=1");
     Ok(daemon.wait()?)
@@ -58,12 +58,12 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
 
 fn say_where_from(loaded: &Loaded) {
     match &loaded.path {
-        Some(path) => log::info!("daemon: configuration read file={}", path.display()),
-        None => log::info!("daemon: no configuration file, using the defaults"),
+        Some(path) => log::info!("daemon: read the configuration file={}", path.display()),
+        None => log::info!("daemon: using the defaults, because there is no configuration file"),
     }
     if !loaded.ignored_sections.is_empty() {
         let list = loaded.ignored_sections.join(", ");
-        log::info!("daemon: ignored sections that belong to other programs: {list}");
+        log::info!("daemon: ignoring sections that belong to other programs sections={list:?}");
     }
 }
 
@@ -87,21 +87,21 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
     if config.bridge.tls.ca_path.is_some() {
         log::info!("daemon: bridge.tls.caPath has no effect, because nodes have no certificates");
     }
-    log::info!("daemon: operators connect at {}", daemon.control_socket().display());
+    log::info!("daemon: accepting operators socket={}", daemon.control_socket().display());
     if config.bridge.bind == Bind::Loopback {
         log::info!(
-            "daemon: only this machine can connect; `--bind lan`, or bridge.bind in the \
-             configuration, opens the bridge to the network"
+            "daemon: only this machine can connect; use `--bind lan` or bridge.bind in the \
+             configuration to accept nodes from the network"
         );
     } else if tls.is_none() {
         log::info!(
-            "daemon: connections are not encrypted; `--tls`, or bridge.tls.enabled in the \
-             configuration, changes that"
+            "daemon: connections are not encrypted; use `--tls` or bridge.tls.enabled in the \
+             configuration to encrypt them"
         );
     }
 }
 
-/// The program around the bridge, which reads its configuration again and owns the log.
+/// The program that runs the bridge: it reloads the configuration and owns the log.
 struct Program {
     sources: Sources,
     embedded: Arc<Embedded>,

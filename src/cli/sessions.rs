@@ -1,4 +1,4 @@
-//! `sessions …`: the conversations themselves.
+//! `sessions …`: lists and maintains conversations.
 
 use crate::calendar::now_ms;
 use crate::cli::args::CommandLine;
@@ -20,7 +20,7 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     show(line, &call, |list| {
         let rows: Vec<Vec<String>> = list.sessions.iter().map(row).collect();
         match rows.is_empty() {
-            true => "There is no conversation yet.\n".to_owned(),
+            true => "There are no conversations yet.\n".to_owned(),
             false => table(&["KEY", "LABEL", "LAST USED", "MODEL", "ID"], &rows),
         }
     })

@@ -28,8 +28,8 @@ pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
     show(line, &ask(line, &ConfigPatch(change(line)?))?, |answer| answer.config)
 }
 
-/// The change on the command line. The hash of what is there now guards against a change by
-/// somebody else in between.
+/// The change given on the command line. The hash of the current settings detects a concurrent
+/// change.
 fn change(line: &CommandLine) -> Result<ConfigChange, Failure> {
     let raw = params(line.value("JSON").unwrap_or_default(), "the argument")?;
     if raw.contains(HIDDEN) {

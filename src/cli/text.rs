@@ -10,8 +10,8 @@ use std::io::{self, IsTerminal};
 /// How much of a long text is made safe at once, in bytes.
 const AT_ONCE: usize = 64 * 1024;
 
-/// The JSON document on one line without anything a terminal would obey. Text that is not JSON
-/// becomes a JSON string.
+/// The JSON document on one line, without control characters. Text that is not JSON becomes a JSON
+/// string.
 pub(crate) fn safe_json(text: &str) -> String {
     match json::one_line(text) {
         // A tab as it is can only stand between the parts of a document.

@@ -1,4 +1,4 @@
-//! `status --watch`: a text that is printed again every second, on a terminal in its place.
+//! `status --watch`: prints a text every second; on a terminal, each update replaces the last.
 
 use crate::cli::columns::{clip, size};
 use crate::cli::failure::Failure;
@@ -24,7 +24,8 @@ const WAITING: &str = "no bridge is running, waiting";
 pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Result<(), Failure> {
     let (sender, stopped) = bounded(1);
     let signals = Signals::new([SIGINT, SIGTERM]);
-    let mut signals = signals.map_err(|e| Failure::failed(format!("no signals: {e}")))?;
+    let mut signals =
+        signals.map_err(|e| Failure::failed(format!("could not handle signals: {e}")))?;
     let listen = move || {
         if signals.forever().next().is_some() {
             // Fails only if the program is ending anyway.
@@ -32,7 +33,7 @@ pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Resu
         }
     };
     let thread = Builder::new().name("signals".into()).spawn(listen);
-    thread.map_err(|e| Failure::failed(format!("no thread: {e}")))?;
+    thread.map_err(|e| Failure::failed(format!("could not start a thread: {e}")))?;
     // The cursor stays visible: after Ctrl-Z or an uncaught signal nothing would show it again.
     let mut screen =
         Screen { lines: 0, is_terminal: size(io::stdout()).is_some(), is_waiting: false };
@@ -48,7 +49,7 @@ pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Resu
                 screen.draw(&text)?;
             }
             Err(failure) if failure.is_not_running() => screen.wait(WAITING)?,
-            // It went away in the middle of an answer, or is too busy for one; it may come back.
+            // The bridge stopped during an answer, or is too busy; it may come back.
             Err(failure) => screen.wait(&format!("{}, waiting", failure.message))?,
         }
     }

@@ -73,16 +73,17 @@ fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure
     }
     let mut text = match (compared.is_current, compared.is_foreign) {
         (false, _) => format!("wrote {}, serial {}\n", safe(&path), compared.serial),
-        (true, false) => format!("{} is current, serial {}\n", safe(&path), compared.serial),
+        (true, false) => format!("{} is up to date, serial {}\n", safe(&path), compared.serial),
         (true, true) => format!(
-            "{} is current, serial {}; it was edited by hand, and stays as it is until \
-             something changes\n",
+            "{} is up to date, serial {}; it was edited by hand, and is kept until something \
+             changes\n",
             safe(&path),
             compared.serial
         ),
     };
     if let Some(copy) = copy {
-        text += &format!("it had been edited by hand; that version is now {}\n", safe(&copy));
+        text +=
+            &format!("it was edited by hand; the edited version was moved to {}\n", safe(&copy));
     }
     print(&text)
 }
@@ -123,7 +124,7 @@ fn addresses(
     tailnet: Tailnet,
 ) -> Result<(Ipv4Addr, Option<Ipv6Addr>), Failure> {
     let given = line.value("address").map(|text| {
-        let wrong = || Failure::usage(format!("--address: {} is no IPv4 address", safe(text)));
+        let wrong = || Failure::usage(format!("--address: {} is not an IPv4 address", safe(text)));
         text.parse().map_err(|_| wrong())
     });
     if let Some(address) = given.transpose()?.or(place.address) {
@@ -131,9 +132,9 @@ fn addresses(
     }
     let v4 = tailnet.v4.ok_or_else(|| {
         Failure::failed(
-            "this machine has no tailnet IPv4 address (100.64.0.0/10), so the zone could not contain \
-             the address of the bridge. Start Tailscale, or name the address of another network with \
-             --address or discovery.wideArea.address",
+            "this machine has no tailnet IPv4 address (100.64.0.0/10), so the zone could not \
+             contain the address of the bridge. Start Tailscale, or give an address in another \
+             network with --address or discovery.wideArea.address",
         )
     })?;
     Ok((v4, tailnet.v6))

@@ -1,4 +1,4 @@
-//! Values that are fine alone but not together.
+//! Checks for values that are valid alone, but not together.
 
 use super::document::Reader;
 use super::names::url_host;
@@ -13,7 +13,7 @@ pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
     if tls.cert_path.is_some() != tls.key_path.is_some() {
         let place =
             if tls.cert_path.is_some() { "bridge.tls.certPath" } else { "bridge.tls.keyPath" };
-        checker.problem(place, "certPath and keyPath belong together; set both or none", None);
+        checker.problem(place, "certPath and keyPath belong together; set both or neither", None);
     }
     let limits = &config.bridge.limits;
     if limits.unauthenticated > limits.connections {
@@ -23,8 +23,10 @@ pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
     // Nodes are sent the address as it is written.
     let canvas = config.canvas_host.url.as_deref().and_then(url_host).unwrap_or_default();
     if canvas.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
-        let reason =
-            format!("{canvas} is not an address that a node can connect to; name this machine");
+        let reason = format!(
+            "{canvas} is not an address that a node can connect to; use a name or address \
+                     of this machine"
+        );
         checker.problem("canvasHost.url", reason, None);
     }
     let agent = &config.agent;
@@ -32,7 +34,7 @@ pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
         checker.problems.iter().any(|problem| problem.place.starts_with("agent.command"));
     if agent.kind == AgentKind::Command && agent.command.is_empty() && !is_known_wrong {
         let reason =
-            "is missing, although agent.kind is \"command\"; name the program that answers";
+            "is missing, although agent.kind is \"command\"; set it to the program that answers";
         checker.problem("agent.command", reason, None);
     }
     if !agent.command.is_empty() && !kind_is_written {

@@ -200,7 +200,7 @@ mod tests {
             "bridge.limits.connections: must be a whole number from 1 to 100000, not 0",
             "bridge.limits.strangers: must be a whole number from 1 to 100000, not 1.5",
             "bridge.allow.methods[1]: unknown method \"chat.sned\" (did you mean chat.send?)",
-            "bridge.allow.methods[2]: must be a text that is not empty, not 7",
+            "bridge.allow.methods[2]: must be text that is not empty, not 7",
             "bridge.allow.commands[0]: must be a command such as \"camera.snap\", a family such as \
              \"camera.*\", or \"*\", not \"cam*\"",
             "bridge.allow.nodes.: nodeId required",

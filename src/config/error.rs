@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, told so that it can be put right.
+//! What can be wrong with a configuration, and how to fix it.
 
 use std::fmt;
 use std::io;
@@ -23,14 +23,14 @@ pub enum Error {
         /// What the parser expected.
         source: json5::Error,
     },
-    /// The file is well-formed but says things that cannot be done.
+    /// The file is well-formed, but some of its values are invalid.
     Invalid {
         /// The file; `None` if there is none and the problems are flags or environment variables.
         path: Option<PathBuf>,
         /// All of them.
         problems: Vec<Problem>,
     },
-    /// Nothing says where the state directory is.
+    /// No state directory is configured, and none can be derived.
     NoStateDir,
 }
 
@@ -43,7 +43,7 @@ impl Error {
         }
     }
 
-    /// Whether only flags are to blame, so that it is the command line that has to be corrected.
+    /// Whether all problems are in flags, so that this is a usage error.
     pub fn is_usage(&self) -> bool {
         let problems = self.problems();
         !problems.is_empty() && problems.iter().all(|problem| problem.place.starts_with("--"))
@@ -76,7 +76,7 @@ impl fmt::Display for Error {
                 }
             }
             Self::NoStateDir => f.write_str(
-                "no place for the state: HOME is not set; name a directory with --state-dir or \
+                "there is no state directory, because HOME is not set; set one with --state-dir or \
                  OPENCLAW_BRIDGE_STATE_DIR",
             ),
         }

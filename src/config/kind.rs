@@ -71,8 +71,8 @@ impl Kind {
         let text = match self {
             Self::Bool => "true or false",
             Self::Mdns => "true or false (or { mode: \"off\" | \"minimal\" | \"full\" })",
-            Self::Text => "a text that is not empty",
-            Self::Url => "an address that starts with http:// or https:// and names a host",
+            Self::Text => "text that is not empty",
+            Self::Url => "a URL that starts with http:// or https:// and has a host",
             Self::Path => "a path",
             Self::Integer(least, most) => {
                 return format!("a whole number from {least} to {most}");
@@ -87,9 +87,9 @@ impl Kind {
             Self::Domain => "a DNS name such as \"clawdbot.internal\"",
             Self::Ipv4 => "an IPv4 address such as \"10.8.0.1\"",
             Self::Color => "a colour of six hexadecimal digits such as \"#FF4500\"",
-            Self::Texts | Self::Interfaces => "a list of texts",
+            Self::Texts | Self::Interfaces => "a list of strings",
             Self::ServiceTypes => "a list of types such as \"_clawdbot-bridge._tcp\"",
-            Self::TextMap | Self::Environment => "an object whose values are texts",
+            Self::TextMap | Self::Environment => "an object whose values are strings",
             Self::Program => "a list: the program, then its arguments",
             Self::Methods => "a list of method names",
             Self::Commands => "a list of commands such as \"camera.snap\" or \"camera.*\"",
@@ -210,7 +210,7 @@ impl Checker {
                 known.as_str().is_some_and(|known| known.eq_ignore_ascii_case(text))
             };
             if kind == Kind::ServiceTypes && list.iter().any(repeats) {
-                self.problem(&at, format!("{text:?} is there twice"), None);
+                self.problem(&at, format!("{text:?} is listed twice"), None);
             } else if kind == Kind::Program && i == 0 {
                 list.extend(self.program(&at, text));
             } else {
@@ -262,12 +262,12 @@ impl Checker {
             let at = format!("{at}.{name}");
             match value.as_str() {
                 _ if name.is_empty() || name.contains(['=', '\0']) => {
-                    self.problem(&at, "is no name for an environment variable", None);
+                    self.problem(&at, "is not a valid name for an environment variable", None);
                 }
                 Some(text) if text.contains('\0') => self.no_nul(&at),
                 Some(_) => {}
                 // Not repeated: it may be a key.
-                None => self.problem(&at, "must be a text", None),
+                None => self.problem(&at, "must be a string", None),
             }
         }
         (self.problems.len() == before).then(|| json!(entries))
@@ -318,7 +318,7 @@ impl Checker {
         };
         let text = path.to_str();
         if text.is_none() {
-            self.problem(at, "leads to a directory whose name is not valid UTF-8", None);
+            self.problem(at, "is in a directory whose path is not valid UTF-8", None);
         }
         text.map(Value::from)
     }

@@ -154,7 +154,7 @@ fn read(path: &Path) -> Result<String, Error> {
         let file = std::fs::File::open(path)?;
         file.take(FILE_BYTES + 1).read_to_string(&mut text)?;
         if text.len() as u64 > FILE_BYTES {
-            return Err(io::Error::other("larger than any configuration"));
+            return Err(io::Error::other("too large for a configuration file"));
         }
         Ok(text)
     };

@@ -38,7 +38,7 @@ pub(crate) fn control_socket(config: &Config, state_dir: &Path, env: Env<'_>) ->
     runtime.as_deref().unwrap_or(state_dir).join(CONTROL_SOCKET)
 }
 
-/// The state directory of a daemon that was told nothing else.
+/// The default state directory.
 fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
     first_of_list(env, "STATE_DIRECTORY")
         .or_else(|| absolute(env, "XDG_STATE_HOME").map(|dir| dir.join(OURS)))
@@ -93,9 +93,9 @@ pub(super) fn expand(text: &str, home: Option<&Path>) -> Result<PathBuf, &'stati
         return Ok(PathBuf::from(text));
     };
     if !rest.is_empty() && !rest.starts_with('/') {
-        return Err("only ~ and ~/… are understood, not the home of another user");
+        return Err("only ~ and ~/… are supported, not the home directory of another user");
     }
-    let home = home.ok_or("~ means nothing here, because HOME is not set")?;
+    let home = home.ok_or("~ cannot be expanded, because HOME is not set")?;
     Ok(home.join(rest.trim_start_matches('/')))
 }
 

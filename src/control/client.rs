@@ -79,8 +79,8 @@ impl fmt::Display for Error {
                 let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
                 write!(
                     f,
-                    "no bridge is running (looked for {}). Start one with `openclaw-bridge \
-                     serve`, or name its --state-dir",
+                    "no bridge is running (looked for {}). Start one with `openclaw-bridge serve`, \
+                     or name its --state-dir",
                     places.join(", ")
                 )
             }
@@ -91,16 +91,15 @@ impl fmt::Display for Error {
             ),
             Self::NoAnswer(timeout) => write!(
                 f,
-                "the bridge did not answer within {timeout:?}; see its log, or allow more with \
-                 --timeout"
+                "the bridge did not answer within {timeout:?}; see its log, or raise --timeout"
             ),
             Self::HungUp => f.write_str("the bridge closed the connection"),
             Self::Refused(error) => error.fmt(f),
-            Self::Io(_) => f.write_str("could not talk to the bridge"),
+            Self::Io(_) => f.write_str("could not communicate with the bridge"),
             Self::UnexpectedAnswer(_) => f.write_str("the bridge sent an unexpected answer"),
             Self::Media(MediaError::NotBase64) => f.write_str("the media is not valid Base64"),
             Self::Media(MediaError::TooLong) => {
-                f.write_str("the answer is very long and has no media in it")
+                f.write_str("the answer is too long and contains no media")
             }
             Self::Media(MediaError::Read(_)) => f.write_str("could not read the media"),
             Self::Media(MediaError::Write(_)) => f.write_str("could not write the media"),

@@ -1,4 +1,4 @@
-//! Threads `control` and `op-N`: operators come and go.
+//! The server side of the control socket: threads `control` and `op-N`.
 
 use crate::files;
 use crate::link::{
@@ -27,18 +27,18 @@ pub struct Server {
     path: PathBuf,
 }
 
-/// Why there is no control socket.
+/// Why the control socket could not be created.
 #[derive(Debug)]
 pub enum Error {
     /// Another daemon answers there.
     InUse(PathBuf),
-    /// The system does not take a path of this length.
+    /// The path is longer than a socket address allows.
     PathTooLong(PathBuf),
-    /// The system refused.
+    /// The socket could not be created.
     Io {
-        /// Where.
+        /// The path of the socket.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -59,7 +59,7 @@ impl fmt::Display for Error {
                 LONGEST_PATH - 1
             ),
             Self::Io { path, .. } => {
-                write!(f, "could not make the control socket `{}`", path.display())
+                write!(f, "could not create the control socket `{}`", path.display())
             }
         }
     }
@@ -93,7 +93,7 @@ impl Server {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 let is_socket = fs::symlink_metadata(path).map_err(io)?.file_type().is_socket();
                 if !is_socket {
-                    return Err(io(io::Error::other("there is a file that is no socket")));
+                    return Err(io(io::Error::other("the existing file is not a socket")));
                 }
                 fs::remove_file(path).map_err(io)?;
             }
@@ -108,7 +108,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it is.
+    /// The path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -144,12 +144,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // If it is gone already, all the better.
+        // It may have been removed already.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// One of the places for operators; given back when dropped.
+/// A slot for one operator; freed when dropped.
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
@@ -170,7 +170,7 @@ fn refuse(mut stream: UnixStream) {
     let mut line = Vec::new();
     let reply = serde_json::json!({ "id": null, "ok": false, "error": error });
     crate::protocol::wire::append_line(&reply, &mut line);
-    // A fresh socket takes one short line without blocking; if not, nobody listens.
+    // A new socket accepts one short line without blocking; otherwise the operator has gone.
     let _ = io::Write::write(&mut stream, &line);
 }
 
@@ -185,9 +185,9 @@ impl Session {
             log::debug!("operator connected op={} uid={}", self.op, cred.uid.as_raw());
         }
         if let Err(error) = self.serve(stream) {
-            log::debug!("operator's connection ended op={} how={error}", self.op);
+            log::debug!("operator disconnected op={} reason={error}", self.op);
         }
-        // If the router is gone, it does not need to know.
+        // If the router has stopped, there is nothing to report.
         let _ = self.inbox.post(Input::OperatorGone { op: self.op });
     }
 
@@ -208,7 +208,10 @@ impl Session {
                 Line::Complete => {}
                 Line::End => return Ok(()),
                 Line::TooLong(limit) => {
-                    log::warn!("operator sent a line of more than {limit} bytes op={}", self.op);
+                    log::warn!(
+                        "disconnecting an operator whose line is too long op={} limit={limit}",
+                        self.op
+                    );
                     return Ok(());
                 }
             }

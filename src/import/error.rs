@@ -72,12 +72,12 @@ impl fmt::Display for Error {
             Self::State(error) => error.fmt(f),
             Self::Write { path, .. } => write!(
                 f,
-                "could not write `{}`; import again when that is fixed, nothing is taken twice",
+                "could not write `{}`; fix that and import again: nothing is imported twice",
                 path.display()
             ),
             Self::Ownership { dir, .. } => write!(
                 f,
-                "everything is imported, but could not be given to the owner of `{}`; run `chown \
+                "everything was imported, but could not be given to the owner of `{}`; run `chown \
                  -R --reference={0} {0}` before the bridge starts",
                 dir.display()
             ),

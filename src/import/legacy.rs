@@ -134,7 +134,7 @@ impl Legacy {
         }
         let path = path.canonicalize().map_err(|error| format!("could not be read: {error}"))?;
         if !path.starts_with(&self.root) {
-            return Err("outside of the imported directory, and not followed".into());
+            return Err("it leads out of the imported directory, and is not followed".into());
         }
         Ok(())
     }

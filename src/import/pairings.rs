@@ -40,7 +40,7 @@ pub(super) fn plan(
         }
     }
     if legacy.path("nodes/pending.json").is_some_and(|path| exists(&path)) {
-        let why = "pairing requests last five minutes; nodes that are not paired ask again";
+        let why = "pairing requests expire after five minutes; nodes that are not paired ask again";
         report.add(ItemKind::File, "nodes/pending.json", Verdict::skipped(why));
     }
     Ok(wanted)
@@ -55,7 +55,7 @@ fn take(
     let (id, node) = match entry {
         Ok(entry) => entry,
         Err(Unusable::NoToken) => {
-            return Verdict::skipped("it has no token; the node has to pair again");
+            return Verdict::skipped("it has no token; the node must pair again");
         }
         Err(Unusable::BadId(why)) => return Verdict::skipped(why),
         Err(Unusable::Damaged(why)) => return Verdict::damaged(why),
@@ -63,7 +63,7 @@ fn take(
     if existing.contains_key(&id) {
         Verdict::kept("this node is paired already")
     } else if wanted.contains_key(&id) {
-        Verdict::skipped("this node is in it twice; the first one counts")
+        Verdict::skipped("this node is listed twice; the first entry was used")
     } else if existing.len() + wanted.len() >= limits::PAIRED_NODES {
         Verdict::skipped(format!("{} nodes are paired, which is the limit", limits::PAIRED_NODES))
     } else {

@@ -53,7 +53,7 @@ pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Re
     let store = read_stores(legacy, &places, report);
     for (key, entry) in store.entries() {
         let refused = if existing.contains(key) {
-            Verdict::kept("there is a conversation of this name already")
+            Verdict::kept("there is already a conversation with this name")
         } else if !Sessions::is_usable(key) {
             let most = limits::SESSION_KEY_CHARS;
             Verdict::skipped(format!("its name is blank or longer than {most} characters"))
@@ -66,7 +66,7 @@ pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Re
         report.add_labelled(ItemKind::Session, key, label(entry), refused);
     }
     for name in store.other_names() {
-        report.add(ItemKind::Session, name, Verdict::skipped("it is no conversation"));
+        report.add(ItemKind::Session, name, Verdict::skipped("it is not a conversation"));
     }
     plan.want_other_transcripts(legacy, &places, report);
     report_other_agents(legacy, report);
@@ -94,7 +94,8 @@ fn report_other_agents(legacy: &Legacy, report: &mut Report) {
         Err(why) => return report.add(ItemKind::File, "agents", Verdict::damaged(why)),
     };
     for name in names.iter().filter(|name| *name != session::DEFAULT_AGENT) {
-        let why = "only the conversations of the agent `main` are taken; the bridge has no other";
+        let why = "only the conversations of the agent `main` are imported; the bridge has no \
+                   other agent";
         report.add(ItemKind::File, format!("agents/{name}"), Verdict::skipped(why));
     }
 }

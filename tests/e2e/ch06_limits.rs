@@ -70,7 +70,7 @@ fn whoever_waits_for_an_answer_that_is_too_long_is_told_so() {
     // The end of it may find the connection closed.
     let sent = phone.try_send_raw(&vec![b'a'; 33 * MIB]);
     let said = eval.finish().error(1);
-    let why = "canvas eval failed: the node's answer is longer than 32 MiB; ask for less: ";
+    let why = "canvas eval failed: the node's answer is longer than 32 MiB; request less: ";
     assert!(said.contains(why), "{said}");
     let line = "node=\"alice\" why=INVALID_REQUEST: line longer than 33554432 bytes";
     eventually("the log names the node", || daemon.log().contains(line).then_some(()));

@@ -118,7 +118,7 @@ fn where_there_is_no_fingerprint_it_is_said_how_to_get_one() {
     assert!(!setup.state(CERTIFICATE).exists(), "looking makes nothing");
     let daemon = Daemon::start();
     let said = daemon.run(["fingerprint"]).error(1);
-    assert!(said.contains("does not encrypt") && said.contains("serve --tls"), "{said}");
+    assert!(said.contains("does not use TLS") && said.contains("serve --tls"), "{said}");
     assert_eq!(daemon.status()["certificate"], Value::Null);
     let daemon = Setup::new().arg("--tls").start();
     assert!(daemon.requires_tls());

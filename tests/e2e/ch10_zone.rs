@@ -71,7 +71,7 @@ fn a_zone_is_printed_and_written_without_a_bridge() {
     let said = zone(&setup, &write).ok();
     assert!(said.starts_with("wrote ") && said.contains(FILE), "{said}");
     assert_eq!(zone_text(&setup).unwrap(), printed, "what is printed is what is written");
-    assert!(zone(&setup, &write).ok().contains("is current"));
+    assert!(zone(&setup, &write).ok().contains("is up to date"));
     check_zone(&setup);
     let mode = fs::metadata(setup.state(FILE)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644, "DNS servers have accounts of their own");

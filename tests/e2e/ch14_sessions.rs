@@ -254,7 +254,7 @@ fn a_transcript_is_shortened() {
 #[test]
 fn an_operator_tends_the_conversations() {
     let daemon = Daemon::start();
-    assert_eq!(daemon.run(["sessions"]).ok(), "There is no conversation yet.\n");
+    assert_eq!(daemon.run(["sessions"]).ok(), "There are no conversations yet.\n");
     let mut app = App::paired(&daemon, "alice");
     talk(&mut app, &["main", "side"]);
     daemon.run(["sessions", "patch", "side", "label=Kitchen", "thinkingLevel=high"]).ok();

@@ -203,7 +203,7 @@ fn interfaces_are_checked_before_they_are_sent() {
     let args = [&push[..], &["--jsonl", path]].concat();
     let (_, params, run) = stage.play(&args, &json!({ "ok": false, "error": "no renderer" }));
     assert_eq!(params["jsonl"], "{\"deleteSurface\":{\"surfaceId\":\"main\"}}");
-    assert!(run.error(1).contains("the page on the node says no renderer"));
+    assert!(run.error(1).contains("the page on the node reported no renderer"));
 
     std::fs::write(&file, "{\"deleteSurface\":{}}\n{\"createSurface\":{}}\n").unwrap();
     let said = stage.daemon.run(with_node(&args)).error(1);

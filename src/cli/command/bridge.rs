@@ -11,20 +11,23 @@ fn serve() -> Command {
         )
         .args([
             config(),
-            state_dir("Where pairings and state are kept"),
+            state_dir("The directory for pairings and state"),
             option(
                 "bind",
                 "WHERE",
                 "Where to listen: loopback, lan, tailnet, auto, or an IP address",
             ),
             port("The TCP port; 0 chooses a free one"),
-            switch("tls", "Encrypt connections; a certificate is made at the first start"),
+            switch(
+                "tls",
+                "Encrypt connections with TLS; a certificate is generated at the first start",
+            ),
             switch(
                 "no-discovery",
-                "Do not announce the bridge in the local network, whatever the configuration \
-                 says",
+                "Do not announce the bridge on the local network, even if the configuration \
+                 enables it",
             ),
-            log_level("How much to log"),
+            log_level("The log level"),
         ])
 }
 
@@ -38,8 +41,8 @@ pub(super) fn commands() -> [Command; 6] {
         )
         .arg(switch(
             "watch",
-            "Redraw every second, with the nodes, until Ctrl-C; print again and again if standard \
-             output is not a terminal",
+            "Also list the nodes, and refresh every second until Ctrl-C; if standard output is not \
+             a terminal, print each update after the last",
         ))
         .args(operator()),
         verb(
@@ -48,20 +51,20 @@ pub(super) fn commands() -> [Command; 6] {
             &["metrics", "metrics > /var/lib/node_exporter/bridge.prom.new"],
         )
         .before_help(
-            "The format is that of the textfile collector of the Prometheus node exporter. Write \
-             to a temporary file in its directory and rename it, so that the collector never reads \
-             half a file.",
+            "The format suits the textfile collector of the Prometheus node exporter. Write to a \
+             temporary file in the collector's directory and rename it, so that the collector \
+             never reads a partial file.",
         )
         .args(operator()),
-        verb("reload", "Make the bridge read its configuration again", &["reload"])
+        verb("reload", "Reload the bridge's configuration", &["reload"])
             .before_help(
-                "A configuration with mistakes changes nothing; the mistakes are printed. The TLS \
-                 certificate is read again, too: connected nodes stay connected, new connections \
+                "If the configuration has errors, they are printed and nothing changes. The TLS \
+                 certificate is also reloaded: connected nodes stay connected, and new connections \
                  get the new certificate.",
             )
             .args(operator()),
         verb("stop", "Stop the running bridge", &["stop"]).args(operator()),
-        verb("log", "Change how much the running bridge logs", &["log debug", "log info"])
+        verb("log", "Change the running bridge's log level", &["log debug", "log info"])
             .before_help(
                 "The change lasts until the next reload or restart; set bridge.log in the \
                  configuration to make it permanent. Modules named in RUST_LOG keep their levels.",

@@ -3,12 +3,12 @@
 use super::*;
 
 const SETTINGS: &str =
-    "Settings are what the apps read: ui, talk and session. What is not set there comes from the \
+    "The apps read the settings ui, talk and session. Values that are not set here come from the \
      configuration file.";
 
 pub(super) fn commands() -> [Command; 4] {
     [
-        group("chat", "Talk to the agent in the same conversations as the nodes")
+        group("chat", "Chat with the agent in the conversations that nodes use")
             .args(operator_everywhere())
             .subcommands(chat()),
         listing_group("sessions", "List and maintain conversations")
@@ -17,7 +17,7 @@ pub(super) fn commands() -> [Command; 4] {
         group("settings", "Read and change the settings that nodes see")
             .args(operator_everywhere())
             .subcommands(settings()),
-        group("voicewake", "Read and change the words that wake voice mode")
+        group("voicewake", "Read and change the wake words for voice mode")
             .args(operator_everywhere())
             .subcommands(voicewake()),
     ]
@@ -39,14 +39,14 @@ fn chat() -> [Command; 4] {
             &["chat send \"What is on today?\"", "chat send --session work -"],
         )
         .before_help(
-            "The message is one argument, or - for standard input. Nodes see the same \
-             conversation, so they get the answer, too.",
+            "The message is one argument; - reads it from standard input. Nodes that follow the \
+             conversation also receive the answer.",
         )
         .args([
             argument("MESSAGE", "The message, or -"),
             session(),
             option("thinking", "LEVEL", "How much the agent should think"),
-            repeated("attach", "FILE", "An image to send with it; may be repeated")
+            repeated("attach", "FILE", "An image to attach; may be repeated")
                 .value_hint(ValueHint::FilePath),
             duration("run-timeout", "How long the agent may take"),
         ]),
@@ -55,9 +55,12 @@ fn chat() -> [Command; 4] {
             "Show the last messages of a conversation",
             &["chat history", "chat history --limit 5 --json"],
         )
-        .args([session(), number("limit", "N", "How many messages").default_value("20")]),
+        .args([
+            session(),
+            number("limit", "N", "The number of messages to show").default_value("20"),
+        ]),
         verb("abort", "Stop the agent's answer in a conversation", &["chat abort"])
-            .args([session(), option("run", "ID", "Only this run")]),
+            .args([session(), option("run", "ID", "Abort only this run")]),
         verb(
             "inject",
             "Add a message from the agent to a conversation",
@@ -75,13 +78,13 @@ fn sessions() -> [Command; 5] {
     [
         verb(
             "list",
-            "List the conversations, the latest first",
+            "List conversations, most recent first",
             &["sessions", "sessions list --json"],
         )
-        .arg(number("limit", "N", "How many").default_value("50")),
+        .arg(number("limit", "N", "The number of conversations to list").default_value("50")),
         verb(
             "reset",
-            "Start a conversation afresh; its transcript is kept",
+            "Start a conversation over; its transcript is kept",
             &["sessions reset main"],
         )
         .arg(key()),
@@ -93,13 +96,13 @@ fn sessions() -> [Command; 5] {
         .arg(key()),
         verb(
             "compact",
-            "Shorten a transcript; the full one is archived",
+            "Shorten a transcript; the original is archived",
             &["sessions compact main --lines 100"],
         )
-        .args([key(), number("lines", "N", "How many lines to keep").default_value("400")]),
+        .args([key(), number("lines", "N", "The number of lines to keep").default_value("400")]),
         verb(
             "patch",
-            "Change a conversation's own settings",
+            "Change the settings of a conversation",
             &["sessions patch main thinkingLevel=high label=Kitchen", "sessions patch main label="],
         )
         .before_help(
@@ -121,20 +124,19 @@ fn settings() -> [Command; 3] {
             "Change some of the settings that nodes see",
             &["settings patch @colour.json"],
         )
-        .before_help(format!("{SETTINGS}\n\nA null clears a setting."))
+        .before_help(format!("{SETTINGS}\n\nA value of null clears a setting."))
         .arg(argument("JSON", "The changes: JSON, @FILE, or -")),
     ]
 }
 
 fn voicewake() -> [Command; 2] {
     [
-        verb("get", "Print the words that wake voice mode", &["voicewake get"]),
-        verb(
-            "set",
-            "Choose the words that wake voice mode",
-            &["voicewake set computer \"hey clawd\""],
-        )
-        .before_help("Sent to every connected node. Without words, the defaults apply again.")
-        .arg(argument("WORD", "The words").required(false).num_args(0..)),
+        verb("get", "Print the wake words", &["voicewake get"]),
+        verb("set", "Set the wake words", &["voicewake set computer \"hey clawd\""])
+            .before_help(
+                "The words are sent to every connected node. Without arguments, the defaults are \
+                 restored.",
+            )
+            .arg(argument("WORD", "The wake words").required(false).num_args(0..)),
     ]
 }

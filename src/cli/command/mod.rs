@@ -21,14 +21,14 @@ pub fn command() -> Command {
         .max_term_width(100)
         .subcommand_value_name("COMMAND")
         .subcommand_required(true)
-        .after_help("`openclaw-bridge COMMAND --help` explains a command.")
+        .after_help("Run `openclaw-bridge COMMAND --help` for help on a command.")
         .subcommands(bridge::commands())
         .subcommands(nodes::commands())
         .subcommands(conversations::commands())
         .subcommands(setup::commands())
 }
 
-/// A command that does something, with lines that can be copied as examples.
+/// A command without subcommands. `examples` are argument lists to copy.
 fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
     let lines: String = examples.iter().map(|line| format!("\n  openclaw-bridge {line}")).collect();
     let heading = if examples.len() == 1 { "Example" } else { "Examples" };
@@ -40,7 +40,7 @@ fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
         .after_help(format!("{heading}:{lines}"))
 }
 
-/// A word that begins several commands.
+/// A command that only has subcommands.
 fn group(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
@@ -61,12 +61,12 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).overrides_with(name).help(help)
 }
 
-/// A flag with a value; of several, the last one counts.
+/// A flag with a value. If it is repeated, the last value wins.
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     valued(name, value, help).overrides_with(name)
 }
 
-/// A flag with a value that has to be given, once.
+/// A required flag with a value; it must be given exactly once.
 fn required(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     valued(name, value, help).required(true)
 }
@@ -85,12 +85,12 @@ fn valued(name: &'static str, value: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// An argument without a name that has to be given.
+/// A required positional argument.
 fn argument(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).required(true).value_parser(NonEmptyStringValueParser::new()).help(help)
 }
 
-/// A flag that has to be given, and a positional argument that is a shorter way to write it. The
+/// A required flag that can also be given as a positional argument. The
 /// positional's id is the flag's name in capitals, by which
 /// [`CommandLine::value`](super::args::CommandLine::value) finds it.
 fn required_or_positional(flag: Arg, positional: &'static str, help: &'static str) -> [Arg; 2] {
@@ -114,11 +114,14 @@ fn node_or_positional() -> [Arg; 2] {
     required_or_positional(node(), "NODE", "The same as --node")
 }
 
-/// The flags of every command that asks the running daemon.
+/// The flags of every command that sends a request to the running daemon.
 fn operator() -> [Arg; 3] {
     [
         json(),
-        state_dir("The daemon's state directory; by default, this machine's daemon is looked for"),
+        state_dir(
+            "The daemon's state directory; by default, the usual places are searched for a running \
+             daemon",
+        ),
         duration("timeout", "How long to wait for the daemon").default_value("10s"),
     ]
     .map(|flag| flag.display_order(100))
@@ -172,7 +175,7 @@ fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     option(name, value, help).value_parser(checked(is_positive, "expected a whole number above 0"))
 }
 
-/// A flag whose value is a whole number, also 0.
+/// A flag whose value is a whole number, 0 included.
 fn count(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     let is_number = |text: &str| text.parse::<u32>().is_ok();
     option(name, value, help).value_parser(checked(is_number, "expected a whole number"))
@@ -193,7 +196,7 @@ fn decimal(name: &'static str, value: &'static str, help: &'static str) -> Arg {
         .value_parser(checked(is_decimal, "expected a number such as 12, 0.5 or -3"))
 }
 
-/// A parser that takes the text as it is if it is valid.
+/// A parser that returns valid text unchanged.
 fn checked(
     is_valid: fn(&str) -> bool,
     expected: &'static str,

@@ -1,35 +1,37 @@
-//! The commands that have a node do one thing (protocol section 12), with the names, flags and
+//! The commands that run one command on a node (protocol section 12), with the names, flags and
 //! defaults of the old command line.
 
 use super::*;
 
-const MEDIA: &str = "Prints MEDIA: and the path of the file, which only you can read.";
-const FOREGROUND: &str = "Phones do this only while the app is open on the screen.";
+const MEDIA: &str = "Prints MEDIA: followed by the path of the file. Only you can read the file.";
+const FOREGROUND: &str = "On phones, this works only while the app is in the foreground.";
 const MEDIA_IN_FOREGROUND: &str =
-    "Prints MEDIA: and the path of the file, which only you can read.\n\n\
-     Phones do this only while the app is open on the screen.";
+    "Prints MEDIA: followed by the path of the file. Only you can read the file.\n\n\
+     On phones, this works only while the app is in the foreground.";
 
 pub(super) fn commands() -> [Command; 7] {
     [
         run(),
         notify(),
-        group("camera", "Take pictures and clips with a node's cameras").subcommands(camera()),
-        group("canvas", "Show something on a node's screen, and take pictures of it")
+        group("camera", "Take pictures and record clips with a node's cameras")
+            .subcommands(camera()),
+        group("canvas", "Show pages on a node's canvas, and take snapshots of it")
             .subcommands(canvas_window())
             .subcommands(canvas_page()),
         group("screen", "Record a node's screen").subcommand(screen_record()),
-        group("location", "Ask a node for its location").subcommand(location_get()),
+        group("location", "Get a node's location").subcommand(location_get()),
         group("sms", "Send text messages with an Android phone").subcommand(sms_send()),
     ]
 }
 
 fn invoke_timeout(default: &'static str) -> Arg {
-    let help = "How long the node may take; by default longer if the command itself takes longer";
+    let help = "How long to wait for the node; extended by default if the command itself takes \
+                longer";
     duration("invoke-timeout", help).default_value(default)
 }
 
 fn out() -> Arg {
-    let help = "Where to write it; an existing file is replaced once everything has arrived. \
+    let help = "The output file; an existing file is replaced once everything has arrived. \
                 Default: a new private file in $TMPDIR";
     option("out", "FILE", help).value_hint(ValueHint::FilePath)
 }
@@ -58,8 +60,8 @@ fn run() -> Command {
     let is_variable = |text: &str| text.split_once('=').is_some_and(|(name, _)| !name.is_empty());
     verb("run", "Run a program on a node", &examples)
         .before_help(
-            "For Macs and headless nodes; the node decides whether the program may run. Prints \
-             what the program prints. Exits with 1 if the program fails or takes too long.",
+            "For Macs and headless nodes; the node decides whether the program may run. Prints the \
+             program's output. Exits with 1 if the program fails or times out.",
         )
         .args([
             node(),
@@ -67,7 +69,8 @@ fn run() -> Command {
             repeated("env", "K=V", "An environment variable for the program; may be repeated")
                 .value_parser(checked(is_variable, "expected NAME=VALUE")),
             duration("command-timeout", "How long the program may take before the node stops it"),
-            switch("needs-screen-recording", "Fail at once if the node may not record its screen"),
+            switch("needs-screen-recording", "Fail at once if the node lacks permission to record \
+                                              its screen"),
             invoke_timeout("30s"),
             Arg::new("CMD")
                 .required(true)
@@ -85,14 +88,18 @@ fn notify() -> Command {
             option("title", "TEXT", "The title"),
             option("body", "TEXT", "The text"),
             option("sound", "NAME", "A system sound, such as Glass"),
-            option("priority", "P", "How much it may interrupt").value_parser([
+            option("priority", "P", "How intrusive the notification may be").value_parser([
                 "passive",
                 "active",
                 "timeSensitive",
             ]),
-            option("delivery", "D", "As a system notification, as an overlay, or whichever works")
-                .value_parser(["system", "overlay", "auto"])
-                .default_value("system"),
+            option(
+                "delivery",
+                "D",
+                "Use a system notification, an overlay, or whichever is available",
+            )
+            .value_parser(["system", "overlay", "auto"])
+            .default_value("system"),
             invoke_timeout("15s"),
         ])
 }
@@ -100,7 +107,7 @@ fn notify() -> Command {
 fn camera() -> [Command; 3] {
     [
         verb("list", "List a node's cameras", &["nodes camera list --node kitchen"])
-            .before_help("For iOS and macOS; Android has no list, only front and back.")
+            .before_help("For iOS and macOS. Android cannot list its cameras; use --facing there.")
             .args(node_or_positional())
             .arg(invoke_timeout("15s")),
         verb(
@@ -112,17 +119,21 @@ fn camera() -> [Command; 3] {
             ],
         )
         .before_help(format!(
-            "{MEDIA}\n\nWithout --facing, takes one with each camera; -front and -back are then \
-             added to the name in --out, before the extension.\n\n{FOREGROUND}"
+            "{MEDIA}\n\nWithout --facing, takes a picture with each camera; -front and -back are \
+             then added to the file name in --out, before the extension.\n\n{FOREGROUND}"
         ))
         .args(node_or_positional())
         .args([
-            option("facing", "WHICH", "Which camera; by default both, or none with --device-id")
+            option("facing", "WHICH", "The camera; by default both, unless --device-id is given")
                 .value_parser(["front", "back", "both"]),
             device_id(),
             max_width(),
             quality(),
-            count("delay-ms", "MS", "Milliseconds for the camera to adjust, at most 10000"),
+            count(
+                "delay-ms",
+                "MS",
+                "Time for the camera to adjust, in milliseconds; at most 10000",
+            ),
             out(),
             invoke_timeout("20s"),
         ]),
@@ -137,11 +148,12 @@ fn camera() -> [Command; 3] {
         .before_help(MEDIA_IN_FOREGROUND)
         .args(node_or_positional())
         .args([
-            option("facing", "WHICH", "Which camera")
+            option("facing", "WHICH", "The camera to use")
                 .value_parser(["front", "back"])
                 .default_value("front"),
             device_id(),
-            duration("duration", "How long, from 250ms to 60s").default_value("3s"),
+            duration("duration", "The length of the recording, from 250ms to 60s")
+                .default_value("3s"),
             no_audio(),
             out(),
             invoke_timeout("90s"),
@@ -172,7 +184,8 @@ fn canvas_window() -> [Command; 3] {
             "Show a node's canvas, optionally with a page",
             &[
                 "nodes canvas present --node kitchen",
-                "nodes canvas present --node studio --target http://clock.lan/ --width 400 --height 300",
+                "nodes canvas present --node studio --target http://clock.lan/ --width 400 \
+                 --height 300",
             ],
         )
         .before_help(format!("Position and size apply to Macs only.\n\n{FOREGROUND}"))
@@ -180,7 +193,7 @@ fn canvas_window() -> [Command; 3] {
         .args([
             option("target", "URL", "The page; by default the built-in one"),
             decimal("x", "X", "The left edge of the window"),
-            decimal("y", "Y", "The lower edge of the window"),
+            decimal("y", "Y", "The bottom edge of the window"),
             decimal("width", "W", "The width of the window"),
             decimal("height", "H", "The height of the window"),
             invoke_timeout("15s"),
@@ -193,7 +206,7 @@ fn canvas_window() -> [Command; 3] {
 }
 
 fn canvas_page() -> [Command; 3] {
-    let js = required("js", "JS", "The program, or - for standard input");
+    let js = required("js", "JS", "The JavaScript code, or - for standard input");
     [
         verb(
             "navigate",
@@ -211,7 +224,7 @@ fn canvas_page() -> [Command; 3] {
             "Run JavaScript in a node's canvas",
             &["nodes canvas eval --node kitchen \"document.title\""],
         )
-        .before_help(format!("Prints the result, which is text.\n\n{FOREGROUND}"))
+        .before_help(format!("Prints the result as text.\n\n{FOREGROUND}"))
         .arg(node())
         .args(required_or_positional(js, "JS", "The same as --js"))
         .arg(invoke_timeout("15s")),
@@ -243,7 +256,7 @@ fn a2ui() -> [Command; 2] {
         ]),
         verb(
             "reset",
-            "Remove what was shown with A2UI",
+            "Remove everything shown with A2UI",
             &["nodes canvas a2ui reset --node kitchen"],
         )
         .before_help(FOREGROUND)
@@ -258,8 +271,9 @@ fn screen_record() -> Command {
         .before_help(MEDIA_IN_FOREGROUND)
         .args(node_or_positional())
         .args([
-            count("screen", "N", "Which screen; phones have only 0").default_value("0"),
-            duration("duration", "How long, from 250ms to 60s").default_value("10s"),
+            count("screen", "N", "The screen to record; phones have only 0").default_value("0"),
+            duration("duration", "The length of the recording, from 250ms to 60s")
+                .default_value("10s"),
             decimal("fps", "N", "Frames per second, from 1 to 60").default_value("10"),
             no_audio(),
             out(),
@@ -269,11 +283,12 @@ fn screen_record() -> Command {
 
 fn location_get() -> Command {
     let example = "nodes location get --node pixel --accuracy precise --max-age 1m";
-    verb("get", "Ask a node for its location", &[example]).args(node_or_positional()).args([
-        duration("max-age", "Accept a known location if it is no older than this"),
-        option("accuracy", "A", "How accurate the location has to be")
+    verb("get", "Get a node's location", &[example]).args(node_or_positional()).args([
+        duration("max-age", "Accept a cached location that is no older than this"),
+        option("accuracy", "A", "The accuracy to request")
             .value_parser(["coarse", "balanced", "precise"]),
-        duration("location-timeout", "How long the node may search").default_value("10s"),
+        duration("location-timeout", "How long the node may take to find its location")
+            .default_value("10s"),
         invoke_timeout("20s"),
     ])
 }

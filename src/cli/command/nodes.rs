@@ -6,7 +6,7 @@ const PREFIX_IS_ENOUGH: &str = "A prefix is enough if it matches only one reques
 
 pub(super) fn commands() -> [Command; 2] {
     [
-        listing_group("nodes", "List nodes, approve them, send them commands")
+        listing_group("nodes", "List and approve nodes, and send them commands")
             .args(operator_everywhere())
             .subcommands(pairing())
             .subcommands(known())
@@ -16,8 +16,8 @@ pub(super) fn commands() -> [Command; 2] {
             "Follow events, one JSON object per line",
             &["events", "events --only node.pair.requested --only node.pair.resolved"],
         )
-        .before_help("Runs until it is interrupted or the bridge stops.")
-        .arg(repeated("only", "NAME", "Only events with this name; may be repeated"))
+        .before_help("Runs until interrupted or until the bridge stops.")
+        .arg(repeated("only", "NAME", "Print only events with this name; may be repeated"))
         .args(operator()),
     ]
 }
@@ -44,7 +44,7 @@ fn pairing() -> [Command; 4] {
 
 fn known() -> [Command; 4] {
     [
-        verb("describe", "Show what is known about a node", &["nodes describe --node kitchen"])
+        verb("describe", "Show the details of a node", &["nodes describe --node kitchen"])
             .args(node_or_positional()),
         verb(
             "rename",
@@ -58,7 +58,7 @@ fn known() -> [Command; 4] {
             "Delete a node's pairing and close its connection",
             &["nodes revoke --node kitchen"],
         )
-        .before_help("The node has to be paired again.")
+        .before_help("The node must pair again before it can connect.")
         .args(node_or_positional()),
         verb(
             "invoke",
@@ -73,11 +73,11 @@ fn known() -> [Command; 4] {
             node(),
             required("command", "C", "The command, such as camera.snap"),
             params(),
-            duration("invoke-timeout", "How long the node may take").default_value("15s"),
+            duration("invoke-timeout", "How long to wait for the node").default_value("15s"),
             option(
                 "idempotency-key",
                 "K",
-                "A key; a command whose key was used before is not run again",
+                "An idempotency key; a command whose key was used before is not run again",
             ),
         ]),
     ]

@@ -1,4 +1,4 @@
-//! The commands for setting up and trying out.
+//! The commands to set up and test a bridge.
 
 use super::*;
 
@@ -28,12 +28,12 @@ fn configuration() -> [Command; 2] {
     [
         verb(
             "check",
-            "List every mistake in a configuration file",
+            "List every error in a configuration file",
             &["config check", "config check /etc/openclaw-bridge/bridge.json5"],
         )
         .before_help(
-            "By default checks the file that `serve` would read. Exits with 78 if there is a \
-             mistake.",
+            "By default, checks the file that `serve` would read. Exits with 78 if there are \
+             errors.",
         )
         .args([
             config().conflicts_with("CONFIG"),
@@ -52,27 +52,28 @@ fn configuration() -> [Command; 2] {
 fn fingerprint() -> Command {
     verb(
         "fingerprint",
-        "Print the SHA-256 of the TLS certificate, for nodes to pin",
+        "Print the fingerprint of the TLS certificate, for nodes to pin",
         &["fingerprint", "fingerprint --qr"],
     )
     .before_help(
-        "Asks the running bridge. If none is running, or with --config, reads the certificate that \
-         `serve` would use. Compare it with what the app shows.",
+        "The fingerprint is a SHA-256 hash; compare it with the one that the app shows. It comes \
+         from the running bridge. If none is running, or with --config, it comes from the \
+         certificate that `serve` would use.",
     )
-    .args([switch("qr", "Print it as a QR code, too"), config()])
+    .args([switch("qr", "Also print a QR code"), config()])
     .args(operator())
 }
 
 fn zone() -> Command {
     let examples = ["zone", "zone --write", "zone --address 10.8.0.1"];
-    verb("zone", "Print the DNS zone by which nodes elsewhere find the bridge", &examples)
+    verb("zone", "Print a DNS zone for discovery beyond the local network", &examples)
         .before_help(
             "For a DNS server in your tailnet or another VPN; etc/coredns has an example. The port \
              and the certificate are those of the running bridge, or those of the configuration if \
-             none is running. With discovery.wideArea.enabled, the bridge keeps the file up to \
-             date by itself.\n\n\
-             With --write, an up-to-date file is left alone, and a file that somebody has edited \
-             is kept under another name.",
+             none is running. With discovery.wideArea.enabled, the bridge maintains the file \
+             itself.\n\n\
+             With --write, a file that is up to date is left unchanged, and a file that was edited \
+             by hand is kept under another name.",
         )
         .args([
             config(),
@@ -97,7 +98,7 @@ fn import() -> Command {
         .args([
             argument("DIR", "The state directory of the old gateway, usually ~/.clawdbot")
                 .value_hint(ValueHint::DirPath),
-            switch("apply", "Import it"),
+            switch("apply", "Carry out the import"),
             state_dir("The directory to import into; by default the one that `serve` would use"),
             json(),
         ])
@@ -105,11 +106,11 @@ fn import() -> Command {
 
 fn discover() -> Command {
     let examples = ["discover", "discover --timeout 10s --json"];
-    verb("discover", "Find bridges in the local network", &examples)
+    verb("discover", "Find bridges on the local network", &examples)
         .before_help(
-            "Asks by mDNS on every interface of a local network. What a bridge announces about \
-             itself is not verified; compare the fingerprint with the one printed on the bridge's \
-             own machine. Exits with 1 if no bridge is found.",
+            "Sends mDNS queries on every local network interface. Announcements are not \
+             authenticated: compare the fingerprint with the one that `fingerprint` prints on the \
+             bridge's machine. Exits with 1 if no bridge is found.",
         )
         .args([
             duration("timeout", "How long to listen").default_value("3s"),
@@ -119,18 +120,18 @@ fn discover() -> Command {
 }
 
 const NODE_DETAILS: &str =
-    "A node for machines without an app, and a tool for trying out a bridge by hand. It asks for \
-     pairing when it first starts and keeps the token it gets.\n\n\
+    "Runs a node on a machine without an app, or tests a bridge by hand. The node requests pairing \
+     when it first starts, and keeps the token it receives.\n\n\
      It answers system.run, system.which, system.notify, system.execApprovals.get and .set, and \
-     the commands given with --handle. By default it refuses system.run: --exec and --allow, or \
+     the commands given with --handle. It refuses system.run by default: --exec and --allow, or \
      the file given with --exec-approvals, let the gateway run programs as the user that runs this \
      node.\n\n\
-     Patterns: /usr/bin/git is that program, /opt/lamp/* are those in a directory, ** matches \
-     anything, and git is what PATH finds under that name. Arguments are not checked: permission \
-     to run sh, env or python is permission to run anything.\n\n\
-     With --tls, the first certificate that the bridge presents is kept with the token, and from \
-     then on the token is sent to no other, with or without --tls. --tls-fingerprint says which \
-     certificate it has to be.";
+     Patterns: /usr/bin/git is that program, /opt/lamp/* is every program in that directory, ** \
+     matches anything, and git is the program that PATH finds under that name. Arguments are not \
+     checked: permission to run sh, env or python is permission to run anything.\n\n\
+     With --tls, the node trusts the first certificate that the bridge presents, and stores its \
+     fingerprint with the token. From then on it sends the token only to a bridge with that \
+     certificate, even without --tls. --tls-fingerprint pins a certificate from the start.";
 
 fn be_a_node() -> Command {
     let examples = [
@@ -141,7 +142,7 @@ fn be_a_node() -> Command {
         "node --subscribe main --event voice.transcript='{\"text\":\"What time is it?\"}'",
         "node --once --event agent.request='{\"message\":\"Water the plants\"}'",
     ];
-    verb("node", "Be a node: connect, pair, answer commands", &examples)
+    verb("node", "Run as a node: connect, pair, answer commands", &examples)
         .before_help(NODE_DETAILS)
         .args(connection_of_the_node())
         .args(work_of_the_node())
@@ -153,15 +154,17 @@ fn connection_of_the_node() -> [Arg; 7] {
             .default_value("127.0.0.1")
             .value_hint(ValueHint::Hostname),
         port("The bridge's port").default_value("18790"),
-        switch("tls", "Encrypt, and trust the first certificate that is presented"),
+        switch("tls", "Use TLS, and trust the first certificate that the bridge presents"),
         option(
             "tls-fingerprint",
             "HEX",
-            "Encrypt, and trust only the certificate with this SHA-256; see `fingerprint`",
+            "Use TLS, and trust only the certificate with this SHA-256 fingerprint; see \
+             `fingerprint`",
         ),
         option("node-id", "ID", "This node's id"),
         option("display-name", "NAME", "This node's name"),
-        option("token-file", "FILE", "Where the token is kept").value_hint(ValueHint::FilePath),
+        option("token-file", "FILE", "The file in which the token is kept")
+            .value_hint(ValueHint::FilePath),
     ]
 }
 
@@ -173,14 +176,14 @@ fn work_of_the_node() -> [Arg; 12] {
         repeated(
             "handle",
             "CMD=PROGRAM",
-            "Answer this command (or x.* for a family) with this program, which reads the \
-             parameters on standard input and prints the result; may be repeated",
+            "Answer this command (or a family such as x.*) with this program, which reads the \
+             parameters from standard input and prints the result; may be repeated",
         )
         .value_parser(checked(is_pair, "expected COMMAND=PROGRAM")),
         option(
             "exec",
             "LEVEL",
-            "The most that system.run may run, whatever the file of --exec-approvals says; by \
+            "The most that system.run may run, even if the --exec-approvals file allows more; by \
              default the file decides, and without a file nothing runs",
         )
         .value_parser(["deny", "allowlist", "full"]),
@@ -192,7 +195,7 @@ fn work_of_the_node() -> [Arg; 12] {
         option(
             "exec-approvals",
             "FILE",
-            "What the owner allows; by default exec-approvals.json beside the token",
+            "What the owner allows; by default exec-approvals.json next to the token file",
         )
         .value_hint(ValueHint::FilePath),
         switch(
@@ -207,9 +210,9 @@ fn work_of_the_node() -> [Arg; 12] {
         .value_parser(checked(is_pair, "expected NAME=JSON")),
         option("request", "METHOD", "Call this method and print the answer"),
         params(),
-        repeated("subscribe", "KEY", "Follow the chat of this session key; may be repeated"),
-        switch("once", "Exit when everything asked for is done"),
+        repeated("subscribe", "KEY", "Follow the chat of this session; may be repeated"),
+        switch("once", "Exit when all events and requests are done"),
         switch("trace", "Print every frame sent or received, without tokens"),
-        log_level("How much to log").default_value("info"),
+        log_level("The log level").default_value("info"),
     ]
 }

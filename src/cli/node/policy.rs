@@ -1,9 +1,9 @@
-//! What a node lets its gateway do, said when it starts.
+//! Reports what the gateway may do on this node, when the node starts.
 
 use super::screen::Screen;
 use crate::node_host::{HostOptions, Security};
 
-/// Programs that run whatever they are told to.
+/// Programs that can run any other program.
 const OPEN_DOORS: &[&str] = &[
     "sh",
     "bash",
@@ -23,7 +23,7 @@ const OPEN_DOORS: &[&str] = &[
     "systemd-run",
 ];
 
-/// Tells the person who started the node.
+/// Reports the policy for `system.run`, with warnings.
 pub(super) fn tell(work: &HostOptions, security: Result<Security, String>, screen: &Screen) {
     let file = work.approvals.display();
     match security {
@@ -33,21 +33,20 @@ pub(super) fn tell(work: &HostOptions, security: Result<Security, String>, scree
              --allow PATTERN or --exec full, or write {file}"
         )),
         Ok(Security::Allowlist) => {
-            screen
-                .say(format_args!("system.run runs the programs on the allowlist, and no others"));
+            screen.say(format_args!("system.run runs only the programs on the allowlist"));
         }
         Ok(Security::Full) => screen.say(format_args!(
-            "system.run runs whatever the gateway asks for, with the rights of this user"
+            "system.run runs every program that the gateway requests, with this user's permissions"
         )),
     }
     if work.remote_approvals {
-        screen.say(format_args!("the gateway may change {file}, and with it what it may run"));
+        screen.say(format_args!("the gateway may change {file}, which lists what it may run"));
     }
     let doors: Vec<&str> =
         OPEN_DOORS.iter().copied().filter(|name| work.owner.lists_by_name(name)).collect();
     if !doors.is_empty() {
         screen.say(format_args!(
-            "careful: {} on the allowlist can run any other program",
+            "warning: {} on the allowlist can run any other program",
             doors.join(", ")
         ));
     }

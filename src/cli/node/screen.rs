@@ -22,7 +22,7 @@ impl Screen {
         Self { out, err: Arc::new(Mutex::new(err)) }
     }
 
-    /// A line for the person who watches.
+    /// Prints a progress line.
     pub(super) fn say(&self, line: fmt::Arguments<'_>) {
         say(&self.err, &line.to_string());
     }
@@ -45,7 +45,7 @@ impl Screen {
 
 fn say(err: &Mutex<Stream>, line: &str) {
     let mut err = err.lock().unwrap_or_else(PoisonError::into_inner);
-    // Nobody is left to be told that nobody reads this.
+    // Without stderr there is nowhere to report it.
     let _ = writeln!(err, "{}", safe(line)).and_then(|()| err.flush());
 }
 

@@ -1,8 +1,8 @@
-//! Messages of A2UI v0.8, as the apps' renderer takes them (protocol section 8.2).
+//! A2UI v0.8 messages, as the apps' renderer accepts them (protocol section 8.2).
 
 use serde_json::{json, Value};
 
-/// What a message may be; exactly one of these is its only content.
+/// The kinds of messages. A message contains exactly one of these keys.
 const KINDS: [&str; 4] = ["beginRendering", "surfaceUpdate", "dataModelUpdate", "deleteSurface"];
 
 /// The name of the surface on which a text is shown.
@@ -26,8 +26,8 @@ pub(super) fn for_text(text: &str) -> String {
     messages.map(|message| message.to_string()).join("\n")
 }
 
-/// The messages of a file, one on each line, without blank lines; or the first that is none, with
-/// its line.
+/// Checks the messages of a file, one per line; blank lines are dropped. Fails with the number of
+/// the first invalid line.
 pub(super) fn checked(jsonl: &str) -> Result<String, String> {
     let mut messages = Vec::new();
     for (at, line) in jsonl.lines().enumerate() {
@@ -39,7 +39,7 @@ pub(super) fn checked(jsonl: &str) -> Result<String, String> {
         messages.push(line);
     }
     if messages.is_empty() {
-        return Err("there is no message in it".to_owned());
+        return Err("it contains no messages".to_owned());
     }
     Ok(messages.join("\n"))
 }
@@ -49,14 +49,15 @@ fn check(line: &str) -> Result<(), String> {
     let Value::Object(fields) = message else { return Err("not a JSON object".to_owned()) };
     if fields.contains_key("createSurface") {
         return Err(
-            "createSurface is A2UI v0.9; the apps speak v0.8, where beginRendering shows a surface"
+            "createSurface is A2UI v0.9; the apps support v0.8, where beginRendering shows a \
+             surface"
                 .to_owned(),
         );
     }
     let known: Vec<&str> =
         KINDS.iter().copied().filter(|kind| fields.contains_key(*kind)).collect();
     match known.as_slice() {
-        [kind] if !fields[*kind].is_object() => Err(format!("{kind} has to be an object")),
+        [kind] if !fields[*kind].is_object() => Err(format!("{kind} must be an object")),
         [_] => Ok(()),
         [] => Err(format!("none of {}", KINDS.join(", "))),
         several => Err(format!("{} in one message; one is allowed", several.join(" and "))),
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_line() {
+    fn errors_are_reported_with_their_line() {
         let good = r#"{"deleteSurface":{"surfaceId":"main"}}"#;
         assert_eq!(
             checked(&format!("\u{feff}{good}\r\n\n {good}\n")),
@@ -96,7 +97,7 @@ mod tests {
                 r#"{"deleteSurface":{},"surfaceUpdate":{}}"#,
                 "line 3: surfaceUpdate and deleteSurface",
             ),
-            (r#"{"deleteSurface":"main"}"#, "line 3: deleteSurface has to be an object"),
+            (r#"{"deleteSurface":"main"}"#, "line 3: deleteSurface must be an object"),
         ] {
             let why = checked(&format!("{good}\n\n{bad}\n")).unwrap_err();
             assert!(why.starts_with(says), "{why}");

@@ -52,7 +52,7 @@ pub(crate) fn push(line: &CommandLine) -> Result<(), Failure> {
             a2ui::checked(&text).map_err(|why| failed(line, &format!("{path}: {why}")))?
         }
         (None, Some(text)) => a2ui::for_text(text),
-        _ => return Err(usage(line, "exactly one of --jsonl and --text is needed")),
+        _ => return Err(usage(line, "exactly one of --jsonl and --text is required")),
     };
     render(line, CanvasA2uiPushJsonl { jsonl })
 }
@@ -61,7 +61,7 @@ pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
     render(line, CanvasA2uiReset {})
 }
 
-/// The node may have done its part, and the renderer on its page not.
+/// The node may have succeeded although the renderer on its page failed.
 fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<(), Failure> {
     let answer = Invoke::new(line, call).send()?;
     let rendered = answer.result(line)?;
@@ -70,7 +70,7 @@ fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<
             Some(Value::String(text)) => safe(&text),
             other => safe_json(&other.unwrap_or_default().to_string()),
         };
-        return Err(failed(line, &format!("the page on the node says {why}")));
+        return Err(failed(line, &format!("the page on the node reported {why}")));
     }
     answer.confirm(line)
 }

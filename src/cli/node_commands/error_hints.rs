@@ -1,70 +1,75 @@
-//! Why a node did not do what it was asked: its own words, and what the person can do about it
-//! (protocol section 8.3).
+//! The error of a failed node command, with a hint on how to fix it (protocol section 8.3).
 
 use crate::cli::failure::Failure;
 use crate::cli::text::safe;
 use crate::protocol::WireError;
 use serde_json::Value;
 
-/// Reasons, or how they begin, and what helps. The first that fits counts.
+/// Hints by reason, the error word that a node sends.
 const HELP: &[(&str, &str)] = &[
     ("NODE_BACKGROUND_UNAVAILABLE", "open the app on the device and try again"),
     ("CAMERA_DISABLED", "allow the camera in the app's settings on the device"),
     ("CANVAS_DISABLED", "allow the canvas in the app's settings on the Mac"),
     ("CAMERA_PERMISSION_REQUIRED", "allow the app to use the camera in the phone's settings"),
     ("MIC_PERMISSION_REQUIRED", "allow the app to use the microphone, or add --no-audio"),
-    ("SCREEN_PERMISSION_REQUIRED", "answer the phone's question about screen recording with yes"),
-    ("CAMERA_TOO_LARGE", "ask for less with --max-width or --quality"),
-    ("LOCATION_DISABLED", "allow the location in the app's settings on the device"),
+    ("SCREEN_PERMISSION_REQUIRED", "allow screen recording when the phone asks"),
+    ("CAMERA_TOO_LARGE", "reduce the size with --max-width or --quality"),
+    ("LOCATION_DISABLED", "turn on location in the app's settings on the device"),
     ("LOCATION_PERMISSION_REQUIRED", "allow the app to use the location in the phone's settings"),
     (
         "LOCATION_BACKGROUND_UNAVAILABLE",
         "open the app on the device, or allow it to use the location always",
     ),
-    ("LOCATION_TIMEOUT", "allow more with --location-timeout, or less with --accuracy coarse"),
-    ("LOCATION_UNAVAILABLE", "the device does not know where it is; try again under open sky"),
+    ("LOCATION_TIMEOUT", "raise --location-timeout, or use --accuracy coarse"),
+    ("LOCATION_UNAVAILABLE", "the device could not determine its location; try again outdoors"),
     ("A2UI_HOST_NOT_CONFIGURED", "set canvasHost.url in the bridge's configuration"),
     ("A2UI_HOST_UNAVAILABLE", "the device cannot reach the canvas host; check canvasHost.url"),
     ("SMS_PERMISSION_REQUIRED", "allow the app to send SMS in the phone's settings"),
     ("SMS_UNAVAILABLE", "this device cannot send SMS"),
     ("SMS_SEND_FAILED", "check the number and the phone's reception"),
-    ("SYSTEM_RUN_DISABLED", "allow commands in the settings of the node"),
-    ("SYSTEM_RUN_DENIED", "the node's owner, or its list of allowed commands, has to allow it"),
+    ("SYSTEM_RUN_DISABLED", "allow commands in the node's settings"),
+    (
+        "SYSTEM_RUN_DENIED",
+        "the node's owner must allow it, at its prompt or in its list of allowed commands",
+    ),
     ("PERMISSION_MISSING", "allow the app to record the screen in the Mac's privacy settings"),
-    ("COMPANION_APP_UNAVAILABLE", "start the app on the Mac; it asks its owner about commands"),
+    (
+        "COMPANION_APP_UNAVAILABLE",
+        "start the app on the Mac; it asks the owner to approve commands",
+    ),
     ("NOT_AUTHORIZED", "allow the app's notifications in the Mac's settings"),
 ];
 
-/// What helps when the words are no reason of their own.
+/// Hints by message, for errors without a reason. The first match wins.
 const HELP_BY_WORDS: &[(&str, &str)] = &[
-    ("invoke timeout", "allow the node more with --invoke-timeout"),
+    ("invoke timeout", "raise --invoke-timeout"),
     (
         "node not connected",
-        "open the app on the device; `openclaw-bridge nodes` tells who is there",
+        "open the app on the device; `openclaw-bridge nodes` lists the connected ones",
     ),
     ("permission denied", "allow it for the app in the device's privacy settings"),
     ("command not supported", "`openclaw-bridge nodes describe` lists what a node can do"),
     ("unknown command", "`openclaw-bridge nodes describe` lists what a node can do"),
-    ("too many invokes", "wait until the node has done what it was asked before"),
+    ("too many invokes", "wait until the node has finished earlier commands"),
     (
         "answer is longer than",
-        "ask for less: a shorter --duration, a smaller --max-width, a part of the result",
+        "request less: a shorter --duration, a smaller --max-width, or part of the result",
     ),
     ("disconnected", "the node lost its connection; try again when it is back"),
     ("connection closed", "the node lost its connection; try again when it is back"),
 ];
 
-/// Codes that say nothing by themselves.
+/// Codes that do not identify the problem.
 const GENERIC: &[&str] = &["UNAVAILABLE", "INVALID_REQUEST", ""];
 
-/// The failure for a person, under the name of the command.
+/// The failure to print, with the name of the command.
 pub(crate) fn failure(label: &str, error: &WireError) -> Failure {
     let (reason, message) = reason(error);
     let help = help(&reason, &message).map(|help| format!("; {help}")).unwrap_or_default();
     Failure::failed(format!("{label} failed: {}{help}", safe(&message)))
 }
 
-/// The most specific word for what went wrong, and the sentence to show.
+/// The most specific reason, and the message to print.
 fn reason(error: &WireError) -> (String, String) {
     let details: Value = error
         .details
@@ -72,11 +77,11 @@ fn reason(error: &WireError) -> (String, String) {
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     let node = &details["nodeError"];
-    // What the bridge refuses by itself has a code, too.
+    // The bridge's own errors have a code, too.
     let code = if node.is_null() { error.code.as_str() } else { "" };
     let code = node["code"].as_str().unwrap_or(code);
     let message = node["message"].as_str().unwrap_or(&error.message).trim();
-    // iOS puts a reason of ours behind one that is generic for it.
+    // iOS sends a generic code, and the reason at the start of the message.
     let is_known = HELP.iter().any(|(reason, _)| *reason == leading_word(message));
     if GENERIC.contains(&code) || is_known {
         return (leading_word(message).to_owned(), message.to_owned());
@@ -123,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_platform_is_understood_in_its_own_way() {
+    fn errors_of_each_platform_get_hints() {
         let ios = told(Some("UNAVAILABLE"), Some("CAMERA_DISABLED: enable Camera in iOS Settings"));
         assert_eq!(
             ios,
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_bridge_says_itself_is_helped_with_too() {
+    fn errors_of_the_bridge_get_hints_too() {
         let refused = |code, message: &str| {
             failure("nodes run", &WireError::new(code, message.to_owned())).message
         };
@@ -165,7 +170,7 @@ mod tests {
             refused(ErrorCode::Unavailable, "node not connected (ada)").contains("; open the app")
         );
         let long = refused(ErrorCode::Unavailable, "the node's answer is longer than 32 MiB");
-        assert!(long.contains("longer than 32 MiB; ask for less: a shorter --duration"), "{long}");
+        assert!(long.contains("longer than 32 MiB; request less: a shorter --duration"), "{long}");
         let forbidden = refused(ErrorCode::Forbidden, "see bridge.allow.commands");
         assert_eq!(forbidden, "nodes run failed: FORBIDDEN: see bridge.allow.commands");
         let unknown = "unknown node: bob (known: alice)";

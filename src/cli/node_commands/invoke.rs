@@ -15,7 +15,7 @@ use std::io::{ErrorKind, Write};
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// How long the bridge may take beyond what the node may.
+/// How much longer than the node the bridge may take to answer.
 const BRIDGE_TIME: Duration = Duration::from_secs(5);
 
 /// How much longer than the command itself a node may take: to ask its owner, to start a camera,
@@ -55,7 +55,7 @@ pub(super) fn duration_within(
         return Ok(wanted);
     }
     let [shortest, longest] = [shortest, longest].map(crate::duration::show);
-    Err(usage(line, &format!("--{flag} has to be from {shortest} to {longest}")))
+    Err(usage(line, &format!("--{flag} must be from {shortest} to {longest}")))
 }
 
 /// Checks the range of a number, if it was given.
@@ -67,7 +67,7 @@ pub(super) fn check_range(
 ) -> Result<(), Failure> {
     match line.value(flag).and_then(|text| text.parse::<f64>().ok()) {
         Some(number) if !(least..=most).contains(&number) => {
-            Err(usage(line, &format!("--{flag} has to be from {least} to {most}")))
+            Err(usage(line, &format!("--{flag} must be from {least} to {most}")))
         }
         _ => Ok(()),
     }
@@ -83,10 +83,11 @@ pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
     Failure::failed(format!("{} failed: {why}", line.path()))
 }
 
-/// The output file, not the node, is the reason.
+/// The output file, not the node, is the cause.
 pub(super) fn could_not_write(line: &CommandLine, error: &std::io::Error) -> Failure {
     let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    let help = if full { "; make room, or choose another place with --out or TMPDIR" } else { "" };
+    let help =
+        if full { "; free some space, or choose another place with --out or TMPDIR" } else { "" };
     failed(line, &format!("could not write the file: {error}{help}"))
 }
 
@@ -109,7 +110,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
         self
     }
 
-    /// Has the node run the command.
+    /// Runs the command on the node.
     pub(super) fn send(self) -> Result<Answer<C>, Failure> {
         let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
@@ -151,7 +152,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
         match error {
             ClientError::Refused(error) => error_hints::failure(self.line.path(), &error),
             ClientError::Media(MediaError::NotBase64) => {
-                failed(self.line, "the node sent something that is not valid Base64")
+                failed(self.line, "the node sent invalid Base64")
             }
             ClientError::Media(MediaError::Write(error)) => could_not_write(self.line, &error),
             error => failed(self.line, &chain(&error)),
@@ -189,7 +190,7 @@ impl<C: NodeCall> Answer<C> {
             #[serde(default)]
             payload: Value,
         }
-        // Numbers like 1e400 are JSON, but none that computers have.
+        // Numbers like 1e400 are valid JSON, but do not fit a double.
         let invoked: Invoked = serde_json::from_str(&self.text).map_err(|_| {
             let why = "the node's answer cannot be read; a number in it is too large, or it is \
                        nested too deeply";

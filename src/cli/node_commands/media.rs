@@ -1,4 +1,4 @@
-//! `nodes camera`, `nodes canvas snapshot`, `nodes screen record`: what ends in a file.
+//! `nodes camera`, `nodes canvas snapshot`, `nodes screen record`: commands that write a file.
 
 use crate::cli::args::CommandLine;
 use crate::cli::columns::{table, Column};
@@ -51,7 +51,10 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
     check_range(line, "delay-ms", 0.0, LONGEST_DELAY)?;
     let facings = match (line.value("facing"), line.is_set("device-id")) {
         (Some("both"), true) => {
-            return Err(usage(line, "--device-id is one camera, --facing both are two"));
+            return Err(usage(
+                line,
+                "--device-id selects one camera, and cannot be combined with --facing both",
+            ));
         }
         (Some("both") | None, false) => vec![Some("front"), Some("back")],
         (facing, _) => vec![facing],
@@ -63,7 +66,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         }
         Some(facing) => Destination::of_part(line, &format!("camera-snap-{facing}"), facing),
     };
-    // No picture is taken with one camera while that of the other cannot be kept.
+    // Both destinations are checked before the first picture is taken.
     facings.iter().try_for_each(|facing| destination_of(*facing).check(line))?;
     let mut files = Vec::new();
     let mut outcome = Ok(());

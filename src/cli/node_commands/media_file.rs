@@ -30,7 +30,7 @@ const SHOWN: usize = 200;
 /// A file that was written.
 pub(super) struct MediaFile {
     path: PathBuf,
-    /// What the node said about it.
+    /// What the node reported about it.
     media: Media,
     bytes: u64,
 }
@@ -43,7 +43,7 @@ impl MediaFile {
         self
     }
 
-    /// For `--json`: where it is, and what the node said about it.
+    /// For `--json`: its path, its size, and what the node reported about it.
     pub(super) fn json(&self) -> Value {
         let mut about = self.media.about.clone();
         about.insert("format".into(), self.media.format.clone());
@@ -75,7 +75,7 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// What `--out` says, else a fresh file.
+    /// The path given with `--out`, else a new file.
     pub(super) fn of(line: &CommandLine, stem: &str) -> Self {
         match line.value("out") {
             Some(path) => Self::Out(path.into()),
@@ -99,19 +99,19 @@ impl Destination {
         }
     }
 
-    /// Whether a file can go there, as far as its name tells.
+    /// Whether the path can be that of a file, judging by its name only.
     pub(super) fn check(&self, line: &CommandLine) -> Result<(), Failure> {
         self.resolve(line).map(|_| ())
     }
 
-    /// The directory, and the file to replace. Looked at before the node is asked, so that no
-    /// picture is taken that cannot be kept.
+    /// The directory, and the file to replace. Checked before the node is asked, so that it takes
+    /// no picture that cannot be saved.
     fn resolve(&self, line: &CommandLine) -> Result<(PathBuf, Option<PathBuf>), Failure> {
         let Self::Out(path) = self else { return Ok((temp_dir(), None)) };
         // As it was written: a part's name does not show everything that is wrong with it.
         check_name(line.value("out").unwrap_or_default()).map_err(|why| usage(line, &why))?;
         let shown = safe(&path.to_string_lossy());
-        // Through a link to what it means.
+        // Follows a symbolic link to its target.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         match fs::metadata(&target) {
             Ok(meta) if !meta.is_file() => {
@@ -120,10 +120,10 @@ impl Destination {
             _ => {}
         }
         let Some(name) = target.file_name() else {
-            return Err(usage(line, &format!("--out: `{shown}` is not the name of a file")));
+            return Err(usage(line, &format!("--out: `{shown}` is not a file name")));
         };
         if name.len() > LONGEST_NAME {
-            let why = format!("the name of a file has at most {LONGEST_NAME} bytes");
+            let why = format!("a file name has at most {LONGEST_NAME} bytes");
             return Err(usage(line, &format!("--out: `{}` is too long; {why}", clip(&shown, 60))));
         }
         let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty());
@@ -138,12 +138,12 @@ fn check_name(path: &str) -> Result<(), String> {
             Err("--out: name a file; pictures and videos are not written to standard output"
                 .to_owned())
         }
-        "" | "." | ".." => Err(format!("--out: `{}` is not the name of a file", safe(path))),
+        "" | "." | ".." => Err(format!("--out: `{}` is not a file name", safe(path))),
         _ => Ok(()),
     }
 }
 
-/// Has a node make a picture or video, and writes it to its destination.
+/// Makes a node take a picture or record a video, and writes it to its destination.
 pub(super) fn fetch<C: NodeCall<Result = Media>>(
     line: &CommandLine,
     invoke: Invoke<'_, C>,
@@ -169,7 +169,8 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
             file.replace(target.as_ref().unwrap_or(path)).map(|()| path.clone())
         }
         Destination::Fresh(stem) => {
-            let bits = random::bits().map_err(|_| Failure::failed("no random numbers"))?;
+            let bits =
+                random::bits().map_err(|_| Failure::failed("could not get random numbers"))?;
             file.name(&format!("{stem}-{}.{extension}", random::uuid(bits)))
         }
     };
@@ -184,24 +185,21 @@ fn extension(
     was_found: bool,
     formats: Formats,
 ) -> Result<&'static str, String> {
-    let shown = |value: &Value| match value {
-        Value::Null => "nothing".to_owned(),
-        value => clip(&safe_json(&value.to_string()), SHOWN),
-    };
+    let shown = |value: &Value| clip(&safe_json(&value.to_string()), SHOWN);
     if !was_found {
         let shown = shown(payload);
-        return Err(format!("the answer has no base64 in it; the node said {shown}"));
+        return Err(format!("the answer contains no base64: {shown}"));
     }
     if media.format.is_null() {
         let shown = shown(payload);
-        return Err(format!("the answer does not say its format; the node said {shown}"));
+        return Err(format!("the answer contains no format: {shown}"));
     }
     let format = media.format.as_str().unwrap_or_default().to_lowercase();
     match formats.iter().find(|(name, _)| *name == format) {
         Some((_, extension)) => Ok(extension),
         None => {
             let expected = formats.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
-            Err(format!("the node sent the format {}, not {expected}", shown(&media.format)))
+            Err(format!("the node sent the format {}; expected {expected}", shown(&media.format)))
         }
     }
 }
@@ -223,19 +221,16 @@ mod tests {
         assert_eq!(told(&said("JPEG"), true), Ok("jpg"));
         assert_eq!(told(&said("png"), true), Ok("png"));
         let wrong = told(&said("heic"), true).unwrap_err();
-        assert_eq!(wrong, "the node sent the format \"heic\", not jpg or jpeg or png");
+        assert_eq!(wrong, "the node sent the format \"heic\"; expected jpg or jpeg or png");
     }
 
     #[test]
     fn an_answer_without_media_is_quoted() {
-        assert_eq!(
-            told("null", false).unwrap_err(),
-            "the answer has no base64 in it; the node said nothing"
-        );
+        assert_eq!(told("null", false).unwrap_err(), "the answer contains no base64: null");
         let said = told(r#"{"format":"jpg","url":"file:///x"}"#, false).unwrap_err();
-        assert!(said.ends_with(r#"the node said {"format":"jpg","url":"file:///x"}"#), "{said}");
+        assert!(said.ends_with(r#"no base64: {"format":"jpg","url":"file:///x"}"#), "{said}");
         let no_format = told(r#"{"base64":""}"#, true).unwrap_err();
-        assert!(no_format.contains("does not say its format"), "{no_format}");
+        assert!(no_format.contains("contains no format"), "{no_format}");
         let long = told(&format!(r#"{{"x":"{}"}}"#, "y".repeat(5000)), false);
         assert!(long.unwrap_err().len() < 300);
     }

@@ -1,7 +1,8 @@
-//! `nodes run`, `nodes camera snap` and so on: commands that have a node do one thing, with the
+//! `nodes run`, `nodes camera snap` and so on: commands that each run one command on a node, with
+//! the
 //! names, flags and defaults of the old command line (protocol sections 8 and 12).
 //!
-//! Each command makes the parameters of one invoke, and prints the result.
+//! Each command builds the parameters of one invoke and prints the result.
 
 mod a2ui;
 mod canvas;

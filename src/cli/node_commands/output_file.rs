@@ -1,5 +1,5 @@
-//! A file that is there whole or not at all: it has a hidden name in the same directory until it
-//! is complete, and is removed when it is dropped or the program is interrupted before.
+//! An output file that appears only when it is complete. Until then it has a hidden name in the
+//! same directory; it is removed if it is dropped or the program is interrupted.
 
 use crate::cli::node_commands::interrupt;
 use std::io::{self, Write};
@@ -26,7 +26,7 @@ impl OutputFile {
         Ok(self.file.as_file().metadata()?.len())
     }
 
-    /// Gives the complete file a name that nothing has yet.
+    /// Gives the complete file a name that does not exist yet.
     pub(super) fn name(self, name: &str) -> io::Result<PathBuf> {
         let path = self.dir.join(name);
         self.file.persist_noclobber(&path)?;

@@ -1,4 +1,4 @@
-//! `nodes run`: a program on a node, as if it ran here.
+//! `nodes run`: runs a program on a node as if it ran here.
 
 use crate::cli::args::CommandLine;
 use crate::cli::failure::Failure;
@@ -39,7 +39,7 @@ fn program_result(result: &RunResult) -> Result<(), String> {
     let because = reason.map(|text| format!(": {text}")).unwrap_or_default();
     if result.timed_out {
         return Err(format!(
-            "the program took too long and was stopped{because}; allow more with --command-timeout"
+            "the program took too long and was stopped{because}; raise --command-timeout"
         ));
     }
     match (result.exit_code, result.success) {
@@ -51,8 +51,8 @@ fn program_result(result: &RunResult) -> Result<(), String> {
     }
 }
 
-/// The command as one would type it. Nodes show it to their owner, and compare it with what is
-/// allowed.
+/// The command as it would be typed in a shell. Nodes show it to their owner, and compare it with
+/// the allowlist.
 fn raw(words: &[&str]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }

@@ -27,12 +27,17 @@ fn the_certificate_met_first_is_told_kept_and_demanded_without_a_flag() {
     alice.options.tls = Some(Trust::FirstUse);
     alice.run().unwrap();
     let said = alice.err.text();
-    assert!(said.contains(&format!("no other: {pin}; ")), "{said}");
+    assert!(said.contains(&format!("only this gateway's certificate: {pin}; ")), "{said}");
     assert!(said.contains("\n< {\"type\":\"pair-ok\",\"token\":\"…\"}\n"), "{said}");
     alice.options.tls = None;
     alice.run().unwrap();
     assert!(!alice.err.text().contains("s3cret"));
-    assert_eq!(alice.err.text().matches("no other").count(), 1, "{}", alice.err.text());
+    assert_eq!(
+        alice.err.text().matches("from now on, trusting only").count(),
+        1,
+        "{}",
+        alice.err.text()
+    );
     // Not even a node that would connect again and again goes on.
     alice.options.once = false;
     let error = alice.run().unwrap_err();
