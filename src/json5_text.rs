@@ -19,7 +19,7 @@ const LENIENT_DEPTH: usize = 127;
 pub fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
     // Editors on Windows still write a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    json5::from_str::<Document<STRICT_DEPTH, false>>(text).map(|document| document.0)
+    json5::from_str::<BoundedValue<STRICT_DEPTH, false>>(text).map(|document| document.0)
 }
 
 /// Parses what a program wrote and a person may have edited. Of a repeated key, the last one
@@ -28,29 +28,29 @@ pub fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
 /// # Errors
 /// Where the text is not valid, and why.
 pub fn parse_leniently(text: &str) -> Result<Value, json5::Error> {
-    json5::from_str::<Document<LENIENT_DEPTH, true>>(text).map(|document| document.0)
+    json5::from_str::<BoundedValue<LENIENT_DEPTH, true>>(text).map(|document| document.0)
 }
 
 /// A value with at most `DEPTH` levels.
-struct Document<const DEPTH: usize, const REPEATED_KEYS: bool>(Value);
+struct BoundedValue<const DEPTH: usize, const REPEATED_KEYS: bool>(Value);
 
 impl<'de, const DEPTH: usize, const REPEATED_KEYS: bool> Deserialize<'de>
-    for Document<DEPTH, REPEATED_KEYS>
+    for BoundedValue<DEPTH, REPEATED_KEYS>
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let top = Node { left: DEPTH, takes_repeated_keys: REPEATED_KEYS };
+        let top = ValueSeed { left: DEPTH, takes_repeated_keys: REPEATED_KEYS };
         top.deserialize(deserializer).map(Self)
     }
 }
 
 /// One value, and how many levels may follow below it.
 #[derive(Clone, Copy)]
-struct Node {
+struct ValueSeed {
     left: usize,
     takes_repeated_keys: bool,
 }
 
-impl Node {
+impl ValueSeed {
     fn below<E: Error>(self) -> Result<Self, E> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(Self { left, ..self }),
@@ -59,7 +59,7 @@ impl Node {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node {
+impl<'de> DeserializeSeed<'de> for ValueSeed {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -67,7 +67,7 @@ impl<'de> DeserializeSeed<'de> for Node {
     }
 }
 
-impl<'de> Visitor<'de> for Node {
+impl<'de> Visitor<'de> for ValueSeed {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

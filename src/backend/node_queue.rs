@@ -29,7 +29,7 @@ struct Queues {
 }
 
 /// What happens to a call.
-pub(super) enum Admission {
+pub(super) enum Enqueued {
     /// It runs now; [`NodeQueues::next`] must follow.
     Run(Job),
     /// It waits for an earlier one.
@@ -40,21 +40,21 @@ pub(super) enum Admission {
 
 impl NodeQueues {
     /// Queues a call, if it has to wait.
-    pub(super) fn admit(&self, job: Job) -> Admission {
-        let Some(node) = ordered_by(&job) else { return Admission::Run(job) };
+    pub(super) fn admit(&self, job: Job) -> Enqueued {
+        let Some(node) = ordered_by(&job) else { return Enqueued::Run(job) };
         let mut queues = self.lock();
         if queues.jobs >= limits::CALL_QUEUE {
-            return Admission::Full;
+            return Enqueued::Full;
         }
         match queues.by_node.get_mut(&node) {
             Some(queue) => {
                 queue.push_back(job);
                 queues.jobs += 1;
-                Admission::Queued
+                Enqueued::Queued
             }
             None => {
                 queues.by_node.insert(node, VecDeque::new());
-                Admission::Run(job)
+                Enqueued::Run(job)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Threads `rpc-N` and `notices`: where the backend runs, so that neither the router nor a node
 //! ever waits for its files.
 
-use crate::backend::node_queue::{ordered_by, Admission, Job, NodeQueues};
+use crate::backend::node_queue::{ordered_by, Enqueued, Job, NodeQueues};
 use crate::backend::{Backend, NodeNotice};
 use crate::link::{Closed, Inbox};
 use crate::protocol::{limits, WireError};
@@ -71,9 +71,9 @@ impl Workers {
     /// Whether there was room.
     fn enqueue(&self, job: Job) -> bool {
         match self.queued.nodes.admit(job) {
-            Admission::Queued => true,
-            Admission::Full => false,
-            Admission::Run(job) => match self.jobs.try_send(job) {
+            Enqueued::Queued => true,
+            Enqueued::Full => false,
+            Enqueued::Run(job) => match self.jobs.try_send(job) {
                 Ok(()) => true,
                 Err(refused) => {
                     // Nothing can be queued behind it yet: calls come from one thread.

@@ -23,7 +23,7 @@ const HOW: &str = "`openclaw-bridge serve --tls` or bridge.tls.enabled in the co
 /// What the command prints with `--json`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FingerprintReport {
     #[serde(flatten)]
     certificate: CertificateView,
     fingerprint_sha256: String,
@@ -38,8 +38,11 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let fingerprint_sha256 = fingerprint.to_string();
     let fingerprint_colons = fingerprint.with_colons();
     if line.is_set("json") {
-        let json =
-            serde_json::to_string(&Answer { certificate, fingerprint_sha256, fingerprint_colons });
+        let json = serde_json::to_string(&FingerprintReport {
+            certificate,
+            fingerprint_sha256,
+            fingerprint_colons,
+        });
         return print_json(&json.map_err(|e| Failure::failed(e.to_string()))?);
     }
     let mut text = format!("{fingerprint_sha256}\n{fingerprint_colons}\n");

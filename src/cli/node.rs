@@ -170,7 +170,7 @@ pub fn run(
     err: Box<dyn Write + Send>,
     stop: &Stop,
 ) -> Result<(), NodeError> {
-    let mut node = Node::new(options, Screen::new(out, err))?;
+    let mut node = NodeRunner::new(options, Screen::new(out, err))?;
     match node.live(stop) {
         Err(NodeError::Node(client::Error::Stopped)) => Ok(()),
         // The reader of the output has closed it: no error.
@@ -179,7 +179,7 @@ pub fn run(
     }
 }
 
-struct Node {
+struct NodeRunner {
     options: NodeOptions,
     identity: IdentityFile,
     host: Host,
@@ -187,7 +187,7 @@ struct Node {
     backoff: Backoff,
 }
 
-impl Node {
+impl NodeRunner {
     fn new(mut options: NodeOptions, screen: Screen) -> Result<Self, NodeError> {
         if let Some((_, Some(params))) = &mut options.request {
             *params = json::one_line(params).ok_or(NodeError::BadParams)?.into_owned();

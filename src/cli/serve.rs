@@ -44,7 +44,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         .config(config.clone())
         .control_socket(socket)
         .backend(embedded.clone())
-        .host(Program { sources, embedded });
+        .host(ServeHost { sources, embedded });
     if line.is_set("no-discovery") {
         builder = builder.without_mdns();
     }
@@ -102,12 +102,12 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
 }
 
 /// The program that runs the bridge: it reloads the configuration and owns the log.
-struct Program {
+struct ServeHost {
     sources: Sources,
     embedded: Arc<Embedded>,
 }
 
-impl Host for Program {
+impl Host for ServeHost {
     fn reload(&self) -> Result<Loaded, HostError> {
         Ok(config::load(&self.sources, &process_env)?)
     }

@@ -36,7 +36,7 @@ pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Resu
     thread.map_err(|e| Failure::failed(format!("could not start a thread: {e}")))?;
     // The cursor stays visible: after Ctrl-Z or an uncaught signal nothing would show it again.
     let mut screen =
-        Screen { lines: 0, is_terminal: size(io::stdout()).is_some(), is_waiting: false };
+        WatchScreen { lines: 0, is_terminal: size(io::stdout()).is_some(), is_waiting: false };
     screen.draw(&update()?)?;
     loop {
         match stopped.recv_timeout(EVERY) {
@@ -55,7 +55,7 @@ pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Resu
     }
 }
 
-struct Screen {
+struct WatchScreen {
     /// How many lines of the last text are above the cursor.
     lines: usize,
     is_terminal: bool,
@@ -63,7 +63,7 @@ struct Screen {
     is_waiting: bool,
 }
 
-impl Screen {
+impl WatchScreen {
     fn draw(&mut self, text: &str) -> Result<(), Failure> {
         let Some((columns, rows)) = size(io::stdout()).filter(|_| self.is_terminal) else {
             return print(text);

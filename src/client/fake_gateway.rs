@@ -142,12 +142,12 @@ impl Visit {
 }
 
 /// What a gateway shows, and proves to have.
-pub(crate) struct Certificate {
+pub(crate) struct TestCertificate {
     shown: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
-impl Certificate {
+impl TestCertificate {
     pub(crate) fn new() -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["gateway".to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

@@ -1,6 +1,6 @@
 //! A node against a scripted gateway that speaks TLS, or should, or should not.
 
-use super::fake_gateway::{Certificate, FakeGateway, FakeListener, TlsStream, DEADLINE};
+use super::fake_gateway::{FakeGateway, FakeListener, TestCertificate, TlsStream, DEADLINE};
 use super::tests::{soon, Node, HELLO_OK};
 use super::*;
 use crate::protocol::{NodeFrame, Token};
@@ -18,7 +18,7 @@ fn connect_tls(port: u16, trust: Trust) -> Result<Connection, Error> {
 }
 
 /// Everything that a node tells a gateway with this certificate until it leaves.
-fn overhear(listener: &FakeListener, certificate: &Certificate) -> Vec<u8> {
+fn overhear(listener: &FakeListener, certificate: &TestCertificate) -> Vec<u8> {
     let mut said = Vec::new();
     // An alert in the handshake is an error here; what counts is what came before.
     let _ = listener.accept_stream(certificate.config()).read_to_end(&mut said);
@@ -28,7 +28,7 @@ fn overhear(listener: &FakeListener, certificate: &Certificate) -> Vec<u8> {
 #[test]
 fn a_certificate_met_first_is_on_disk_before_hello_and_demanded_from_then_on() {
     let mut alice = Node::alice().paired(1);
-    let (first, other) = (Certificate::new(), Certificate::new());
+    let (first, other) = (TestCertificate::new(), TestCertificate::new());
     let (pin, presented) = (first.fingerprint(), other.fingerprint());
     let file = alice.file();
     let gateway = FakeGateway::start(move |listener| {
@@ -56,8 +56,9 @@ fn a_certificate_met_first_is_on_disk_before_hello_and_demanded_from_then_on() {
 #[test]
 fn another_certificate_than_the_named_one_is_told_nothing() {
     for version in VERSIONS {
-        let certificate = Certificate::new();
-        let (expected, presented) = (Certificate::new().fingerprint(), certificate.fingerprint());
+        let certificate = TestCertificate::new();
+        let (expected, presented) =
+            (TestCertificate::new().fingerprint(), certificate.fingerprint());
         let gateway = FakeGateway::start(move |listener| {
             let mut stream = listener.accept_stream(certificate.config_for(&[version]));
             let mut said = Vec::new();
@@ -80,7 +81,7 @@ fn another_certificate_than_the_named_one_is_told_nothing() {
 #[test]
 fn a_stolen_certificate_is_worth_nothing_without_its_key() {
     for version in VERSIONS {
-        let certificate = Certificate::new();
+        let certificate = TestCertificate::new();
         let pin = certificate.fingerprint();
         let gateway = FakeGateway::start(move |listener| {
             let mut said = Vec::new();
@@ -97,7 +98,7 @@ fn a_stolen_certificate_is_worth_nothing_without_its_key() {
 #[test]
 fn a_named_certificate_replaces_the_stored_one() {
     let mut alice = Node::alice().paired(1);
-    let (old, new) = (Certificate::new(), Certificate::new());
+    let (old, new) = (TestCertificate::new(), TestCertificate::new());
     let pin = new.fingerprint();
     let gateway = FakeGateway::start(move |listener| {
         let mut visit = listener.accept_tls(new.config());
@@ -118,7 +119,7 @@ fn a_certificate_that_cannot_be_stored_is_told_nothing() {
     let mut alice = Node::alice().paired(1);
     std::fs::remove_file(alice.file()).unwrap();
     std::fs::create_dir(alice.file()).unwrap();
-    let certificate = Certificate::new();
+    let certificate = TestCertificate::new();
     let gateway =
         FakeGateway::start(move |listener| assert_eq!(overhear(listener, &certificate), b""));
     let error = alice.join_with(gateway.port, Some(Trust::FirstUse)).unwrap_err();
@@ -135,7 +136,7 @@ fn what_was_trusted_over_tls_is_told_nothing_in_the_clear() {
         assert_eq!(said, b"");
     });
     let elsewhere = ("studio", 18790);
-    alice.identity.store_pin(elsewhere, Certificate::new().fingerprint()).unwrap();
+    alice.identity.store_pin(elsewhere, TestCertificate::new().fingerprint()).unwrap();
     let error = alice.join_with(gateway.port, None).unwrap_err();
     assert!(matches!(error, Error::TlsRequired) && !error.is_transient(), "{error}");
     gateway.finish();
@@ -159,7 +160,7 @@ fn a_plain_gateway_is_told_apart_from_one_that_speaks_tls() {
 
 #[test]
 fn a_gateway_that_speaks_tls_is_told_apart_from_a_plain_one() {
-    let certificate = Certificate::new();
+    let certificate = TestCertificate::new();
     let gateway = FakeGateway::start(move |listener| {
         assert_eq!(overhear(listener, &certificate), b"");
         // A fatal alert that contains a line feed, and one that only hangs up.
@@ -183,7 +184,7 @@ fn a_gateway_that_speaks_tls_is_told_apart_from_a_plain_one() {
 fn pairing_over_tls_keeps_the_certificate_with_the_token() {
     for version in VERSIONS {
         let mut alice = Node::alice();
-        let certificate = Certificate::new();
+        let certificate = TestCertificate::new();
         let pin = certificate.fingerprint();
         let gateway = FakeGateway::start(move |listener| {
             let mut visit = listener.accept_tls(certificate.config_for(&[version]));
@@ -205,7 +206,7 @@ fn pairing_over_tls_keeps_the_certificate_with_the_token() {
 fn long_lines_go_both_ways_at_once() {
     const LENGTH: usize = 20 * 1024 * 1024;
     for version in VERSIONS {
-        let certificate = Certificate::new();
+        let certificate = TestCertificate::new();
         let gateway = FakeGateway::start(move |listener| {
             let mut stream = listener.accept_stream(certificate.config_for(&[version]));
             let mut line = vec![b'x'; LENGTH];
@@ -238,7 +239,7 @@ fn long_lines_go_both_ways_at_once() {
 
 /// A connection whose handshake is complete, and what the gateway does with it.
 fn with_stream(script: impl FnOnce(TlsStream) + Send + 'static) -> (FakeGateway, Connection) {
-    let certificate = Certificate::new();
+    let certificate = TestCertificate::new();
     let gateway = FakeGateway::start(move |listener| {
         let mut stream = listener.accept_stream(certificate.config());
         stream.conn.complete_io(&mut stream.sock).unwrap();

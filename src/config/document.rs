@@ -1,7 +1,7 @@
 //! Reads documents and single values into one tree of checked values, from which serde makes the
 //! configuration. Every mistake is kept, and the origin of every value.
 
-use super::kind::{Checker, Kind};
+use super::kind::{Checker, ValueKind};
 use super::schema::{self, Key, SECTIONS};
 use super::Config;
 use crate::suggest::closest;
@@ -63,7 +63,7 @@ impl Reader {
     /// Reads a whole document.
     pub(super) fn document(&mut self, document: &Value, origin: &Origin) {
         let Some(sections) = document.as_object() else {
-            return self.checker.mismatch("the document", Kind::Open, document);
+            return self.checker.mismatch("the document", ValueKind::Open, document);
         };
         for (name, value) in sections {
             if SECTIONS.contains(&name.as_str()) {
@@ -89,7 +89,7 @@ impl Reader {
                 self.entry(&format!("{at}.{name}"), value, origin);
             }
         } else {
-            self.checker.mismatch(at, Kind::Open, value);
+            self.checker.mismatch(at, ValueKind::Open, value);
         }
     }
 
@@ -97,7 +97,7 @@ impl Reader {
     pub(super) fn put(&mut self, key: &'static Key, place: &str, value: &Value, origin: &Origin) {
         self.origins.insert(key.path, origin.clone());
         let Some(value) = self.checker.check(key.kind, place, value) else { return };
-        if let (Kind::Open, Some(entries)) = (key.kind, value.as_object()) {
+        if let (ValueKind::Open, Some(entries)) = (key.kind, value.as_object()) {
             self.check_known_entries(place, entries, origin);
         }
         let slot = key.path.split('.').fold(&mut self.values, |value, name| &mut value[name]);

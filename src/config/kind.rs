@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// What may be written for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// `true` or `false`.
     Bool,
     /// `true`, `false`, or OpenClaw's `{ mode: "off" | "minimal" | "full" }`.
@@ -65,7 +65,7 @@ pub enum Kind {
     Open,
 }
 
-impl Kind {
+impl ValueKind {
     /// The rest of a sentence that begins with "must be".
     pub fn expects(self) -> String {
         let text = match self {
@@ -170,23 +170,25 @@ pub(super) struct Checker {
 impl Checker {
     /// `value`, which is written at `at`, in the form that serde reads; `None` if there is something
     /// wrong with it.
-    pub(super) fn check(&mut self, kind: Kind, at: &str, value: &Value) -> Option<Value> {
+    pub(super) fn check(&mut self, kind: ValueKind, at: &str, value: &Value) -> Option<Value> {
         let checked = match (kind, value) {
             (_, Value::Null) => kind.of_null(),
-            (Kind::Path, Value::String(text)) if !text.trim().is_empty() => {
+            (ValueKind::Path, Value::String(text)) if !text.trim().is_empty() => {
                 return self.resolve(at, text);
             }
             (
-                Kind::Texts
-                | Kind::Interfaces
-                | Kind::ServiceTypes
-                | Kind::Program
-                | Kind::Methods
-                | Kind::Commands,
+                ValueKind::Texts
+                | ValueKind::Interfaces
+                | ValueKind::ServiceTypes
+                | ValueKind::Program
+                | ValueKind::Methods
+                | ValueKind::Commands,
                 Value::Array(items),
             ) => return self.list(kind, at, items),
-            (Kind::Environment, Value::Object(entries)) => return self.environment(at, entries),
-            (Kind::Nodes, Value::Object(nodes)) => return self.nodes(at, nodes),
+            (ValueKind::Environment, Value::Object(entries)) => {
+                return self.environment(at, entries)
+            }
+            (ValueKind::Nodes, Value::Object(nodes)) => return self.nodes(at, nodes),
             _ => kind.accept(value),
         };
         if checked.is_none() {
@@ -195,23 +197,23 @@ impl Checker {
         checked
     }
 
-    fn list(&mut self, kind: Kind, at: &str, items: &[Value]) -> Option<Value> {
-        if kind == Kind::ServiceTypes && !(1..=limits::MDNS_TYPES).contains(&items.len()) {
+    fn list(&mut self, kind: ValueKind, at: &str, items: &[Value]) -> Option<Value> {
+        if kind == ValueKind::ServiceTypes && !(1..=limits::MDNS_TYPES).contains(&items.len()) {
             self.problem(at, format!("must be a list of 1 to {} types", limits::MDNS_TYPES), None);
         }
         let mut list: Vec<Value> = Vec::new();
         for (i, item) in items.iter().enumerate() {
             let at = format!("{at}[{i}]");
             let Some(text) = item.as_str() else {
-                self.mismatch(&at, Kind::Text, item);
+                self.mismatch(&at, ValueKind::Text, item);
                 continue;
             };
             let repeats = |known: &Value| {
                 known.as_str().is_some_and(|known| known.eq_ignore_ascii_case(text))
             };
-            if kind == Kind::ServiceTypes && list.iter().any(repeats) {
+            if kind == ValueKind::ServiceTypes && list.iter().any(repeats) {
                 self.problem(&at, format!("{text:?} is listed twice"), None);
-            } else if kind == Kind::Program && i == 0 {
+            } else if kind == ValueKind::Program && i == 0 {
                 list.extend(self.program(&at, text));
             } else {
                 list.extend(self.item(kind, &at, text));
@@ -221,21 +223,21 @@ impl Checker {
     }
 
     /// One text of a list.
-    fn item(&mut self, kind: Kind, at: &str, text: &str) -> Option<Value> {
+    fn item(&mut self, kind: ValueKind, at: &str, text: &str) -> Option<Value> {
         match kind {
-            Kind::Interfaces => return self.check(Kind::Text, at, &json!(text)),
-            Kind::ServiceTypes if !is_service_type(text.trim()) => {
+            ValueKind::Interfaces => return self.check(ValueKind::Text, at, &json!(text)),
+            ValueKind::ServiceTypes if !is_service_type(text.trim()) => {
                 let reason =
                     format!("must be a type such as \"_clawdbot-bridge._tcp\", not {text:?}");
                 self.problem(at, reason, None);
             }
-            Kind::ServiceTypes => return Some(json!(text.trim())),
-            Kind::Program if text.contains('\0') => self.no_nul(at),
-            Kind::Methods if Method::parse(text).is_none() => {
+            ValueKind::ServiceTypes => return Some(json!(text.trim())),
+            ValueKind::Program if text.contains('\0') => self.no_nul(at),
+            ValueKind::Methods if Method::parse(text).is_none() => {
                 let known = Method::ALL.iter().map(|method| method.as_str());
                 self.problem(at, format!("unknown method \"{text}\""), closest(text, known));
             }
-            Kind::Commands => match text.parse::<CommandPattern>() {
+            ValueKind::Commands => match text.parse::<CommandPattern>() {
                 Ok(_) => return Some(json!(text)),
                 Err(reason) => self.problem(at, format!("{reason}, not \"{text}\""), None),
             },
@@ -247,12 +249,12 @@ impl Checker {
     /// A name is looked for in `PATH`, as a shell would; a path is like every path in the file.
     fn program(&mut self, at: &str, text: &str) -> Option<Value> {
         if text.is_empty() {
-            self.mismatch(at, Kind::Text, &json!(text));
+            self.mismatch(at, ValueKind::Text, &json!(text));
             None
         } else if !text.contains('\0') && (text.contains('/') || text.starts_with('~')) {
             self.resolve(at, text)
         } else {
-            self.item(Kind::Program, at, text)
+            self.item(ValueKind::Program, at, text)
         }
     }
 
@@ -286,15 +288,15 @@ impl Checker {
                 }
             };
             let Some(rules) = rules.as_object() else {
-                self.mismatch(&at, Kind::Open, rules);
+                self.mismatch(&at, ValueKind::Open, rules);
                 continue;
             };
             let mut node = Map::new();
             for (key, value) in rules {
                 let at = format!("{at}.{key}");
                 let kind = match key.as_str() {
-                    "methods" => Kind::Methods,
-                    "commands" => Kind::Commands,
+                    "methods" => ValueKind::Methods,
+                    "commands" => ValueKind::Commands,
                     _ => {
                         self.unknown(&at, closest(key, ["methods", "commands"]));
                         continue;
@@ -331,10 +333,10 @@ impl Checker {
         self.problem(at, "unknown key", suggestion);
     }
 
-    pub(super) fn mismatch(&mut self, at: &str, kind: Kind, value: &Value) {
+    pub(super) fn mismatch(&mut self, at: &str, kind: ValueKind, value: &Value) {
         let words = match kind {
-            Kind::Choice(words) => words,
-            Kind::Bind => Bind::WORDS,
+            ValueKind::Choice(words) => words,
+            ValueKind::Bind => Bind::WORDS,
             _ => &[],
         };
         let suggestion = value.as_str().and_then(|text| closest(text, words.iter().copied()));

@@ -3,7 +3,7 @@
 use super::checks::contradictions;
 use super::document::{Origin, Reader};
 use super::error::Error;
-use super::kind::Kind;
+use super::kind::ValueKind;
 use super::paths::{self, Env};
 use super::{schema, Config};
 use crate::json5_text;
@@ -119,8 +119,8 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
 fn apply(key: &str, place: &str, text: &str, origin: Origin, reader: &mut Reader) {
     let Some(key) = schema::find(key) else { return };
     let value = match key.kind {
-        Kind::Integer(..) | Kind::Port => text.parse::<u64>().ok().map(Value::from),
-        Kind::Bool | Kind::Mdns => text.parse::<bool>().ok().map(Value::from),
+        ValueKind::Integer(..) | ValueKind::Port => text.parse::<u64>().ok().map(Value::from),
+        ValueKind::Bool | ValueKind::Mdns => text.parse::<bool>().ok().map(Value::from),
         _ => None,
     };
     reader.put(key, place, &value.unwrap_or_else(|| Value::from(text)), &origin);

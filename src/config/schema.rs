@@ -1,13 +1,13 @@
 //! The one table of keys. Reading, checking, showing and suggesting all use it. To add a setting, add
 //! a field to [`Config`], a row here, and a line to the example file.
 
-use super::kind::Kind;
+use super::kind::ValueKind;
 use super::Config;
 use crate::protocol::limits;
 use serde_json::Value;
 use std::time::Duration;
 use Effect::{Reload, Restart, Unused};
-use Kind::{
+use ValueKind::{
     Bind, Bool, Choice, Color, Commands, Domain, Environment, Integer, Interfaces, Ipv4, Mdns,
     Methods, Nodes, Open, Path, Port, Program, ServiceTypes, Text, TextMap, Texts, Url,
 };
@@ -19,7 +19,7 @@ pub struct Key {
     /// The path: `bridge.port`.
     pub path: &'static str,
     /// What may be written.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// When a change takes effect.
     pub effect: Effect,
     /// One sentence, with the unit where there is one.
@@ -59,13 +59,13 @@ pub fn find(path: &str) -> Option<&'static Key> {
 pub const SECTIONS: &[&str] =
     &["bridge", "canvasHost", "discovery", "session", "talk", "ui", "agent", "models", "skills"];
 
-const LEVELS: Kind = Choice(&["off", "error", "warn", "info", "debug", "trace"]);
-const TIMEOUT: Kind = Kind::Duration(Duration::from_secs(1), limits::AGENT_TIMEOUT_MAX);
-const RUNS: Kind = Integer(1, limits::AGENT_RUNS_MAX as u64);
-const QUEUES: Kind = Integer(1, limits::AGENT_QUEUE_MAX as u64);
-const OUTPUTS: Kind = Integer(1024, limits::AGENT_OUTPUT_MAX as u64);
+const LEVELS: ValueKind = Choice(&["off", "error", "warn", "info", "debug", "trace"]);
+const TIMEOUT: ValueKind = ValueKind::Duration(Duration::from_secs(1), limits::AGENT_TIMEOUT_MAX);
+const RUNS: ValueKind = Integer(1, limits::AGENT_RUNS_MAX as u64);
+const QUEUES: ValueKind = Integer(1, limits::AGENT_QUEUE_MAX as u64);
+const OUTPUTS: ValueKind = Integer(1024, limits::AGENT_OUTPUT_MAX as u64);
 
-const fn key(path: &'static str, kind: Kind, effect: Effect, help: &'static str) -> Key {
+const fn key(path: &'static str, kind: ValueKind, effect: Effect, help: &'static str) -> Key {
     Key { path, kind, effect, help }
 }
 

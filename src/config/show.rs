@@ -1,7 +1,7 @@
 //! The values in force, for `config show` and for telling two configurations apart.
 
 use super::document::Origin;
-use super::kind::Kind;
+use super::kind::ValueKind;
 use super::load::Loaded;
 use super::schema::{self, Effect, KEYS};
 use super::secrets::hide_secrets_of;
@@ -28,7 +28,7 @@ impl Loaded {
         let mut shown = Vec::new();
         for key in KEYS {
             let mut value = key.value_in(&values);
-            if let (Kind::Open, Value::Object(entries)) = (key.kind, &mut value) {
+            if let (ValueKind::Open, Value::Object(entries)) = (key.kind, &mut value) {
                 entries.retain(|name, _| schema::find(&format!("{}.{name}", key.path)).is_none());
                 if entries.is_empty() {
                     continue;
@@ -36,7 +36,7 @@ impl Loaded {
             }
             match (key.kind, &mut value) {
                 // Any variable may hold a key of another service; the names are enough to know.
-                (Kind::Environment, Value::Object(entries)) => {
+                (ValueKind::Environment, Value::Object(entries)) => {
                     entries.values_mut().for_each(|value| *value = Value::from("…"));
                 }
                 (_, value) => hide_secrets_of(key.path, value),

@@ -295,13 +295,13 @@ fn every_key_has_a_sentence_and_an_owned_section() {
         assert!(schema::SECTIONS.contains(&section), "{}", key.path);
         assert_eq!(KEYS.iter().filter(|other| other.path == key.path).count(), 1, "{}", key.path);
     }
-    assert!(matches!(schema::find("bridge.port").unwrap().kind, Kind::Integer(0, 65535)));
+    assert!(matches!(schema::find("bridge.port").unwrap().kind, ValueKind::Integer(0, 65535)));
 }
 
 #[test]
 fn every_word_of_a_choice_can_be_read_and_is_shown_again() {
     for key in KEYS {
-        let Kind::Choice(words) = key.kind else { continue };
+        let ValueKind::Choice(words) = key.kind else { continue };
         for word in words {
             let inner =
                 key.path.split('.').rev().fold(json!(word), |value, name| json!({ name: value }));

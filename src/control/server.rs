@@ -131,7 +131,7 @@ impl Server {
                 let (stream, _) = self.listener.accept()?;
                 let op = OperatorId(last.fetch_add(1, Ordering::Relaxed) + 1);
                 let place = Place::take(&open);
-                let session = Session { op, inbox: inbox.clone() };
+                let session = OperatorConnection { op, inbox: inbox.clone() };
                 Builder::new().name(format!("op-{op}")).spawn(move || match place {
                     Some(_place) => session.run(stream),
                     None => refuse(stream),
@@ -174,12 +174,12 @@ fn refuse(mut stream: UnixStream) {
     let _ = io::Write::write(&mut stream, &line);
 }
 
-struct Session {
+struct OperatorConnection {
     op: OperatorId,
     inbox: Inbox,
 }
 
-impl Session {
+impl OperatorConnection {
     fn run(&self, stream: UnixStream) {
         if let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) {
             log::debug!("operator connected op={} uid={}", self.op, cred.uid.as_raw());

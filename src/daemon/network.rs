@@ -29,7 +29,7 @@ pub(super) struct ProfileUpdate {
 }
 
 /// The state of the thread.
-pub(super) struct Network {
+pub(super) struct NetworkThread {
     listeners: Listeners,
     profile: Profile,
     announcements: Option<Announcements>,
@@ -73,7 +73,7 @@ impl ProfileUpdate {
     }
 }
 
-impl Network {
+impl NetworkThread {
     pub(super) fn new(
         listeners: Listeners,
         profile: Profile,

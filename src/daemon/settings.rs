@@ -6,7 +6,7 @@ use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
 use crate::router::Policy;
 use crate::tls::CertificateFiles;
-use crate::transport::bind::Plan;
+use crate::transport::bind::BindPlan;
 use rustix::process::{getrlimit, Resource};
 use std::path::Path;
 
@@ -32,9 +32,9 @@ pub(super) fn connections(config: &Config) -> Result<(usize, usize), Error> {
 }
 
 /// Where nodes connect.
-pub(super) fn listen(config: &Config) -> Plan {
+pub(super) fn listen(config: &Config) -> BindPlan {
     let bridge = &config.bridge;
-    Plan { bind: bridge.bind, port: bridge.port, wait: bridge.wait_for_tailnet }
+    BindPlan { bind: bridge.bind, port: bridge.port, wait: bridge.wait_for_tailnet }
 }
 
 /// The certificate and the key that a bridge with this configuration serves with.

@@ -5,7 +5,7 @@ use crate::backend::Workers;
 use crate::control::Server;
 use crate::daemon::announcements::Announcements;
 use crate::daemon::clock::Clock;
-use crate::daemon::network::{Network, ProfileUpdate};
+use crate::daemon::network::{NetworkThread, ProfileUpdate};
 use crate::daemon::reload::{warn_of_certificate, Reload};
 use crate::daemon::router_thread::{Facts, RouterThread, World};
 use crate::daemon::supervisor::Supervisor;
@@ -150,7 +150,8 @@ impl Endpoints {
         supervisor.advertiser = announcements.as_ref().map(Announcements::advertiser);
         let (updates, stop) = (reload.profile.clone(), supervisor.stop.clone());
         let state_dir = builder.state_dir.clone();
-        let network = Network::new(listeners, profile, announcements, state_dir, updates, stop);
+        let network =
+            NetworkThread::new(listeners, profile, announcements, state_dir, updates, stop);
         supervisor.accepting.push(network.start()?);
         let (inbox, stop) = (supervisor.inbox.clone(), supervisor.stop.clone());
         supervisor.accepting.push(self.control.start(

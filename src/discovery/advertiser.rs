@@ -1,6 +1,6 @@
 //! Announces the bridge in the local network: the handle to thread `mdns`.
 
-use super::announcement_state::{AnnouncementState, Shared};
+use super::announcement_state::{AnnouncementState, SharedAnnouncement};
 use super::interfaces::InterfaceSelection;
 use super::mdns_thread::MdnsThread;
 use super::responder::Responder;
@@ -18,7 +18,7 @@ use std::time::Instant;
 /// Announces the bridge until it is stopped or dropped.
 #[derive(Debug)]
 pub(crate) struct Advertiser {
-    shared: Arc<Shared>,
+    shared: Arc<SharedAnnouncement>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -34,7 +34,7 @@ impl Advertiser {
         selection: InterfaceSelection,
         state: &AnnouncementState,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(state)?);
+        let shared = Arc::new(SharedAnnouncement::new(state)?);
         let seed = random::bits().map_err(|_| io::Error::other("no random source"))?;
         // The lower half is as random as the whole.
         let responder = Responder::new(announcement, seed as u64);

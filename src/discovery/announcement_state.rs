@@ -35,7 +35,7 @@ impl AnnouncementState {
 
 /// What the advertiser and its thread share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedAnnouncement {
     /// Wakes the thread for new orders.
     pub(super) waker: Waker,
     /// Readable once the thread has ended.
@@ -51,7 +51,7 @@ pub(super) struct Orders {
     pub(super) stop: bool,
 }
 
-impl Shared {
+impl SharedAnnouncement {
     pub(super) fn new(state: &AnnouncementState) -> io::Result<Self> {
         let (waker, ended) = (Waker::new()?, Waker::new()?);
         Ok(Self { waker, ended, state: state.clone(), orders: Mutex::default() })

@@ -1,7 +1,7 @@
 //! Thread `mdns`: carries packets between the sockets and the responder, and follows the interfaces
 //! as they come, go and change. Failures are logged and tried again; only an order to stop ends it.
 
-use super::announcement_state::{Announced, Shared};
+use super::announcement_state::{Announced, SharedAnnouncement};
 use super::datagram::{InterfaceId, Received, Transmit};
 use super::interfaces::{Interface, InterfaceSelection};
 use super::netlink::ChangeNotifier;
@@ -26,7 +26,7 @@ const BATCH: usize = 32;
 const SCAN_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct MdnsThread {
-    shared: Arc<Shared>,
+    shared: Arc<SharedAnnouncement>,
     responder: Responder,
     selection: InterfaceSelection,
     interfaces: Vec<Interface>,
@@ -50,7 +50,7 @@ struct Ready {
 
 impl MdnsThread {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<SharedAnnouncement>,
         responder: Responder,
         selection: InterfaceSelection,
     ) -> Self {

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 #[derive(Deserialize)]
-struct Status {
+struct TailscaleStatus {
     #[serde(rename = "Self")]
     own: Option<Own>,
 }
@@ -66,7 +66,7 @@ fn output(mut program: Program, cancel: &impl AsFd) -> io::Result<Vec<u8>> {
 
 fn parse(output: &[u8]) -> io::Result<Option<String>> {
     let unexpected = || failure(ErrorKind::InvalidData, "answered something unexpected");
-    let status: Status = serde_json::from_slice(output).map_err(|_| unexpected())?;
+    let status: TailscaleStatus = serde_json::from_slice(output).map_err(|_| unexpected())?;
     let name = status.own.and_then(|own| own.dns_name).unwrap_or_default();
     let name = name.trim().trim_end_matches('.');
     let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const PLACES: [&str; 2] = ["agents/main/sessions", "sessions"];
 
 /// What is to be taken.
-pub(super) struct Plan {
+pub(super) struct SessionsPlan {
     sessions: Sessions,
     dir: PathBuf,
     /// Where transcripts are, by the names they will have.
@@ -34,7 +34,7 @@ struct Wanted {
 enum Transcript {
     /// There are none, and nothing says that there were.
     None,
-    /// Under this name in [`Plan::transcripts`].
+    /// Under this name in [`SessionsPlan::transcripts`].
     Named(String),
     /// Not where they should be.
     Missing(String),
@@ -43,11 +43,15 @@ enum Transcript {
 }
 
 /// Examines the stores and their transcripts, and reports what exists already or cannot be taken.
-/// [`Plan::carry_out`] reports the rest.
-pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Result<Plan, Error> {
+/// [`SessionsPlan::carry_out`] reports the rest.
+pub(super) fn plan(
+    legacy: &Legacy,
+    state_dir: &Path,
+    report: &mut Report,
+) -> Result<SessionsPlan, Error> {
     let dir = state_dir.join("agents").join(session::DEFAULT_AGENT).join("sessions");
     let sessions = Sessions::open(dir.clone());
-    let mut plan = Plan { sessions, dir, transcripts: BTreeMap::new(), wanted: Vec::new() };
+    let mut plan = SessionsPlan { sessions, dir, transcripts: BTreeMap::new(), wanted: Vec::new() };
     let existing = plan.sessions.keys().map_err(Error::state)?;
     let places: Vec<PathBuf> = PLACES.iter().filter_map(|name| legacy.path(name)).collect();
     let store = read_stores(legacy, &places, report);
@@ -105,7 +109,7 @@ fn label(entry: &Entry) -> Option<&str> {
     texts.filter_map(|name| entry.get(name)?.as_str()).find(|text| !text.is_empty())
 }
 
-impl Plan {
+impl SessionsPlan {
     fn want(&mut self, legacy: &Legacy, places: &[PathBuf], key: &str, entry: &Entry) {
         let transcript = self.find_transcript(legacy, places, entry);
         let mut entry = entry.clone();

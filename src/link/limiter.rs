@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 pub struct ConnectionLimiter {
     max_connections: usize,
     max_unauthenticated: usize,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnections>,
     released: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     count: usize,
     /// By connection number, so the oldest comes first.
     unauthenticated: BTreeMap<u64, Unauthenticated>,
@@ -42,7 +42,7 @@ pub struct Permit {
 impl ConnectionLimiter {
     /// A limiter for so many connections, so many of them unauthenticated.
     pub fn new(max_connections: usize, max_unauthenticated: usize) -> Arc<Self> {
-        let open = Mutex::new(Open::default());
+        let open = Mutex::new(OpenConnections::default());
         Arc::new(Self { max_connections, max_unauthenticated, open, released: Condvar::new() })
     }
 
@@ -96,12 +96,12 @@ impl ConnectionLimiter {
         open.count
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
         self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-impl Open {
+impl OpenConnections {
     /// Closes the oldest idle connection of the address with the most; false if there is none.
     fn evict_one(&mut self) -> bool {
         let idle = |other: &&Unauthenticated| !other.awaits_approval;

@@ -106,22 +106,22 @@ pub struct TooSlow;
 /// The queue, its limit, and the waker of the thread that empties it.
 #[derive(Debug)]
 pub struct Outbox<T> {
-    queue: Mutex<Queue<T>>,
+    queue: Mutex<FrameQueue<T>>,
     waker: Waker,
     line_limit: AtomicUsize,
     byte_limit: usize,
 }
 
 #[derive(Debug)]
-struct Queue<T> {
+struct FrameQueue<T> {
     frames: VecDeque<T>,
     bytes: usize,
     answer_bytes: usize,
-    state: State,
+    state: OutboxState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum OutboxState {
     Open,
     /// Send what is left, then close.
     Finishing,
@@ -135,8 +135,12 @@ impl<T: Outgoing> Outbox<T> {
     /// # Errors
     /// No descriptor left.
     pub fn new(line_limit: usize) -> io::Result<Self> {
-        let queue =
-            Queue { frames: VecDeque::new(), bytes: 0, answer_bytes: 0, state: State::Open };
+        let queue = FrameQueue {
+            frames: VecDeque::new(),
+            bytes: 0,
+            answer_bytes: 0,
+            state: OutboxState::Open,
+        };
         Ok(Self {
             queue: Mutex::new(queue),
             waker: Waker::new()?,
@@ -154,7 +158,7 @@ impl<T: Outgoing> Outbox<T> {
 
     /// Whether frames are still taken.
     pub fn is_open(&self) -> bool {
-        self.lock().state == State::Open
+        self.lock().state == OutboxState::Open
     }
 
     /// Leaves a frame for the connection. What comes after the end is dropped.
@@ -163,7 +167,7 @@ impl<T: Outgoing> Outbox<T> {
     /// Too much is waiting already; the connection ends.
     pub fn push(&self, frame: T) -> Result<(), TooSlow> {
         let mut queue = self.lock();
-        if queue.state != State::Open {
+        if queue.state != OutboxState::Open {
             return Ok(());
         }
         let weight = frame.weight();
@@ -172,7 +176,7 @@ impl<T: Outgoing> Outbox<T> {
         }
         let over = queue.bytes + weight > self.byte_limit && !queue.frames.is_empty();
         if over || queue.frames.len() >= limits::OUTBOX_FRAMES {
-            queue.state = State::Broken;
+            queue.state = OutboxState::Broken;
             drop(queue);
             self.waker.wake();
             return Err(TooSlow);
@@ -190,8 +194,8 @@ impl<T: Outgoing> Outbox<T> {
     /// Nothing more will come: the connection closes once everything is sent.
     pub fn finish(&self) {
         let mut queue = self.lock();
-        if queue.state == State::Open {
-            queue.state = State::Finishing;
+        if queue.state == OutboxState::Open {
+            queue.state = OutboxState::Finishing;
         }
         drop(queue);
         self.waker.wake();
@@ -224,7 +228,7 @@ impl<T: Outgoing> Outbox<T> {
                 return Some(frame);
             }
             let is_over = deadline.is_some_and(|at| at <= Instant::now());
-            if self.lock().state != State::Open || is_over {
+            if self.lock().state != OutboxState::Open || is_over {
                 self.waker.woke_up(false);
                 return None;
             }
@@ -259,15 +263,15 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     pub(super) fn is_finishing(&self) -> bool {
-        self.lock().state == State::Finishing
+        self.lock().state == OutboxState::Finishing
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.lock().state == State::Broken
+        self.lock().state == OutboxState::Broken
     }
 
     /// A thread that panics with the lock held leaves the queue in a usable state.
-    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
+    fn lock(&self) -> MutexGuard<'_, FrameQueue<T>> {
         self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -12,9 +12,9 @@ const SESSION_KEY: &str = "node";
 
 /// The events about one run.
 #[derive(Clone, Debug)]
-pub(super) struct RunEvents(ExecEvent);
+pub(super) struct ExecEvents(ExecEvent);
 
-impl RunEvents {
+impl ExecEvents {
     pub(super) fn new(session_key: Option<&str>, run_id: &str, command: &str) -> Self {
         let key = session_key.map(str::trim).filter(|key| !key.is_empty()).unwrap_or(SESSION_KEY);
         Self(ExecEvent {
@@ -175,7 +175,7 @@ mod tests {
     fn the_worst_report_is_one_that_the_gateway_takes() {
         let nasty = "\u{1}".repeat(400_000);
         let line = command_line(std::slice::from_ref(&nasty));
-        let events = RunEvents::new(Some(&nasty), &nasty, &line);
+        let events = ExecEvents::new(Some(&nasty), &nasty, &line);
         let finished = events.finished(&RunResult {
             exit_code: Some(i64::MIN),
             timed_out: true,
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn reports_have_the_fields_of_the_protocol() {
-        let events = RunEvents::new(None, "r1", "ls");
+        let events = ExecEvents::new(None, "r1", "ls");
         let value = |text: Payload| serde_json::from_str::<Value>(&text).unwrap();
         let base = json!({ "sessionKey": "node", "runId": "r1", "host": "node", "command": "ls" });
         assert_eq!(value(events.started()), base);

@@ -32,13 +32,15 @@ pub(super) fn run(
         WireError::unavailable(format!("the program for {command} could not be started: {error}"))
     })?;
     let input = params.unwrap_or("null").as_bytes();
-    let mut run = Run { program, input, output: Vec::new(), stderr: Vec::new() };
+    let mut run = RunningHandler { program, input, output: Vec::new(), stderr: Vec::new() };
     let status = run.wait(Instant::now() + time_limit, cancel).map_err(|end| {
         WireError::unavailable(match end {
-            End::TimedOut => format!("{command} took longer than {} s", time_limit.as_secs_f32()),
-            End::TooMuch => format!("{command} answered more than {OUTPUT_BYTES} bytes"),
-            End::Cancelled => "the node is leaving".to_owned(),
-            End::Broken(error) => format!("{command} could not be watched: {error}"),
+            HandlerFailure::TimedOut => {
+                format!("{command} took longer than {} s", time_limit.as_secs_f32())
+            }
+            HandlerFailure::TooMuch => format!("{command} answered more than {OUTPUT_BYTES} bytes"),
+            HandlerFailure::Cancelled => "the node is leaving".to_owned(),
+            HandlerFailure::Broken(error) => format!("{command} could not be watched: {error}"),
         })
     })?;
     if status.success() {
@@ -66,7 +68,7 @@ fn last_line(stderr: &[u8]) -> Option<String> {
 }
 
 /// Why a program did not end by itself.
-enum End {
+enum HandlerFailure {
     TimedOut,
     TooMuch,
     Cancelled,
@@ -74,34 +76,34 @@ enum End {
 }
 
 /// A running program, and what it has written.
-struct Run<'a> {
+struct RunningHandler<'a> {
     program: Program,
     input: &'a [u8],
     output: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-impl Run<'_> {
-    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> Result<ExitStatus, End> {
+impl RunningHandler<'_> {
+    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> Result<ExitStatus, HandlerFailure> {
         loop {
-            let ended = self.program.has_ended().map_err(End::Broken)?;
+            let ended = self.program.has_ended().map_err(HandlerFailure::Broken)?;
             self.move_bytes()?;
             if ended {
                 // Everything it wrote has been read; a descendant that keeps the pipe is not
                 // waited for.
-                return self.program.collect().map_err(End::Broken);
+                return self.program.collect().map_err(HandlerFailure::Broken);
             }
             if Instant::now() >= deadline {
-                return Err(End::TimedOut);
+                return Err(HandlerFailure::TimedOut);
             }
-            if self.program.wait(cancel.watched(), deadline).map_err(End::Broken)? {
-                return Err(End::Cancelled);
+            if self.program.wait(cancel.watched(), deadline).map_err(HandlerFailure::Broken)? {
+                return Err(HandlerFailure::Cancelled);
             }
         }
     }
 
     /// Serves every pipe without blocking.
-    fn move_bytes(&mut self) -> Result<(), End> {
+    fn move_bytes(&mut self) -> Result<(), HandlerFailure> {
         let Self { program, input, output, stderr } = self;
         program.feed(input);
         program.read_stderr(|bytes| {
@@ -112,7 +114,7 @@ impl Run<'_> {
             output.extend_from_slice(bytes);
             output.len() <= OUTPUT_BYTES
         });
-        fits.then_some(()).ok_or(End::TooMuch)
+        fits.then_some(()).ok_or(HandlerFailure::TooMuch)
     }
 }
 

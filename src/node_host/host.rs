@@ -139,7 +139,7 @@ impl Host {
             Ok(work) => {
                 let (commands, cancel) = (self.commands.clone(), self.cancel.clone());
                 let (writer, id) = (writer.clone(), id.clone());
-                let invoke = Invoke { work, id, command, params, writer, cancel };
+                let invoke = HostInvoke { work, id, command, params, writer, cancel };
                 let thread = thread::Builder::new().name("invoke".into());
                 match thread.spawn(move || invoke.carry_out(&commands)) {
                     Ok(thread) => {
@@ -230,7 +230,7 @@ fn closest<'a>(handlers: &'a [(String, OsString)], command: &str) -> Option<&'a 
 }
 
 /// What the thread of one invoke needs.
-struct Invoke {
+struct HostInvoke {
     work: Work,
     id: Arc<str>,
     command: Arc<str>,
@@ -239,7 +239,7 @@ struct Invoke {
     cancel: Stop,
 }
 
-impl Invoke {
+impl HostInvoke {
     fn carry_out(&self, commands: &Commands) {
         let Self { id, command, writer, .. } = self;
         log::debug!("invoke started command={command:?} id={id:?}");

@@ -28,14 +28,14 @@ pub(super) fn run(command: &mut Command, time_limit: Duration, cancel: &Stop) ->
         Ok(program) => program,
         Err(error) => return failed(format!("could not be started: {error}")),
     };
-    let mut run = Run { program, capture: Capture::default(), stopping: None };
+    let mut run = RunningProgram { program, capture: Capture::default(), stopping: None };
     match run.wait(Instant::now() + time_limit, cancel) {
         Ok(end) => run.capture.result(end),
         Err(error) => failed(format!("could not be watched: {error}")),
     }
 }
 
-struct Run {
+struct RunningProgram {
     program: Program,
     capture: Capture,
     /// Why it got SIGTERM, and when it gets SIGKILL.
@@ -48,13 +48,13 @@ enum StopReason {
     Cancelled,
 }
 
-enum End {
+enum ProgramEnd {
     Exit(ExitStatus),
     Stopped(StopReason),
 }
 
-impl Run {
-    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> io::Result<End> {
+impl RunningProgram {
+    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> io::Result<ProgramEnd> {
         // Closes its input.
         self.program.feed(&mut &[][..]);
         let mut linger = None;
@@ -73,14 +73,14 @@ impl Run {
                     // The program may have ended while processes it started have not.
                     if now >= kill_at || ended && output_is_closed {
                         self.program.kill(now + limits::AGENT_REAP);
-                        return Ok(End::Stopped(reason));
+                        return Ok(ProgramEnd::Stopped(reason));
                     }
                     kill_at
                 }
                 None if ended => {
                     let end = *linger.get_or_insert(now + limits::RUN_LINGER);
                     if output_is_closed || now >= end {
-                        return self.program.collect().map(End::Exit);
+                        return self.program.collect().map(ProgramEnd::Exit);
                     }
                     end
                 }
@@ -124,7 +124,7 @@ impl Capture {
         true
     }
 
-    fn result(&self, end: End) -> RunResult {
+    fn result(&self, end: ProgramEnd) -> RunResult {
         let text = |bytes: &[u8]| {
             // The limit may have cut a character in two.
             let rest = bytes.utf8_chunks().last().filter(|_| self.truncated);
@@ -137,12 +137,12 @@ impl Capture {
             marked.push_str("\n... (truncated)");
         }
         let (exit_code, timed_out, error) = match end {
-            End::Exit(status) => {
+            ProgramEnd::Exit(status) => {
                 let signal = status.signal().map(|signal| format!("ended by signal {signal}"));
                 (status.code().map(i64::from), false, signal)
             }
-            End::Stopped(StopReason::TimedOut) => (None, true, None),
-            End::Stopped(StopReason::Cancelled) => {
+            ProgramEnd::Stopped(StopReason::TimedOut) => (None, true, None),
+            ProgramEnd::Stopped(StopReason::Cancelled) => {
                 (None, false, Some("the node is leaving".to_owned()))
             }
         };

@@ -14,12 +14,12 @@ use std::time::Instant;
 /// The list.
 #[derive(Debug, Default)]
 pub(super) struct Skills {
-    state: Mutex<State>,
+    state: Mutex<SkillsState>,
     answered: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SkillsState {
     bins: Arc<BTreeSet<String>>,
     /// When it was told.
     told: Option<Instant>,
@@ -49,7 +49,8 @@ impl Skills {
                 state.asked = None;
             }
         }
-        let is_open = |state: &mut State| state.asked.as_ref().is_some_and(|asked| !is_late(asked));
+        let is_open =
+            |state: &mut SkillsState| state.asked.as_ref().is_some_and(|asked| !is_late(asked));
         let wait = self.answered.wait_timeout_while(state, limits::SKILLS_DEADLINE, is_open);
         let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
         state.bins.clone()
@@ -75,7 +76,7 @@ impl Skills {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SkillsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use crate::client::{Stop, Writer};
 use crate::log_limit::LogLimit;
 use crate::node_host::approvals::Approvals;
 use crate::node_host::environment;
-use crate::node_host::events::{self, FinishedEvents, RunEvents};
+use crate::node_host::events::{self, ExecEvents, FinishedEvents};
 use crate::node_host::policy::{Denial, Rules};
 use crate::node_host::run;
 use crate::node_host::skills::Skills;
@@ -135,7 +135,7 @@ struct Permission {
 struct Request {
     params: Params,
     cwd: PathBuf,
-    events: RunEvents,
+    events: ExecEvents,
 }
 
 impl Request {
@@ -163,7 +163,7 @@ impl Request {
             ),
         };
         let line = events::command_line(&params.command);
-        let events = RunEvents::new(params.session_key.as_deref(), &run_id, &line);
+        let events = ExecEvents::new(params.session_key.as_deref(), &run_id, &line);
         Ok(Self { params, cwd, events })
     }
 

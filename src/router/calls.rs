@@ -12,13 +12,13 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     last: u64,
-    open: BTreeMap<CallId, Origin>,
+    open: BTreeMap<CallId, CallOrigin>,
     per_connection: BTreeMap<ConnId, usize>,
 }
 
 /// Where the answer goes.
 #[derive(Debug)]
-enum Origin {
+enum CallOrigin {
     Node { conn: ConnId, id: Arc<str> },
     Operator(Requester),
 }
@@ -42,7 +42,7 @@ impl Calls {
         match method {
             Ok(method) => {
                 *self.per_connection.entry(conn).or_default() += 1;
-                self.start(ctx, Origin::Node { conn, id }, Caller::Node(node), method, params);
+                self.start(ctx, CallOrigin::Node { conn, id }, Caller::Node(node), method, params);
             }
             Err(error) => ctx.send(conn, GatewayFrame::Res { id, result: Err(error) }),
         }
@@ -75,13 +75,13 @@ impl Calls {
         method: Method,
         params: Option<Payload>,
     ) {
-        self.start(ctx, Origin::Operator(requester), Caller::Operator, method, params);
+        self.start(ctx, CallOrigin::Operator(requester), Caller::Operator, method, params);
     }
 
     fn start(
         &mut self,
         ctx: &mut Context,
-        origin: Origin,
+        origin: CallOrigin,
         caller: Caller,
         method: Method,
         params: Option<Payload>,
@@ -103,7 +103,7 @@ impl Calls {
         let Some(origin) = self.open.remove(&call) else { return };
         ctx.timers.cancel(&Timer::Call(call));
         match origin {
-            Origin::Node { conn, id } => {
+            CallOrigin::Node { conn, id } => {
                 if let Some(open) = self.per_connection.get_mut(&conn) {
                     *open -= 1;
                     if *open == 0 {
@@ -112,7 +112,7 @@ impl Calls {
                 }
                 ctx.send(conn, GatewayFrame::Res { id, result: result.map(Some) });
             }
-            Origin::Operator(requester) => {
+            CallOrigin::Operator(requester) => {
                 let answer = result.map(|payload| Answer::Called(InvokePayload(payload)));
                 ctx.reply(requester, answer);
             }
@@ -131,7 +131,8 @@ impl Calls {
             return;
         }
         self.open.retain(|call, origin| {
-            let is_theirs = matches!(origin, Origin::Node { conn: other, .. } if *other == conn);
+            let is_theirs =
+                matches!(origin, CallOrigin::Node { conn: other, .. } if *other == conn);
             if is_theirs {
                 ctx.timers.cancel(&Timer::Call(*call));
             }

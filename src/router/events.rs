@@ -4,7 +4,7 @@
 use crate::protocol::operator::OperatorEvent;
 use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload};
 use crate::router::context::Context;
-use crate::router::presence::Presence;
+use crate::router::presence::Connections;
 use crate::router::{Audience, BackendEvent, NodeNotice};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Subscriptions {
     }
 
     /// Sends an event of the backend to its audience.
-    pub(super) fn fan_out(&self, ctx: &mut Context, presence: &Presence, event: BackendEvent) {
+    pub(super) fn fan_out(&self, ctx: &mut Context, presence: &Connections, event: BackendEvent) {
         let BackendEvent { to, event, payload } = event;
         let mut send = |node: &NodeId| {
             if let Some(conn) = presence.connection_of(node) {
@@ -92,7 +92,7 @@ impl Subscriptions {
     fn fan_out_to_session(
         &self,
         ctx: &mut Context,
-        presence: &Presence,
+        presence: &Connections,
         key: &str,
         event: Arc<str>,
         payload: Option<Payload>,

@@ -9,7 +9,7 @@ use crate::protocol::{
     limits, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
 };
 use crate::router::context::Context;
-use crate::router::presence::Presence;
+use crate::router::presence::Connections;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Mono, OperatorId, Output, Requester};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,14 +22,14 @@ type Key = (NodeId, Arc<str>);
 /// Invokes that are queued or under way, and the outcomes of those that had an idempotency key.
 #[derive(Debug, Default)]
 pub(super) struct Invokes {
-    open: BTreeMap<Arc<str>, Invoke>,
-    queues: BTreeMap<ConnId, Queue>,
+    open: BTreeMap<Arc<str>, PendingInvoke>,
+    queues: BTreeMap<ConnId, InvokeQueue>,
     keyed: BTreeMap<Key, Keyed>,
 }
 
 /// The invokes of one connection.
 #[derive(Debug, Default)]
-struct Queue {
+struct InvokeQueue {
     /// Open invokes in the order in which they were requested.
     ids: Vec<Arc<str>>,
     /// Until then the node may be silent because it carries one out.
@@ -39,7 +39,7 @@ struct Queue {
 }
 
 #[derive(Debug)]
-struct Invoke {
+struct PendingInvoke {
     node: NodeId,
     conn: ConnId,
     command: Arc<str>,
@@ -70,7 +70,7 @@ impl Invokes {
     pub(super) fn request(
         &mut self,
         ctx: &mut Context,
-        presence: &Presence,
+        presence: &Connections,
         requester: Requester,
         node: NodeId,
         request: InvokeNode,
@@ -107,7 +107,8 @@ impl Invokes {
         }
         let requesters = vec![requester];
         let params = request.params;
-        let invoke = Invoke { node, conn, command, params, timeout, key, requesters, sent: false };
+        let invoke =
+            PendingInvoke { node, conn, command, params, timeout, key, requesters, sent: false };
         self.open.insert(id.clone(), invoke);
         if presence.is_sequential(conn) {
             self.send_next(ctx, conn);
@@ -254,7 +255,7 @@ impl Invokes {
     }
 
     /// Removes an open invoke. The key of one that the node never saw may be used again.
-    fn take(&mut self, id: &str) -> Option<Invoke> {
+    fn take(&mut self, id: &str) -> Option<PendingInvoke> {
         let invoke = self.open.remove(id)?;
         if let Some(queue) = self.queues.get_mut(&invoke.conn) {
             queue.ids.retain(|other| **other != *id);

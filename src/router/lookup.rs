@@ -3,7 +3,7 @@
 use crate::protocol::operator::{Answer, Approved, NodeView, Pairings, PendingView};
 use crate::protocol::{NodeId, WireError};
 use crate::router::pairing::Pairing;
-use crate::router::presence::Presence;
+use crate::router::presence::Connections;
 use crate::router::{views, PairingRequest, RequestId};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ const ID_PREFIX_CHARS: usize = 6;
 /// Reads what is known about nodes and requests.
 pub(super) struct Lookup<'a> {
     pub(super) pairing: &'a Pairing,
-    pub(super) presence: &'a Presence,
+    pub(super) presence: &'a Connections,
 }
 
 impl Lookup<'_> {

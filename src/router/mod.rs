@@ -84,7 +84,7 @@ use events::Subscriptions;
 use invokes::Invokes;
 use lookup::Lookup;
 use pairing::Pairing;
-use presence::Presence;
+use presence::Connections;
 use timers::Timer;
 
 /// Where new names and secrets come from: the system's random source in the daemon, a counter in
@@ -103,7 +103,7 @@ pub trait Ids: Send {
 /// another owner.
 pub struct Router {
     ctx: Context,
-    presence: Presence,
+    presence: Connections,
     pairing: Pairing,
     calls: Calls,
     invokes: Invokes,
@@ -119,7 +119,7 @@ impl Router {
         let pairing = Pairing::new(&mut ctx, book);
         Self {
             ctx,
-            presence: Presence::default(),
+            presence: Connections::default(),
             pairing,
             calls: Calls::default(),
             invokes: Invokes::default(),

@@ -11,15 +11,15 @@ use std::net::IpAddr;
 
 /// Connections and nodes. A node has at most one admitted connection.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
-    connections: BTreeMap<ConnId, Connection>,
+pub(super) struct Connections {
+    connections: BTreeMap<ConnId, ConnectionState>,
     online: BTreeMap<NodeId, ConnId>,
     /// Paired nodes that were online since the start and are not now.
     absent: BTreeMap<NodeId, Absence>,
 }
 
 #[derive(Debug)]
-struct Connection {
+struct ConnectionState {
     peer: IpAddr,
     /// The node it is admitted as; `None` while it is unauthenticated.
     node: Option<NodeId>,
@@ -44,11 +44,11 @@ struct Absence {
     announced: bool,
 }
 
-impl Presence {
+impl Connections {
     /// A connection was accepted; it has some time to be admitted or to ask for a pairing.
     pub(super) fn connected(&mut self, ctx: &mut Context, conn: ConnId, peer: IpAddr) {
         ctx.counters.connections += 1;
-        let connection = Connection {
+        let connection = ConnectionState {
             peer,
             node: None,
             profile: NodeProfile::default(),
@@ -69,7 +69,7 @@ impl Presence {
         true
     }
 
-    /// As [`Presence::activity`], for a frame. An unauthenticated connection may send only a few.
+    /// As [`Connections::activity`], for a frame. An unauthenticated connection may send only a few.
     pub(super) fn accepts_frame(&mut self, ctx: &mut Context, conn: ConnId) -> bool {
         let is_open = self.activity(ctx, conn);
         let Some(connection) = self.connections.get_mut(&conn) else { return is_open };

@@ -9,7 +9,7 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What the configuration says about listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct BindPlan {
     /// `bridge.bind`
     pub bind: Bind,
     /// `bridge.port`
@@ -99,7 +99,7 @@ impl std::error::Error for Error {
     }
 }
 
-impl Plan {
+impl BindPlan {
     /// Decides what to listen on.
     ///
     /// # Errors
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn endpoints(bind: &str, wait: bool, addresses: &[&str]) -> Result<Vec<String>, Error> {
-        let plan = Plan { bind: bind.parse().unwrap(), port: 1, wait };
+        let plan = BindPlan { bind: bind.parse().unwrap(), port: 1, wait };
         let own = own(addresses);
         let endpoints = plan.target(&own)?.endpoints(&own);
         let mark = |e: &Endpoint| if e.required { "" } else { "?" };
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_auto_has_chosen_stays() {
-        let plan = Plan { bind: Bind::Auto, port: 1, wait: false };
+        let plan = BindPlan { bind: Bind::Auto, port: 1, wait: false };
         let early = plan.target(&own(&["192.168.1.5"])).unwrap();
         assert!(!early.moves());
         let late = plan.target(&own(&["100.100.1.2"])).unwrap();

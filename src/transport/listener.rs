@@ -5,7 +5,7 @@ use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::router::ConnId;
 use crate::tls::Acceptor;
-use crate::transport::session::Session;
+use crate::transport::connection::NodeConnection;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -107,7 +107,7 @@ impl Reception {
             }
             return Ok(());
         };
-        let session = Session {
+        let connection = NodeConnection {
             conn,
             peer,
             stream,
@@ -118,7 +118,7 @@ impl Reception {
             log_limit: self.log_limit.clone(),
         };
         let thread = Builder::new().name(format!("node-{conn}")).stack_size(limits::STACK);
-        thread.spawn(move || session.run()).map(drop)
+        thread.spawn(move || connection.run()).map(drop)
     }
 }
 

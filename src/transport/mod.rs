@@ -3,8 +3,8 @@
 //! Floor 2. Turns bytes into frames and back; decides nothing.
 
 pub mod bind;
+mod connection;
 mod listener;
-mod session;
 mod watch;
 
 pub use listener::{Listener, Reception};

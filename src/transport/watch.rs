@@ -4,7 +4,7 @@
 
 use crate::addresses::InterfaceAddress;
 use crate::link::Waker;
-use crate::transport::bind::{Endpoint, Error, Plan, Target};
+use crate::transport::bind::{BindPlan, Endpoint, Error, Target};
 use crate::transport::{Listener, Reception};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,11 +21,11 @@ pub struct Bound {
 
 /// Where the bridge listens at this moment.
 #[derive(Clone, Debug, Default)]
-pub struct Listening(Arc<Mutex<State>>);
+pub struct Listening(Arc<Mutex<ListenerState>>);
 
 /// See [`Listening`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct ListenerState {
     /// Addresses and ports.
     pub addresses: Vec<SocketAddr>,
     /// What is missing and waited for.
@@ -37,7 +37,7 @@ pub struct State {
 pub struct Listeners {
     target: Target,
     port: u16,
-    open: Vec<Open>,
+    open: Vec<OpenListener>,
     reception: Reception,
     /// For the names of threads.
     last: usize,
@@ -46,7 +46,7 @@ pub struct Listeners {
 
 /// A listener and its thread; closed when dropped.
 #[derive(Debug)]
-struct Open {
+struct OpenListener {
     address: SocketAddr,
     stop: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
@@ -56,11 +56,11 @@ struct Open {
 
 impl Listening {
     /// The state at this moment.
-    pub fn now(&self) -> State {
+    pub fn now(&self) -> ListenerState {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, state: State) {
+    fn set(&self, state: ListenerState) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -70,7 +70,7 @@ impl Bound {
     ///
     /// # Errors
     /// Something is missing that cannot, or shall not, be waited for.
-    pub fn open(plan: &Plan) -> Result<Self, Error> {
+    pub fn open(plan: &BindPlan) -> Result<Self, Error> {
         let own = plan.look()?;
         let target = plan.target(&own)?;
         let (mut port, mut listeners, mut failure) = (plan.port, Vec::<Listener>::new(), None);
@@ -98,7 +98,7 @@ impl Bound {
             _ => {
                 let listening = Listening::default();
                 let addresses = listeners.iter().map(Listener::address).collect();
-                listening.set(State { addresses, waiting_for: None });
+                listening.set(ListenerState { addresses, waiting_for: None });
                 Ok(Self { target, listeners, listening })
             }
         }
@@ -146,7 +146,7 @@ impl Listeners {
     pub fn follow(&mut self, own: &[InterfaceAddress]) {
         let wanted = self.target.endpoints(own);
         let is_wanted =
-            |open: &Open| wanted.iter().any(|endpoint| endpoint.ip == open.address.ip());
+            |open: &OpenListener| wanted.iter().any(|endpoint| endpoint.ip == open.address.ip());
         let (keep, gone) = std::mem::take(&mut self.open).into_iter().partition(is_wanted);
         self.open = keep;
         for open in gone {
@@ -197,7 +197,7 @@ impl Listeners {
             None if before.waiting_for.is_some() => log::info!("nothing is waited for any more"),
             _ => {}
         }
-        self.listening.set(State { addresses, waiting_for });
+        self.listening.set(ListenerState { addresses, waiting_for });
     }
 
     fn open_at(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
@@ -209,7 +209,7 @@ impl Listeners {
         let stop = Arc::new(Waker::new()?);
         let thread = listener.start(self.last + 1, stop.clone(), self.reception.clone())?;
         self.last += 1;
-        self.open.push(Open { address, stop, thread: Some(thread), seen: false });
+        self.open.push(OpenListener { address, stop, thread: Some(thread), seen: false });
         Ok(address)
     }
 }
@@ -222,7 +222,7 @@ fn absence(ip: IpAddr, error: &io::Error) -> String {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenListener {
     fn drop(&mut self) {
         self.stop.alarm();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
@@ -250,8 +250,8 @@ mod tests {
         }
     }
 
-    fn plan(bind: Bind, wait: bool) -> Plan {
-        Plan { bind, port: 0, wait }
+    fn plan(bind: Bind, wait: bool) -> BindPlan {
+        BindPlan { bind, port: 0, wait }
     }
 
     /// From the documentation's range: no machine has it.
@@ -276,7 +276,7 @@ mod tests {
     fn a_port_that_is_taken_is_not_waited_for() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let refused = Bound::open(&Plan { bind: Bind::Address(ABSENT), port, wait: true });
+        let refused = Bound::open(&BindPlan { bind: Bind::Address(ABSENT), port, wait: true });
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("another program listens there"), "{refused}");
     }

@@ -46,17 +46,17 @@ pub struct Embedded {
     run_rate: RunRateLimit,
     agent: AgentConfig,
     may_nodes_write: AtomicBool,
-    running: OnceLock<Running>,
+    running: OnceLock<RunningParts>,
 }
 
 /// What exists once the bridge has started the backend.
-struct Running {
+struct RunningParts {
     outlet: Arc<dyn Outlet>,
     chat: Arc<Chat>,
     ticker: Mutex<Option<Ticker>>,
 }
 
-impl Running {
+impl RunningParts {
     fn ticker(&self) -> MutexGuard<'_, Option<Ticker>> {
         self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,7 +174,7 @@ impl Backend for Embedded {
         let ticker = Ticker::start(chat.clone(), outlet.clone());
         let ticker = ticker.map_err(|error| log::error!("backend: no ticker: {error}")).ok();
         // A second start would be a second bridge; the first one keeps the backend.
-        let _ = self.running.set(Running { outlet, chat, ticker: Mutex::new(ticker) });
+        let _ = self.running.set(RunningParts { outlet, chat, ticker: Mutex::new(ticker) });
     }
 
     fn call(

@@ -21,24 +21,24 @@ use std::sync::{Mutex, PoisonError};
 const PATH: &str = "settings/nodes.json";
 
 /// The sections and keys, and what their values have to be.
-const KEYS: &[(&str, &[(&str, Kind)])] = &[
-    ("session", &[("mainKey", Kind::Text)]),
+const KEYS: &[(&str, &[(&str, SettingKind)])] = &[
+    ("session", &[("mainKey", SettingKind::Text)]),
     (
         "talk",
         &[
-            ("apiKey", Kind::Text),
-            ("interruptOnSpeech", Kind::Flag),
-            ("modelId", Kind::Text),
-            ("outputFormat", Kind::Text),
-            ("voiceAliases", Kind::Names),
-            ("voiceId", Kind::Text),
+            ("apiKey", SettingKind::Text),
+            ("interruptOnSpeech", SettingKind::Flag),
+            ("modelId", SettingKind::Text),
+            ("outputFormat", SettingKind::Text),
+            ("voiceAliases", SettingKind::Names),
+            ("voiceId", SettingKind::Text),
         ],
     ),
-    ("ui", &[("seamColor", Kind::Colour)]),
+    ("ui", &[("seamColor", SettingKind::Colour)]),
 ];
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum SettingKind {
     Text,
     Flag,
     /// A map of names to texts.
@@ -263,7 +263,7 @@ fn issues(document: &Value) -> Vec<Issue> {
     issues
 }
 
-impl Kind {
+impl SettingKind {
     fn fits(self, value: &Value) -> bool {
         match self {
             Self::Text => value.is_string(),

@@ -27,7 +27,7 @@ impl Ticker {
     /// No thread is left.
     pub(super) fn start(chat: Arc<Chat>, outlet: Arc<dyn Outlet>) -> io::Result<Self> {
         let (wake, wakes) = bounded(limits::WAKE_QUEUE);
-        let timers = Timers {
+        let timers = TickerTimers {
             chat,
             outlet,
             wakes: BTreeMap::new(),
@@ -53,7 +53,7 @@ impl Drop for Ticker {
     }
 }
 
-struct Timers {
+struct TickerTimers {
     chat: Arc<Chat>,
     outlet: Arc<dyn Outlet>,
     /// The sessions to wake, and when.
@@ -62,7 +62,7 @@ struct Timers {
     ticks: u64,
 }
 
-impl Timers {
+impl TickerTimers {
     fn run(mut self, wakes: &Receiver<String>) {
         loop {
             let due = self.wakes.values().copied().fold(self.next_tick, Instant::min);

@@ -3,7 +3,7 @@
 use crate::cli::args::CommandLine;
 use crate::cli::failure::{chain, Failure};
 use crate::cli::node_commands::error_hints;
-use crate::cli::node_commands::progress::Progress;
+use crate::cli::node_commands::progress::ProgressLine;
 use crate::cli::operator::{self, connect};
 use crate::cli::{print, print_json};
 use crate::control::{ClientError, MediaError};
@@ -111,14 +111,14 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
     }
 
     /// Runs the command on the node.
-    pub(super) fn send(self) -> Result<Answer<C>, Failure> {
+    pub(super) fn send(self) -> Result<NodeAnswer<C>, Failure> {
         let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
         let progress = self.progress();
         let reply = client.ask(&request, timeout);
         drop(progress);
         match reply {
-            Ok(reply) => Ok(Answer { text: reply.json, call: PhantomData }),
+            Ok(reply) => Ok(NodeAnswer { text: reply.json, call: PhantomData }),
             Err(error) => Err(self.failure(error)),
         }
     }
@@ -128,7 +128,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
     pub(super) fn send_for_media(
         self,
         media: &mut impl Write,
-    ) -> Result<(Answer<C>, bool), Failure> {
+    ) -> Result<(NodeAnswer<C>, bool), Failure> {
         let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
         let progress = self.progress();
@@ -137,15 +137,15 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
         drop(progress);
         match reply {
             Ok((reply, was_found)) => {
-                Ok((Answer { text: reply.json, call: PhantomData }, was_found))
+                Ok((NodeAnswer { text: reply.json, call: PhantomData }, was_found))
             }
             Err(error) => Err(self.failure(error)),
         }
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> ProgressLine {
         let node = self.line.value("node").unwrap_or_default();
-        Progress::start(&format!("{} on {node}", C::COMMAND))
+        ProgressLine::start(&format!("{} on {node}", C::COMMAND))
     }
 
     fn failure(&self, error: ClientError) -> Failure {
@@ -177,12 +177,12 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
 }
 
 /// What `node.invoke` returned.
-pub(super) struct Answer<C> {
+pub(super) struct NodeAnswer<C> {
     text: String,
     call: PhantomData<C>,
 }
 
-impl<C: NodeCall> Answer<C> {
+impl<C: NodeCall> NodeAnswer<C> {
     /// What the node sent; null if nothing.
     pub(super) fn payload(&self, line: &CommandLine) -> Result<Value, Failure> {
         #[derive(Deserialize)]

@@ -13,9 +13,9 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(100);
 
 /// The line, from its start to its drop.
-pub(super) struct Progress(ProgressBar);
+pub(super) struct ProgressLine(ProgressBar);
 
-impl Progress {
+impl ProgressLine {
     pub(super) fn start(title: &str) -> Self {
         let time = |state: &ProgressState, out: &mut dyn fmt::Write| {
             let time = u64::try_from(state.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -45,7 +45,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -20,9 +20,9 @@ const EVERY: &str = "*";
 
 /// A content whose known keys have the right types.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Document(Map<String, Value>);
+pub(super) struct ApprovalsDocument(Map<String, Value>);
 
-impl Document {
+impl ApprovalsDocument {
     /// What counts if there is no file.
     pub(super) fn empty() -> Self {
         let content = [("version".to_owned(), json!(1)), ("agents".to_owned(), json!({}))];

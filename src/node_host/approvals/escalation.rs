@@ -3,7 +3,7 @@
 //! The gateway may always take rights away from itself. Only the owner may give it more, so what
 //! cannot be shown to add no rights counts as adding some.
 
-use super::document::Document;
+use super::document::ApprovalsDocument;
 use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{OwnerPolicy, Rules, Security};
 use crate::protocol::limits;
@@ -14,7 +14,7 @@ use std::path::Path;
 const SOME_HOME: &str = "/home/owner";
 
 /// What the new content allows and the old one does not, if anything.
-pub(super) fn added_rights(old: &Document, new: &Document) -> Option<String> {
+pub(super) fn added_rights(old: &ApprovalsDocument, new: &ApprovalsDocument) -> Option<String> {
     // The owner may start the node with another policy tomorrow.
     [None, Some(Security::Allowlist), Some(Security::Full)].into_iter().find_map(|security| {
         let owner = OwnerPolicy { security, allow: Vec::new() };
@@ -22,7 +22,7 @@ pub(super) fn added_rights(old: &Document, new: &Document) -> Option<String> {
         agents.extend(new.agents());
         agents.into_iter().find_map(|agent| {
             let home = Some(Path::new(SOME_HOME));
-            let rules = |document: &Document| document.rules(Some(agent), &owner, home);
+            let rules = |document: &ApprovalsDocument| document.rules(Some(agent), &owner, home);
             let what = added(&rules(old), &rules(new))?;
             let agent: String = agent.chars().take(limits::SHORT_TEXT_CHARS).collect();
             Some(format!("{what} for the agent {agent:?}"))
@@ -61,7 +61,7 @@ mod tests {
         let document = |content: &Value| {
             let mut content = content.clone();
             content["version"] = json!(1);
-            Document::new(content).unwrap()
+            ApprovalsDocument::new(content).unwrap()
         };
         added_rights(&document(old), &document(new))
     }

@@ -15,7 +15,7 @@ use crate::node_host::policy::{OwnerPolicy, Rules, Security};
 use crate::node_host::which::Found;
 use crate::protocol::command::system::ExecApprovals;
 use crate::protocol::{limits, ErrorCode, WireError};
-use document::Document;
+use document::ApprovalsDocument;
 use ring::digest::{digest, SHA256};
 use rustix::fs::OFlags;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub(super) struct Approvals {
 struct Snapshot {
     exists: bool,
     hash: String,
-    document: Document,
+    document: ApprovalsDocument,
 }
 
 impl Approvals {
@@ -117,7 +117,8 @@ impl Approvals {
             }
             _ => {}
         }
-        let new = Document::new(file).map_err(|why| WireError::invalid(format!("file: {why}")))?;
+        let new = ApprovalsDocument::new(file)
+            .map_err(|why| WireError::invalid(format!("file: {why}")))?;
         let not_saved = |error: io::Error| {
             WireError::unavailable(format!("exec approvals could not be saved: {error}"))
         };
@@ -180,20 +181,20 @@ impl Approvals {
         let hash = digest(&SHA256, bytes.as_deref().unwrap_or_default());
         let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let Some(bytes) = bytes else {
-            return Ok(Snapshot { exists: false, hash, document: Document::empty() });
+            return Ok(Snapshot { exists: false, hash, document: ApprovalsDocument::empty() });
         };
         // The parser's words could quote the token; its position cannot.
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             damaged(&format!("is damaged in line {}, column {}", error.line(), error.column()))
         })?;
         let document =
-            Document::new(value).map_err(|why| damaged(&format!("is damaged: {why}")))?;
+            ApprovalsDocument::new(value).map_err(|why| damaged(&format!("is damaged: {why}")))?;
         Ok(Snapshot { exists: true, hash, document })
     }
 
     /// Replaces the content that has this hash. If the owner has written something else meanwhile,
     /// that stays: it may have taken away a right.
-    fn write(&self, document: &Document, old_hash: &str) -> io::Result<()> {
+    fn write(&self, document: &ApprovalsDocument, old_hash: &str) -> io::Result<()> {
         let bytes = encoded(document)?;
         if let Some(directory) = self.path.parent() {
             files::create_private_dir(directory)?;
@@ -207,7 +208,7 @@ impl Approvals {
 }
 
 /// The bytes of a file with this content, if they are not too many.
-fn encoded(document: &Document) -> io::Result<Vec<u8>> {
+fn encoded(document: &ApprovalsDocument) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(&document.value())?;
     bytes.push(b'\n');
     if bytes.len() > limits::APPROVALS_BYTES {

@@ -60,12 +60,12 @@ impl Params for SessionsList {
         SPAWNED_BY,
         AGENT_ID,
     ];
-    type Result = Sessions;
+    type Result = SessionList;
 }
 
 /// Result of `sessions.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sessions {
+pub struct SessionList {
     pub ts: u64,
     pub path: String,
     pub count: usize,

@@ -1,7 +1,7 @@
 //! A message's attachments as files for the agent: a private directory that lives as long as the
 //! run.
 
-use super::run::Attachment;
+use super::run::AgentAttachment;
 use crate::files;
 use crate::protocol::limits;
 use std::collections::hash_map::RandomState;
@@ -23,7 +23,7 @@ pub(super) struct AttachmentFiles {
 
 impl AttachmentFiles {
     /// Writes the files; nothing if there are none.
-    pub(super) fn write(attachments: &[Attachment]) -> io::Result<Option<Self>> {
+    pub(super) fn write(attachments: &[AgentAttachment]) -> io::Result<Option<Self>> {
         if attachments.is_empty() {
             return Ok(None);
         }
@@ -72,7 +72,7 @@ fn private_dir(parent: &Path) -> io::Result<PathBuf> {
 
 /// A name like the node's that is harmless in a path and in a shell. The number in front makes it
 /// unique, and keeps it from looking like a flag or a hidden file.
-fn file_name(number: usize, attachment: &Attachment) -> String {
+fn file_name(number: usize, attachment: &AgentAttachment) -> String {
     let name = attachment.file_name.as_deref().unwrap_or_default();
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -106,8 +106,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn attachment(file_name: Option<&str>, mime_type: &str) -> Attachment {
-        Attachment {
+    fn attachment(file_name: Option<&str>, mime_type: &str) -> AgentAttachment {
+        AgentAttachment {
             file_name: file_name.map(str::to_owned),
             mime_type: mime_type.to_owned(),
             bytes: b"bytes".to_vec(),

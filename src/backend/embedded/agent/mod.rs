@@ -22,4 +22,4 @@ mod worker;
 mod tests;
 
 pub(crate) use queue::Agents;
-pub(crate) use run::{Attachment, Busy, Context, Outcome, Run, RunSink};
+pub(crate) use run::{AgentAttachment, AgentRun, Busy, RunContext, RunOutcome, RunSink};

@@ -8,7 +8,7 @@ use crate::protocol::limits;
 use serde_json::Value;
 
 /// An answer so far.
-pub(super) struct Answer {
+pub(super) struct AnswerReader {
     format: Format,
     text: String,
     error: Option<String>,
@@ -33,7 +33,7 @@ pub(super) enum OutputEvent {
     Skipped(String),
 }
 
-impl Answer {
+impl AnswerReader {
     /// An answer of at most `limit` bytes.
     pub(super) fn new(output: AgentOutput, limit: usize) -> Self {
         let format = match output {
@@ -165,8 +165,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(output: AgentOutput, chunks: &[&[u8]]) -> (Answer, Vec<(String, OutputEvent)>) {
-        let mut answer = Answer::new(output, 4096);
+    fn read(output: AgentOutput, chunks: &[&[u8]]) -> (AnswerReader, Vec<(String, OutputEvent)>) {
+        let mut answer = AnswerReader::new(output, 4096);
         let mut all = Vec::new();
         for chunk in chunks {
             assert!(answer.take(chunk, |text, said| all.push((text.to_owned(), said))));
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn more_than_the_limit_is_not_kept() {
-        let mut answer = Answer::new(AgentOutput::Text, 4);
+        let mut answer = AnswerReader::new(AgentOutput::Text, 4);
         assert!(answer.take(b"abcd", |_, _| ()));
         assert!(!answer.take(b"e", |_, _| ()));
         assert_eq!(answer.text(), "abcd");
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn tools_without_end_are_left_out() {
-        let mut answer = Answer::new(AgentOutput::Jsonl, 1 << 20);
+        let mut answer = AnswerReader::new(AgentOutput::Jsonl, 1 << 20);
         let mut tools = 0;
         for _ in 0..limits::AGENT_TOOL_EVENTS + 5 {
             answer.take(b"{\"tool\":{}}\n", |_, said| {

@@ -5,9 +5,9 @@ use super::abort::AbortSignal;
 use super::attachments::AttachmentFiles;
 use super::leftover::Leftover;
 use super::lines::one_line;
-use super::output::Answer;
+use super::output::AnswerReader;
 use super::pacer::DeltaPacer;
-use super::run::{Context, Run, RunSink};
+use super::run::{AgentRun, RunContext, RunSink};
 use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentInput};
 use crate::process::{self, Program};
@@ -24,8 +24,8 @@ use std::time::Instant;
 /// Why it cannot be started, and what to do about it.
 pub(super) fn start(
     config: &AgentConfig,
-    run: &Run,
-    context: &Context,
+    run: &AgentRun,
+    context: &RunContext,
     leftover: &mut Leftover,
 ) -> Result<(Program, Vec<u8>), String> {
     let Some((name, arguments)) = config.command.split_first() else {
@@ -73,8 +73,8 @@ fn variable_text(text: &str) -> String {
 
 fn input(
     config: &AgentConfig,
-    run: &Run,
-    context: &Context,
+    run: &AgentRun,
+    context: &RunContext,
     files: Option<&AttachmentFiles>,
 ) -> Vec<u8> {
     if config.input == AgentInput::Text {
@@ -107,12 +107,12 @@ fn input(
 }
 
 /// How the agent came to an end, and with which text.
-pub(super) struct Ending {
+pub(super) struct AgentResult {
     pub(super) result: Result<(), String>,
     pub(super) text: String,
 }
 
-impl Ending {
+impl AgentResult {
     /// A failure before there was any text.
     pub(super) fn failed(message: String) -> Self {
         Self { result: Err(message), text: String::new() }
@@ -123,12 +123,12 @@ impl Ending {
 pub(super) struct ProgramRun<'a> {
     abort: &'a AbortSignal,
     pacer: DeltaPacer<'a>,
-    answer: Answer,
+    answer: AnswerReader,
     limit: usize,
 }
 
 /// Why a program was not left to come to its end.
-enum Cut {
+enum WatchError {
     Aborted,
     TooLong,
     Broken(io::Error),
@@ -141,17 +141,17 @@ impl<'a> ProgramRun<'a> {
         abort: &'a AbortSignal,
     ) -> Self {
         let limit = config.output_limit;
-        let answer = Answer::new(config.output, limit);
+        let answer = AnswerReader::new(config.output, limit);
         Self { abort, pacer: DeltaPacer::new(sink, abort), answer, limit }
     }
 
     /// Follows the program to its end. One that was cut short is left in `leftover`.
     pub(super) fn carry_out(
         mut self,
-        run: &Run,
+        run: &AgentRun,
         (mut program, input): (Program, Vec<u8>),
         leftover: &mut Leftover,
-    ) -> Ending {
+    ) -> AgentResult {
         let deadline = Instant::now() + run.timeout;
         let followed = self.follow(&mut program, &input, deadline, &mut leftover.stderr);
         let result = match followed {
@@ -162,15 +162,17 @@ impl<'a> ProgramRun<'a> {
             Err(cut) => {
                 leftover.program = Some(program);
                 Err(match cut {
-                    Cut::Aborted => "aborted".to_owned(),
-                    Cut::TooLong => format!("answer too long: more than {} bytes", self.limit),
-                    Cut::Broken(error) => format!("the agent could not be watched: {error}"),
+                    WatchError::Aborted => "aborted".to_owned(),
+                    WatchError::TooLong => {
+                        format!("answer too long: more than {} bytes", self.limit)
+                    }
+                    WatchError::Broken(error) => format!("the agent could not be watched: {error}"),
                 })
             }
         };
         self.pacer.flush(self.answer.text());
         log::debug!("agent: over run={:?} ok={}", run.run_id, result.is_ok());
-        Ending { result, text: self.answer.text().to_owned() }
+        AgentResult { result, text: self.answer.text().to_owned() }
     }
 
     fn follow(
@@ -179,18 +181,18 @@ impl<'a> ProgramRun<'a> {
         mut input: &[u8],
         deadline: Instant,
         stderr: &mut Stderr,
-    ) -> Result<ExitStatus, Cut> {
+    ) -> Result<ExitStatus, WatchError> {
         let mut linger = None;
         loop {
             // Asked before reading, so that everything a program wrote before its end is read.
-            let ended = program.has_ended().map_err(Cut::Broken)?;
+            let ended = program.has_ended().map_err(WatchError::Broken)?;
             program.feed(&mut input);
             program.read_stderr(|bytes| stderr.take(bytes));
             if !program.read_stdout(|bytes| self.read(bytes, stderr)) {
-                return Err(Cut::TooLong);
+                return Err(WatchError::TooLong);
             }
             if self.abort.is_requested() {
-                return Err(Cut::Aborted);
+                return Err(WatchError::Aborted);
             }
             let delta_due = self.pacer.text(self.answer.text());
             let now = Instant::now();
@@ -199,15 +201,15 @@ impl<'a> ProgramRun<'a> {
             if ended && (program.stdout_is_closed() || now >= end) {
                 // Nobody reads what the children it left behind write.
                 program.signal(Signal::KILL);
-                return program.collect().map_err(Cut::Broken);
+                return program.collect().map_err(WatchError::Broken);
             }
             if now >= end {
                 self.pacer.flush(self.answer.text());
                 self.abort.request("timeout");
-                return Err(Cut::Aborted);
+                return Err(WatchError::Aborted);
             }
             let next = delta_due.map_or(end, |due| end.min(due));
-            if program.wait(self.abort.poll_fd(), next).map_err(Cut::Broken)? {
+            if program.wait(self.abort.poll_fd(), next).map_err(WatchError::Broken)? {
                 self.abort.reset();
             }
         }

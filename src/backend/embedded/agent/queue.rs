@@ -3,8 +3,8 @@
 //! One lock around lists; never held while a sink, a file or a process is touched.
 
 use super::abort::AbortSignal;
-use super::run::{Busy, Outcome, Run, RunSink};
-use super::worker::{self, Job};
+use super::run::{AgentRun, Busy, RunOutcome, RunSink};
+use super::worker::{self, AgentJob};
 use crate::config::AgentConfig;
 use crate::protocol::limits;
 use std::collections::VecDeque;
@@ -15,21 +15,21 @@ use std::time::{Duration, Instant};
 
 /// The agents of one bridge. Dropping it kills what still runs.
 pub(crate) struct Agents {
-    shared: Arc<Shared>,
+    shared: Arc<SharedQueue>,
 }
 
 /// What the threads share.
-struct Shared {
+struct SharedQueue {
     config: AgentConfig,
-    queue: Mutex<Queue>,
+    queue: Mutex<QueueState>,
     /// Signalled when a run is gone.
     gone: Condvar,
 }
 
 #[derive(Default)]
-struct Queue {
+struct QueueState {
     stopping: bool,
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<AgentJob>,
     /// One for each thread that lives.
     active: Vec<ActiveRun>,
     threads: Vec<JoinHandle<()>>,
@@ -43,11 +43,11 @@ struct ActiveRun {
     session_key: String,
     abort: Arc<AbortSignal>,
     /// Until the thread has taken it.
-    job: Option<Job>,
+    job: Option<AgentJob>,
     thread: Option<ThreadId>,
 }
 
-impl Queue {
+impl QueueState {
     /// Whether a run of this session is queued or at work, or its program is not gone yet.
     fn has(&self, session_key: &str) -> bool {
         self.is_active(session_key)
@@ -59,19 +59,19 @@ impl Queue {
     }
 
     /// Whether this run can begin at once.
-    fn can_begin(&self, run: &Run, config: &AgentConfig) -> bool {
+    fn can_begin(&self, run: &AgentRun, config: &AgentConfig) -> bool {
         self.active.len() < config.max_concurrent && !self.has(&run.session_key)
     }
 
     /// Whether one more run may wait. One over the limit of bytes may, if it waits alone.
-    fn can_wait(&self, run: &Run, config: &AgentConfig) -> bool {
+    fn can_wait(&self, run: &AgentRun, config: &AgentConfig) -> bool {
         let bytes: usize = self.waiting.iter().map(|job| job.run.weight()).sum();
         self.waiting.len() < config.queue
             && (bytes == 0 || bytes + run.weight() <= limits::AGENT_QUEUE_BYTES)
     }
 
     /// Gives a job to a thread.
-    fn assign(&mut self, number: usize, job: Job) {
+    fn assign(&mut self, number: usize, job: AgentJob) {
         self.active.push(ActiveRun {
             number,
             run_id: job.run.run_id.clone(),
@@ -83,7 +83,7 @@ impl Queue {
     }
 
     /// The oldest job whose session is idle.
-    fn next(&mut self) -> Option<Job> {
+    fn next(&mut self) -> Option<AgentJob> {
         let index = self.waiting.iter().position(|job| !self.is_active(&job.run.session_key))?;
         self.waiting.remove(index)
     }
@@ -91,7 +91,7 @@ impl Queue {
 
 impl Agents {
     pub(crate) fn new(config: AgentConfig) -> Self {
-        let shared = Shared { config, queue: Mutex::default(), gone: Condvar::new() };
+        let shared = SharedQueue { config, queue: Mutex::default(), gone: Condvar::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -100,7 +100,7 @@ impl Agents {
     ///
     /// # Errors
     /// There is no room for it.
-    pub(crate) fn has_room(&self, run: &Run) -> Result<(), Busy> {
+    pub(crate) fn has_room(&self, run: &AgentRun) -> Result<(), Busy> {
         let (queue, config) = (self.shared.lock(), &self.shared.config);
         match queue.stopping {
             true => Err(Busy::Stopping),
@@ -113,9 +113,9 @@ impl Agents {
     ///
     /// # Errors
     /// There is no room for it.
-    pub(crate) fn start(&self, run: Run, sink: Box<dyn RunSink>) -> Result<(), Busy> {
+    pub(crate) fn start(&self, run: AgentRun, sink: Box<dyn RunSink>) -> Result<(), Busy> {
         let abort = AbortSignal::new().map_err(|error| exhausted(&error))?;
-        let job = Job { run, sink, abort: Arc::new(abort) };
+        let job = AgentJob { run, sink, abort: Arc::new(abort) };
         let (mut queue, config) = (self.shared.lock(), &self.shared.config);
         if queue.stopping {
             return Err(Busy::Stopping);
@@ -131,7 +131,7 @@ impl Agents {
         Ok(())
     }
 
-    fn start_thread(&self, queue: &mut Queue, job: Job) -> Result<(), Busy> {
+    fn start_thread(&self, queue: &mut QueueState, job: AgentJob) -> Result<(), Busy> {
         let is_taken = |number: &usize| queue.active.iter().any(|run| run.number == *number);
         let number = (1..).find(|number| !is_taken(number)).unwrap_or(1);
         queue.assign(number, job);
@@ -175,7 +175,7 @@ impl Agents {
             }
         }
         let all = std::mem::take(&mut queue.waiting).into_iter();
-        let (unstarted, waiting): (VecDeque<Job>, _) =
+        let (unstarted, waiting): (VecDeque<AgentJob>, _) =
             all.partition(|job| matches(&job.run.run_id, &job.run.session_key));
         queue.waiting = waiting;
         drop(queue);
@@ -231,7 +231,7 @@ impl Drop for Agents {
     }
 }
 
-impl Shared {
+impl SharedQueue {
     /// The loop of a thread: its job, then whatever other job can begin.
     fn work(&self, number: usize) {
         while let Some(job) = self.take(number) {
@@ -247,29 +247,29 @@ impl Shared {
         }
     }
 
-    fn take(&self, number: usize) -> Option<Job> {
+    fn take(&self, number: usize) -> Option<AgentJob> {
         let mut queue = self.lock();
         let run = queue.active.iter_mut().find(|run| run.number == number)?;
         run.thread = Some(thread::current().id());
         run.job.take()
     }
 
-    fn end_unstarted(&self, jobs: VecDeque<Job>, reason: &'static str) {
+    fn end_unstarted(&self, jobs: VecDeque<AgentJob>, reason: &'static str) {
         for job in jobs {
-            worker::end(job.sink, Outcome::Aborted { reason, text: String::new() });
+            worker::end(job.sink, RunOutcome::Aborted { reason, text: String::new() });
         }
         self.gone.notify_all();
     }
 
     /// False if it is still so at the deadline.
-    fn wait_while(&self, deadline: Instant, is_so: impl Fn(&Queue) -> bool) -> bool {
+    fn wait_while(&self, deadline: Instant, is_so: impl Fn(&QueueState) -> bool) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         let waited = self.gone.wait_timeout_while(self.lock(), left, |queue| is_so(queue));
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !is_so(&queue)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

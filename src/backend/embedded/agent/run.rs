@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// One agent turn, as far as it is known when it is queued.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct AgentRun {
     /// The idempotency key of the message.
     pub(crate) run_id: String,
     /// The canonical key of the session; its runs never overlap and keep their order.
@@ -16,12 +16,12 @@ pub(crate) struct Run {
     pub(crate) message: String,
     /// The requested level of thinking.
     pub(crate) thinking: Option<String>,
-    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) attachments: Vec<AgentAttachment>,
     /// How long the answer may take, not counting the time in the queue.
     pub(crate) timeout: Duration,
 }
 
-impl Run {
+impl AgentRun {
     /// Bytes it keeps in memory while it is queued.
     pub(super) fn weight(&self) -> usize {
         let files: usize = self.attachments.iter().map(|file| file.bytes.len()).sum();
@@ -31,7 +31,7 @@ impl Run {
 
 /// What an agent is given besides the message, as it is when the run starts.
 #[derive(Debug, Default)]
-pub(crate) struct Context {
+pub(crate) struct RunContext {
     /// The session's id, which a reset changes.
     pub(crate) session_id: String,
     /// The messages before this one, oldest first.
@@ -42,7 +42,7 @@ pub(crate) struct Context {
 
 /// A file that came with a message.
 #[derive(Debug)]
-pub(crate) struct Attachment {
+pub(crate) struct AgentAttachment {
     /// The node's name for it; never used in a path as it is.
     pub(crate) file_name: Option<String>,
     pub(crate) mime_type: String,
@@ -61,7 +61,7 @@ pub(crate) trait RunSink: Send {
     ///
     /// # Errors
     /// Why the run cannot start; it ends with this as its failure.
-    fn prepare(&mut self) -> Result<Context, String>;
+    fn prepare(&mut self) -> Result<RunContext, String>;
 
     /// The agent is at work.
     fn started(&mut self);
@@ -75,12 +75,12 @@ pub(crate) trait RunSink: Send {
     fn tool(&mut self, event: &Value);
 
     /// The run is over. Called exactly once, whatever happens.
-    fn end(self: Box<Self>, outcome: Outcome);
+    fn end(self: Box<Self>, outcome: RunOutcome);
 }
 
 /// How a run ended, with the text so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum RunOutcome {
     /// The answer is complete.
     Done { text: String },
     /// It was aborted (`rpc`, `stop`, `shutdown`) or took too long (`timeout`).

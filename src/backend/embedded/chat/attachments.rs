@@ -1,12 +1,12 @@
 //! The attachments of a chat message (protocol section 5.4).
 
-use crate::backend::embedded::agent;
+use crate::backend::embedded::agent::AgentAttachment;
 use crate::protocol::rpc::chat::Attachment;
 use crate::protocol::{base64, json, limits, WireError};
 
 /// Decodes the `attachments` of `chat.send`. Entries without content, and those that are not
 /// images, are dropped, as the old gateway did; content that is not base64 is an error.
-pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<agent::Attachment>, WireError> {
+pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<AgentAttachment>, WireError> {
     let mut attachments = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Some(content) = &entry.content else { continue };
@@ -26,7 +26,7 @@ pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<agent::Attachment>, W
             continue;
         };
         let file_name = entry.file_name.as_deref().and_then(json::short);
-        attachments.push(agent::Attachment { file_name, mime_type: mime_type.to_owned(), bytes });
+        attachments.push(AgentAttachment { file_name, mime_type: mime_type.to_owned(), bytes });
     }
     Ok(attachments)
 }

@@ -21,11 +21,11 @@ pub(super) struct RunEvents {
     /// Whether tools are shown.
     shows_tools: bool,
     outlet: Arc<dyn Outlet>,
-    progress: Mutex<Progress>,
+    progress: Mutex<RunProgress>,
 }
 
 #[derive(Default)]
-struct Progress {
+struct RunProgress {
     seq: u64,
     ended: bool,
     started_ms: u64,
@@ -35,7 +35,7 @@ struct Progress {
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum End {
+pub(super) enum RunEnd {
     /// With this answer; empty if there was none.
     Final(String),
     /// For this reason: `rpc`, `stop`, `shutdown` or `timeout`.
@@ -90,7 +90,7 @@ impl RunEvents {
     }
 
     /// The run ends. Only the first end counts; whether this was it.
-    pub(super) fn end(&self, end: &End, now_ms: u64) -> bool {
+    pub(super) fn end(&self, end: &RunEnd, now_ms: u64) -> bool {
         let mut progress = self.lock();
         if progress.ended {
             return false;
@@ -99,9 +99,9 @@ impl RunEvents {
         let mut data =
             json!({ "phase": "end", "startedAt": progress.started_ms, "endedAt": now_ms });
         match end {
-            End::Final(_) => {}
-            End::Aborted(_) => data["aborted"] = true.into(),
-            End::Error(message) => {
+            RunEnd::Final(_) => {}
+            RunEnd::Aborted(_) => data["aborted"] = true.into(),
+            RunEnd::Error(message) => {
                 data["phase"] = "error".into();
                 data["error"] = message.as_str().into();
             }
@@ -109,12 +109,14 @@ impl RunEvents {
         self.send_agent(&mut progress, "lifecycle", data, now_ms);
         let mut chat = self.chat(&progress, ChatState::Final);
         match end {
-            End::Final(text) if text.is_empty() => {}
-            End::Final(text) => chat.message = Some(ChatMessage::text("assistant", text, now_ms)),
-            End::Aborted(reason) => {
+            RunEnd::Final(text) if text.is_empty() => {}
+            RunEnd::Final(text) => {
+                chat.message = Some(ChatMessage::text("assistant", text, now_ms))
+            }
+            RunEnd::Aborted(reason) => {
                 (chat.state, chat.stop_reason) = (ChatState::Aborted, Some((*reason).to_owned()));
             }
-            End::Error(text) => {
+            RunEnd::Error(text) => {
                 (chat.state, chat.error_message) = (ChatState::Error, Some(one_line(text)));
             }
         }
@@ -122,7 +124,7 @@ impl RunEvents {
         true
     }
 
-    fn chat(&self, progress: &Progress, state: ChatState) -> ChatEvent {
+    fn chat(&self, progress: &RunProgress, state: ChatState) -> ChatEvent {
         ChatEvent {
             run_id: self.run_id.clone(),
             seq: progress.seq,
@@ -133,7 +135,7 @@ impl RunEvents {
         }
     }
 
-    fn send_agent(&self, progress: &mut Progress, stream: &str, data: Value, ts: u64) {
+    fn send_agent(&self, progress: &mut RunProgress, stream: &str, data: Value, ts: u64) {
         progress.seq += 1;
         let (run_id, seq) = (self.session_id.clone(), progress.seq);
         self.send(&AgentEvent { run_id, seq, stream: stream.to_owned(), ts, data });
@@ -143,7 +145,7 @@ impl RunEvents {
         self.outlet.publish(Audience::Session(self.session_key.as_str().into()), event);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Progress> {
+    fn lock(&self) -> MutexGuard<'_, RunProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -181,11 +183,11 @@ mod tests {
         let sent = Arc::new(Sent::default());
         let run = run(&sent);
         run.started(1);
-        assert!(run.end(&End::Aborted("rpc"), 2));
+        assert!(run.end(&RunEnd::Aborted("rpc"), 2));
         let count = sent.0.lock().unwrap().len();
         run.text("late", 3);
         run.tool(&json!({ "phase": "start" }), 3);
-        assert!(!run.end(&End::Final("late".into()), 3));
+        assert!(!run.end(&RunEnd::Final("late".into()), 3));
         assert_eq!(sent.0.lock().unwrap().len(), count);
     }
 
@@ -196,7 +198,7 @@ mod tests {
         run.started(7);
         run.text("hi", 8);
         run.text("high", 9);
-        assert!(run.end(&End::Final("high!".into()), 10));
+        assert!(run.end(&RunEnd::Final("high!".into()), 10));
         let sent = sent.0.lock().unwrap();
         let of = |name: &str| {
             let events = sent.iter().filter(|(event, _)| event == name);

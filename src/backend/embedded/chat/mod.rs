@@ -9,8 +9,8 @@ mod events;
 mod recorder;
 mod runs;
 
-use super::agent::{Agents, Attachment, Busy, Run};
-use super::sessions::{ActiveRuns, Session, Sessions};
+use super::agent::{AgentAttachment, AgentRun, Agents, Busy};
+use super::sessions::{ActiveRuns, SessionRecord, Sessions};
 use super::striped_locks::StripedLocks;
 use super::system_events::SystemEvents;
 use crate::backend::{Audience, Outlet};
@@ -22,7 +22,7 @@ use crate::protocol::rpc::chat::{
 use crate::protocol::rpc::event::{ChatEvent, ChatState};
 use crate::protocol::{limits, session, NodeId, WireError};
 use crate::random;
-use events::{End, RunEvents};
+use events::{RunEnd, RunEvents};
 use recorder::RunRecorder;
 use runs::{Begin, Runs};
 use serde_json::{json, Value};
@@ -54,7 +54,7 @@ pub(crate) struct RunRequest {
     pub(crate) message: String,
     pub(crate) thinking: Option<String>,
     pub(crate) node: Option<NodeId>,
-    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) attachments: Vec<AgentAttachment>,
     /// Counts if it is shorter than the default.
     pub(crate) timeout: Option<Duration>,
 }
@@ -143,7 +143,7 @@ impl Chat {
         let prompt = user_message(&request.message, &request.attachments, now_ms);
         let events = self.events(&request.run_id, &session);
         let default = self.default_timeout;
-        let run = Run {
+        let run = AgentRun {
             run_id: request.run_id,
             session_key: session.key.clone(),
             node_id: request.node.map(|node| node.as_str().to_owned()),
@@ -169,7 +169,7 @@ impl Chat {
         self.agents.start(run, Box::new(recorder)).map_err(busy)
     }
 
-    fn events(&self, run_id: &str, session: &Session) -> Arc<RunEvents> {
+    fn events(&self, run_id: &str, session: &SessionRecord) -> Arc<RunEvents> {
         let verbose = session.entry.get("verboseLevel").and_then(Value::as_str);
         Arc::new(RunEvents::new(
             run_id.to_owned(),
@@ -187,7 +187,7 @@ impl Chat {
         let aborted = self.abort_all(&session_key, "stop", now_ms);
         let outlet = self.outlet.clone();
         let run = RunEvents::new(run_id.clone(), session_key, run_id.clone(), false, outlet);
-        run.end(&End::Aborted("stop"), now_ms);
+        run.end(&RunEnd::Aborted("stop"), now_ms);
         let stopped = Some(runs_aborted(aborted));
         RunAccepted { run_id, status: RunStatus::Aborted, stopped }
     }
@@ -203,14 +203,14 @@ impl Chat {
             return Err(WireError::invalid("runId does not match sessionKey"));
         }
         // The end is reported at once; the program may take some seconds to terminate.
-        let ended = run.end(&End::Aborted("rpc"), now_ms);
+        let ended = run.end(&RunEnd::Aborted("rpc"), now_ms);
         self.agents.abort(run_id, "rpc");
         Ok(runs_aborted(ended.then(|| run_id.clone()).into_iter().collect()))
     }
 
     fn abort_all(&self, session_key: &str, reason: &'static str, now_ms: u64) -> Vec<String> {
         let runs = self.runs.of_session(session_key);
-        let ended = runs.iter().filter(|run| run.end(&End::Aborted(reason), now_ms));
+        let ended = runs.iter().filter(|run| run.end(&RunEnd::Aborted(reason), now_ms));
         let ended = ended.map(|run| run.run_id.clone()).collect();
         self.agents.abort_session(session_key, reason);
         ended
@@ -267,7 +267,7 @@ fn runs_aborted(run_ids: Vec<String>) -> RunsAborted {
 
 /// A message of the user as the transcript holds it. Of an attachment only its type and name are
 /// stored: the agent gets its content.
-fn user_message(text: &str, attachments: &[Attachment], now_ms: u64) -> Value {
+fn user_message(text: &str, attachments: &[AgentAttachment], now_ms: u64) -> Value {
     let mut content = vec![json!({ "type": "text", "text": text })];
     content.extend(attachments.iter().map(|attachment| {
         json!({

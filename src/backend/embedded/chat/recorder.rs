@@ -1,10 +1,10 @@
 //! Records a run: gives the agent its context when the run starts, appends the answer to the
 //! transcript, and sends the run's events.
 
-use super::events::{End, RunEvents};
+use super::events::{RunEnd, RunEvents};
 use super::runs::Runs;
-use crate::backend::embedded::agent::{Context, Outcome, RunSink};
-use crate::backend::embedded::sessions::{Session, Sessions};
+use crate::backend::embedded::agent::{RunContext, RunOutcome, RunSink};
+use crate::backend::embedded::sessions::{SessionRecord, Sessions};
 use crate::backend::embedded::system_events::SystemEvents;
 use crate::calendar::now_ms;
 use crate::protocol::limits;
@@ -16,7 +16,7 @@ use std::time::Instant;
 /// Everything one run needs to be recorded.
 pub(super) struct RunRecorder {
     pub(super) events: Arc<RunEvents>,
-    pub(super) session: Session,
+    pub(super) session: SessionRecord,
     pub(super) sessions: Arc<Sessions>,
     pub(super) runs: Arc<Runs>,
     pub(super) system_events: Arc<SystemEvents>,
@@ -57,7 +57,7 @@ impl RunRecorder {
 }
 
 impl RunSink for RunRecorder {
-    fn prepare(&mut self) -> Result<Context, String> {
+    fn prepare(&mut self) -> Result<RunContext, String> {
         let history = self.sessions.history(&self.session.key, limits::HISTORY_FOR_AGENT + 1);
         let history =
             history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
@@ -66,7 +66,7 @@ impl RunSink for RunRecorder {
         let mut history: Vec<Value> = messages.collect();
         self.without_prompt(&mut history);
         let system_events = self.system_events.take(&self.session.key);
-        Ok(Context { session_id: self.session.session_id.clone(), history, system_events })
+        Ok(RunContext { session_id: self.session.session_id.clone(), history, system_events })
     }
 
     fn started(&mut self) {
@@ -81,23 +81,23 @@ impl RunSink for RunRecorder {
         self.events.tool(event, now_ms());
     }
 
-    fn end(self: Box<Self>, outcome: Outcome) {
+    fn end(self: Box<Self>, outcome: RunOutcome) {
         let (saved, end) = match outcome {
-            Outcome::Done { text } => (self.append(&text, None), End::Final(text)),
-            Outcome::Aborted { reason, text } => {
-                (self.append(&text, Some("aborted")), End::Aborted(reason))
+            RunOutcome::Done { text } => (self.append(&text, None), RunEnd::Final(text)),
+            RunOutcome::Aborted { reason, text } => {
+                (self.append(&text, Some("aborted")), RunEnd::Aborted(reason))
             }
-            Outcome::Failed { message, text } => {
-                (self.append(&text, Some("error")), End::Error(message))
+            RunOutcome::Failed { message, text } => {
+                (self.append(&text, Some("error")), RunEnd::Error(message))
             }
         };
         let end = match saved {
-            Err(message) => End::Error(message),
+            Err(message) => RunEnd::Error(message),
             Ok(()) => end,
         };
         let result = match &end {
-            End::Error(text) => Err(text.clone()),
-            End::Final(_) | End::Aborted(_) => Ok(()),
+            RunEnd::Error(text) => Err(text.clone()),
+            RunEnd::Final(_) | RunEnd::Aborted(_) => Ok(()),
         };
         // Before the event: a node that repeats its request on the event must not get
         // "in_flight", because no other end would come.

@@ -12,13 +12,13 @@ use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
 /// The fields of an object, still as text. Of a repeated one the last counts.
-type Object<'a> = BTreeMap<Key<'a>, &'a RawValue>;
+type Object<'a> = BTreeMap<FieldName<'a>, &'a RawValue>;
 
 /// A name that is not copied unless it is written with escapes.
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+struct FieldName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl Borrow<str> for Key<'_> {
+impl Borrow<str> for FieldName<'_> {
     fn borrow(&self) -> &str {
         &self.0
     }
@@ -46,7 +46,7 @@ pub(super) fn in_line(line: &[u8]) -> Option<String> {
     let stamp = stamp.or_else(|| milliseconds(timestamp?.get()));
     let content = parts(message.remove("content").map_or("null", RawValue::get));
     let usage = message.remove("usage").map(|raw| usage(raw.get()));
-    let mut fields = Fields::with_room_for(text.len());
+    let mut fields = ObjectWriter::with_room_for(text.len());
     for (name, raw) in &message {
         fields.add(&name.0, &compact(raw.get()));
     }
@@ -61,9 +61,9 @@ pub(super) fn in_line(line: &[u8]) -> Option<String> {
 }
 
 /// Writes an object field by field.
-struct Fields(String);
+struct ObjectWriter(String);
 
-impl Fields {
+impl ObjectWriter {
     fn with_room_for(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
@@ -126,7 +126,7 @@ fn usage(raw: &str) -> String {
     let Ok(counts) = serde_json::from_str::<Object<'_>>(raw) else {
         return compact(raw).into_owned();
     };
-    let mut fields = Fields::with_room_for(raw.len());
+    let mut fields = ObjectWriter::with_room_for(raw.len());
     for (name, raw) in &counts {
         if !TOKEN_COUNTS.contains(&&*name.0) {
             fields.add(&name.0, &compact(raw.get()));

@@ -12,15 +12,15 @@ use tempfile::TempDir;
 const NOW: u64 = 1_768_799_167_123;
 const ISO: &str = "2026-01-19T05-06-07.123Z";
 
-/// Runs that end when they are told to, or not, or only seem to.
+/// FakeRuns that end when they are told to, or not, or only seem to.
 #[derive(Default)]
-struct Runs {
+struct FakeRuns {
     stubborn: bool,
     begins_again: Cell<bool>,
     aborted: RefCell<Vec<String>>,
 }
 
-impl ActiveRuns for Runs {
+impl ActiveRuns for FakeRuns {
     fn is_active(&self, _: &str) -> bool {
         self.begins_again.get()
     }
@@ -41,7 +41,7 @@ fn with_store(store: &Value) -> (TempDir, Sessions) {
 
 fn call_with(
     sessions: &Sessions,
-    runs: &Runs,
+    runs: &FakeRuns,
     method: Method,
     params: &Value,
 ) -> Result<Value, WireError> {
@@ -60,7 +60,7 @@ fn call_with(
 }
 
 fn call(sessions: &Sessions, method: Method, params: Value) -> Result<Value, WireError> {
-    call_with(sessions, &Runs::default(), method, &params)
+    call_with(sessions, &FakeRuns::default(), method, &params)
 }
 
 fn refusal(sessions: &Sessions, method: Method, params: Value) -> String {
@@ -286,7 +286,7 @@ fn a_reset_begins_a_new_transcript_and_keeps_the_settings() {
 fn the_main_session_cannot_be_deleted_under_any_spelling() {
     let (_dir, sessions) = with_store(&json!({"main": {"sessionId": "1", "updatedAt": 1}}));
     for key in ["main", " main\n", "agent:main:main", "agent::main", "agent: main :main"] {
-        let runs = Runs::default();
+        let runs = FakeRuns::default();
         let error =
             call_with(&sessions, &runs, Method::SessionsDelete, &json!({"key": key})).unwrap_err();
         let text = format!("Cannot delete the main session ({}).", key.trim());
@@ -307,7 +307,7 @@ fn a_deleted_session_leaves_its_transcripts_aside() {
         fs::write(dir.path().join(name), name).unwrap();
     }
     let aside = |name: &str| dir.path().join(format!("{name}.deleted.{ISO}"));
-    let runs = Runs::default();
+    let runs = FakeRuns::default();
     let delete = |params: Value| call_with(&sessions, &runs, Method::SessionsDelete, &params);
     let expected = json!({"ok": true, "key": "x", "deleted": true,
         "archived": [aside("own.jsonl"), aside("sx.jsonl")]});
@@ -326,8 +326,8 @@ fn a_deleted_session_leaves_its_transcripts_aside() {
 #[test]
 fn a_session_with_a_run_that_does_not_end_is_not_deleted() {
     let (_dir, sessions) = with_store(&json!({"x": {"sessionId": "sx", "updatedAt": 1}}));
-    let stubborn = Runs { stubborn: true, ..Runs::default() };
-    let again = Runs { begins_again: true.into(), ..Runs::default() };
+    let stubborn = FakeRuns { stubborn: true, ..FakeRuns::default() };
+    let again = FakeRuns { begins_again: true.into(), ..FakeRuns::default() };
     for runs in [stubborn, again] {
         let result = call_with(&sessions, &runs, Method::SessionsDelete, &json!({"key": "x"}));
         let text = "Session x is still active; try again in a moment.";

@@ -4,9 +4,9 @@ use super::entry::{session_id, usable_key, Entry};
 use super::transcript::{self, Compacted};
 use super::{list, names, patch, Sessions, StoreError};
 use crate::protocol::rpc::sessions::{
-    SessionAnew, SessionCompacted, SessionDefaults, SessionDeleted, SessionPatched,
-    SessionResolved, Sessions as List, SessionsCompact, SessionsDelete, SessionsList,
-    SessionsPatch, SessionsReset, SessionsResolve,
+    SessionAnew, SessionCompacted, SessionDefaults, SessionDeleted, SessionList, SessionPatched,
+    SessionResolved, SessionsCompact, SessionsDelete, SessionsList, SessionsPatch, SessionsReset,
+    SessionsResolve,
 };
 use crate::protocol::{limits, session, WireError};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ const KEPT_BY_RESET: [&str; 17] = [
 
 impl Sessions {
     /// `sessions.list`
-    pub(crate) fn list(&self, params: SessionsList, now_ms: u64) -> Result<List, WireError> {
+    pub(crate) fn list(&self, params: SessionsList, now_ms: u64) -> Result<SessionList, WireError> {
         let SessionsList { limit, active_minutes, mut filter } = params;
         filter.label = trimmed(filter.label);
         let active_since = active_minutes.map_or(i64::MIN, |minutes| {
@@ -61,7 +61,7 @@ impl Sessions {
         let sessions: Vec<_> =
             wanted.take(limit).map(|(key, entry)| list::row(key, entry)).collect();
         let (count, defaults) = (sessions.len(), SessionDefaults::default());
-        Ok(List { ts: now_ms, path, count, defaults, sessions })
+        Ok(SessionList { ts: now_ms, path, count, defaults, sessions })
     }
 
     /// `sessions.resolve`

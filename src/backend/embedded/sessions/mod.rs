@@ -55,7 +55,7 @@ pub(crate) struct Sessions {
 
 /// One session as it was when it was looked up.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Session {
+pub(crate) struct SessionRecord {
     /// The canonical key.
     pub(crate) key: String,
     /// The id of its current transcript.
@@ -78,7 +78,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub(crate) fn find(&self, key: &str) -> Result<Option<Session>, StoreError> {
+    pub(crate) fn find(&self, key: &str) -> Result<Option<SessionRecord>, StoreError> {
         let key = session::canonical(key);
         let entry = self.store().entry(&key)?;
         Ok(entry.and_then(|entry| {
@@ -91,7 +91,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The store cannot be read or written, or is full; nothing has changed then.
-    pub(crate) fn touch(&self, key: &str, now_ms: u64) -> Result<Session, StoreError> {
+    pub(crate) fn touch(&self, key: &str, now_ms: u64) -> Result<SessionRecord, StoreError> {
         let key = entry::usable_key(key)?;
         let (id, entry) =
             self.store().change(|book| book.update(&key, now_ms, |_| Ok::<_, StoreError>(())))?;
@@ -105,7 +105,7 @@ impl Sessions {
     /// The transcript cannot be written, or the message is too long; the transcript is as it was.
     pub(crate) fn append(
         &self,
-        session: &Session,
+        session: &SessionRecord,
         message: &impl Serialize,
         now_ms: u64,
     ) -> Result<String, StoreError> {
@@ -147,7 +147,7 @@ impl Sessions {
         &self,
         params: &ChatInject,
         now_ms: u64,
-    ) -> Result<(Session, String, ChatMessage), WireError> {
+    ) -> Result<(SessionRecord, String, ChatMessage), WireError> {
         let session = self.find(&params.session_key)?;
         let session = session.ok_or_else(|| WireError::invalid("session not found"))?;
         let text = match params.label.as_deref().map(str::trim).unwrap_or_default() {
@@ -177,9 +177,9 @@ impl Sessions {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn session(&self, key: String, session_id: String, entry: &Entry) -> Session {
+    fn session(&self, key: String, session_id: String, entry: &Entry) -> SessionRecord {
         let transcript = self.transcript(&session_id, entry);
-        Session { key, session_id, entry: entry.clone(), transcript }
+        SessionRecord { key, session_id, entry: entry.clone(), transcript }
     }
 
     /// Where a session's transcript is: one rule for reading and writing (protocol section 9.1).

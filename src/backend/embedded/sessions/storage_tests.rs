@@ -1,6 +1,6 @@
 //! The store: what is kept, what is refused, and what a failure leaves.
 
-use super::{Session, Sessions, StoreError};
+use super::{SessionRecord, Sessions, StoreError};
 use crate::protocol::{limits, ErrorCode, WireError};
 use serde_json::{json, Value};
 use std::fs;
@@ -21,7 +21,7 @@ fn stored(dir: &Path) -> Value {
     serde_json::from_slice(&fs::read(dir.join("sessions.json")).unwrap()).unwrap()
 }
 
-fn touch(sessions: &Sessions, key: &str) -> Result<Session, StoreError> {
+fn touch(sessions: &Sessions, key: &str) -> Result<SessionRecord, StoreError> {
     sessions.touch(key, NOW)
 }
 

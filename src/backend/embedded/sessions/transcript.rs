@@ -165,8 +165,8 @@ pub(super) fn compact(path: &Path, keep: u64, now_ms: u64) -> Result<Compacted, 
         Err(error) => return Err(failed("open")(error)),
     };
     let (header_end, cut) = match find_cut(&file, keep).map_err(failed("read"))? {
-        Cut::At { header_end, start } => (header_end, start),
-        Cut::None(lines) => return Ok(Compacted::ShortEnough(lines)),
+        CutPoint::At { header_end, start } => (header_end, start),
+        CutPoint::None(lines) => return Ok(Compacted::ShortEnough(lines)),
     };
     let aside = names::aside(path, "bak", now_ms);
     Staged::fill(path, |new| write_tail(&file, new, header_end, cut))
@@ -176,14 +176,14 @@ pub(super) fn compact(path: &Path, keep: u64, now_ms: u64) -> Result<Compacted, 
     Ok(Compacted::Done(aside))
 }
 
-enum Cut {
+enum CutPoint {
     /// Everything between these two places goes.
     At { header_end: u64, start: u64 },
     /// There are only so many lines.
     None(u64),
 }
 
-fn find_cut(file: &File, keep: u64) -> io::Result<Cut> {
+fn find_cut(file: &File, keep: u64) -> io::Result<CutPoint> {
     let len = file.metadata()?.len();
     let header_end = header_end(file)?;
     let mut lines = ReverseLines::new(file, len);
@@ -197,12 +197,12 @@ fn find_cut(file: &File, keep: u64) -> io::Result<Cut> {
             continue;
         }
         if kept == keep {
-            return Ok(Cut::At { header_end, start });
+            return Ok(CutPoint::At { header_end, start });
         }
         kept += 1;
         start = line.start;
     }
-    Ok(Cut::None(kept))
+    Ok(CutPoint::None(kept))
 }
 
 /// How long the header is, with its line break; 0 if the first line is none.

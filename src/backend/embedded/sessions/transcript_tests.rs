@@ -1,6 +1,6 @@
 //! Transcripts: what is written survives, damage does no harm, and only what is needed is read.
 
-use super::{history, Session, Sessions};
+use super::{history, SessionRecord, Sessions};
 use crate::protocol::rpc::chat::ChatInject;
 use crate::protocol::rpc::sessions::SessionsPatch;
 use crate::protocol::{limits, WireError};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const NOW: u64 = 1_768_799_167_123;
 
-fn started() -> (TempDir, Sessions, Session) {
+fn started() -> (TempDir, Sessions, SessionRecord) {
     let dir = tempfile::tempdir().unwrap();
     let sessions = Sessions::open(dir.path().to_owned());
     let session = sessions.touch("main", NOW).unwrap();
@@ -23,7 +23,7 @@ fn message(text: &str) -> Value {
     json!({"role": "user", "content": text, "timestamp": NOW})
 }
 
-fn lines(session: &Session) -> Vec<Value> {
+fn lines(session: &SessionRecord) -> Vec<Value> {
     let text = fs::read_to_string(&session.transcript).unwrap();
     assert!(text.ends_with('\n'));
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -44,7 +44,7 @@ fn texts(sessions: &Sessions, limit: usize) -> Vec<String> {
     decoded.collect()
 }
 
-fn damage(session: &Session, bytes: &[u8]) {
+fn damage(session: &SessionRecord, bytes: &[u8]) {
     let mut file = OpenOptions::new().append(true).open(&session.transcript).unwrap();
     file.write_all(bytes).unwrap();
 }

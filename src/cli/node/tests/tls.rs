@@ -1,12 +1,12 @@
 //! The command and a gateway that speaks TLS: what is trusted, what is said, how it ends.
 
 use super::*;
-use crate::client::fake_gateway::Certificate;
+use crate::client::fake_gateway::TestCertificate;
 use std::io::Read;
 
 #[test]
 fn the_certificate_met_first_is_told_kept_and_demanded_without_a_flag() {
-    let (certificate, other) = (Certificate::new(), Certificate::new());
+    let (certificate, other) = (TestCertificate::new(), TestCertificate::new());
     let (pin, presented) = (certificate.fingerprint(), other.fingerprint());
     let gateway = FakeGateway::start(move |listener| {
         let mut visit = listener.accept_tls(certificate.config());
@@ -50,7 +50,7 @@ fn the_certificate_met_first_is_told_kept_and_demanded_without_a_flag() {
 
 #[test]
 fn plain_and_encrypted_gateways_met_the_wrong_way_are_told_what_to_type() {
-    let certificate = Certificate::new();
+    let certificate = TestCertificate::new();
     let gateway = FakeGateway::start(move |listener| {
         let _ = listener.accept_stream(certificate.config()).read_to_end(&mut Vec::new());
         let mut socket = listener.accept_socket();

@@ -60,7 +60,7 @@ fn everything_that_is_known_is_handed_over() {
         config.input = AgentInput::Json;
         config.env.insert("MODEL".to_owned(), "small".to_owned());
     });
-    let context = Context {
+    let context = RunContext {
         session_id: "s-1".to_owned(),
         history: vec![json!({ "role": "user" })],
         system_events: vec!["make finished".to_owned()],
@@ -89,13 +89,13 @@ fn attachments_are_files_as_long_as_the_run_lasts() {
     let script = r#"cd "$OPENCLAW_BRIDGE_ATTACHMENTS" && ls -l && pwd && cat ./*"#;
     let stage = Stage::new(script);
     let mut run = run("r", "main");
-    run.attachments = vec![Attachment {
+    run.attachments = vec![AgentAttachment {
         file_name: Some("../../photo 1.jpg".to_owned()),
         mime_type: "image/jpeg".to_owned(),
         bytes: b"pixels".to_vec(),
     }];
     stage.try_start(run).unwrap();
-    let (Outcome::Done { text }, _) = stage.end() else { panic!("no answer") };
+    let (RunOutcome::Done { text }, _) = stage.end() else { panic!("no answer") };
     assert!(text.contains("-rw------- ") && text.contains("1-photo_1.jpg"), "{text}");
     assert!(text.ends_with("pixels"), "{text}");
     let dir = text.lines().find(|line| line.starts_with('/')).unwrap();
@@ -117,14 +117,14 @@ fn failures_say_what_happened() {
         assert_eq!(Stage::new(script).outcome(), outcome, "{script}");
     }
     let long = Stage::new("printf '%0999d' 0 >&2; exit 1").outcome();
-    let Outcome::Failed { message, .. } = long else { panic!("{long:?}") };
+    let RunOutcome::Failed { message, .. } = long else { panic!("{long:?}") };
     assert_eq!(message.chars().count(), 243);
 }
 
 #[test]
 fn a_run_that_cannot_start_says_why() {
     let stage = Stage::with("", |config| config.command = vec!["/nonexistent/agent".to_owned()]);
-    let Outcome::Failed { message, .. } = stage.outcome() else { panic!("no failure") };
+    let RunOutcome::Failed { message, .. } = stage.outcome() else { panic!("no failure") };
     assert!(message.starts_with("the agent `/nonexistent/agent` could not be started: No such"));
     let stage = Stage::with("", |config| config.cwd = Some("/nonexistent".into()));
     assert_eq!(stage.outcome(), failed("agent.cwd, `/nonexistent`, is not a directory", ""));
@@ -146,7 +146,7 @@ fn a_flood_is_cut_and_told_seldom() {
             _ => {}
         }
     };
-    let Outcome::Failed { message, text } = outcome else { panic!("no failure") };
+    let RunOutcome::Failed { message, text } = outcome else { panic!("no failure") };
     assert_eq!((&*message, text.len()), ("answer too long: more than 1048576 bytes", 1 << 20));
     assert!(texts < 200, "{texts}");
     let noisy = Stage::new("yes flood | head -c 3000000 >&2; echo done");

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_sink_that_panics_costs_its_run_only() {
     let stage = Stage::new("echo $$ > pid; printf panic; sleep 1000");
-    let Outcome::Failed { message, .. } = stage.outcome() else { panic!("no failure") };
+    let RunOutcome::Failed { message, .. } = stage.outcome() else { panic!("no failure") };
     assert_eq!(message, "the gateway failed while the agent answered");
     stage.wait_gone("pid");
     stage.agents.abort_session("main", "rpc");

@@ -33,7 +33,7 @@ fn every_example_is_valid_shell_and_documented() {
 fn the_small_examples_answer() {
     assert_eq!(example("echo.sh", |_| ()).outcome(), done("You said: hi"));
     let jsonl = |config: &mut AgentConfig| config.output = AgentOutput::Jsonl;
-    let Outcome::Done { text } = example("jsonl-demo.sh", jsonl).outcome() else {
+    let RunOutcome::Done { text } = example("jsonl-demo.sh", jsonl).outcome() else {
         panic!("no answer")
     };
     assert!(text.starts_with("Let me look at the clock. It is "), "{text}");
@@ -51,7 +51,7 @@ fn an_example_without_its_tool_says_what_to_do() {
         let nothing = |config: &mut AgentConfig| {
             config.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
         };
-        let Outcome::Failed { message, .. } = example(name, nothing).outcome() else {
+        let RunOutcome::Failed { message, .. } = example(name, nothing).outcome() else {
             panic!("{name} does without {tool}")
         };
         let missing = format!("agent failed (exit status: 1): the program {tool} is missing: ");

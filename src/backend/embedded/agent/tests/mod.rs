@@ -23,14 +23,14 @@ enum Heard {
     Started,
     Text(String),
     Tool(Value),
-    End(Outcome),
+    End(RunOutcome),
 }
 
 /// A sink that tells the test.
 struct Ear {
     run_id: String,
     heard: Sender<(String, Heard)>,
-    context: Option<Result<Context, String>>,
+    context: Option<Result<RunContext, String>>,
 }
 
 impl Ear {
@@ -40,7 +40,7 @@ impl Ear {
 }
 
 impl RunSink for Ear {
-    fn prepare(&mut self) -> Result<Context, String> {
+    fn prepare(&mut self) -> Result<RunContext, String> {
         self.tell(Heard::Prepared);
         self.context.take().unwrap()
     }
@@ -58,7 +58,7 @@ impl RunSink for Ear {
         self.tell(Heard::Tool(event.clone()));
     }
 
-    fn end(self: Box<Self>, outcome: Outcome) {
+    fn end(self: Box<Self>, outcome: RunOutcome) {
         self.tell(Heard::End(outcome));
     }
 }
@@ -98,11 +98,11 @@ impl Stage {
         self.try_start(run(run_id, session)).unwrap();
     }
 
-    fn try_start(&self, run: Run) -> Result<(), Busy> {
-        self.start_with(run, Ok(Context::default()))
+    fn try_start(&self, run: AgentRun) -> Result<(), Busy> {
+        self.start_with(run, Ok(RunContext::default()))
     }
 
-    fn start_with(&self, run: Run, context: Result<Context, String>) -> Result<(), Busy> {
+    fn start_with(&self, run: AgentRun, context: Result<RunContext, String>) -> Result<(), Busy> {
         let (run_id, heard) = (run.run_id.clone(), self.sender.clone());
         self.agents.start(run, Box::new(Ear { run_id, heard, context: Some(context) }))
     }
@@ -113,7 +113,7 @@ impl Stage {
     }
 
     /// The next end, and the last text before it; both of one run.
-    fn end(&self) -> (Outcome, Option<String>) {
+    fn end(&self) -> (RunOutcome, Option<String>) {
         let mut last = None;
         loop {
             match self.next().1 {
@@ -130,7 +130,7 @@ impl Stage {
     }
 
     /// What one run with the message "hi" comes to.
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> RunOutcome {
         self.start("r", "main");
         let (outcome, _) = self.end();
         assert!(self.agents.wait_idle("main", DEADLINE));
@@ -157,8 +157,8 @@ fn is_zombie(pid: i32) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
 }
 
-fn run(run_id: &str, session: &str) -> Run {
-    Run {
+fn run(run_id: &str, session: &str) -> AgentRun {
+    AgentRun {
         run_id: run_id.to_owned(),
         session_key: session.to_owned(),
         node_id: Some("phone".to_owned()),
@@ -169,16 +169,16 @@ fn run(run_id: &str, session: &str) -> Run {
     }
 }
 
-fn done(text: &str) -> Outcome {
-    Outcome::Done { text: text.to_owned() }
+fn done(text: &str) -> RunOutcome {
+    RunOutcome::Done { text: text.to_owned() }
 }
 
-fn failed(message: &str, text: &str) -> Outcome {
-    Outcome::Failed { message: message.to_owned(), text: text.to_owned() }
+fn failed(message: &str, text: &str) -> RunOutcome {
+    RunOutcome::Failed { message: message.to_owned(), text: text.to_owned() }
 }
 
-fn aborted(reason: &'static str, text: &str) -> Outcome {
-    Outcome::Aborted { reason, text: text.to_owned() }
+fn aborted(reason: &'static str, text: &str) -> RunOutcome {
+    RunOutcome::Aborted { reason, text: text.to_owned() }
 }
 
 /// A script that waits until `name` can be read. `mkfifo` first: then opening it waits.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection that has been accepted.
-pub(super) struct Session {
+pub(super) struct NodeConnection {
     pub(super) conn: ConnId,
     pub(super) peer: IpAddr,
     pub(super) stream: Arc<TcpStream>,
@@ -39,7 +39,7 @@ struct DisconnectGuard<'a> {
     conn: ConnId,
 }
 
-impl Session {
+impl NodeConnection {
     pub(super) fn run(self) {
         match self.serve() {
             Ok(ending) => log::debug!("connection ended conn={} how={ending:?}", self.conn),
