@@ -112,11 +112,15 @@ impl From<config::Error> for Failure {
 
 impl From<daemon::Error> for Failure {
     fn from(error: daemon::Error) -> Self {
-        let text = chain(&error);
-        match error {
-            daemon::Error::Tls(error) => error.into(),
-            _ => Self::failed(text),
-        }
+        let code = match &error {
+            daemon::Error::Tls(cause)
+                if cause.downcast_ref().is_some_and(tls::Error::is_permanent) =>
+            {
+                BAD_CONFIG
+            }
+            _ => FAILED,
+        };
+        Self::new(code, chain(&error))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// Why a node could not go on. Never contains its token.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// The identity file is not what it should be; it was left as it is.
     Identity {

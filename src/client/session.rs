@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 /// What a person may want to know while a node joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Progress {
     /// The gateway was met over TLS for the first time. Its certificate is on disk, and demanded
     /// from now on; whether it is the right one, only a person can compare.
@@ -26,6 +27,7 @@ pub enum Progress {
 
 /// What the gateway told when it admitted the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Admission {
     /// The gateway's name.
     pub server_name: Arc<str>,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// The value of `bridge.bind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Bind {
     /// Only this machine: 127.0.0.1. The default, because it is the safe one.
     #[default]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Why there is no configuration.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// A file that was named, or found where files are looked for, could not be read.
     Read {
@@ -114,6 +115,7 @@ impl std::error::Error for Error {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// The key's path, a flag, or an environment variable.
     pub place: String,

@@ -240,6 +240,7 @@ impl Default for DiscoveryConfig {
 /// `discovery.mdns`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Mdns {
     /// Nothing is announced.
     Off,

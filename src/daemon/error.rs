@@ -5,8 +5,12 @@ use crate::{control, pairing_store, tls};
 use std::path::PathBuf;
 use std::{error, fmt, io};
 
+/// The error of the part that failed.
+type Cause = Box<dyn error::Error + Send + Sync>;
+
 /// Why the bridge could not be started, or ended by itself.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// Another bridge uses the state directory.
     InUse {
@@ -23,18 +27,18 @@ pub enum Error {
         source: io::Error,
     },
     /// The pairing files cannot be used.
-    Pairings(pairing_store::Error),
+    Pairings(Cause),
     /// There is no address to listen on, or one cannot be listened on.
-    Bind(bind::Error),
+    Bind(Cause),
     /// There is no certificate to encrypt with, and plain text instead is out of the question.
-    Tls(tls::Error),
+    Tls(Cause),
     /// The limit on open files leaves no room for nodes.
     TooFewFiles {
         /// The limit.
         open_files: u64,
     },
     /// The control socket cannot be made.
-    Control(control::Error),
+    Control(Cause),
     /// The system is out of threads or descriptors.
     System(io::Error),
     /// The router ended, which is a bug.
@@ -56,10 +60,9 @@ impl fmt::Display for Error {
             Self::StateDir { dir, .. } => {
                 write!(f, "could not use the state directory `{}`", dir.display())
             }
-            Self::Pairings(error) => error.fmt(f),
-            Self::Control(error) => error.fmt(f),
-            Self::Bind(error) => error.fmt(f),
-            Self::Tls(error) => error.fmt(f),
+            Self::Pairings(error) | Self::Bind(error) | Self::Tls(error) | Self::Control(error) => {
+                error.fmt(f)
+            }
             Self::TooFewFiles { open_files } => write!(
                 f,
                 "the limit of {open_files} open files leaves no room for nodes; raise it to 256 \
@@ -77,9 +80,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::StateDir { source, .. } | Self::System(source) => Some(source),
-            Self::Pairings(error) => error.source(),
-            Self::Control(error) => error.source(),
-            Self::Bind(error) => error.source(),
+            Self::Pairings(error) | Self::Bind(error) | Self::Control(error) => error.source(),
             // Its text names the cause already.
             Self::Tls(_) => None,
             Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
@@ -89,18 +90,24 @@ impl error::Error for Error {
 
 impl From<pairing_store::Error> for Error {
     fn from(error: pairing_store::Error) -> Self {
-        Self::Pairings(error)
+        Self::Pairings(error.into())
     }
 }
 
 impl From<control::Error> for Error {
     fn from(error: control::Error) -> Self {
-        Self::Control(error)
+        Self::Control(error.into())
     }
 }
 
 impl From<tls::Error> for Error {
     fn from(error: tls::Error) -> Self {
-        Self::Tls(error)
+        Self::Tls(error.into())
+    }
+}
+
+impl From<bind::Error> for Error {
+    fn from(error: bind::Error) -> Self {
+        Self::Bind(error.into())
     }
 }

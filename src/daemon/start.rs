@@ -37,7 +37,7 @@ impl Opened {
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| open_tls(builder)).transpose()?;
-        let bound = Bound::open(&settings::listen(config)).map_err(Error::Bind)?;
+        let bound = Bound::open(&settings::listen(config))?;
         let control = Server::bind(&builder.socket_path())?;
         Ok(Self { lock, store, book, tls, bound, control })
     }

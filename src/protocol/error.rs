@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// The protocol's error codes (protocol sections 2 and 3).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ErrorCode {
     /// The node has no pairing; it should ask for one.
     NotPaired,

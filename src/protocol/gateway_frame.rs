@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// explicit null, other missing fields are left out, as the old gateway did (protocol section 2.7).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[non_exhaustive]
 pub enum GatewayFrame {
     /// The node is admitted.
     HelloOk {

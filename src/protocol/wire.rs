@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 /// A line that is not a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BadFrame {
     /// Not JSON, with the parser's message, which never quotes the line.
     NotJson(String),

@@ -115,6 +115,7 @@ pub enum Caller {
 
 /// What happened to a node, for the backend.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum NodeNotice {
     /// A node was admitted; not sent for a repeated hello.
     Online(NodeId),
@@ -133,6 +134,7 @@ pub enum NodeNotice {
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CloseReason {
     /// It sent something that cannot be answered otherwise.
     BadFrame,

@@ -170,9 +170,8 @@ impl Player {
     fn reloaded(&self, op: OperatorId) -> Result<Input, String> {
         let asked = self.world.laws.asked.iter().find(|(requester, _)| *requester == op);
         let (_, id) = asked.ok_or_else(|| format!("op{op} has asked for nothing"))?;
-        let answer =
-            Reloaded { path: None, restart_needed: Vec::new(), new_fingerprint_sha256: None };
-        let reply = Some((Requester { op, id: id.clone() }, Ok(Answer::Reloaded(answer))));
+        let answer = Answer::Reloaded(Reloaded::default());
+        let reply = Some((Requester { op, id: id.clone() }, Ok(answer)));
         Ok(Input::Configured { policy: None, reply })
     }
 

@@ -72,6 +72,7 @@ impl Printer {
             Output::Notify(NodeNotice::Event { node, event, payload }) => {
                 format!("backend: {node} sends {event} {payload}")
             }
+            Output::Notify(other) => format!("backend: {other:?}"),
             Output::Reply { to, result } => match result {
                 Ok(answer) => format!("op{} ok {}", to.op, self.answer(answer)),
                 Err(failure) => format!("op{} error {}", to.op, error(failure)),
@@ -99,7 +100,7 @@ impl Printer {
         match answer {
             Answer::Nodes(list) => format!("nodes {}", self.views(&list.nodes)),
             Answer::Node(details) => format!("node {}", self.view(&details.node)),
-            Answer::Pairings(Pairings { pending, paired }) => {
+            Answer::Pairings(Pairings { pending, paired, .. }) => {
                 format!("pending {} paired {}", self.views(pending), self.views(paired))
             }
             Answer::Approved(approved) => {

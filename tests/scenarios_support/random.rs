@@ -300,7 +300,7 @@ impl Storm {
         match self.ask(INSPECTOR, "node.pair.list", "{}").remove(0).output {
             Output::Reply { result: Ok(mut pairings), .. } => {
                 // How often a connection gave way, and when a node was here, is not worth a write.
-                if let Answer::Pairings(Pairings { pending, paired }) = &mut pairings {
+                if let Answer::Pairings(Pairings { pending, paired, .. }) = &mut pairings {
                     pending.iter_mut().for_each(|request| request.replaced = 0);
                     paired.iter_mut().for_each(|node| node.last_seen_at_ms = None);
                 }

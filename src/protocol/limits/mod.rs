@@ -11,10 +11,18 @@ mod sessions;
 mod tls;
 mod wire;
 
-pub use addresses::*;
-pub use agent::*;
-pub use discovery::*;
-pub use host::*;
-pub use sessions::*;
-pub use tls::*;
 pub use wire::*;
+
+// For the tests that compare documents with them; no concern of other programs.
+#[doc(hidden)]
+pub use addresses::*;
+#[doc(hidden)]
+pub use agent::*;
+#[doc(hidden)]
+pub use discovery::*;
+#[doc(hidden)]
+pub use host::*;
+#[doc(hidden)]
+pub use sessions::*;
+#[doc(hidden)]
+pub use tls::*;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 /// The result of an operator's request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Answer {
     /// To `status`.
     Status(Box<Status>),
@@ -41,6 +42,7 @@ pub enum Answer {
 
 /// Every paired node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NodeList {
     /// The bridge's time, in milliseconds since 1970.
     pub ts: u64,
@@ -50,6 +52,7 @@ pub struct NodeList {
 
 /// One paired node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NodeDetails {
     /// The bridge's time, in milliseconds since 1970.
     pub ts: u64,
@@ -60,6 +63,7 @@ pub struct NodeDetails {
 
 /// Pairing requests and paired nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Pairings {
     /// Requests that wait for a decision, newest first.
     pub pending: Vec<PendingView>,
@@ -70,6 +74,7 @@ pub struct Pairings {
 /// A pairing request was approved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Approved {
     /// The request.
     pub request_id: Arc<str>,
@@ -82,6 +87,7 @@ pub struct Approved {
 /// A pairing request was rejected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Rejected {
     /// The request.
     pub request_id: Arc<str>,
@@ -92,6 +98,7 @@ pub struct Rejected {
 /// A node has a new name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Renamed {
     /// The node.
     pub node_id: NodeId,
@@ -102,6 +109,7 @@ pub struct Renamed {
 /// A pairing was deleted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Revoked {
     /// The node.
     pub node_id: NodeId,
@@ -112,6 +120,7 @@ pub struct Revoked {
 /// A node has carried out a command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Invoked {
     /// Always true; there for scripts written for the old gateway.
     pub ok: bool,
@@ -125,8 +134,9 @@ pub struct Invoked {
 }
 
 /// The configuration was read again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Reloaded {
     /// The file that was read, if there is one.
     pub path: Option<String>,
@@ -139,6 +149,7 @@ pub struct Reloaded {
 
 /// The log level now in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LogLevel {
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
@@ -146,6 +157,7 @@ pub struct LogLevel {
 
 /// An answer without content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Done {}
 
 /// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
@@ -176,6 +188,7 @@ impl<'de> Deserialize<'de> for InvokePayload {
 /// A node as operators see it. Live values win over stored ones, but the name sticks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct NodeView {
     /// The node.
     pub node_id: NodeId,
@@ -202,6 +215,7 @@ pub struct NodeView {
 /// A pairing request as operators see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PendingView {
     /// What to approve or reject.
     pub request_id: Arc<str>,
@@ -241,6 +255,7 @@ fn is_zero(count: &u32) -> bool {
 /// The answer to `status`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
 pub struct Status {
     /// Of this program.
     pub version: String,
@@ -273,6 +288,7 @@ pub struct Status {
 
 /// How nodes find the bridge.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DiscoveryView {
     /// What is announced in the local network; `None` if nothing is.
     pub mdns: Option<MdnsView>,
@@ -280,6 +296,7 @@ pub struct DiscoveryView {
 
 /// What is announced in the local network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct MdnsView {
     /// The name of the service.
     pub instance: String,
@@ -293,6 +310,7 @@ pub struct MdnsView {
 
 /// One address on which nodes may connect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ListenerView {
     /// Address and port.
     pub address: String,
@@ -303,6 +321,7 @@ pub struct ListenerView {
 /// The TLS certificate in use. What cannot be read in it is `null`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CertificateView {
     /// Its file.
     pub path: String,
@@ -318,6 +337,7 @@ pub struct CertificateView {
 
 /// How many nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NodeCounts {
     /// Have a token.
     pub paired: usize,
@@ -329,6 +349,7 @@ pub struct NodeCounts {
 
 /// How many connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ConnectionCounts {
     /// In all.
     pub open: usize,
@@ -339,6 +360,7 @@ pub struct ConnectionCounts {
 /// What happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
 pub struct Counters {
     /// Connections that reached the router.
     pub connections: u64,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 /// Something that an operator may want to know.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum OperatorEvent {
     /// `node.pair.requested`: a node asks to be paired.
     PairRequested(Box<PendingView>),
@@ -39,6 +40,7 @@ pub enum OperatorEvent {
 /// The content of `node.pair.resolved`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PairResolved {
     /// The request.
     pub request_id: Arc<str>,
@@ -53,6 +55,7 @@ pub struct PairResolved {
 /// The content of `presence` (protocol section 12).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Presence {
     /// The node's name, else its id.
     pub host: String,
