@@ -5,7 +5,12 @@
 
 #[path = "tidy_support/circles.rs"]
 mod circles;
+#[path = "tidy_support/literals.rs"]
+mod literals;
 
+use openclaw_bridge::protocol::operator::OperatorCommand;
+use openclaw_bridge::protocol::{FrameType, GatewayEvent, Method, NodeCommand, NodeEvent};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +71,29 @@ const IMPURE: &[&str] = &[
     "rustix",
     "socket2",
     "log::",
+];
+
+/// Literals outside of the protocol that are spelled like a name on the wire and mean something
+/// else: the beginning of a path, and the literals.
+const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
+    // Commands and flags of the command line, and their values.
+    (
+        "src/cli/command/",
+        &["chat", "error", "event", "invoke", "log", "reload", "status", "stop", "system"],
+    ),
+    ("src/cli/mod.rs", &["log", "reload", "status", "stop"]),
+    ("src/cli/node_verb.rs", &["event", "log"]),
+    ("src/cli/serve.rs", &["log"]),
+    // Fields and values of JSON objects, and reasons for the end of a run.
+    ("src/backend/embedded/agent/output.rs", &["error"]),
+    ("src/backend/embedded/chat/", &["error", "stop"]),
+    ("src/control/server.rs", &["error"]),
+    // Keys of the configuration.
+    ("src/config/schema.rs", &["agent", "error", "skills.bins"]),
+    // Kinds of the router's inputs, threads, an argument of another program.
+    ("src/daemon/", &["reload", "stop", "tick"]),
+    ("src/discovery/tailscale.rs", &["status"]),
+    ("src/node_host/host.rs", &["invoke"]),
 ];
 
 const LONGEST_FILE: usize = 400;
@@ -183,6 +211,37 @@ fn decisions_touch_no_clock_file_socket_thread_or_chance() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every name that the protocol gives to a method, event, command or frame.
+fn wire_names() -> BTreeSet<&'static str> {
+    let mut names: BTreeSet<&str> = OperatorCommand::METHODS.iter().copied().collect();
+    names.extend(Method::ALL.iter().map(|name| name.as_str()));
+    names.extend(NodeEvent::ALL.iter().map(|name| name.as_str()));
+    names.extend(GatewayEvent::ALL.iter().map(|name| name.as_str()));
+    names.extend(NodeCommand::ALL.iter().map(|name| name.as_str()));
+    names.extend(FrameType::ALL.iter().map(|name| name.as_str()));
+    names
+}
+
+#[test]
+fn no_name_on_the_wire_is_spelled_outside_of_the_protocol() {
+    let (names, mut wrong) = (wire_names(), Vec::new());
+    for source in sources("src") {
+        let path = source.path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        if source.part() == "protocol" || path.contains("test") || path.contains("fake_gateway") {
+            continue;
+        }
+        for (at, literal) in literals::literals(source.code()) {
+            let is_other = |(place, words): &(&str, &[&str])| {
+                path.starts_with(place) && words.contains(&literal)
+            };
+            if names.contains(literal) && !NOT_WIRE_NAMES.iter().any(is_other) {
+                wrong.push(format!("{}: {literal:?}", source.place(at)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "use the protocol's constants:\n{}", wrong.join("\n"));
 }
 
 #[test]

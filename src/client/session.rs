@@ -5,7 +5,8 @@ use crate::client::error::Error;
 use crate::client::identity::IdentityFile;
 use crate::client::writer::Writer;
 use crate::protocol::{
-    limits, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, Payload, Token,
+    limits, FrameType, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, Payload,
+    Token,
 };
 use crate::tls::{Fingerprint, Trust};
 use crate::wait;
@@ -143,7 +144,7 @@ fn first_answer(
     timeout: Duration,
 ) -> Result<Option<Admission>, Error> {
     let deadline = wait::after(timeout);
-    let too_late = || Error::NoAnswer { to: "hello", after: timeout };
+    let too_late = || Error::NoAnswer { to: FrameType::Hello.as_str(), after: timeout };
     loop {
         let line = match connection.read_line(deadline) {
             Ok(Some(line)) => line,
@@ -178,7 +179,7 @@ fn wait_for_approval(connection: &mut Connection) -> Result<Token, Error> {
     let deadline = wait::after(after);
     loop {
         match next_frame(connection, deadline)? {
-            None => return Err(Error::NoAnswer { to: "pair-request", after }),
+            None => return Err(Error::NoAnswer { to: FrameType::PairRequest.as_str(), after }),
             Some(GatewayFrame::PairOk { token }) => {
                 return token.ok_or(Error::NotAGateway("it sent an empty token"));
             }
@@ -193,7 +194,7 @@ fn wait_for_admission(connection: &mut Connection) -> Result<Admission, Error> {
     let deadline = wait::after(after);
     loop {
         match next_frame(connection, deadline)? {
-            None => return Err(Error::NoAnswer { to: "hello", after }),
+            None => return Err(Error::NoAnswer { to: FrameType::Hello.as_str(), after }),
             Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
             Some(frame) => {
                 if let Some(admission) = Admission::of(frame) {
@@ -302,7 +303,10 @@ impl Session {
     fn keep_alive(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         if now >= self.lost_at() {
-            return Err(Error::NoAnswer { to: "ping", after: self.keepalive.lost_after });
+            return Err(Error::NoAnswer {
+                to: FrameType::Ping.as_str(),
+                after: self.keepalive.lost_after,
+            });
         }
         if now >= self.next_ping() {
             self.connection.writer().send(&NodeFrame::Ping { id: "keepalive".into() })?;
