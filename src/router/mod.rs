@@ -244,3 +244,9 @@ impl Router {
 
 /// The error of an invoke whose connection is gone.
 const CONNECTION_CLOSED: &str = "bridge connection closed";
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Router").field("stopping", &self.stopping).finish_non_exhaustive()
+    }
+}
