@@ -11,6 +11,7 @@ use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile};
 use crate::client::{Progress, Session, Stop, Trust};
 use crate::node_host::{Host, HostOptions, Security};
+use crate::protocol::limits;
 use crate::protocol::{
     json, GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
 };
@@ -26,12 +27,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long a handler program may run, unless the person says otherwise.
-pub const INVOKE_TIME_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long the answer to a request is waited for: longer than the gateway takes to give up.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(90);
 
 /// How long to wait for frames when there is nothing else to wait for.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -326,7 +321,7 @@ impl NodeRunner {
         params: Option<&str>,
     ) -> Result<String, NodeError> {
         let request = session.request(method, params.map(Into::into))?;
-        let deadline = Instant::now() + REQUEST_DEADLINE;
+        let deadline = Instant::now() + limits::REQUEST_DEADLINE;
         loop {
             match session.next(deadline)? {
                 Some(GatewayFrame::Res { id, result }) if id == request => {
@@ -335,7 +330,7 @@ impl NodeRunner {
                 }
                 Some(frame) => self.take(frame, session)?,
                 None => {
-                    let after = REQUEST_DEADLINE;
+                    let after = limits::REQUEST_DEADLINE;
                     return Err(client::Error::NoAnswer { to: "the request", after }.into());
                 }
             }

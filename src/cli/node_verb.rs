@@ -7,6 +7,7 @@ use crate::cli::text::safe;
 use crate::cli::{logging, operator};
 use crate::client::{Fingerprint, Stop, Trust};
 use crate::node_host::{HostOptions, OwnerPolicy, Pattern, Security};
+use crate::protocol::limits;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,7 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
     let beside = || token_file.with_file_name("exec-approvals.json");
     Ok(HostOptions {
         handles: handles.collect(),
-        handle_time: node::INVOKE_TIME_LIMIT,
+        handle_time: limits::HANDLER_TIME,
         owner: OwnerPolicy { security, allow },
         approvals: line.value("exec-approvals").map_or_else(beside, PathBuf::from),
         remote_approvals: line.is_set("remote-approvals"),

@@ -10,6 +10,7 @@ use crate::cli::render::{ago, device, name, part, span, versions, words};
 use crate::cli::text::safe;
 use crate::cli::{print, print_json};
 use crate::control::ClientError;
+use crate::protocol::limits;
 use crate::protocol::operator::{
     ApprovePairing, DescribeNode, InvokeNode, ListNodes, ListPairings, NodeDetails, NodeList,
     NodeView, PendingView, RejectPairing, RenameNode, RevokeNode,
@@ -17,10 +18,6 @@ use crate::protocol::operator::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::fmt::Write;
-use std::time::Duration;
-
-/// How much longer than the node the bridge may take to answer.
-const MARGIN: Duration = Duration::from_secs(5);
 
 /// Columns of the terminal that a text from an unpaired node may take.
 const UNPAIRED_TEXT_WIDTH: usize = 60;
@@ -208,7 +205,7 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
         timeout_ms: Some(u64::try_from(node_timeout.as_millis()).unwrap_or(u64::MAX)),
         idempotency_key: line.value("idempotency-key").map(str::to_owned),
     };
-    let reply = connect(line)?.ask(&call, timeout(line).max(node_timeout + MARGIN));
+    let reply = connect(line)?.ask(&call, timeout(line).max(node_timeout + limits::ANSWER_MARGIN));
     let reply = reply.map_err(|error| match error {
         ClientError::Refused(error) => node_commands::failure(line.path(), &error),
         error => error.into(),

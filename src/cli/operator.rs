@@ -5,13 +5,11 @@ use crate::cli::failure::Failure;
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env};
 use crate::control::{Client, Reply};
+use crate::protocol::limits;
 use crate::protocol::operator::{GetStatus, OperatorCall, Status};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
-
-/// The longest parameters that are read from a file or from standard input, in bytes.
-const LONGEST_PARAMS: u64 = 24 * 1024 * 1024;
 
 const STDIN: &str = "standard input";
 
@@ -81,7 +79,7 @@ pub(super) fn text_argument(line: &CommandLine, name: &str) -> Result<String, Fa
     }
 }
 
-/// The text of a file of at most [`LONGEST_PARAMS`].
+/// The text of a file of at most [`limits::PARAMS_BYTES`].
 pub(super) fn read_file(path: &str) -> Result<String, Failure> {
     read(path, std::fs::File::open(path))
 }
@@ -95,10 +93,10 @@ fn read(name: &str, input: std::io::Result<impl Read>) -> Result<String, Failure
     let failed = |why: String| Failure::failed(format!("could not read {name}: {why}"));
     let mut text = String::new();
     let input = input.map_err(|error| failed(error.to_string()))?;
-    let read = input.take(LONGEST_PARAMS + 1).read_to_string(&mut text);
+    let read = input.take(limits::PARAMS_BYTES + 1).read_to_string(&mut text);
     read.map_err(|error| failed(error.to_string()))?;
-    if text.len() as u64 > LONGEST_PARAMS {
-        return Err(failed(format!("more than {} MiB", LONGEST_PARAMS / 1024 / 1024)));
+    if text.len() as u64 > limits::PARAMS_BYTES {
+        return Err(failed(format!("more than {} MiB", limits::PARAMS_BYTES / 1024 / 1024)));
     }
     Ok(text)
 }

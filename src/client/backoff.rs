@@ -1,16 +1,7 @@
 //! How long to wait before the next attempt to connect. Pure: time and chance are arguments.
 
+use crate::protocol::limits;
 use std::time::Duration;
-
-/// The first wait. Long enough for a gateway that restarts, short enough not to be noticed.
-const SHORTEST: Duration = Duration::from_millis(500);
-
-/// Where the doubling ends: a gateway that comes back is found within half a minute.
-const LONGEST: Duration = Duration::from_secs(30);
-
-/// A connection that was admitted and lived this long was a good one, and the waits start again
-/// at the shortest. A gateway that admits and drops at once must not be hammered.
-const GOOD_AFTER: Duration = Duration::from_secs(30);
 
 /// Waits that double with every failure in a row.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +13,8 @@ impl Backoff {
     /// The wait after one more failure: between half and all of the current step. `chance` spreads
     /// the nodes of one house, which all lost the gateway in the same moment.
     pub fn next_delay(&mut self, chance: u32) -> Duration {
-        let step = SHORTEST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
+        let step =
+            limits::BACKOFF_MIN.saturating_mul(1 << self.failures.min(10)).min(limits::BACKOFF_MAX);
         self.failures = self.failures.saturating_add(1);
         let half = step / 2;
         half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
@@ -30,7 +22,7 @@ impl Backoff {
 
     /// A connection ended that had been admitted for this long.
     pub fn admitted_for(&mut self, lived: Duration) {
-        if lived >= GOOD_AFTER {
+        if lived >= limits::BACKOFF_RESET {
             self.failures = 0;
         }
     }
@@ -46,7 +38,7 @@ mod tests {
         let waits: Vec<u128> = (0..9).map(|_| backoff.next_delay(u32::MAX).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
         let mut tired = Backoff { failures: u32::MAX };
-        assert_eq!(tired.next_delay(u32::MAX), LONGEST);
+        assert_eq!(tired.next_delay(u32::MAX), limits::BACKOFF_MAX);
     }
 
     #[test]
@@ -62,7 +54,7 @@ mod tests {
         backoff.next_delay(0);
         backoff.admitted_for(Duration::from_secs(2));
         assert_eq!(backoff.next_delay(u32::MAX), Duration::from_secs(1));
-        backoff.admitted_for(GOOD_AFTER);
-        assert_eq!(backoff.next_delay(u32::MAX), SHORTEST);
+        backoff.admitted_for(limits::BACKOFF_RESET);
+        assert_eq!(backoff.next_delay(u32::MAX), limits::BACKOFF_MIN);
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::client::error::Error;
 use crate::files;
-use crate::protocol::{NodeId, Token};
+use crate::protocol::{limits, NodeId, Token};
 use crate::random;
 use crate::tls::{Fingerprint, Trust};
 use serde_json::{Map, Value};
@@ -14,9 +14,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-/// Bytes in an identity file. A real one has a few hundred.
-const FILE_BYTES: u64 = 64 * 1024;
 
 /// The only version there has been.
 const VERSION: u64 = 1;
@@ -209,8 +206,8 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
         );
     }
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > FILE_BYTES {
+    file.take(limits::IDENTITY_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > limits::IDENTITY_BYTES {
         return Err(fail(io::Error::new(
             io::ErrorKind::InvalidData,
             "too large to be an identity",

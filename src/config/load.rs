@@ -7,13 +7,11 @@ use super::kind::ValueKind;
 use super::paths::{self, Env};
 use super::{schema, Config};
 use crate::json5_text;
+use crate::protocol::limits;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-
-/// A configuration is a few kilobytes; an old `openclaw.json` with everything in it, some hundred.
-const FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The configuration flags of the command line. A daemon keeps them for its reloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -152,8 +150,8 @@ fn read(path: &Path) -> Result<String, Error> {
     let open = || {
         let mut text = String::new();
         let file = std::fs::File::open(path)?;
-        file.take(FILE_BYTES + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > FILE_BYTES {
+        file.take(limits::CONFIG_BYTES + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > limits::CONFIG_BYTES {
             return Err(io::Error::other("too large for a configuration file"));
         }
         Ok(text)

@@ -13,9 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
-/// Bytes in one line from the bridge: a recording, its escapes, and some room.
-const LONGEST_LINE: u64 = 2 * limits::LINE_RECORDING as u64;
-
 /// Bytes read at once. A recording comes through here.
 const READ_BUFFER: usize = 64 * 1024;
 
@@ -231,7 +228,7 @@ impl Client {
 
     fn message(&mut self, timeout: Duration) -> Result<Message, Error> {
         let mut line = Vec::new();
-        let mut limited = self.lines.by_ref().take(LONGEST_LINE);
+        let mut limited = self.lines.by_ref().take(limits::LINE_FROM_BRIDGE);
         limited.read_until(b'\n', &mut line).map_err(|e| failure(e, timeout))?;
         if line.pop() != Some(b'\n') {
             return Err(Error::HungUp);

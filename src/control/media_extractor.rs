@@ -5,14 +5,12 @@
 //! and is parsed like any other.
 
 use crate::protocol::base64::ENGINE;
+use crate::protocol::limits;
 use base64::read::DecoderReader;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
 /// Where the Base64 stands in an answer: the `base64` of the node's payload.
 const PATH: [&[u8]; 3] = [b"payload", b"payload", b"base64"];
-
-/// The longest line that may be left, in bytes. A description of a recording has 200.
-const LONGEST_REST: usize = 4 * 1024 * 1024;
 
 /// How many decoded bytes are written at once.
 const CHUNK: usize = 16 * 1024;
@@ -80,7 +78,7 @@ impl<'a, R: BufRead> MediaExtractor<'a, R> {
     }
 
     fn keep_next(&mut self) -> Result<u8, MediaError> {
-        if self.rest.len() == LONGEST_REST {
+        if self.rest.len() == limits::LINE_WITHOUT_MEDIA {
             return Err(MediaError::TooLong);
         }
         let byte = next(self.input).map_err(MediaError::Read)?;
@@ -270,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_is_no_media_may_not_fill_the_memory() {
-        let line = format!("{{\"payload\":\"{}\"}}", "x".repeat(LONGEST_REST));
+        let line = format!("{{\"payload\":\"{}\"}}", "x".repeat(limits::LINE_WITHOUT_MEDIA));
         assert!(matches!(extracted(&line, 4096), Err(MediaError::TooLong)));
     }
 }

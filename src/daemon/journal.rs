@@ -1,12 +1,10 @@
 //! The last things that happened, for the report of a bug. Kinds and numbers only: no payloads,
 //! no secrets.
 
+use crate::protocol::limits;
 use crate::router::Input;
 use std::collections::VecDeque;
 use std::fmt;
-
-/// How many inputs are remembered.
-const REMEMBERED: usize = 64;
 
 /// The last inputs of the router.
 #[derive(Debug, Default)]
@@ -51,7 +49,7 @@ impl fmt::Display for Entry {
 
 impl Journal {
     pub(super) fn note(&mut self, entry: Entry) {
-        if self.last.len() == REMEMBERED {
+        if self.last.len() == limits::JOURNAL_INPUTS {
             self.last.pop_front();
         }
         self.last.push_back(entry);

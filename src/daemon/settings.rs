@@ -4,21 +4,19 @@ use crate::config::Config;
 use crate::daemon::Error;
 use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
+use crate::protocol::limits;
 use crate::router::Policy;
 use crate::tls::CertificateFiles;
 use crate::transport::bind::BindPlan;
 use rustix::process::{getrlimit, Resource};
 use std::path::Path;
 
-/// A bridge that could serve fewer would look alive and refuse everybody.
-const FEWEST_CONNECTIONS: usize = 16;
-
 /// How many connections there may be, in all and unauthenticated.
 pub(super) fn connections(config: &Config) -> Result<(usize, usize), Error> {
     let limits = &config.bridge.limits;
     let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let connections = limits.connections.min(connections_for(open_files));
-    if connections < FEWEST_CONNECTIONS.min(limits.connections) {
+    if connections < limits::CONNECTIONS_MIN.min(limits.connections) {
         return Err(Error::TooFewFiles { open_files });
     }
     if connections < limits.connections {

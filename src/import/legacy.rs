@@ -1,15 +1,13 @@
 //! The directory of the old gateway: read, never written, and never left.
 
 use super::Error;
+use crate::protocol::limits;
 use rustix::fs::OFlags;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// Entries of one directory that are looked at.
-const MOST_ENTRIES: usize = 16_384;
 
 /// Where pairings can be, the file of the later gateway first.
 const PAIRINGS: [&str; 2] = ["nodes/paired.json", "bridge/paired-nodes.json"];
@@ -117,8 +115,11 @@ impl Legacy {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| format!("could not be read: {error}"))?;
-            if names.len() == MOST_ENTRIES {
-                return Err(format!("has more than {MOST_ENTRIES} entries, which is the limit"));
+            if names.len() == limits::IMPORT_ENTRIES {
+                return Err(format!(
+                    "has more than {} entries, which is the limit",
+                    limits::IMPORT_ENTRIES
+                ));
             }
             // Nothing that the old gateway wrote has a name that is not text.
             names.extend(entry.file_name().into_string().ok());

@@ -10,9 +10,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The largest pairing file, in bytes: some KiB for each node there can be.
-const LARGEST: usize = 16 * 1024 * 1024;
-
 pub(super) type Paired = BTreeMap<NodeId, Arc<PairedNode>>;
 
 /// Decides what becomes of every entry of the pairing files; returns those to take.
@@ -25,7 +22,7 @@ pub(super) fn plan(
     let mut wanted = Paired::new();
     for path in legacy.pairing_files() {
         let read = legacy
-            .read(&path, LARGEST)
+            .read(&path, limits::IMPORT_PAIRINGS_BYTES)
             .and_then(|bytes| bytes.map(|bytes| pairing_store::read_foreign(&bytes)).transpose());
         match read {
             Ok(entries) => {

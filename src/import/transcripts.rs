@@ -9,16 +9,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-/// The largest transcript, in bytes. Years of talking; a larger file is no transcript.
-pub(super) const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
-
 /// Copies a transcript to `target`, or only checks whether that would work; also returns whether
 /// the transcript is there afterwards, or would be. The copy is on disk when this returns; the
 /// directory is not synced yet.
 pub(super) fn copy(legacy: &Legacy, from: &Path, target: &Path, apply: bool) -> (Verdict, bool) {
     let file = match legacy.open_file(from) {
-        Ok(Some((_, size))) if size > LARGEST => {
-            let gigabytes = LARGEST / 1024 / 1024 / 1024;
+        Ok(Some((_, size))) if size > limits::IMPORT_TRANSCRIPT_BYTES => {
+            let gigabytes = limits::IMPORT_TRANSCRIPT_BYTES / 1024 / 1024 / 1024;
             Err(format!("larger than {gigabytes} GiB, which is the limit"))
         }
         Ok(Some((file, _))) => Ok(file),
@@ -55,7 +52,8 @@ fn put(from: &File, target: &Path) -> io::Result<u64> {
 /// Copies everything, and counts the lines that are not JSON, which readers of a transcript skip.
 /// Holds no more than one line in memory.
 fn stream(from: &File, to: &mut impl Write) -> io::Result<u64> {
-    let mut from = BufReader::with_capacity(limits::TRANSCRIPT_BLOCK, from).take(LARGEST);
+    let mut from = BufReader::with_capacity(limits::TRANSCRIPT_BLOCK, from)
+        .take(limits::IMPORT_TRANSCRIPT_BYTES);
     let mut bad_lines = 0;
     let mut line = Vec::new();
     let mut too_long = false;

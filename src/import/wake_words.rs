@@ -4,17 +4,15 @@ use super::legacy::{exists, Legacy};
 use super::report::{ItemKind, Report, Verdict};
 use super::Error;
 use crate::backend::embedded::voicewake;
+use crate::protocol::limits;
 use crate::router::Wall;
 use std::path::Path;
-
-/// The largest file of words, in bytes.
-const LARGEST: usize = 64 * 1024;
 
 /// Decides what becomes of the words; returns those to take.
 pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Vec<String> {
     let Some(path) = legacy.path("settings/voicewake.json") else { return Vec::new() };
     let read = legacy
-        .read(&path, LARGEST)
+        .read(&path, limits::IMPORT_WAKE_WORDS_BYTES)
         .and_then(|bytes| bytes.map(|bytes| voicewake::read_foreign(&bytes)).transpose());
     let verdict = match &read {
         Ok(None) => return Vec::new(),

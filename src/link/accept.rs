@@ -2,15 +2,13 @@
 
 use crate::link::Waker;
 use crate::log_limit::LogLimit;
+use crate::protocol::limits;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::os::fd::AsFd;
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// How long accepting pauses when descriptors or memory are short.
-const PAUSE: Duration = Duration::from_millis(200);
+use std::time::Instant;
 
 /// Calls `accept_one` whenever a connection waits at `socket`, which must not block, until
 /// somebody raises the alarm at `stop`.
@@ -33,11 +31,11 @@ pub fn accept_until(
                 if let Some(more) = log_limit.admit("accept") {
                     log::warn!("could not accept a connection, pausing: {error}{more}");
                 }
-                match alarmed(stop, None::<&Waker>, Some(Instant::now() + PAUSE)) {
+                match alarmed(stop, None::<&Waker>, Some(Instant::now() + limits::ACCEPT_PAUSE)) {
                     Ok(true) => return,
                     Ok(false) => {}
                     // So little memory that even waiting fails.
-                    Err(_) => thread::sleep(PAUSE),
+                    Err(_) => thread::sleep(limits::ACCEPT_PAUSE),
                 }
             }
         }

@@ -3,17 +3,12 @@
 
 use crate::client::Stop;
 use crate::process::{self, Program};
+use crate::protocol::limits;
 use crate::protocol::{json, Payload, WireError};
 use std::ffi::OsStr;
 use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
-
-/// Bytes of a program's result: more does not fit into a line once it is escaped.
-const OUTPUT_BYTES: usize = 16 * 1024 * 1024;
-
-/// Bytes of standard error that are kept; the last line becomes the error message.
-const STDERR_BYTES: usize = 4 * 1024;
 
 /// Runs `program` for `command`: without arguments, with the command's name in `OPENCLAW_COMMAND`
 /// and the parameters (or `null`) on standard input. After `time_limit`, or when `cancel` is
@@ -38,7 +33,9 @@ pub(super) fn run(
             HandlerFailure::TimedOut => {
                 format!("{command} took longer than {} s", time_limit.as_secs_f32())
             }
-            HandlerFailure::TooMuch => format!("{command} answered more than {OUTPUT_BYTES} bytes"),
+            HandlerFailure::TooMuch => {
+                format!("{command} answered more than {} bytes", limits::HANDLER_OUTPUT)
+            }
             HandlerFailure::Cancelled => "the node is leaving".to_owned(),
             HandlerFailure::Broken(error) => format!("{command} could not be watched: {error}"),
         })
@@ -108,11 +105,11 @@ impl RunningHandler<'_> {
         program.feed(input);
         program.read_stderr(|bytes| {
             stderr.extend_from_slice(bytes);
-            stderr.drain(..stderr.len().saturating_sub(STDERR_BYTES));
+            stderr.drain(..stderr.len().saturating_sub(limits::HANDLER_STDERR));
         });
         let fits = program.read_stdout(|bytes| {
             output.extend_from_slice(bytes);
-            output.len() <= OUTPUT_BYTES
+            output.len() <= limits::HANDLER_OUTPUT
         });
         fits.then_some(()).ok_or(HandlerFailure::TooMuch)
     }

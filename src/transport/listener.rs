@@ -12,14 +12,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
-
-/// Connections that may wait to be accepted. The usual 128 cost clients a second of silence in a
-/// burst.
-const BACKLOG: i32 = 1024;
-
-/// When the system begins to probe a silent connection (protocol section 1.3).
-const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// A bound address whose connections are not accepted yet.
 #[derive(Debug)]
@@ -86,7 +78,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(limits::LISTEN_BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -125,5 +117,5 @@ impl Reception {
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(limits::TCP_KEEPALIVE))
 }

@@ -8,19 +8,13 @@ use crate::cli::operator::{self, connect};
 use crate::cli::{print, print_json};
 use crate::control::{ClientError, MediaError};
 use crate::protocol::command::NodeCall;
+use crate::protocol::limits;
 use crate::protocol::operator::InvokeNode;
 use serde::Deserialize;
 use serde_json::{Number, Value};
 use std::io::{ErrorKind, Write};
 use std::marker::PhantomData;
 use std::time::Duration;
-
-/// How much longer than the node the bridge may take to answer.
-const BRIDGE_TIME: Duration = Duration::from_secs(5);
-
-/// How much longer than the command itself a node may take: to ask its owner, to start a camera,
-/// to send what it recorded.
-const NODE_TIME: Duration = Duration::from_secs(15);
 
 /// The value of a flag that is text, if it was given.
 pub(super) fn text(line: &CommandLine, flag: &str) -> Option<String> {
@@ -163,7 +157,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
     fn request(&self) -> (InvokeNode, Duration) {
         let mut timeout = self.line.duration("invoke-timeout").unwrap_or_default();
         if !self.line.is_set("invoke-timeout") && !self.duration.is_zero() {
-            timeout = timeout.max(self.duration + NODE_TIME);
+            timeout = timeout.max(self.duration + limits::NODE_MARGIN);
         }
         let request = InvokeNode {
             node_id: self.line.value("node").unwrap_or_default().to_owned(),
@@ -172,7 +166,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
             timeout_ms: Some(in_milliseconds(timeout)),
             idempotency_key: None,
         };
-        (request, operator::timeout(self.line).max(timeout + BRIDGE_TIME))
+        (request, operator::timeout(self.line).max(timeout + limits::ANSWER_MARGIN))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::cli::{print, print_json};
 use crate::files::temp_dir;
 use crate::protocol::command::media::Media;
 use crate::protocol::command::NodeCall;
+use crate::protocol::limits;
 use crate::random;
 use serde_json::{json, Value};
 use std::fs;
@@ -20,9 +21,6 @@ pub(super) type Formats = &'static [(&'static str, &'static str)];
 
 pub(super) const IMAGES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
 pub(super) const VIDEOS: Formats = &[("mp4", "mp4")];
-
-/// The longest name that the usual file systems take, in bytes.
-const LONGEST_NAME: usize = 255;
 
 /// How much of an unexpected answer is shown, in columns.
 const SHOWN: usize = 200;
@@ -122,8 +120,8 @@ impl Destination {
         let Some(name) = target.file_name() else {
             return Err(usage(line, &format!("--out: `{shown}` is not a file name")));
         };
-        if name.len() > LONGEST_NAME {
-            let why = format!("a file name has at most {LONGEST_NAME} bytes");
+        if name.len() > limits::FILE_NAME_BYTES {
+            let why = format!("a file name has at most {} bytes", limits::FILE_NAME_BYTES);
             return Err(usage(line, &format!("--out: `{}` is too long; {why}", clip(&shown, 60))));
         }
         let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty());

@@ -93,3 +93,31 @@ pub const HOST_HELLO: Duration = Duration::from_secs(20);
 /// is the gateway that reports the expiry.
 pub const HOST_APPROVAL: Duration =
     Duration::from_secs(super::PAIRING_TTL.as_secs() + HOST_HELLO.as_secs());
+
+/// How long a handler program of `node` may run by default.
+pub const HANDLER_TIME: Duration = Duration::from_secs(60);
+
+/// How long `node` waits for the answer to a request: longer than
+/// [`CALL_DEADLINE`](super::CALL_DEADLINE), after which the gateway answers an error.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(90);
+
+/// Bytes of a handler program's result: more does not fit into a line once it is escaped.
+pub const HANDLER_OUTPUT: usize = 16 * 1024 * 1024;
+
+/// Bytes of a handler program's standard error that are kept; the last line becomes the error
+/// message.
+pub const HANDLER_STDERR: usize = 4 * 1024;
+
+/// Bytes in an identity file. A real one has a few hundred.
+pub const IDENTITY_BYTES: u64 = 64 * 1024;
+
+/// How long a node waits before it connects again for the first time: long enough for a gateway
+/// that restarts, short enough not to be noticed.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(500);
+
+/// Where the doubling of that wait ends: a gateway that comes back is found within this time.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// How long an admitted connection has to live for the waits to start again at
+/// [`BACKOFF_MIN`]. A gateway that admits and drops at once must not be flooded.
+pub const BACKOFF_RESET: Duration = Duration::from_secs(30);

@@ -1,4 +1,5 @@
-//! Every number in the program, each with its reason. Nothing elsewhere may be unbounded.
+//! The program's limits, each with its reason: sizes, counts and times that bound what others can
+//! cause. Details of one algorithm or screen, such as the size of a read, stay beside their user.
 //!
 //! Those an operator may want to change are the defaults of `bridge.limits.*` in the
 //! configuration; the others follow from the protocol or from what the old clients can bear.
@@ -7,6 +8,7 @@ mod addresses;
 mod agent;
 mod discovery;
 mod host;
+mod operator;
 mod sessions;
 mod tls;
 mod wire;
@@ -22,6 +24,7 @@ pub use agent::*;
 pub use discovery::*;
 #[doc(hidden)]
 pub use host::*;
+pub use operator::*;
 #[doc(hidden)]
 pub use sessions::*;
 #[doc(hidden)]

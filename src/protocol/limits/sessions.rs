@@ -49,3 +49,15 @@ pub const HISTORY_BYTES: usize = 6 * 1024 * 1024;
 /// Bytes read for one `chat.history`. Enough for the longest line and what is behind it; the rest
 /// of a transcript that holds nothing but damaged lines is left alone.
 pub const HISTORY_SCAN_BYTES: usize = 64 * 1024 * 1024;
+
+/// Entries of one directory that `import` reads.
+pub const IMPORT_ENTRIES: usize = 16_384;
+
+/// Bytes in an imported pairing file: some KiB for each node there can be.
+pub const IMPORT_PAIRINGS_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes in an imported transcript: years of conversation.
+pub const IMPORT_TRANSCRIPT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes in an imported file of wake words.
+pub const IMPORT_WAKE_WORDS_BYTES: usize = 64 * 1024;

@@ -213,3 +213,23 @@ pub const LOG_WINDOW: Duration = Duration::from_secs(60);
 /// Bytes of stack for a thread that serves one connection; it holds no recursion and no large
 /// buffer. Unoptimised frames are larger.
 pub const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 128 * 1024 };
+
+/// Connections that wait in the kernel to be accepted. The usual 128 cost nodes a second of silence
+/// in a burst.
+pub const LISTEN_BACKLOG: i32 = 1024;
+
+/// How long a connection is silent before the kernel probes it (protocol section 1.3).
+pub const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// How long accepting pauses when descriptors or memory are short.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Inputs of the router that are logged if it panics: enough to see what led to it.
+pub const JOURNAL_INPUTS: usize = 64;
+
+/// Connections that the limit on open files has to allow. A bridge that could serve fewer would
+/// seem to run and refuse everybody.
+pub const CONNECTIONS_MIN: usize = 16;
+
+/// Bytes in the configuration file.
+pub const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
