@@ -126,7 +126,7 @@ impl NodeProfile {
     }
 
     /// Takes what is well formed; the rest counts as absent.
-    pub fn read(fields: &Fields<'_>) -> Self {
+    pub(crate) fn read(fields: &Fields<'_>) -> Self {
         Self {
             display_name: fields.short_text("displayName"),
             platform: fields.short_text("platform"),
