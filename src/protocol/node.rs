@@ -97,7 +97,7 @@ pub struct NodeProfile {
 }
 
 impl NodeProfile {
-    /// The fields that [`NodeProfile::read`] looks at.
+    /// The names of its fields on the wire.
     pub const FIELDS: [&'static str; 10] = [
         "displayName",
         "platform",
