@@ -186,8 +186,8 @@ fn clips_recordings_and_snapshots_are_asked_for_as_the_apps_want_it() {
 fn what_is_no_picture_makes_no_file_and_is_told() {
     let (daemon, mut phone, dir) = stage();
     for (payload, says) in [
-        (r#"{"format":"jpg","base64":"Zm9"}"#, "not valid Base64"),
-        (r#"{"format":"jpg","base64":"Zm9v Zm9v"}"#, "not valid Base64"),
+        (r#"{"format":"jpg","base64":"Zm9"}"#, "invalid Base64"),
+        (r#"{"format":"jpg","base64":"Zm9v Zm9v"}"#, "invalid Base64"),
         (r#"{"format":"heic","base64":"Zm9v"}"#, r#"the format "heic", not jpg"#),
         (r#"{"base64":"Zm9v"}"#, "contains no format:"),
         (r#"{"format":"jpg","base64":""}"#, "sent an empty file"),
