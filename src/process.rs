@@ -216,7 +216,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if !self.collected && !self.kill(Instant::now() + KILL_TIME) {
-            log::error!("process {} does not end", self.child.id());
+            log::error!("process: a killed process does not exit pid={}", self.child.id());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong for a node, in words for the person who started it.
+//! Errors of a node, with messages for the person who started it.
 
 use crate::protocol::WireError;
 use crate::tls::Fingerprint;
@@ -47,28 +47,27 @@ pub enum Error {
         /// How long it was waited for.
         after: Duration,
     },
-    /// The gateway has another certificate than the trusted one. It was told nothing.
+    /// The gateway presented a certificate other than the trusted one. Nothing was sent.
     PinMismatch {
         /// The trusted one.
         expected: Fingerprint,
         /// The one it has.
         presented: Fingerprint,
     },
-    /// The identity file demands TLS of this gateway, and the connection is plain. Nothing was
-    /// sent.
+    /// The identity file requires TLS, and the connection is not encrypted. Nothing was sent.
     TlsRequired,
-    /// TLS was wanted, and what answers there does not speak it.
+    /// TLS was requested, and the server does not use it.
     NotTls,
-    /// TLS was not wanted, and what answers there speaks it.
+    /// TLS was not requested, and the server uses it.
     SpeaksTls,
     /// The TLS handshake failed; nothing was sent but the handshake.
     Handshake(io::Error),
-    /// The gateway left without a word about `hello`, over a plain connection. So does one that
-    /// expects TLS.
+    /// The gateway closed a plain connection without an answer to `hello`, as one that requires TLS
+    /// does.
     HungUp,
-    /// The gateway refused, with its words.
+    /// The gateway refused, with this error.
     Refused(WireError),
-    /// What answers there does not speak the protocol.
+    /// The server does not follow the protocol.
     NotAGateway(&'static str),
     /// The caller asked to stop.
     Stopped,
@@ -87,7 +86,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Identity { .. } | Self::File { .. } | Self::Stopped => false,
-            // Whether another certificate is right only a person can find out.
+            // Only a person can decide whether a new certificate is genuine.
             Self::PinMismatch { .. } | Self::TlsRequired => false,
             _ => true,
         }
@@ -102,7 +101,7 @@ impl fmt::Display for Error {
             }
             Self::File { path, verb, .. } => write!(f, "could not {verb} `{}`", path.display()),
             Self::Connect { address, .. } => write!(f, "could not connect to {address}"),
-            Self::Broken(_) => f.write_str("the connection to the gateway broke"),
+            Self::Broken(_) => f.write_str("the connection to the gateway failed"),
             Self::Closed => f.write_str("the gateway closed the connection"),
             Self::LineTooLong(bytes) => write!(f, "a line is longer than {bytes} bytes"),
             Self::NoAnswer { to, after } => {
@@ -110,23 +109,22 @@ impl fmt::Display for Error {
             }
             Self::PinMismatch { expected, presented } => write!(
                 f,
-                "the gateway does not have the certificate that is trusted, and was told nothing \
-                 (expected {expected}, presented {presented})"
+                "the gateway presented a different certificate than the trusted one; nothing was \
+                 sent (expected {expected}, presented {presented})"
             ),
             Self::TlsRequired => f.write_str(
-                "this gateway is trusted over TLS only, and the connection is not encrypted; \
-                 nothing was sent",
+                "this gateway requires TLS, but the connection is not encrypted; nothing was sent",
             ),
-            Self::NotTls => f.write_str("what answers there does not speak TLS"),
-            Self::SpeaksTls => f.write_str("what answers there speaks TLS"),
+            Self::NotTls => f.write_str("the server does not use TLS"),
+            Self::SpeaksTls => f.write_str("the server uses TLS"),
             Self::Handshake(_) => f.write_str("the TLS handshake failed"),
             Self::HungUp => {
                 f.write_str("the gateway closed the connection without an answer to hello")
             }
             Self::Refused(refusal) => write!(f, "the gateway refused: {refusal}"),
-            Self::NotAGateway(why) => write!(f, "what answers there is not a bridge port: {why}"),
+            Self::NotAGateway(why) => write!(f, "the server is not a bridge: {why}"),
             Self::Stopped => f.write_str("stopped"),
-            Self::System(what) => write!(f, "the system has no more {what}"),
+            Self::System(what) => write!(f, "the system has run out of {what}"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Who this node is, kept in a file: its id, the token it was given, and by whom: the gateway's
-//! address and the certificate it proved to have.
+//! The identity of this node, kept in a file: its id, its token, and the address and certificate of
+//! the gateway that issued the token.
 //!
-//! The shape is that of the old node host's `node.json`; keys that are not ours stay. A damaged
+//! The format is that of the old node host's `node.json`; unknown keys are kept. A damaged
 //! file is never overwritten: it may hold the only copy of a token.
 
 use crate::client::error::Error;
@@ -41,7 +41,7 @@ impl IdentityFile {
         let problem = |problem: String| Error::Identity { path: path.to_owned(), problem };
         let wanted = match wanted {
             Some(text) => {
-                Some(NodeId::new(text).map_err(|why| problem(format!("was not opened: {why}")))?)
+                Some(NodeId::new(text).map_err(|why| problem(format!("cannot be used: {why}")))?)
             }
             None => None,
         };
@@ -52,7 +52,7 @@ impl IdentityFile {
         let token = match content.get("token") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Token::presented(text),
-            Some(_) => return Err(problem(way_out("has a token that is not a text"))),
+            Some(_) => return Err(problem(way_out("has a token that is not a string"))),
         };
         let trust = stored_trust(&content).map_err(|what| problem(way_out(what)))?;
         let stored = match content.get("nodeId") {
@@ -60,7 +60,7 @@ impl IdentityFile {
             Some(Value::String(text)) => Some(
                 NodeId::new(text).map_err(|why| problem(way_out(&format!("is damaged: {why}"))))?,
             ),
-            Some(_) => return Err(problem(way_out("has a nodeId that is not a text"))),
+            Some(_) => return Err(problem(way_out("has a nodeId that is not a string"))),
         };
         if let (None, Some(_)) = (&stored, &token) {
             return Err(problem(way_out("has a token but no nodeId")));
@@ -68,7 +68,7 @@ impl IdentityFile {
         if let Some(node_id) = stored {
             if wanted.is_some_and(|wanted| wanted != node_id) {
                 return Err(problem(format!(
-                    "belongs to the node id {node_id:?}; use another file for another id"
+                    "belongs to the node id {node_id:?}; use a different file for a different id"
                 )));
             }
             return Ok(Self { path: path.to_owned(), content, node_id, token, trust });
@@ -202,7 +202,8 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     if mode & 0o077 != 0 {
         let path = path.display();
         log::warn!(
-            "identity file is open to others, run `chmod 600 {path}` path={path} mode={mode:o}"
+            "identity file is accessible to other users, run `chmod 600 {path}` path={path} \
+             mode={mode:o}"
         );
     }
     let mut bytes = Vec::new();
@@ -210,7 +211,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     if bytes.len() as u64 > limits::IDENTITY_BYTES {
         return Err(fail(io::Error::new(
             io::ErrorKind::InvalidData,
-            "too large to be an identity",
+            "too large for an identity file",
         )));
     }
     // Damaged text fails as damaged JSON, with a way out.
@@ -229,7 +230,7 @@ fn parse(text: &str) -> Result<Map<String, Value>, String> {
     match content.get("version") {
         None | Some(Value::Null) => Ok(content),
         Some(version) if version.as_u64() == Some(VERSION) => Ok(content),
-        Some(_) => Err(way_out("has a version that this program does not know")),
+        Some(_) => Err(way_out("has a version that this program does not support")),
     }
 }
 
@@ -245,7 +246,7 @@ fn stored_trust(content: &Map<String, Value>) -> Result<Option<Trust>, &'static 
                 .map_err(|_| "has a tlsFingerprint that is not a SHA-256 fingerprint")?;
             Some(pin)
         }
-        Some(_) => return Err("has a tlsFingerprint that is not a text"),
+        Some(_) => return Err("has a tlsFingerprint that is not a string"),
     };
     Ok(match gateway.get("tls") {
         None | Some(Value::Null) => pin.map(Trust::Pinned),

@@ -4,8 +4,9 @@
 //! is to control. Prints nothing and installs no signal handlers. The caller's thread reads
 //! and writes in [`Session::next`]; any thread may send through a [`Writer`].
 //!
-//! Over TLS the gateway is known by its certificate's fingerprint. [`connect`] proves it before a
-//! byte is said; [`join`] keeps it in the [`IdentityFile`], and says nothing to another one.
+//! Over TLS, the gateway is identified by its certificate's fingerprint. [`connect`] verifies it
+//! before anything is sent; [`join`] stores it in the [`IdentityFile`]. A gateway with a different
+//! certificate is sent nothing.
 //!
 //! ```no_run
 //! use openclaw_bridge::client::{connect, join, ConnectOptions, IdentityFile};

@@ -13,7 +13,7 @@ use crate::wait;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What a person may want to know while a node joins.
+/// Progress of a node that joins, to be shown to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
@@ -26,7 +26,7 @@ pub enum Progress {
     Paired,
 }
 
-/// What the gateway told when it admitted the node.
+/// What the gateway reported when it admitted the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Admission {
@@ -34,7 +34,7 @@ pub struct Admission {
     pub server_name: Arc<str>,
     /// Where its canvas host is, if it has one.
     pub canvas_host_url: Option<Arc<str>>,
-    /// The session key for the main chat, if it has an opinion.
+    /// The session key for the main chat, if the gateway sets one.
     pub main_session_key: Option<Arc<str>>,
 }
 
@@ -137,8 +137,7 @@ fn settle_trust(
     Ok(())
 }
 
-/// The gateway's first line decides, as the old apps see it: admitted, or `None` if the node has to
-/// be paired first.
+/// Reads the gateway's answer to `hello`: admitted, or `None` if the node must pair first.
 fn first_answer(
     connection: &mut Connection,
     timeout: Duration,
@@ -240,7 +239,7 @@ fn next_frame(
 }
 
 impl Session {
-    /// What the gateway told when it admitted the node.
+    /// What the gateway reported when it admitted the node.
     pub fn admission(&self) -> &Admission {
         &self.admission
     }

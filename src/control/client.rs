@@ -94,7 +94,7 @@ impl fmt::Display for Error {
             Self::Refused(error) => error.fmt(f),
             Self::Io(_) => f.write_str("could not communicate with the bridge"),
             Self::UnexpectedAnswer(_) => f.write_str("the bridge sent an unexpected answer"),
-            Self::Media(MediaError::NotBase64) => f.write_str("the media is not valid Base64"),
+            Self::Media(MediaError::NotBase64) => f.write_str("the media is invalid Base64"),
             Self::Media(MediaError::TooLong) => {
                 f.write_str("the answer is too long and contains no media")
             }

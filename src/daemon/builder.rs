@@ -21,7 +21,7 @@ pub struct DaemonBuilder {
     pub(super) is_announced: bool,
 }
 
-/// The host of a bridge whose program leaves it alone.
+/// The default host, which refuses every request.
 struct NoHost;
 
 impl Host for NoHost {}

@@ -30,7 +30,8 @@ pub enum Error {
     Pairings(Cause),
     /// There is no address to listen on, or one cannot be listened on.
     Bind(Cause),
-    /// There is no certificate to encrypt with, and plain text instead is out of the question.
+    /// TLS is enabled, but there is no usable certificate. The bridge never falls back to plain
+    /// text.
     Tls(Cause),
     /// The limit on open files leaves no room for nodes.
     TooFewFiles {
@@ -65,8 +66,8 @@ impl fmt::Display for Error {
             }
             Self::TooFewFiles { open_files } => write!(
                 f,
-                "the limit of {open_files} open files leaves no room for nodes; raise it to 256 \
-                 or more (`ulimit -n`, or LimitNOFILE in the unit)"
+                "the limit of {open_files} open files leaves no room for nodes; raise it to 256 or \
+                 more (`ulimit -n`, or LimitNOFILE in the unit)"
             ),
             Self::System(_) => f.write_str("the system is out of threads or descriptors"),
             Self::RouterFailed => {
@@ -81,7 +82,7 @@ impl error::Error for Error {
         match self {
             Self::StateDir { source, .. } | Self::System(source) => Some(source),
             Self::Pairings(error) | Self::Bind(error) | Self::Control(error) => error.source(),
-            // Its text names the cause already.
+            // The text already contains the cause.
             Self::Tls(_) => None,
             Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
         }

@@ -7,7 +7,7 @@ use std::error::Error;
 /// Why a [`Host`] refuses something; its text is sent to the operator who asked.
 pub type HostError = Box<dyn Error + Send + Sync>;
 
-/// The program around a bridge: what operators may ask of it.
+/// The program that runs the bridge, and the requests of operators that it handles.
 pub trait Host: Send + Sync + 'static {
     /// Reads the configuration again. It takes effect when it and the certificate it names are
     /// valid. Called on its own thread, so it may block. A [`Config`] converts into [`Loaded`].

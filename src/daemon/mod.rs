@@ -64,7 +64,7 @@ impl DaemonHandle {
         self.tasks.end(Ok(()));
     }
 
-    /// Has the host read the configuration again; returns at once. Does nothing if many reloads are
+    /// Makes the host reload the configuration; returns at once. Does nothing if many reloads are
     /// waiting already.
     pub fn reload(&self) {
         let _ = self.tasks.request(Task::Reload(None));

@@ -128,7 +128,7 @@ impl NetworkThread {
         let deadline = self.has_work().then(|| Instant::now() + limits::ADDRESSES_EVERY);
         let mut fds = [&*self.stop, &self.updates.waker].map(|w| PollFd::new(w, PollFlags::IN));
         if let Err(error) = poll_until(&mut fds, deadline) {
-            log::error!("network: cannot wait any more: {error}");
+            log::error!("network: stopping, because waiting failed error={error}");
             return false;
         }
         let [stop, updated] = fds.map(|fd| !fd.revents().is_empty());
@@ -209,8 +209,8 @@ impl NetworkThread {
         };
         let Some(v4) = v4 else {
             let text =
-                "network: this machine has no tailnet IPv4 address; the zone is written when \
-                        it has one (or set discovery.wideArea.address)";
+                "network: this machine has no tailnet IPv4 address; the zone is written when it \
+                 has one (or set discovery.wideArea.address)";
             return log_once(&mut self.logged.zone, log::Level::Warn, text.to_owned());
         };
         let service = self.service();
@@ -232,7 +232,9 @@ impl NetworkThread {
         let (path, serial) = (file.path().display(), compared.serial);
         if let Some(copy) = copy {
             let copy = copy.display();
-            log::warn!("network: {path} had been edited by hand; that version is now {copy}");
+            log::warn!(
+                "network: {path} was edited by hand; the edited version was moved to {copy}"
+            );
         }
         let (level, edited) = match compared.is_current && compared.is_foreign {
             true => (log::Level::Warn, " (edited by hand; kept until something changes)"),
@@ -240,7 +242,7 @@ impl NetworkThread {
         };
         let text = format!("network: the zone is current file={path} serial={serial}{edited}");
         if !compared.is_current {
-            log::info!("network: the zone is written file={path} serial={serial}");
+            log::info!("network: wrote the zone file={path} serial={serial}");
             self.logged.zone = Some(text);
         } else {
             log_once(&mut self.logged.zone, level, text);

@@ -56,10 +56,10 @@ impl Reload {
             Ok(())
         })?;
         let path = loaded.path.map(|path| path.display().to_string());
-        log::info!("daemon: configuration read again file={}", path.as_deref().unwrap_or("none"));
+        log::info!("daemon: reloaded the configuration file={}", path.as_deref().unwrap_or("none"));
         let restart_needed = self.started_with.changes_needing_restart(&config);
         for key in &restart_needed {
-            log::warn!("daemon: {key} was changed; it takes effect at the next start");
+            log::warn!("daemon: a changed key takes effect at the next start key={key}");
         }
         if let Some(fingerprint) = &fingerprint {
             log::warn!("daemon: new TLS certificate sha256={fingerprint}; nodes must pin it");

@@ -50,7 +50,7 @@ pub(super) struct World {
     pub(super) facts: Facts,
 }
 
-/// What `status` tells that the router does not know.
+/// The part of `status` that the router does not know.
 pub(super) struct Facts {
     pub(super) listening: Listening,
     pub(super) tls: Option<Arc<Acceptor>>,
@@ -93,7 +93,7 @@ impl RouterThread {
         Builder::new().name("router".into()).spawn(move || {
             let end = catch_unwind(AssertUnwindSafe(|| self.run()));
             if end.is_err() {
-                log::error!("router: panicked; the last inputs were: {}", self.journal);
+                log::error!("router: panicked last_inputs={}", self.journal);
                 self.world.tasks.end(Err(DaemonError::RouterFailed));
             }
             // Dropping `self` closes every outbox, so no connection waits for frames that cannot come.
@@ -206,7 +206,7 @@ impl RouterThread {
         handle.limiter.mark_awaiting_approval(conn.0);
         if let Some(more) = self.world.log_limit.admit("waits") {
             let (node, ip) = (node.as_str(), &handle.peer);
-            log::info!("router: waits for approval node={node:?} conn={conn} ip={ip}{more}");
+            log::info!("router: node waiting for approval node={node:?} conn={conn} ip={ip}{more}");
         }
     }
 
@@ -229,7 +229,7 @@ impl RouterThread {
         }
         log::trace!("router: out {} conn={to}", frame.kind());
         if handle.outbox.push(frame).is_err() {
-            log::warn!("router: node takes nothing, closing conn={to} {}", handle.who());
+            log::warn!("router: closing a node that does not read conn={to} {}", handle.who());
         }
     }
 
@@ -263,7 +263,7 @@ impl RouterThread {
     fn tell(&mut self, op: OperatorId, frame: OperatorFrame) {
         let Some(outbox) = self.operators.get(&op) else { return };
         if outbox.push(frame).is_err() {
-            log::warn!("router: operator takes nothing, closing op={op}");
+            log::warn!("router: closing an operator that does not read op={op}");
             self.operators.remove(&op);
         }
     }
@@ -285,7 +285,7 @@ impl RouterThread {
             },
             DaemonTask::Reload => self.request(Task::Reload(Some(requester))),
             DaemonTask::Stop => {
-                log::info!("router: an operator stops the bridge");
+                log::info!("router: stopping at the request of an operator");
                 self.reply(requester, Ok(Answer::Done(Done {})));
                 self.world.tasks.end(Ok(()));
             }
@@ -329,7 +329,7 @@ impl RouterThread {
                 log::debug!("router: connection ended conn={conn}");
             }
             Input::BadFrame { conn, bad } => {
-                log::debug!("router: bad frame conn={conn} what={bad:?}");
+                log::debug!("router: bad frame conn={conn} reason={bad:?}");
             }
             _ => {}
         }

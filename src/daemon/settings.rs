@@ -1,4 +1,4 @@
-//! What a configuration means for the parts of a bridge.
+//! Translates a configuration into the settings of the parts of a bridge.
 
 use crate::config::Config;
 use crate::daemon::Error;

@@ -68,7 +68,7 @@ impl Supervisor {
         let (reload, who) = (self.reload.clone(), requester.clone());
         let thread = Builder::new().name("reload".into()).spawn(move || reload.run(who));
         let refuse = |error: io::Error| {
-            log::error!("daemon: cannot reload: {error}");
+            log::error!("daemon: could not reload error={error}");
             let text = format!("the configuration was not read: {error}");
             self.reload.reply(requester, None, Err(WireError::unavailable(text)));
         };
@@ -86,19 +86,21 @@ impl Drop for Supervisor {
         self.stop.alarm();
         for thread in self.accepting.drain(..) {
             if thread.join().is_err() {
-                log::error!("daemon: an accepting thread had panicked");
+                log::error!("daemon: an accepting thread panicked");
             }
         }
         // The first `Stop` closes every connection, the second one ends the router.
         let _ = self.inbox.post(Input::Stop);
         let left = self.limiter.wait_until_empty(limits::STOP_DEADLINE);
         if left > 0 {
-            log::warn!("daemon: stopping with {left} connections that did not end in time");
+            log::warn!(
+                "daemon: stopping although connections did not end in time connections={left}"
+            );
         }
         self.backend.stop(limits::STOP_BACKEND);
         let _ = self.inbox.post(Input::Stop);
         if self.router.take().is_some_and(|router| router.join().is_err()) {
-            log::error!("daemon: the router had panicked");
+            log::error!("daemon: the router panicked");
         }
         log::info!("daemon: stopped took={}ms", began.elapsed().as_millis());
     }

@@ -1,4 +1,4 @@
-//! Announces the bridge in the local network: the handle to thread `mdns`.
+//! Announces the bridge on the local network: the handle to thread `mdns`.
 
 use super::announcement_state::{AnnouncementState, SharedAnnouncement};
 use super::interfaces::InterfaceSelection;

@@ -1,4 +1,4 @@
-//! Looks for bridges in the local network, for `discover`.
+//! Searches the local network for bridges, for `discover`.
 
 use super::browse_results::{BrowseResults, DiscoveredBridge};
 use super::datagram::InterfaceId;

@@ -15,7 +15,7 @@ const QUESTIONS: usize = 8;
 /// Seconds to live of the known answers in our questions.
 const TTL: u32 = 75 * 60;
 
-/// A bridge in the local network.
+/// A bridge on the local network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DiscoveredBridge {
     /// The name of the service instance.

@@ -204,7 +204,7 @@ impl MdnsThread {
         let interfaces = self.selection.choose(&own);
         log_changes(&self.interfaces, &interfaces);
         if is_first && interfaces.is_empty() {
-            log::info!("discovery: no local network to announce the bridge in; waiting for one");
+            log::info!("discovery: waiting for a local network to announce the bridge on");
         }
         let wanted: BTreeSet<InterfaceId> = interfaces.iter().flat_map(Interface::ids).collect();
         let gone: Vec<InterfaceId> =

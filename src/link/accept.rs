@@ -1,4 +1,4 @@
-//! Accepting connections until told to stop, whatever the system runs out of.
+//! Accepts connections until stopped, even while the system is short of resources.
 
 use crate::link::Waker;
 use crate::log_limit::LogLimit;
@@ -29,7 +29,7 @@ pub fn accept_until(
             Err(error) if is_transient(&error) => {}
             Err(error) => {
                 if let Some(more) = log_limit.admit("accept") {
-                    log::warn!("could not accept a connection, pausing: {error}{more}");
+                    log::warn!("could not accept a connection; pausing error={error}{more}");
                 }
                 match alarmed(stop, None::<&Waker>, Some(Instant::now() + limits::ACCEPT_PAUSE)) {
                     Ok(true) => return,

@@ -5,7 +5,8 @@
 //! something to read, something to write, or a deadline. Writing never blocks the thread, reading
 //! goes on while output is blocked, and the socket has one owner, so there is nothing to lock.
 //!
-//! Two rules keep a peer that asks without listening from filling the memory: it is not read
+//! Two rules keep a peer that sends requests without reading answers from exhausting memory: it is
+//! not read
 //! while [`limits::UNANSWERED`] of its requests are unanswered, and not while more than
 //! [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
 
@@ -269,7 +270,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         if socket.contains(PollFlags::IN) {
             self.may_be_readable = true;
         } else if socket.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            // Not asked for and always reported: nothing can be sent any more.
+            // Always reported, even if not requested: nothing can be sent any more.
             self.ending = Some(Ending::TheirEnd);
         }
         Ok(watched == 3 && !stop.is_empty())

@@ -98,8 +98,8 @@ impl Inputs {
 }
 
 impl Drop for Inputs {
-    /// The channel would keep what nobody takes for as long as somebody could send more, and with
-    /// it the doors of newcomers, who would wait for good.
+    /// Without this, the channel would keep unread inputs as long as a sender exists, and with them
+    /// the reply handles of new connections, which would then never close.
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
         while self.receiver.try_recv().is_ok() {}

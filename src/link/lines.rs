@@ -7,7 +7,7 @@ use std::io::{self, BufRead};
 pub enum Line {
     /// There is a line; its line feed is not in it.
     Complete,
-    /// The other side is done. What came of a last line is no line.
+    /// The other side closed. An incomplete last line is dropped.
     End,
     /// The line is longer than this many bytes.
     TooLong(usize),

@@ -233,7 +233,7 @@ impl<T: Outgoing> Outbox<T> {
                 return None;
             }
             let mut fds = [PollFd::new(&self.waker, PollFlags::IN)];
-            // A wait that fails is a look too many, no more.
+            // A failed wait only causes one extra check.
             let woken = poll_until(&mut fds, deadline).unwrap_or(false);
             self.waker.woke_up(woken);
         }

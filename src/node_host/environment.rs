@@ -10,8 +10,8 @@ const IGNORED: &[&str] =
 /// Families that are ignored always.
 const IGNORED_FAMILIES: &[&str] = &["DYLD_", "LD_"];
 
-/// Ignored where only some programs may run: with these, an allowed program runs others, or reads
-/// its orders elsewhere. `BASH_ENV='$(…)'` alone would open every script on the list.
+/// Ignored where only some programs may run: these variables change what an allowed program
+/// executes. `BASH_ENV='$(…)'` alone would open every script on the list.
 const ORDERS: &[&str] = &[
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",

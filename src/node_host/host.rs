@@ -1,4 +1,4 @@
-//! The commands of one node: what carries out which, and the threads in which that happens.
+//! The commands of one node: what carries out each, and on which thread.
 
 use crate::client::{Error, Stop, Writer};
 use crate::node_host::approvals::Approvals;
@@ -158,7 +158,7 @@ impl Host {
         self.cancel.request();
         for thread in self.running.drain(..) {
             if thread.join().is_err() {
-                log::error!("node: the thread of an invoke panicked");
+                log::error!("node: an invoke thread panicked");
             }
         }
     }

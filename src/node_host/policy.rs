@@ -1,4 +1,4 @@
-//! Who may have which program run: decisions about what was found (protocol section 8.3).
+//! Decides whether a program may run (protocol section 8.3).
 
 use crate::node_host::pattern::Pattern;
 use crate::node_host::which::{Found, SearchPath};
@@ -53,10 +53,11 @@ impl FromStr for Ask {
     }
 }
 
-/// What the owner of the node said when it was started. The gateway cannot change it.
+/// The policy that the owner set when the node was started. The gateway cannot change it.
 #[derive(Clone, Debug, Default)]
 pub struct OwnerPolicy {
-    /// The most that is allowed, whatever the file says; what counts if it says nothing.
+    /// The most that is allowed, even if the file allows more; also the default if the file sets
+    /// nothing.
     pub security: Option<Security>,
     /// Patterns that are on the allowlist besides those of the file.
     pub allow: Vec<Pattern>,
@@ -96,7 +97,7 @@ pub(super) enum Scope {
 }
 
 impl Rules {
-    /// What all settings together come to.
+    /// The combined effect of all settings.
     pub(super) fn scope(&self) -> Scope {
         match self.decide(false) {
             Ok(()) => Scope::Everything,
@@ -138,7 +139,7 @@ impl Rules {
 pub(super) enum Denial {
     /// Nothing may.
     Disabled,
-    /// Somebody would have to be asked, and nobody is there.
+    /// A person would have to approve it, and this node cannot ask one.
     ApprovalRequired,
     /// It is not on the allowlist.
     AllowlistMiss,

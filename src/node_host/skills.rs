@@ -69,7 +69,7 @@ impl Skills {
                 state.bins = Arc::new(names);
                 state.told = Some(Instant::now());
             }
-            Err(refusal) => log::warn!("node: the gateway did not tell skills.bins: {refusal:?}"),
+            Err(refusal) => log::warn!("node: the gateway refused skills.bins error={refusal:?}"),
         }
         drop(state);
         self.answered.notify_all();

@@ -186,8 +186,8 @@ impl<K: Ord + Serialize, V> PairingFile<K, V> {
         if found.is_some() && found != self.stamp {
             let aside = keep_aside(path).map_err(|e| Error::io("keep a copy of", path, e))?;
             log::warn!(
-                "{} was changed while the bridge runs; that version is now {}. Use the nodes \
-                 commands instead",
+                "{} was edited while the bridge was running; the edited version was moved to {}. \
+                 Use the nodes commands instead",
                 path.display(),
                 aside.display()
             );

@@ -107,7 +107,7 @@ pub enum Input {
         /// The request, or why it cannot be read.
         request: OperatorRequest,
     },
-    /// An operator hung up.
+    /// An operator disconnected.
     OperatorGone {
         /// The operator's connection.
         op: OperatorId,
@@ -119,7 +119,7 @@ pub enum Input {
         /// The result as JSON text, or the error for the caller.
         result: Result<Payload, WireError>,
     },
-    /// The backend has news.
+    /// The backend sent an event.
     BackendEvent(BackendEvent),
     /// The pairing files hold the book of the last [`Output::Save`](super::Output::Save).
     Saved,
@@ -141,7 +141,7 @@ pub enum Input {
     Stop,
 }
 
-/// An event that the backend wants to be told.
+/// An event from the backend, to be sent out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BackendEvent {
     /// Who receives it.

@@ -1,5 +1,5 @@
-//! Asking nodes to do something (protocol section 8.1): who asked, who was asked, how long it may
-//! take, and what a second request with the same idempotency key gets.
+//! Commands sent to nodes (protocol section 8.1): requester, node, timeout, and the result of a
+//! second request with the same idempotency key.
 //!
 //! Phones and tablets carry out one invoke at a time and read nothing meanwhile, so theirs are
 //! queued here, and the timeout of each starts when it is sent.
@@ -96,7 +96,7 @@ impl Invokes {
         };
         let queue = self.queues.entry(conn).or_default();
         if self.open.len() >= limits::INVOKES || queue.ids.len() >= limits::INVOKES_PER_NODE {
-            return Err(WireError::unavailable(format!("too many invokes under way ({node})")));
+            return Err(WireError::unavailable(format!("too many invokes in progress ({node})")));
         }
         let id: Arc<str> = ctx.ids.unique().into();
         queue.ids.push(id.clone());

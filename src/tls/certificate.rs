@@ -260,6 +260,6 @@ fn warn_if_world_readable(key: &Path) {
     let mode = fs::metadata(key).map(|meta| meta.permissions().mode()).unwrap_or_default();
     if mode & 0o007 != 0 {
         let path = key.display();
-        log::warn!("tls: everybody on this machine can read the key; `chmod 600 {path}`");
+        log::warn!("tls: every user on this machine can read the key; run `chmod 600 {path}`");
     }
 }

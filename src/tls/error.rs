@@ -1,4 +1,4 @@
-//! Why there is no certificate to serve TLS with, in words that help to put it right.
+//! Why TLS cannot be served, with messages that explain how to fix it.
 
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
@@ -47,7 +47,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the cause is in files that somebody put there, so that trying again is no use.
+    /// Whether the cause is in existing files, so that another attempt fails, too.
     pub fn is_permanent(&self) -> bool {
         !matches!(self, Self::Generate(_) | Self::Write(..))
     }
@@ -76,7 +76,7 @@ impl fmt::Display for Error {
             }
             Self::NotPem(path, wanted) => write!(
                 f,
-                "{} holds no {wanted} in PEM form (text that begins with -----BEGIN; `openssl` \
+                "{} contains no {wanted} in PEM form (text that begins with -----BEGIN; `openssl` \
                  converts other forms)",
                 quoted(path)
             ),
@@ -85,7 +85,7 @@ impl fmt::Display for Error {
             }
             Self::Encrypted(path) => write!(
                 f,
-                "the TLS key {} is protected by a passphrase, which nobody can enter for a \
+                "the TLS key {} is protected by a passphrase, which cannot be entered for a \
                  daemon; `openssl pkey -in {} -out KEY` writes it without one",
                 quoted(path),
                 path.display()

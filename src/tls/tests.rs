@@ -108,7 +108,7 @@ fn files_that_are_something_else_are_named_with_what_is_wrong() {
     fs::copy(&others.key, &files.key).unwrap();
     says(&["does not belong to", &path(&files.certificate), &path(&files.key)]);
     fs::write(&files.certificate, "junk").unwrap();
-    says(&["holds no certificate", &path(&files.certificate)]);
+    says(&["contains no certificate", &path(&files.certificate)]);
     fs::write(&files.certificate, "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")
         .unwrap();
     says(&["the certificate in", "is damaged", &path(&files.certificate)]);
@@ -116,7 +116,7 @@ fn files_that_are_something_else_are_named_with_what_is_wrong() {
     fs::write(&files.certificate, empty).unwrap();
     says(&["cannot be used", &path(&files.certificate)]);
     fs::write(&files.key, &certificate).unwrap();
-    says(&["holds no private key", &path(&files.key)]);
+    says(&["contains no private key", &path(&files.key)]);
     fs::write(&files.key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n").unwrap();
     says(&["passphrase", &path(&files.key), "openssl pkey"]);
     fs::write(&files.certificate, vec![b'a'; 2 * 1024 * 1024]).unwrap();

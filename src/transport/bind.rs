@@ -1,4 +1,4 @@
-//! Which addresses to listen on (protocol section 1.4), and why one cannot be.
+//! Which addresses to listen on (protocol section 1.4), and why listening failed.
 
 use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::config::Bind;
@@ -38,7 +38,7 @@ pub(super) enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) ip: IpAddr,
-    /// Whether a start without it is no start.
+    /// Whether the start fails without it.
     pub(super) required: bool,
 }
 
@@ -49,7 +49,7 @@ pub enum Error {
     NoTailnet,
     /// The machine's addresses cannot be listed.
     Interfaces(io::Error),
-    /// The system does not let us listen on an address.
+    /// Listening on an address failed.
     Refused {
         /// The address.
         address: SocketAddr,
@@ -83,7 +83,7 @@ fn advice(source: &io::Error) -> &'static str {
              bridge.waitForTailnet waits for one that comes later)"
         }
         io::ErrorKind::PermissionDenied => {
-            " (ports below 1024 need a privilege; choose a higher --port, or give the service \
+            " (ports below 1024 require a privilege; choose a higher --port, or give the service \
              AmbientCapabilities=CAP_NET_BIND_SERVICE)"
         }
         _ => "",
@@ -133,7 +133,7 @@ impl Target {
         let required = |ip: IpAddr| Endpoint { ip, required: true };
         let optional = |ip: IpAddr| Endpoint { ip, required: false };
         let mut endpoints: Vec<Endpoint> = match self {
-            // A kernel without IPv6 is no reason not to start.
+            // The bridge also starts on a kernel without IPv6.
             Self::Loopback => {
                 return vec![required(LOOPBACK), optional(Ipv6Addr::LOCALHOST.into())];
             }

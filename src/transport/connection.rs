@@ -1,4 +1,4 @@
-//! Thread `node-N`: everything one connection does, from its first byte to its last.
+//! Thread `node-N`: reads and writes one connection until it ends.
 //!
 //! Reads lines, decodes them, posts them; what the router sends is encoded and written by the
 //! same thread while it waits for the next line. Ends when the socket does, or when the router
@@ -42,8 +42,8 @@ struct DisconnectGuard<'a> {
 impl NodeConnection {
     pub(super) fn run(self) {
         match self.serve() {
-            Ok(ending) => log::debug!("connection ended conn={} how={ending:?}", self.conn),
-            Err(error) => log::debug!("connection ended conn={} how={error}", self.conn),
+            Ok(ending) => log::debug!("connection ended conn={} reason={ending:?}", self.conn),
+            Err(error) => log::debug!("connection ended conn={} reason={error}", self.conn),
         }
         drop(self.permit);
     }
@@ -185,7 +185,7 @@ fn linger(mut stream: &TcpStream) {
 
 impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
-        // If the router is gone, it does not need to know.
+        // If the router has stopped, there is nothing to report.
         let _ = self.inbox.post(Input::Disconnected { conn: self.conn });
     }
 }

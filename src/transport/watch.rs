@@ -1,6 +1,5 @@
-//! The listeners as they are now. They are opened and closed while the bridge runs, because the
-//! addresses of a tailnet come late, change, and go; one that is closed takes no connection with
-//! it.
+//! The current listeners. They are opened and closed while the bridge runs, because the addresses
+//! of a tailnet appear late, change, and disappear. Closing a listener closes no connections.
 
 use crate::addresses::InterfaceAddress;
 use crate::link::Waker;
@@ -150,7 +149,7 @@ impl Listeners {
         let (keep, gone) = std::mem::take(&mut self.open).into_iter().partition(is_wanted);
         self.open = keep;
         for open in gone {
-            log::info!("no longer listening on {}, the address is gone", open.address);
+            log::info!("stopped listening on {}, because the address is gone", open.address);
             drop(open);
         }
         let mut waiting_for = None;
@@ -194,7 +193,7 @@ impl Listeners {
                 let only: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
                 log::warn!("waiting for {what}; meanwhile listening on {}", only.join(", "));
             }
-            None if before.waiting_for.is_some() => log::info!("nothing is waited for any more"),
+            None if before.waiting_for.is_some() => log::info!("no longer waiting for an address"),
             _ => {}
         }
         self.listening.set(ListenerState { addresses, waiting_for });
@@ -226,7 +225,7 @@ impl Drop for OpenListener {
     fn drop(&mut self) {
         self.stop.alarm();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the thread that accepted on {} had panicked", self.address);
+            log::error!("an accepting thread panicked address={}", self.address);
         }
     }
 }

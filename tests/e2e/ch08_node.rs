@@ -63,6 +63,6 @@ fn our_node_says_which_kind_of_port_it_met() {
     let plain = Daemon::start();
     let port = plain.address().port().to_string();
     let hands = plain.run(["node", "--port", &port, "--once", "--tls"]).error(1);
-    assert!(hands.contains("what answers there does not speak TLS"), "{hands}");
+    assert!(hands.contains("the server does not use TLS"), "{hands}");
     assert_eq!(plain.status()["nodes"]["pending"], 0);
 }

@@ -50,7 +50,7 @@ impl Names {
         };
         *number = number.saturating_add(1);
         let new = current(self);
-        log::warn!("discovery: the name {old:?} is taken in this network, using {new:?}");
+        log::warn!("discovery: another host uses the name {old:?}; using {new:?}");
     }
 
     /// `Studio (Clawdbot)`, or `Studio (Clawdbot) (2)`.

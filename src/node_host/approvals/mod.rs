@@ -1,8 +1,8 @@
 //! The exec-approvals file: what the owner of this node allows, in the shape of the old node host.
 //!
-//! It is read for every run, so that what the owner writes counts at once. A file that is damaged,
-//! open to others, or not the owner's denies everything; it is never taken for an empty one and
-//! never overwritten.
+//! It is read for every run, so that changes take effect at once. If the file is damaged, writable
+//! by others, or not the owner's, everything is denied; it is never treated as empty, and never
+//! overwritten.
 
 mod document;
 mod escalation;
@@ -126,11 +126,11 @@ impl Approvals {
         if !self.may_widen {
             if let Some(what) = escalation::added_rights(&old.document, &new) {
                 if let Some(more) = self.log_limit.admit("escalation") {
-                    log::warn!("node: the gateway wants to be allowed {what}; refused{more}");
+                    log::warn!("node: refused to let the gateway allow {what}{more}");
                 }
                 let why = format!(
-                    "this would allow {what}, which only the owner of the node may: in {}, or \
-                     with `openclaw-bridge node --remote-approvals`",
+                    "this would allow {what}, which only the owner of the node may: in {}, or with \
+                     `openclaw-bridge node --remote-approvals`",
                     self.path.display()
                 );
                 return Err(WireError::new(ErrorCode::Forbidden, why));
@@ -161,7 +161,7 @@ impl Approvals {
         if document.note_use(agent, is_meant, (now_ms(), command, &path)) {
             *last_use_noted = Some(now);
             if let Err(error) = self.write(&document, &hash) {
-                log::warn!("node: the use of a program was not noted: {error}");
+                log::warn!("node: could not record the use of a program error={error}");
             }
         }
     }
@@ -173,9 +173,7 @@ impl Approvals {
     fn read(&self) -> Result<Snapshot, String> {
         let damaged = |why: &str| {
             let path = self.path.display();
-            format!(
-                "the exec approvals file `{path}` {why}; nothing may be run until it is put right"
-            )
+            format!("the exec approvals file `{path}` {why}; nothing may run until it is fixed")
         };
         let bytes = read(&self.path).map_err(|error| damaged(&format!("is refused: {error}")))?;
         let hash = digest(&SHA256, bytes.as_deref().unwrap_or_default());
@@ -201,7 +199,7 @@ impl Approvals {
         }
         let staged = Staged::write(&self.path, &bytes)?;
         if !self.read().is_ok_and(|now| now.hash == old_hash) {
-            return Err(io::Error::other("it was changed meanwhile"));
+            return Err(io::Error::other("it was changed in the meantime"));
         }
         staged.commit_durably()
     }

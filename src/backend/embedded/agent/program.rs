@@ -171,7 +171,7 @@ impl<'a> ProgramRun<'a> {
             }
         };
         self.pacer.flush(self.answer.text());
-        log::debug!("agent: over run={:?} ok={}", run.run_id, result.is_ok());
+        log::debug!("agent: finished run={:?} ok={}", run.run_id, result.is_ok());
         AgentResult { result, text: self.answer.text().to_owned() }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn carry_out(config: &AgentConfig, job: AgentJob) {
 /// Reports the end to the sink.
 pub(super) fn end(sink: Box<dyn RunSink>, outcome: RunOutcome) {
     if catch_unwind(AssertUnwindSafe(|| sink.end(outcome))).is_err() {
-        log::error!("agent: panicked at the end of a run");
+        log::error!("agent: panicked while ending a run");
     }
 }
 

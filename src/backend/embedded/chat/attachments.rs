@@ -22,7 +22,7 @@ pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<AgentAttachment>, Wir
             return Err(WireError::invalid(text));
         }
         let Some(mime_type) = image_type(&bytes) else {
-            log::info!("chat: dropped an attachment that is no image label={label:?}");
+            log::info!("chat: dropped an attachment that is not an image label={label:?}");
             continue;
         };
         let file_name = entry.file_name.as_deref().and_then(json::short);

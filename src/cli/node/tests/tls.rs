@@ -62,10 +62,10 @@ fn plain_and_encrypted_gateways_met_the_wrong_way_are_told_what_to_type() {
     let mut alice = Alice::new(gateway.port);
     alice.options.once = true;
     let error = alice.run().unwrap_err();
-    assert_eq!(error.to_string(), "what answers there speaks TLS; start again with --tls");
+    assert_eq!(error.to_string(), "the server uses TLS; start again with --tls");
     alice.options.tls = Some(Trust::FirstUse);
     let error = alice.run().unwrap_err();
-    assert!(error.to_string().starts_with("what answers there does not speak TLS; "), "{error}");
+    assert!(error.to_string().starts_with("the server does not use TLS; "), "{error}");
     assert_eq!(error.exit_code(), 1);
     gateway.finish();
 }
