@@ -55,7 +55,7 @@ fn an_approval_that_finds_nobody_waiting_is_kept_for_the_same_phone_only() {
         (pending(&daemon)[0]["waiting"] == false).then_some(())
     });
     let said = daemon.run(["nodes", "approve", "alice"]).ok();
-    assert!(said.contains("when it asks again"), "{said}");
+    assert!(said.contains("if it reconnects within 10 minutes"), "{said}");
 
     // Somebody else with the same id gets a request of their own.
     let mut eve = Phone::connect(&daemon);

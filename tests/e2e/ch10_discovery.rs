@@ -33,7 +33,7 @@ fn what_cannot_be_announced_stops_the_start() {
             "discovery.serviceTypes[0]: must be a type",
         ),
         ("{ discovery: { serviceTypes: [] } }", "discovery.serviceTypes: must be a list of 1 to 8"),
-        ("{ discovery: { interfaces: [7] } }", "discovery.interfaces[0]: must be a string"),
+        ("{ discovery: { interfaces: [7] } }", "discovery.interfaces[0]: must be text"),
         ("{ discovery: { mdns: { mode: 'loud' } } }", "discovery.mdns: must be true or false"),
     ] {
         let said = Setup::new().config(text).fail_to_start().error(78);

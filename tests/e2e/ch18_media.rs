@@ -188,7 +188,7 @@ fn what_is_no_picture_makes_no_file_and_is_told() {
     for (payload, says) in [
         (r#"{"format":"jpg","base64":"Zm9"}"#, "invalid Base64"),
         (r#"{"format":"jpg","base64":"Zm9v Zm9v"}"#, "invalid Base64"),
-        (r#"{"format":"heic","base64":"Zm9v"}"#, r#"the format "heic", not jpg"#),
+        (r#"{"format":"heic","base64":"Zm9v"}"#, r#"the format "heic"; expected jpg"#),
         (r#"{"base64":"Zm9v"}"#, "contains no format:"),
         (r#"{"format":"jpg","base64":""}"#, "sent an empty file"),
         (r#"{"format":"jpg","url":"x"}"#, r#"contains no base64: {"format":"jpg","url":"x"}"#),
