@@ -192,9 +192,9 @@ fn what_is_no_picture_makes_no_file_and_is_told() {
         (r#"{"base64":"Zm9v"}"#, "contains no format:"),
         (r#"{"format":"jpg","base64":""}"#, "sent an empty file"),
         (r#"{"format":"jpg","url":"x"}"#, r#"contains no base64: {"format":"jpg","url":"x"}"#),
-        (r#"["base64"]"#, "no base64 in it"),
-        ("no JSON", "no base64 in it"),
-        ("", "the node said nothing"),
+        (r#"["base64"]"#, "contains no base64"),
+        ("no JSON", "contains no base64"),
+        ("", "contains no base64: null"),
     ] {
         let snap = operator(&daemon, &dir, "camera snap --facing front");
         let (invoke, _) = asked(&mut phone);
