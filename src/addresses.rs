@@ -14,7 +14,7 @@ const UNSTABLE: u32 = 0x01 | 0x08 | 0x20 | 0x40;
 
 /// One address of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InterfaceAddress {
+pub(crate) struct InterfaceAddress {
     /// The name of the interface that has it.
     pub interface: String,
     /// The index of that interface.
@@ -33,7 +33,7 @@ pub struct InterfaceAddress {
 
 /// The addresses of this machine in a tailnet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tailnet {
+pub(crate) struct Tailnet {
     /// The first IPv4 address.
     pub v4: Option<Ipv4Addr>,
     /// The first IPv6 address.
@@ -44,7 +44,7 @@ pub struct Tailnet {
 ///
 /// # Errors
 /// The system call fails.
-pub fn list() -> io::Result<Vec<InterfaceAddress>> {
+pub(crate) fn list() -> io::Result<Vec<InterfaceAddress>> {
     let interfaces = if_addrs::get_if_addrs()?;
     // Without /proc, no address is known to be unstable.
     let unstable = unstable(&fs::read_to_string("/proc/net/if_inet6").unwrap_or_default());
@@ -81,7 +81,7 @@ fn unstable(table: &str) -> BTreeSet<IpAddr> {
 }
 
 /// Whether the address is in one of Tailscale's ranges (protocol section 1.4).
-pub fn is_tailnet(ip: IpAddr) -> bool {
+pub(crate) fn is_tailnet(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
         IpAddr::V6(ip) => ip.segments()[..3] == [0xfd7a, 0x115c, 0xa1e0],
@@ -89,7 +89,7 @@ pub fn is_tailnet(ip: IpAddr) -> bool {
 }
 
 /// Whether the address is valid only on its own link.
-pub fn is_link_local(ip: IpAddr) -> bool {
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
@@ -98,7 +98,7 @@ pub fn is_link_local(ip: IpAddr) -> bool {
 
 impl Tailnet {
     /// The tailnet's addresses among all addresses of this machine.
-    pub fn of(own: &[InterfaceAddress]) -> Self {
+    pub(crate) fn of(own: &[InterfaceAddress]) -> Self {
         // Internet providers use 100.64.0.0/10 as well. If Tailscale's own interface exists, only
         // its addresses count.
         let named = |own: &InterfaceAddress| own.interface.starts_with(TAILSCALE);
@@ -114,7 +114,7 @@ impl Tailnet {
     }
 
     /// The addresses that exist, IPv4 first.
-    pub fn addresses(self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn addresses(self) -> impl Iterator<Item = IpAddr> {
         self.v4.map(IpAddr::from).into_iter().chain(self.v6.map(IpAddr::from))
     }
 }

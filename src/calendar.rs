@@ -4,28 +4,28 @@ use humantime::{format_rfc3339_millis, format_rfc3339_seconds, parse_rfc3339};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds in a day.
-pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The last millisecond of the year 9999: RFC 3339 has four digits for the year.
 const LATEST_MS: u64 = 253_402_300_799_999;
 
 /// Milliseconds since 1970.
-pub fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     since_1970(SystemTime::now()).unwrap_or_default()
 }
 
 /// `2026-01-19T05:06:07.123Z`.
-pub fn iso(ms: u64) -> String {
+pub(crate) fn iso(ms: u64) -> String {
     format_rfc3339_millis(time(ms)).to_string()
 }
 
 /// `2026-01-19T05:06:07Z`.
-pub fn iso_seconds(ms: u64) -> String {
+pub(crate) fn iso_seconds(ms: u64) -> String {
     format_rfc3339_seconds(time(ms)).to_string()
 }
 
 /// The milliseconds of a time as [`iso`] or [`iso_seconds`] writes it.
-pub fn parse_iso(text: &str) -> Option<u64> {
+pub(crate) fn parse_iso(text: &str) -> Option<u64> {
     since_1970(parse_rfc3339(text).ok()?)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `15s`, `500ms`, `2m`, `1h 30m`, or bare milliseconds.
-pub fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     match text.parse() {
         Ok(milliseconds) => Some(Duration::from_millis(milliseconds)),
         Err(_) => humantime::parse_duration(text).ok(),
@@ -11,7 +11,7 @@ pub fn parse(text: &str) -> Option<Duration> {
 }
 
 /// A text that [`parse`] makes into this duration, to the millisecond.
-pub fn show(duration: Duration) -> String {
+pub(crate) fn show(duration: Duration) -> String {
     let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     humantime::format_duration(Duration::from_millis(milliseconds)).to_string()
 }

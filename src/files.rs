@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// New content that is on disk but not in place yet. Dropped without [`Staged::commit`], it is
 /// removed and the old content stays.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     temp: PathBuf,
     target: PathBuf,
     committed: bool,
@@ -20,7 +20,7 @@ impl Staged {
     ///
     /// # Errors
     /// A file could not be written; nothing has changed.
-    pub fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
+    pub(crate) fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
         Self::fill(target, |file| file.write_all(bytes)).map(|(staged, ())| staged)
     }
 
@@ -28,7 +28,7 @@ impl Staged {
     ///
     /// # Errors
     /// A file could not be written, or `fill` failed; nothing has changed.
-    pub fn fill<T>(
+    pub(crate) fn fill<T>(
         target: &Path,
         fill: impl FnOnce(&mut File) -> io::Result<T>,
     ) -> io::Result<(Self, T)> {
@@ -48,7 +48,7 @@ impl Staged {
     ///
     /// # Errors
     /// The file could not be renamed; the old content is still in place.
-    pub fn commit(mut self) -> io::Result<()> {
+    pub(crate) fn commit(mut self) -> io::Result<()> {
         fs::rename(&self.temp, &self.target)?;
         self.committed = true;
         Ok(())
@@ -58,7 +58,7 @@ impl Staged {
     ///
     /// # Errors
     /// As [`Staged::commit`]; if only syncing the directory failed, the new content is in place.
-    pub fn commit_durably(self) -> io::Result<()> {
+    pub(crate) fn commit_durably(self) -> io::Result<()> {
         let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = dir.unwrap_or_else(|| Path::new(".")).to_owned();
         self.commit()?;
@@ -76,7 +76,7 @@ impl Drop for Staged {
 }
 
 /// Where the new content of a file is until it is put in place. A killed writer leaves it behind.
-pub fn temp_name(target: &Path) -> PathBuf {
+pub(crate) fn temp_name(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     target.with_file_name(name)
@@ -86,7 +86,7 @@ pub fn temp_name(target: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The directory could not be synced.
-pub fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
@@ -94,7 +94,7 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// See [`Staged::commit_durably`].
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Staged::write(path, bytes)?.commit_durably()
 }
 
@@ -102,7 +102,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// A directory could not be created.
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -110,7 +110,7 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// It exists but could not be read, or is not a regular file.
-pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
         // Reading a pipe would block until something is written into it.
         Ok(meta) if !meta.is_file() => Err(io::Error::other("not a regular file")),
@@ -122,7 +122,7 @@ pub fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 /// The directory for temporary files: `TMPDIR`, else `/tmp`. An empty one counts as absent,
 /// because it would mean the current directory.
-pub fn temp_dir() -> PathBuf {
+pub(crate) fn temp_dir() -> PathBuf {
     or_tmp(std::env::temp_dir())
 }
 

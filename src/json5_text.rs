@@ -16,7 +16,7 @@ const LENIENT_DEPTH: usize = 127;
 ///
 /// # Errors
 /// Where the text is not valid, and why.
-pub fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
+pub(crate) fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
     // Editors on Windows still write a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     json5::from_str::<BoundedValue<STRICT_DEPTH, false>>(text).map(|document| document.0)
@@ -27,7 +27,7 @@ pub fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
 ///
 /// # Errors
 /// Where the text is not valid, and why.
-pub fn parse_leniently(text: &str) -> Result<Value, json5::Error> {
+pub(crate) fn parse_leniently(text: &str) -> Result<Value, json5::Error> {
     json5::from_str::<BoundedValue<LENIENT_DEPTH, true>>(text).map(|document| document.0)
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// Counts lines by kind.
 #[derive(Debug, Default)]
-pub struct LogLimit {
+pub(crate) struct LogLimit {
     kinds: Mutex<BTreeMap<&'static str, Window>>,
 }
 
@@ -21,7 +21,7 @@ struct Window {
 impl LogLimit {
     /// Whether one more line of this kind may be written; if so, what to add to it: nothing, or
     /// how many were left out before it.
-    pub fn admit(&self, kind: &'static str) -> Option<String> {
+    pub(crate) fn admit(&self, kind: &'static str) -> Option<String> {
         self.admit_at(kind, Instant::now())
     }
 

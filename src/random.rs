@@ -7,14 +7,14 @@ use ring::rand::{SecureRandom, SystemRandom};
 ///
 /// # Errors
 /// The kernel has no random source to offer; Linux always has, once it runs programs.
-pub fn bits() -> Result<u128, Unspecified> {
+pub(crate) fn bits() -> Result<u128, Unspecified> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes)?;
     Ok(u128::from_be_bytes(bytes))
 }
 
 /// A UUID, version 4, made of these bits.
-pub fn uuid(bits: u128) -> String {
+pub(crate) fn uuid(bits: u128) -> String {
     let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let hex = format!("{bits:032x}");
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")

@@ -8,7 +8,7 @@ const LONGEST: usize = 64;
 /// Close means at most one edit in three characters, where an edit is a character too many, one
 /// too few, a wrong one, or two swapped; case does not count. Among equally close words the first
 /// wins.
-pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     let close = known.into_iter().filter_map(|candidate| {

@@ -33,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 
 /// What the person asked for.
 #[derive(Clone, Debug)]
-pub struct NodeOptions {
+pub(super) struct NodeOptions {
     /// The gateway's host.
     pub host: String,
     /// The gateway's port.
@@ -62,7 +62,7 @@ pub struct NodeOptions {
 }
 
 /// `node.json` in the state directory; `None` without a home.
-pub fn default_token_file() -> Option<PathBuf> {
+pub(super) fn default_token_file() -> Option<PathBuf> {
     token_file_in(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))
 }
 
@@ -77,7 +77,7 @@ fn token_file_in(state: Option<OsString>, home: Option<OsString>) -> Option<Path
 ///
 /// # Errors
 /// The handlers could not be installed.
-pub fn stop_on_signals(stop: &Stop) -> io::Result<()> {
+pub(super) fn stop_on_signals(stop: &Stop) -> io::Result<()> {
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order, so that the first signal finds the flag down.
@@ -90,7 +90,7 @@ pub fn stop_on_signals(stop: &Stop) -> io::Result<()> {
 
 /// Why the command failed.
 #[derive(Debug)]
-pub enum NodeError {
+pub(super) enum NodeError {
     /// Nothing listens at this address.
     NotListening(String),
     /// The node could not go on.
@@ -107,7 +107,7 @@ pub enum NodeError {
 
 impl NodeError {
     /// The exit code for it.
-    pub fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::NotListening(_) => 69,
             Self::BadParams => 2,
@@ -159,7 +159,7 @@ impl From<client::Error> for NodeError {
 ///
 /// # Errors
 /// What a new connection would not mend; with `once`, whatever goes wrong.
-pub fn run(
+pub(super) fn run(
     options: NodeOptions,
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,

@@ -18,14 +18,14 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// A connection to a running bridge.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     lines: BufReader<UnixStream>,
     last_id: u64,
 }
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply<A> {
+pub(crate) struct Reply<A> {
     /// Its JSON text as the bridge sent it.
     pub json: String,
     answer: PhantomData<A>,
@@ -36,7 +36,7 @@ impl<A: DeserializeOwned> Reply<A> {
     ///
     /// # Errors
     /// It is not what this method's answer should be.
-    pub fn read(&self) -> Result<A, Error> {
+    pub(crate) fn read(&self) -> Result<A, Error> {
         serde_json::from_str(&self.json).map_err(Error::UnexpectedAnswer)
     }
 }
@@ -50,7 +50,7 @@ enum Message {
 
 /// Why a request has no answer.
 #[derive(Debug)]
-pub enum Error {
+pub(crate) enum Error {
     /// No bridge listens on any of these sockets.
     NotRunning(Vec<PathBuf>),
     /// This user may not connect to the socket.
@@ -121,7 +121,7 @@ impl Client {
     ///
     /// # Errors
     /// There is none, or this user may not connect to it.
-    pub fn connect(places: &[PathBuf]) -> Result<Self, Error> {
+    pub(crate) fn connect(places: &[PathBuf]) -> Result<Self, Error> {
         for path in places {
             match UnixStream::connect(path) {
                 Ok(stream) => {
@@ -142,7 +142,7 @@ impl Client {
     ///
     /// # Errors
     /// The bridge refuses, or does not answer within `timeout`.
-    pub fn ask<C: OperatorCall>(
+    pub(crate) fn ask<C: OperatorCall>(
         &mut self,
         call: &C,
         timeout: Duration,
@@ -161,7 +161,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::ask`]; the media is damaged or cannot be written.
-    pub fn ask_for_media<C: OperatorCall>(
+    pub(crate) fn ask_for_media<C: OperatorCall>(
         &mut self,
         call: &C,
         timeout: Duration,
@@ -197,7 +197,7 @@ impl Client {
     ///
     /// # Errors
     /// The connection has ended.
-    pub fn next_event(&mut self) -> Result<(Arc<OperatorEvent>, String), Error> {
+    pub(crate) fn next_event(&mut self) -> Result<(Arc<OperatorEvent>, String), Error> {
         self.lines.get_ref().set_read_timeout(None).map_err(Error::Io)?;
         loop {
             if let Message::Event(event, line) = self.message(Duration::MAX)? {
@@ -210,7 +210,7 @@ impl Client {
     ///
     /// # Errors
     /// It does not within `timeout`.
-    pub fn wait_for_end(&mut self, timeout: Duration) -> Result<(), Error> {
+    pub(crate) fn wait_for_end(&mut self, timeout: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -17,7 +17,7 @@ const CHUNK: usize = 16 * 1024;
 
 /// Why the media cannot be taken out of an answer.
 #[derive(Debug)]
-pub enum MediaError {
+pub(crate) enum MediaError {
     /// What should be Base64 is not.
     NotBase64,
     /// The line is too long even without the media.

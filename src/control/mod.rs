@@ -9,7 +9,7 @@ mod media_extractor;
 mod server;
 
 #[cfg(feature = "cli")]
-pub use client::{Client, Error as ClientError, Reply};
+pub(crate) use client::{Client, Error as ClientError, Reply};
 #[cfg(feature = "cli")]
-pub use media_extractor::MediaError;
-pub use server::{Error, Server};
+pub(crate) use media_extractor::MediaError;
+pub(crate) use server::{Error, Server};

@@ -22,7 +22,7 @@ const LONGEST_PATH: usize = 108;
 
 /// The control socket; removed when dropped.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -80,7 +80,7 @@ impl Server {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn bind(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn bind(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         if path.as_os_str().len() >= LONGEST_PATH {
             return Err(Error::PathTooLong(path.to_owned()));
@@ -109,7 +109,7 @@ impl Server {
     }
 
     /// The path of the socket.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -118,7 +118,7 @@ impl Server {
     ///
     /// # Errors
     /// No thread left.
-    pub fn start(
+    pub(crate) fn start(
         self,
         inbox: Inbox,
         last: Arc<AtomicU64>,

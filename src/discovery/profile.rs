@@ -8,14 +8,14 @@ use crate::tls::Fingerprint;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The domain that the apps browse besides `local.` (protocol section 10.1).
-pub const DOMAIN: &str = "clawdbot.internal";
+pub(crate) const DOMAIN: &str = "clawdbot.internal";
 
 /// The gateway's port if it cannot be derived from the bridge's.
 const GATEWAY_PORT: u16 = 18789;
 
 /// What a bridge announces about itself, without what only a running bridge knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// The name a person gave the bridge or its machine.
     pub name: String,
     /// The machine's name as a DNS label.
@@ -34,7 +34,7 @@ pub struct Profile {
 
 /// The wide-area zone and the address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZoneSettings {
+pub(crate) struct ZoneSettings {
     /// The domain, without a dot at its end.
     pub domain: String,
     /// The configured address of this machine; `None` means its tailnet addresses.
@@ -42,7 +42,7 @@ pub struct ZoneSettings {
 }
 
 /// The host name of this machine without `.local`.
-pub fn machine_name() -> String {
+pub(crate) fn machine_name() -> String {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_string_lossy();
     let name = name.trim().trim_end_matches(".local");
@@ -51,7 +51,7 @@ pub fn machine_name() -> String {
 
 impl Profile {
     /// The profile of a bridge with this configuration on a machine of this name.
-    pub fn new(config: &Config, machine: &str) -> Self {
+    pub(crate) fn new(config: &Config, machine: &str) -> Self {
         let (bridge, discovery) = (&config.bridge, &config.discovery);
         let tailnet_dns = discovery.tailnet_dns.as_deref().and_then(domain_name);
         let usual = if bridge.port > 1 { bridge.port - 1 } else { GATEWAY_PORT };
@@ -73,7 +73,7 @@ impl Profile {
 
     /// What to announce for a bridge that listens on this port. `tailnet_dns` is the name that
     /// Tailscale reports, used if none is configured.
-    pub fn service(&self, port: u16, tailnet_dns: Option<&str>) -> Service {
+    pub(crate) fn service(&self, port: u16, tailnet_dns: Option<&str>) -> Service {
         Service {
             name: self.name.clone(),
             host: self.host.clone(),
@@ -90,7 +90,7 @@ impl Profile {
 
 impl ZoneSettings {
     /// The configured zone, whether or not it is enabled.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let zone = &config.discovery.wide_area;
         let domain = zone.domain.as_deref().and_then(domain_name);
         Self { domain: domain.unwrap_or_else(|| DOMAIN.to_owned()), address: zone.address }

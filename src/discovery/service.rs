@@ -6,7 +6,7 @@ use crate::tls::Fingerprint;
 use std::fmt::Display;
 
 /// The service type that the apps browse for.
-pub const SERVICE_TYPE: &str = "_clawdbot-bridge._tcp";
+pub(crate) const SERVICE_TYPE: &str = "_clawdbot-bridge._tcp";
 
 /// The longest TXT string, in bytes (its length is one byte on the wire).
 const TXT_BYTES: usize = 255;
@@ -16,7 +16,7 @@ const SUFFIX: &str = " (Clawdbot)";
 
 /// What nodes can learn about a bridge before they connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
+pub(crate) struct Service {
     /// The name a person gave the bridge or its machine.
     pub name: String,
     /// The machine's name: one DNS label, without a domain.
@@ -39,7 +39,7 @@ pub struct Service {
 
 /// What is announced in the local network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
+pub(crate) struct Announcement {
     /// The bridge.
     pub service: Service,
     /// The service types it is announced as, such as [`SERVICE_TYPE`].
@@ -63,7 +63,7 @@ impl Service {
     /// The instance name that the apps list: the name with ` (Clawdbot)`, unless the name contains
     /// that word. Nodes store their pins under it, so it must not change without need (protocol
     /// section 10.2).
-    pub fn instance(&self) -> String {
+    pub(crate) fn instance(&self) -> String {
         let name = collapsed(&self.name);
         if name.is_empty() {
             return "Clawdbot".to_owned();

@@ -7,7 +7,7 @@ use std::{error, fmt, io};
 /// continues from there.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// The directory of the old gateway cannot be read.
     Unreadable {
         /// The directory.

@@ -16,10 +16,10 @@ mod tests;
 mod transcripts;
 mod wake_words;
 
-pub use error::Error;
+pub(crate) use error::Error;
 #[cfg(test)]
-pub use report::ItemKind;
-pub use report::{Item, Outcome, Report};
+pub(crate) use report::ItemKind;
+pub(crate) use report::{Item, Outcome, Report};
 
 use crate::daemon::Lock;
 use crate::router::Wall;
@@ -33,7 +33,12 @@ use std::path::Path;
 /// # Errors
 /// What cannot be worked with as a whole: there is nothing to import, the state directory is in
 /// use or damaged, or it cannot be written. What is wrong with single files is in the report.
-pub fn run(source: &Path, state_dir: &Path, apply: bool, now: Wall) -> Result<Report, Error> {
+pub(crate) fn run(
+    source: &Path,
+    state_dir: &Path,
+    apply: bool,
+    now: Wall,
+) -> Result<Report, Error> {
     let legacy = Legacy::open(source)?;
     if state_dir.canonicalize().is_ok_and(|dir| dir == legacy.root()) {
         return Err(Error::SameDirectory(state_dir.to_owned()));

@@ -6,7 +6,7 @@ use serde_json::{json, Value};
 /// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ItemKind {
+pub(crate) enum ItemKind {
     /// A paired node.
     Pairing,
     /// A conversation.
@@ -21,7 +21,7 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// Its name for people and scripts.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pairing => "pairing",
             Self::Session => "session",
@@ -40,7 +40,7 @@ impl Serialize for ItemKind {
 
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is imported, or would be.
     Taken,
     /// The state directory has one already, which is kept as it is.
@@ -52,7 +52,7 @@ pub enum Outcome {
 /// One thing that was found. Its texts come from the old files: not safe to print as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Item {
+pub(crate) struct Item {
     /// What it is.
     #[serde(rename = "what")]
     pub kind: ItemKind,
@@ -75,7 +75,7 @@ pub struct Item {
 /// What became of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub(crate) struct Report {
     /// Whether the import was carried out, or only planned.
     pub applied: bool,
     /// In the order in which they were found.
@@ -122,17 +122,17 @@ impl Report {
     }
 
     /// The number of items that could not be taken because of damage.
-    pub fn damaged(&self) -> usize {
+    pub(crate) fn damaged(&self) -> usize {
         self.items.iter().filter(|item| item.is_damaged).count()
     }
 
     /// The number of items with this outcome.
-    pub fn count(&self, outcome: Outcome) -> usize {
+    pub(crate) fn count(&self, outcome: Outcome) -> usize {
         self.items.iter().filter(|item| item.outcome == outcome).count()
     }
 
     /// The report for scripts.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let with = |outcome: Outcome| -> Vec<&Item> {
             self.items.iter().filter(|item| item.outcome == outcome).collect()
         };

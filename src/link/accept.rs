@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// Calls `accept_one` whenever a connection waits at `socket`, which must not block, until
 /// somebody raises the alarm at `stop`.
-pub fn accept_until(
+pub(crate) fn accept_until(
     stop: &Waker,
     socket: &impl AsFd,
     log_limit: &LogLimit,

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// The other side closed.
     TheirEnd,
     /// We closed, after everything was sent.
@@ -40,7 +40,7 @@ pub enum Ending {
 /// `write` may keep what the socket did not take; then `flush` sends it on, and both report
 /// `WouldBlock` for as long as it is not gone. `read` reports `Interrupted` when it got somewhere
 /// without having anything to show for it, so that writing and deadlines get their turn.
-pub trait Stream: Read + Write + AsFd {
+pub(crate) trait Stream: Read + Write + AsFd {
     /// Whether something that was written, or that the stream says by itself, has not left yet.
     fn has_unsent(&self) -> bool {
         false
@@ -56,7 +56,7 @@ impl Stream for UnixStream {}
 
 /// A socket that is not blocking, its outbox, and what is half written.
 #[derive(Debug)]
-pub struct Duplex<S, T> {
+pub(crate) struct Duplex<S, T> {
     stream: S,
     outbox: Arc<Outbox<T>>,
     out: WriteBuffer,
@@ -81,7 +81,7 @@ pub struct Duplex<S, T> {
 impl<S: Stream, T: Outgoing> Duplex<S, T> {
     /// Both directions of `stream`, which must not block. Reading pauses while
     /// `max_unanswered` of the other side's requests are unanswered.
-    pub fn new(stream: S, outbox: Arc<Outbox<T>>, max_unanswered: usize) -> Self {
+    pub(crate) fn new(stream: S, outbox: Arc<Outbox<T>>, max_unanswered: usize) -> Self {
         Self {
             stream,
             outbox,
@@ -101,23 +101,23 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
 
     /// The same connection, whose reads end when `stop` is requested.
     #[must_use]
-    pub fn until(mut self, stop: Stop) -> Self {
+    pub(crate) fn until(mut self, stop: Stop) -> Self {
         self.stop = Some(stop);
         self
     }
 
     /// From now on a read that got nothing by `deadline` returns `WouldBlock`.
-    pub fn set_deadline(&mut self, deadline: Instant) {
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
     }
 
     /// A request was read that will be answered.
-    pub fn expect_answer(&mut self) {
+    pub(crate) fn expect_answer(&mut self) {
         self.unanswered += 1;
     }
 
     /// A hello was read: nothing more is read until its answer has been sent.
-    pub fn await_admission(&mut self) {
+    pub(crate) fn await_admission(&mut self) {
         self.awaits_admission = true;
     }
 
@@ -126,7 +126,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     ///
     /// # Errors
     /// The socket's.
-    pub fn wait_for_answers(&mut self) -> io::Result<()> {
+    pub(crate) fn wait_for_answers(&mut self) -> io::Result<()> {
         self.write_while(|duplex| duplex.unanswered >= duplex.max_unanswered)
     }
 
@@ -135,7 +135,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     ///
     /// # Errors
     /// The socket's.
-    pub fn close(&mut self) -> io::Result<()> {
+    pub(crate) fn close(&mut self) -> io::Result<()> {
         self.outbox.finish();
         self.discards_input = true;
         (self.deadline, self.stop) = (None, None);
@@ -155,17 +155,17 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
     }
 
     /// Nothing more is read; what waits is still sent.
-    pub fn stop_reading(&mut self) {
+    pub(crate) fn stop_reading(&mut self) {
         self.discards_input = true;
     }
 
     /// Why reading ended.
-    pub fn ending(&self) -> Option<Ending> {
+    pub(crate) fn ending(&self) -> Option<Ending> {
         self.ending
     }
 
     /// The stream under it.
-    pub fn stream_mut(&mut self) -> &mut S {
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// An input, and with a connection's first input the handle for replies. The handle stays with
 /// the router thread; the router itself only knows numbers.
 #[derive(Debug)]
-pub struct Posted {
+pub(crate) struct Posted {
     /// What happened.
     pub input: Input,
     /// How to reach a new connection.
@@ -21,7 +21,7 @@ pub struct Posted {
 
 /// Where the router thread sends a connection's frames.
 #[derive(Debug)]
-pub enum ReplyHandle {
+pub(crate) enum ReplyHandle {
     /// To a node.
     Node {
         /// The frames that wait to be written.
@@ -36,18 +36,18 @@ pub enum ReplyHandle {
 /// The sending end. Posting blocks while [`limits::INBOX`] inputs wait, so that a flood is slowed
 /// down at its source.
 #[derive(Clone, Debug)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     sender: Sender<Posted>,
     ended: Arc<AtomicBool>,
 }
 
 /// The router has ended, because the program is stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closed;
+pub(crate) struct Closed;
 
 impl Inbox {
     /// Both ends.
-    pub fn new() -> (Self, Inputs) {
+    pub(crate) fn new() -> (Self, Inputs) {
         let (sender, receiver) = bounded(limits::INBOX);
         let ended = Arc::new(AtomicBool::new(false));
         (Self { sender, ended: ended.clone() }, Inputs { receiver, ended })
@@ -57,7 +57,7 @@ impl Inbox {
     ///
     /// # Errors
     /// The router is gone.
-    pub fn post(&self, input: Input) -> Result<(), Closed> {
+    pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
         self.sender.send(Posted { input, reply: None }).map_err(|_| Closed)
     }
 
@@ -65,7 +65,7 @@ impl Inbox {
     ///
     /// # Errors
     /// The router is gone.
-    pub fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
+    pub(crate) fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
         self.sender.send(Posted { input, reply: Some(reply) }).map_err(|_| Closed)?;
         // Either this is seen here, or the input was in the queue when it was emptied.
         if self.ended.load(Ordering::SeqCst) {
@@ -77,14 +77,14 @@ impl Inbox {
 
 /// The receiving end, held by the router thread.
 #[derive(Debug)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     receiver: Receiver<Posted>,
     ended: Arc<AtomicBool>,
 }
 
 impl Inputs {
     /// The next input; a tick if none comes in time; `None` when nobody is left to send one.
-    pub fn next(&self, wait: Option<Duration>) -> Option<Posted> {
+    pub(crate) fn next(&self, wait: Option<Duration>) -> Option<Posted> {
         let received = match wait {
             Some(wait) => self.receiver.recv_timeout(wait),
             None => self.receiver.recv().map_err(RecvTimeoutError::from),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// The limits and the connections counted against them.
 #[derive(Debug)]
-pub struct ConnectionLimiter {
+pub(crate) struct ConnectionLimiter {
     max_connections: usize,
     max_unauthenticated: usize,
     open: Mutex<OpenConnections>,
@@ -34,21 +34,21 @@ struct Unauthenticated {
 
 /// The right to one open connection; released when dropped.
 #[derive(Debug)]
-pub struct Permit {
+pub(crate) struct Permit {
     limiter: Arc<ConnectionLimiter>,
     number: u64,
 }
 
 impl ConnectionLimiter {
     /// A limiter for so many connections, so many of them unauthenticated.
-    pub fn new(max_connections: usize, max_unauthenticated: usize) -> Arc<Self> {
+    pub(crate) fn new(max_connections: usize, max_unauthenticated: usize) -> Arc<Self> {
         let open = Mutex::new(OpenConnections::default());
         Arc::new(Self { max_connections, max_unauthenticated, open, released: Condvar::new() })
     }
 
     /// Counts a new connection, closing an unauthenticated one if the limit is reached. `None` if
     /// there is none that may be closed.
-    pub fn acquire(
+    pub(crate) fn acquire(
         self: &Arc<Self>,
         number: u64,
         peer: IpAddr,
@@ -69,20 +69,20 @@ impl ConnectionLimiter {
     }
 
     /// The connection is authenticated; it is not closed for another's sake any more.
-    pub fn mark_admitted(&self, number: u64) {
+    pub(crate) fn mark_admitted(&self, number: u64) {
         self.lock().unauthenticated.remove(&number);
     }
 
     /// The connection waits for an operator's approval, which is limited elsewhere: it is not
     /// closed for another's sake.
-    pub fn mark_awaiting_approval(&self, number: u64) {
+    pub(crate) fn mark_awaiting_approval(&self, number: u64) {
         if let Some(connection) = self.lock().unauthenticated.get_mut(&number) {
             connection.awaits_approval = true;
         }
     }
 
     /// Waits until no connection is open; returns how many still are after `timeout`.
-    pub fn wait_until_empty(&self, timeout: Duration) -> usize {
+    pub(crate) fn wait_until_empty(&self, timeout: Duration) -> usize {
         let deadline = Instant::now() + timeout;
         let mut open = self.lock();
         while open.count > 0 {
@@ -134,7 +134,7 @@ impl Drop for Permit {
 
 /// How many connections the limit on open files allows; each takes two descriptors, and some are
 /// kept for files, operators and agents.
-pub fn connections_for(open_files: u64) -> usize {
+pub(crate) fn connections_for(open_files: u64) -> usize {
     let kept = 64 + 2 * limits::OPERATORS as u64;
     usize::try_from(open_files.saturating_sub(kept) / 2).unwrap_or(usize::MAX)
 }

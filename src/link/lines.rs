@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 /// How reading a line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub(crate) enum Line {
     /// There is a line; its line feed is not in it.
     Complete,
     /// The other side closed. An incomplete last line is dropped.
@@ -19,7 +19,7 @@ pub enum Line {
 ///
 /// # Errors
 /// The reader's, or that of `progress`.
-pub fn read_line(
+pub(crate) fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,
     limit: impl Fn() -> usize,

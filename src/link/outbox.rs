@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 /// A frame that can be written.
-pub trait Outgoing: Send + 'static {
+pub(crate) trait Outgoing: Send + 'static {
     /// About how many bytes it takes.
     fn weight(&self) -> usize;
     /// Whether it answers a request of the other side.
@@ -101,11 +101,11 @@ impl Outgoing for Vec<u8> {
 
 /// The other side does not take what is sent to it; the connection is being closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooSlow;
+pub(crate) struct TooSlow;
 
 /// The queue, its limit, and the waker of the thread that empties it.
 #[derive(Debug)]
-pub struct Outbox<T> {
+pub(crate) struct Outbox<T> {
     queue: Mutex<FrameQueue<T>>,
     waker: Waker,
     line_limit: AtomicUsize,
@@ -134,7 +134,7 @@ impl<T: Outgoing> Outbox<T> {
     ///
     /// # Errors
     /// No descriptor left.
-    pub fn new(line_limit: usize) -> io::Result<Self> {
+    pub(crate) fn new(line_limit: usize) -> io::Result<Self> {
         let queue = FrameQueue {
             frames: VecDeque::new(),
             bytes: 0,
@@ -151,13 +151,13 @@ impl<T: Outgoing> Outbox<T> {
 
     /// The same outbox, with room for this many bytes.
     #[must_use]
-    pub fn holding(mut self, bytes: usize) -> Self {
+    pub(crate) fn holding(mut self, bytes: usize) -> Self {
         self.byte_limit = bytes;
         self
     }
 
     /// Whether frames are still taken.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.lock().state == OutboxState::Open
     }
 
@@ -165,7 +165,7 @@ impl<T: Outgoing> Outbox<T> {
     ///
     /// # Errors
     /// Too much is waiting already; the connection ends.
-    pub fn push(&self, frame: T) -> Result<(), TooSlow> {
+    pub(crate) fn push(&self, frame: T) -> Result<(), TooSlow> {
         let mut queue = self.lock();
         if queue.state != OutboxState::Open {
             return Ok(());
@@ -192,7 +192,7 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     /// Nothing more will come: the connection closes once everything is sent.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let mut queue = self.lock();
         if queue.state == OutboxState::Open {
             queue.state = OutboxState::Finishing;
@@ -202,24 +202,24 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     /// Changes how long a line from the other side may be.
-    pub fn set_line_limit(&self, bytes: usize) {
+    pub(crate) fn set_line_limit(&self, bytes: usize) {
         self.line_limit.store(bytes, Ordering::Relaxed);
     }
 
     /// How long a line from the other side may be.
-    pub fn line_limit(&self) -> usize {
+    pub(crate) fn line_limit(&self) -> usize {
         self.line_limit.load(Ordering::Relaxed)
     }
 
     /// The waker of the thread that empties this.
-    pub fn waker(&self) -> &Waker {
+    pub(crate) fn waker(&self) -> &Waker {
         &self.waker
     }
 
     /// Takes the next frame, waiting for it until `deadline`, or for good. `None` when none came
     /// in time or none will come. For an outbox without a connection; one thread
     /// only.
-    pub fn wait(&self, deadline: Option<Instant>) -> Option<T> {
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<T> {
         loop {
             self.waker.fall_asleep();
             // What came between the last look and the flag was not announced.
@@ -279,11 +279,11 @@ impl<T: Outgoing> Outbox<T> {
 /// The sending end of an outbox. Dropping it finishes the outbox: the connection closes once
 /// everything is sent.
 #[derive(Debug)]
-pub struct OutboxSender<T: Outgoing>(Arc<Outbox<T>>);
+pub(crate) struct OutboxSender<T: Outgoing>(Arc<Outbox<T>>);
 
 impl<T: Outgoing> OutboxSender<T> {
     /// The only sender of this outbox.
-    pub fn new(outbox: Arc<Outbox<T>>) -> Self {
+    pub(crate) fn new(outbox: Arc<Outbox<T>>) -> Self {
         Self(outbox)
     }
 }

@@ -16,15 +16,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// The first byte of a TLS handshake.
-pub const TLS_HANDSHAKE: u8 = 0x16;
+pub(crate) const TLS_HANDSHAKE: u8 = 0x16;
 
 /// The socket, shared with the connection limiter, which may shut it down.
 #[derive(Debug)]
-pub struct Socket(Arc<TcpStream>);
+pub(crate) struct Socket(Arc<TcpStream>);
 
 /// A TCP socket that does not block, with or without TLS.
 #[derive(Debug)]
-pub enum NetStream {
+pub(crate) enum NetStream {
     /// Nothing is encrypted.
     Plain(Socket),
     /// The other side's first byte decides whether it speaks TLS. What is written before that is
@@ -36,7 +36,7 @@ pub enum NetStream {
 
 /// A socket and its TLS state, as server or client.
 #[derive(Debug)]
-pub struct Secured {
+pub(crate) struct Secured {
     socket: Socket,
     tls: Connection,
     /// The other side's `close_notify` has come. It may have come together with a line, and then
@@ -46,7 +46,7 @@ pub struct Secured {
 
 /// Why a connection that should be encrypted cannot go on.
 #[derive(Debug)]
-pub enum TlsError {
+pub(crate) enum TlsError {
     /// The other side does not speak TLS where it is required.
     PlainText,
     /// The two sides did not agree, or one does not trust the other.
@@ -57,12 +57,12 @@ pub enum TlsError {
 
 impl NetStream {
     /// A connection without TLS.
-    pub fn plain(socket: Arc<TcpStream>) -> Self {
+    pub(crate) fn plain(socket: Arc<TcpStream>) -> Self {
         Self::Plain(Socket(socket))
     }
 
     /// The server side of a connection. Without an acceptor there is no TLS.
-    pub fn accepted(socket: Arc<TcpStream>, acceptor: Option<Arc<Acceptor>>) -> Self {
+    pub(crate) fn accepted(socket: Arc<TcpStream>, acceptor: Option<Arc<Acceptor>>) -> Self {
         match acceptor {
             Some(acceptor) => Self::Undecided(Socket(socket), acceptor),
             None => Self::plain(socket),
@@ -70,12 +70,12 @@ impl NetStream {
     }
 
     /// A connection with TLS, whose handshake has not begun.
-    pub fn secured(socket: Arc<TcpStream>, tls: Connection) -> Self {
+    pub(crate) fn secured(socket: Arc<TcpStream>, tls: Connection) -> Self {
         Self::Secured(Box::new(Secured { socket: Socket(socket), tls, has_close_notify: false }))
     }
 
     /// Whether what is read is what came over the wire.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
 
@@ -83,7 +83,7 @@ impl NetStream {
     ///
     /// # Errors
     /// `WouldBlock` while the other side has to be waited for, a [`TlsError`], or the socket's.
-    pub fn handshake(&mut self) -> io::Result<()> {
+    pub(crate) fn handshake(&mut self) -> io::Result<()> {
         let Self::Secured(secured) = self else { return Ok(()) };
         loop {
             secured.send()?;
@@ -97,7 +97,7 @@ impl NetStream {
     }
 
     /// The certificate that the other side proved to own the key of, after the handshake.
-    pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+    pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
         match self {
             Self::Secured(secured) => secured.tls.peer_certificates()?.first(),
             Self::Plain(_) | Self::Undecided(..) => None,
@@ -106,7 +106,7 @@ impl NetStream {
 
     /// Sends `close_notify`, as far as the socket takes it, so that the other side can tell a
     /// close from a connection that was cut.
-    pub fn close_notify(&mut self) {
+    pub(crate) fn close_notify(&mut self) {
         if let Self::Secured(secured) = self {
             secured.tls.send_close_notify();
             // A socket that is full or broken ends without it.
@@ -115,7 +115,7 @@ impl NetStream {
     }
 
     /// The socket under it all.
-    pub fn socket(&self) -> &TcpStream {
+    pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) | Self::Undecided(socket, _) => &socket.0,
             Self::Secured(secured) => &secured.socket.0,
@@ -286,7 +286,7 @@ impl Write for Socket {
 
 impl TlsError {
     /// The TLS error inside an I/O error, if it is one.
-    pub fn of(error: &io::Error) -> Option<&Self> {
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 

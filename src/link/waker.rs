@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A descriptor to poll, and the flag that says whether anybody does.
 #[derive(Debug)]
-pub struct Waker {
+pub(crate) struct Waker {
     descriptor: OwnedFd,
     asleep: AtomicBool,
 }
@@ -17,19 +17,19 @@ impl Waker {
     ///
     /// # Errors
     /// No descriptor left.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let descriptor = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         Ok(Self { descriptor, asleep: AtomicBool::new(false) })
     }
 
     /// The thread is about to poll. It has to look for work once more after this: what was left
     /// before is not announced.
-    pub fn fall_asleep(&self) {
+    pub(crate) fn fall_asleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
     }
 
     /// The thread is back from polling, or did not go.
-    pub fn woke_up(&self, was_woken: bool) {
+    pub(crate) fn woke_up(&self, was_woken: bool) {
         self.asleep.store(false, Ordering::SeqCst);
         if was_woken {
             let mut count = [0; 8];
@@ -39,7 +39,7 @@ impl Waker {
     }
 
     /// Wakes the thread if it sleeps. Call after leaving the work where it will look.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
             // It fails only when 2^64 wakes are unread, and then the thread is awake.
             let _ = rustix::io::write(&self.descriptor, &1u64.to_ne_bytes());
@@ -47,7 +47,7 @@ impl Waker {
     }
 
     /// Wakes the thread, asleep or not, for as long as nobody calls [`Waker::woke_up`].
-    pub fn alarm(&self) {
+    pub(crate) fn alarm(&self) {
         let _ = rustix::io::write(&self.descriptor, &1u64.to_ne_bytes());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 /// A queue of byte chunks. The writer takes from the front as much as the socket accepts.
 #[derive(Debug, Default)]
-pub struct WriteBuffer {
+pub(crate) struct WriteBuffer {
     queue: VecDeque<Chunk>,
     /// Bytes of the first chunk that are written.
     written: usize,
@@ -30,17 +30,17 @@ impl Chunk {
 
 impl WriteBuffer {
     /// Whether everything is written.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.left == 0
     }
 
     /// How many bytes wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.left
     }
 
     /// Adds what `fill` appends to the buffer it is given.
-    pub fn append(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn append(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
         // What is written of a chunk goes when all of it is, so a chunk must have an end even if
         // the queue never has.
         match self.queue.back() {
@@ -55,7 +55,7 @@ impl WriteBuffer {
     }
 
     /// Adds encoded bytes; many are not copied.
-    pub fn push(&mut self, bytes: Vec<u8>) {
+    pub(crate) fn push(&mut self, bytes: Vec<u8>) {
         if bytes.len() < limits::WRITE_BUFFER {
             return self.append(|out| out.extend_from_slice(&bytes));
         }
@@ -65,7 +65,7 @@ impl WriteBuffer {
     }
 
     /// Adds a payload without copying it.
-    pub fn share(&mut self, payload: Payload) {
+    pub(crate) fn share(&mut self, payload: Payload) {
         self.drop_empty_back();
         if !payload.is_empty() {
             self.left += payload.len();
@@ -81,12 +81,12 @@ impl WriteBuffer {
     }
 
     /// What to write next; empty if there is nothing.
-    pub fn front(&self) -> &[u8] {
+    pub(crate) fn front(&self) -> &[u8] {
         self.queue.front().map_or(&[], |chunk| &chunk.bytes()[self.written..])
     }
 
     /// Marks so many bytes of [`WriteBuffer::front`] as written.
-    pub fn advance(&mut self, bytes: usize) {
+    pub(crate) fn advance(&mut self, bytes: usize) {
         self.written += bytes;
         self.left -= bytes;
         while self.queue.front().is_some_and(|chunk| chunk.bytes().len() == self.written) {

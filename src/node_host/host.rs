@@ -28,7 +28,7 @@ const NOTIFY: NodeCommand = NodeCommand::SystemNotify;
 
 /// What a node can do for its gateway.
 #[derive(Clone, Debug)]
-pub struct HostOptions {
+pub(crate) struct HostOptions {
     /// Commands (`lamp.on`, or `lamp.*` for all that begin with `lamp.`) and the programs that
     /// carry them out; also for commands that the host itself knows.
     pub handles: Vec<(String, OsString)>,
@@ -44,7 +44,7 @@ pub struct HostOptions {
 
 /// Carries out invokes, at most [`limits::HOST_INVOKES`] at once. Dropping it kills what runs.
 #[derive(Debug)]
-pub struct Host {
+pub(crate) struct Host {
     commands: Arc<Commands>,
     cancel: Stop,
     running: Vec<JoinHandle<()>>,
@@ -65,7 +65,7 @@ impl Host {
     ///
     /// # Errors
     /// No file descriptors are left.
-    pub fn new(options: HostOptions) -> std::io::Result<Self> {
+    pub(crate) fn new(options: HostOptions) -> std::io::Result<Self> {
         let HostOptions { handles, handle_time, owner, approvals, remote_approvals } = options;
         let search = Arc::new(SearchPath::from_env());
         let approvals = Arc::new(Approvals::new(approvals, owner, remote_approvals));
@@ -81,7 +81,7 @@ impl Host {
 
     /// The commands, as they are announced. `system.run` is among them even if it is refused: the
     /// owner may change that at any time, and the refusal says what to do.
-    pub fn commands(&self) -> Vec<String> {
+    pub(crate) fn commands(&self) -> Vec<String> {
         let mut commands: Vec<String> =
             self.commands.handlers.iter().map(|(command, _)| command.clone()).collect();
         let notify = Some(NOTIFY).filter(|_| notify::is_possible(&self.commands.search));
@@ -96,24 +96,28 @@ impl Host {
     ///
     /// # Errors
     /// Why the exec-approvals file cannot be trusted; nothing may run then.
-    pub fn security(&self) -> Result<Security, String> {
+    pub(crate) fn security(&self) -> Result<Security, String> {
         self.commands.approvals.most()
     }
 
     /// There is a new connection; it gets the `exec.finished` events of programs that have finished
     /// meanwhile.
-    pub fn connected(&self, writer: &Writer) {
+    pub(crate) fn connected(&self, writer: &Writer) {
         self.commands.system_run.connected(writer);
     }
 
     /// The connection has ended. What runs goes on; its result is dropped, but the next connection
     /// gets its `exec.finished`.
-    pub fn disconnected(&self) {
+    pub(crate) fn disconnected(&self) {
         self.commands.system_run.disconnected();
     }
 
     /// Takes a response of the gateway; false if it belongs to no request of this host.
-    pub fn take_answer(&self, id: &str, result: &Result<Option<Payload>, WireError>) -> bool {
+    pub(crate) fn take_answer(
+        &self,
+        id: &str,
+        result: &Result<Option<Payload>, WireError>,
+    ) -> bool {
         self.commands.system_run.take_answer(id, result)
     }
 
@@ -122,7 +126,7 @@ impl Host {
     ///
     /// # Errors
     /// The connection is over.
-    pub fn answer(
+    pub(crate) fn answer(
         &mut self,
         id: Arc<str>,
         command: Arc<str>,
@@ -154,7 +158,7 @@ impl Host {
     }
 
     /// Kills what is running, and waits until it is gone.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.cancel.request();
         for thread in self.running.drain(..) {
             if thread.join().is_err() {

@@ -18,6 +18,6 @@ mod skills;
 mod system_run;
 mod which;
 
-pub use host::{Host, HostOptions};
-pub use pattern::Pattern;
-pub use policy::{OwnerPolicy, Security};
+pub(crate) use host::{Host, HostOptions};
+pub(crate) use pattern::Pattern;
+pub(crate) use policy::{OwnerPolicy, Security};

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// One entry of an allowlist.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     text: String,
     pieces: Vec<Piece>,
     is_path: bool,
@@ -30,7 +30,7 @@ enum Piece {
 
 impl Pattern {
     /// Reads a pattern; `None` if it is blank, or begins with `~/` and there is no home.
-    pub fn new(text: &str, home: Option<&Path>) -> Option<Self> {
+    pub(crate) fn new(text: &str, home: Option<&Path>) -> Option<Self> {
         let text = text.trim();
         let expanded = match text.strip_prefix("~/") {
             Some(rest) => format!("{}/{rest}", home?.to_str()?.trim_end_matches('/')),
@@ -53,7 +53,7 @@ impl Pattern {
     }
 
     /// As it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// How much `system.run` may run; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Security {
+pub(crate) enum Security {
     /// Nothing.
     Deny,
     /// The programs on the allowlist, with any arguments.
@@ -55,7 +55,7 @@ impl FromStr for Ask {
 
 /// The policy that the owner set when the node was started. The gateway cannot change it.
 #[derive(Clone, Debug, Default)]
-pub struct OwnerPolicy {
+pub(crate) struct OwnerPolicy {
     /// The most that is allowed, even if the file allows more; also the default if the file sets
     /// nothing.
     pub security: Option<Security>,
@@ -65,7 +65,7 @@ pub struct OwnerPolicy {
 
 impl OwnerPolicy {
     /// Whether the program of this name in the node's `PATH` is allowed by the owner.
-    pub fn lists_by_name(&self, name: &str) -> bool {
+    pub(crate) fn lists_by_name(&self, name: &str) -> bool {
         let Some(path) = SearchPath::from_env().find(name) else { return false };
         let found = Found { path, is_in_search_path: true };
         self.allow.iter().any(|pattern| pattern.matches(&found))

@@ -14,14 +14,14 @@ use std::sync::Arc;
 
 /// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
 #[derive(Debug, Default)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     values: Vec<(&'static str, &'a RawValue)>,
 }
 
 impl<'a> Fields<'a> {
     /// Reads `text`, keeping the fields named in `wanted`. A JSON document that is not an object
     /// has no fields; text that is not JSON is an error.
-    pub fn read(text: &'a str, wanted: &'static [&'static str]) -> serde_json::Result<Self> {
+    pub(crate) fn read(text: &'a str, wanted: &'static [&'static str]) -> serde_json::Result<Self> {
         let mut json = serde_json::Deserializer::from_str(text);
         let fields = json.deserialize_any(FieldsVisitor { wanted })?;
         json.end()?;
@@ -33,62 +33,62 @@ impl<'a> Fields<'a> {
     }
 
     /// A string.
-    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         string(self.raw(name)?)
     }
 
     /// A string, or a number or boolean in its written form: the old gateway turned these into
     /// strings where it needed an id or a name (protocol section 1.1).
-    pub fn word(&self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn word(&self, name: &str) -> Option<Cow<'a, str>> {
         word(self.raw(name)?)
     }
 
     /// As [`Fields::word`], to be kept; empty if there is none.
-    pub fn shared(&self, name: &str) -> Arc<str> {
+    pub(crate) fn shared(&self, name: &str) -> Arc<str> {
         Arc::from(self.word(name).unwrap_or_default())
     }
 
     /// A string that holds a JSON document; `None` if it is blank.
-    pub fn payload(&self, name: &str) -> Option<Payload> {
+    pub(crate) fn payload(&self, name: &str) -> Option<Payload> {
         self.text(name).filter(|text| !text.trim().is_empty()).map(Payload::from)
     }
 
     /// A trimmed, non-empty string of at most [`limits::SHORT_TEXT_CHARS`] characters, cut if
     /// necessary.
-    pub fn short_text(&self, name: &str) -> Option<String> {
+    pub(crate) fn short_text(&self, name: &str) -> Option<String> {
         short(&self.text(name)?)
     }
 
     /// Whether the field is literally `true`.
-    pub fn is_true(&self, name: &str) -> bool {
+    pub(crate) fn is_true(&self, name: &str) -> bool {
         self.raw(name) == Some("true")
     }
 
     /// An integer in the range of `u64`.
-    pub fn integer(&self, name: &str) -> Option<u64> {
+    pub(crate) fn integer(&self, name: &str) -> Option<u64> {
         self.raw(name)?.parse().ok()
     }
 
     /// Whether the field is there and not null.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.raw(name).is_some_and(|raw| raw != "null")
     }
 
     /// The field's JSON text, null included.
-    pub fn json(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn json(&self, name: &str) -> Option<&'a str> {
         self.raw(name)
     }
 
     /// A list of short texts; entries of other types are written out or dropped, empty ones are
     /// dropped, and the list is cut at [`limits::PROFILE_ENTRIES`].
-    pub fn list(&self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn list(&self, name: &str) -> Option<Vec<String>> {
         let entries: Vec<&RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
         let texts = entries.into_iter().filter_map(|raw| short(&word(raw.get())?));
         Some(texts.take(limits::PROFILE_ENTRIES).collect())
     }
 
     /// A map of flags; a value other than `true` is false.
-    pub fn flags(&self, name: &str) -> Option<BTreeMap<String, bool>> {
+    pub(crate) fn flags(&self, name: &str) -> Option<BTreeMap<String, bool>> {
         let entries: BTreeMap<String, &RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
         let flags =
             entries.into_iter().filter_map(|(key, raw)| Some((short(&key)?, raw.get() == "true")));
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
 }
 
 /// `text` trimmed and cut to [`limits::SHORT_TEXT_CHARS`]; `None` if nothing is left.
-pub fn short(text: &str) -> Option<String> {
+pub(crate) fn short(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.chars().take(limits::SHORT_TEXT_CHARS).collect())
 }
@@ -123,7 +123,7 @@ fn word(raw: &str) -> Option<Cow<'_, str>> {
 /// Escapes of lone surrogates replaced by that of U+FFFD. JavaScript nodes cut program output
 /// between the halves of a character and send the half (protocol section 1.1); strict parsers
 /// refuse the whole line for it.
-pub fn mend_surrogates(text: &str) -> Cow<'_, str> {
+pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
     if !text.contains("\\ud") && !text.contains("\\uD") {
         return Cow::Borrowed(text);
     }
@@ -156,7 +156,7 @@ pub fn mend_surrogates(text: &str) -> Cow<'_, str> {
 }
 
 /// As [`mend_surrogates`], for a text that may be too long to have twice.
-pub fn mended(text: String) -> String {
+pub(crate) fn mended(text: String) -> String {
     match mend_surrogates(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(mended) => mended,
@@ -164,7 +164,7 @@ pub fn mended(text: String) -> String {
 }
 
 /// Where in `text` a slice of it stands; `None` if it is none.
-pub fn place(text: &str, slice: &str) -> Option<Range<usize>> {
+pub(crate) fn place(text: &str, slice: &str) -> Option<Range<usize>> {
     let start = (slice.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     let end = start.checked_add(slice.len())?;
     (text.get(start..end)? == slice).then_some(start..end)
@@ -178,7 +178,7 @@ fn escaped_unit(text: &str, at: usize) -> Option<u32> {
 
 /// Valid JSON without the white space between its parts. Android looks for `"includeAudio":true`
 /// in the text of its parameters (protocol section 1.1).
-pub fn compact(text: &str) -> String {
+pub(crate) fn compact(text: &str) -> String {
     let mut compact = String::with_capacity(text.len());
     let (mut in_string, mut escaped) = (false, false);
     for character in text.chars() {
@@ -199,7 +199,7 @@ pub fn compact(text: &str) -> String {
 }
 
 /// The text of a JSON object with `sessionKey` as its first field.
-pub fn with_session_key(object: &str, session_key: &str) -> String {
+pub(crate) fn with_session_key(object: &str, session_key: &str) -> String {
     let fields = object.trim_start().strip_prefix('{').unwrap_or("}");
     let comma = if fields.trim_start().starts_with('}') { "" } else { "," };
     format!("{{\"sessionKey\":{}{comma}{fields}", serde_json::Value::from(session_key))
@@ -207,7 +207,7 @@ pub fn with_session_key(object: &str, session_key: &str) -> String {
 
 /// `text` as it may stand inside a line of its own: `None` if it is not JSON, else with the
 /// line breaks that JSON allows between its parts turned into spaces.
-pub fn one_line(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn one_line(text: &str) -> Option<Cow<'_, str>> {
     let mended = mend_surrogates(text.trim());
     serde_json::from_str::<&RawValue>(&mended).ok()?;
     if mended.contains(['\n', '\r']) {

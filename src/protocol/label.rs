@@ -1,11 +1,11 @@
 //! Names as DNS has them: labels of at most 63 bytes (protocol section 10.4).
 
 /// Bytes of one DNS label.
-pub const LABEL_BYTES: usize = 63;
+pub(crate) const LABEL_BYTES: usize = 63;
 
 /// The machine's name as a DNS label: what stands before the first dot, in lowercase, with `-` for
 /// what a label cannot hold.
-pub fn host_label(name: &str) -> String {
+pub(crate) fn host_label(name: &str) -> String {
     let first = name.trim().split('.').next().unwrap_or_default();
     let label = label(first);
     if label.is_empty() {
@@ -16,14 +16,14 @@ pub fn host_label(name: &str) -> String {
 }
 
 /// Any text as a DNS label (protocol section 10.4); empty if nothing of it can be kept.
-pub fn label(text: &str) -> String {
+pub(crate) fn label(text: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let label: String = text.trim().chars().map(keep).collect();
     cut(label.trim_matches('-'), LABEL_BYTES).trim_end_matches('-').to_owned()
 }
 
 /// At most `bytes` bytes of `text`, without cutting a character in two.
-pub fn cut(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

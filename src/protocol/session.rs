@@ -4,14 +4,14 @@ use crate::protocol::json::{self, Fields};
 use crate::protocol::limits;
 
 /// The agent that conversations without an agent belong to.
-pub const DEFAULT_AGENT: &str = "main";
+pub(crate) const DEFAULT_AGENT: &str = "main";
 
 /// The session key the apps use for their main chat.
-pub const MAIN: &str = "main";
+pub(crate) const MAIN: &str = "main";
 
 /// One spelling for all spellings of a session key: `main` is `agent:main:main`, `node-x` is
 /// `agent:main:node-x`; `global` and `unknown` stay.
-pub fn canonical(key: &str) -> String {
+pub(crate) fn canonical(key: &str) -> String {
     let key = key.trim();
     if key == "global" || key == "unknown" {
         return key.to_owned();
@@ -23,7 +23,7 @@ pub fn canonical(key: &str) -> String {
 }
 
 /// The trimmed `sessionKey` of an event's payload; `None` if there is none worth the name.
-pub fn key_in(payload: &str) -> Option<String> {
+pub(crate) fn key_in(payload: &str) -> Option<String> {
     let payload = json::mend_surrogates(payload);
     let fields = Fields::read(&payload, &["sessionKey"]).ok()?;
     let key = fields.text("sessionKey")?.trim().to_owned();

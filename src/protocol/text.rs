@@ -2,7 +2,7 @@
 
 /// Whether a terminal, or a person, could be fooled by the character: control characters, and
 /// those that are invisible or change the direction of writing.
-pub fn is_tricky(character: char) -> bool {
+pub(crate) fn is_tricky(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}'

@@ -39,7 +39,7 @@ pub(super) fn decode<T>(
 
 /// Appends `value` as one line. Values of this program always have a JSON form; should one not,
 /// nothing is appended rather than half a line.
-pub fn append_line<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+pub(crate) fn append_line<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     let start = out.len();
     match serde_json::to_writer(&mut *out, value) {
         Ok(()) => out.push(b'\n'),

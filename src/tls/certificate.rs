@@ -19,7 +19,7 @@ use std::{fmt, fs, io};
 
 /// Where a certificate and its key are, and whether they may be generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateFiles {
+pub(crate) struct CertificateFiles {
     /// The certificate, or a chain that begins with it.
     pub certificate: PathBuf,
     /// Its private key.
@@ -30,7 +30,7 @@ pub struct CertificateFiles {
 
 /// The public properties of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateInfo {
+pub(crate) struct CertificateInfo {
     /// The file it was read from.
     pub path: PathBuf,
     /// What nodes pin.
@@ -40,7 +40,7 @@ pub struct CertificateInfo {
 }
 
 /// A certificate with its private key.
-pub struct Certificate {
+pub(crate) struct Certificate {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     key_path: PathBuf,
@@ -55,7 +55,7 @@ impl fmt::Debug for Certificate {
 
 impl CertificateFiles {
     /// The given paths, with `bridge/tls/` in the state directory for those that are `None`.
-    pub fn new(
+    pub(crate) fn new(
         state_dir: &Path,
         certificate: Option<&Path>,
         key: Option<&Path>,
@@ -73,7 +73,7 @@ impl CertificateFiles {
     ///
     /// # Errors
     /// The files are missing, incomplete, unreadable or not what they should be.
-    pub fn load(&self) -> Result<Certificate, Error> {
+    pub(crate) fn load(&self) -> Result<Certificate, Error> {
         match (exists(&self.certificate)?, exists(&self.key)?) {
             (true, true) => {}
             (false, true) => self.finish_interrupted()?,
@@ -169,14 +169,14 @@ impl CertificateInfo {
     /// # Errors
     /// The file cannot be read, or holds no certificate.
     #[cfg(any(test, feature = "cli"))]
-    pub fn read(path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
         let is_there = exists(path)?;
         is_there.then(|| Ok(Self::new(path, &read_chain(path)?))).transpose()
     }
 
     /// A warning for the operator if the certificate is not valid at this time (milliseconds since
     /// 1970) or expires soon.
-    pub fn warning(&self, now_ms: u64) -> Option<String> {
+    pub(crate) fn warning(&self, now_ms: u64) -> Option<String> {
         let validity = self.validity?;
         let end = calendar::iso_seconds(validity.not_after_ms);
         if now_ms < validity.not_before_ms {
@@ -193,7 +193,7 @@ impl CertificateInfo {
     }
 
     /// The certificate as operators see it in `status`.
-    pub fn view(&self, now_ms: u64) -> CertificateView {
+    pub(crate) fn view(&self, now_ms: u64) -> CertificateView {
         let validity = self.validity;
         CertificateView {
             path: self.path.display().to_string(),

@@ -14,11 +14,11 @@ mod server;
 mod tests;
 mod validity;
 
-pub use certificate::CertificateFiles;
+pub(crate) use certificate::CertificateFiles;
 #[cfg(feature = "cli")]
 pub(crate) use certificate::CertificateInfo;
 pub use client::Trust;
 pub(crate) use client::{client_config, server_name, PinMismatch};
-pub use error::Error;
+pub(crate) use error::Error;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
-pub use server::Acceptor;
+pub(crate) use server::Acceptor;

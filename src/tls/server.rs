@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Sets up TLS for connections. Existing connections keep the certificate they began with.
-pub struct Acceptor {
+pub(crate) struct Acceptor {
     current: RwLock<Current>,
     allows_plaintext: bool,
 }
@@ -26,7 +26,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// The certificate cannot be used.
-    pub fn new(certificate: Certificate, allows_plaintext: bool) -> Result<Self, Error> {
+    pub(crate) fn new(certificate: Certificate, allows_plaintext: bool) -> Result<Self, Error> {
         let current = RwLock::new(Current::new(certificate)?);
         Ok(Self { current, allows_plaintext })
     }
@@ -36,7 +36,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// The files cannot be used.
-    pub fn reload(&self, files: &CertificateFiles) -> Result<bool, Error> {
+    pub(crate) fn reload(&self, files: &CertificateFiles) -> Result<bool, Error> {
         let new = Current::new(files.load()?)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let differs = current.info.fingerprint != new.info.fingerprint;
@@ -48,32 +48,32 @@ impl Acceptor {
     ///
     /// # Errors
     /// The TLS library rejects the configuration, which it has accepted before.
-    pub fn connection(&self) -> Result<ServerConnection, rustls::Error> {
+    pub(crate) fn connection(&self) -> Result<ServerConnection, rustls::Error> {
         ServerConnection::new(self.current().config)
     }
 
     /// The fingerprint of the certificate in use.
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.current().info.fingerprint
     }
 
     /// The certificate in use.
-    pub fn info(&self) -> Arc<CertificateInfo> {
+    pub(crate) fn info(&self) -> Arc<CertificateInfo> {
         self.current().info
     }
 
     /// The certificate in use, as operators see it in `status`.
-    pub fn view(&self, now_ms: u64) -> CertificateView {
+    pub(crate) fn view(&self, now_ms: u64) -> CertificateView {
         self.info().view(now_ms)
     }
 
     /// Whether nodes without TLS may connect, too.
-    pub fn allows_plaintext(&self) -> bool {
+    pub(crate) fn allows_plaintext(&self) -> bool {
         self.allows_plaintext
     }
 
     /// `required` or `optional`.
-    pub fn mode(&self) -> &'static str {
+    pub(crate) fn mode(&self) -> &'static str {
         if self.allows_plaintext {
             "optional"
         } else {

@@ -13,7 +13,7 @@ const VERSION: u8 = 0xa0;
 
 /// The validity period of a certificate, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validity {
+pub(crate) struct Validity {
     /// `notBefore`
     pub not_before_ms: u64,
     /// `notAfter`
@@ -22,7 +22,7 @@ pub struct Validity {
 
 impl Validity {
     /// The validity of a certificate in DER form; `None` if it does not have the usual form.
-    pub fn of(certificate: &[u8]) -> Option<Self> {
+    pub(crate) fn of(certificate: &[u8]) -> Option<Self> {
         let mut certificate = Der(Der(certificate).expect(SEQUENCE)?);
         let mut fields = Der(certificate.expect(SEQUENCE)?);
         if fields.0.first() == Some(&VERSION) {
@@ -36,7 +36,7 @@ impl Validity {
     }
 
     /// Whole days until the certificate expires; negative after it has expired.
-    pub fn days_left(&self, now_ms: u64) -> i64 {
+    pub(crate) fn days_left(&self, now_ms: u64) -> i64 {
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         signed(self.not_after_ms).saturating_sub(signed(now_ms)).div_euclid(signed(DAY_MS))
     }

@@ -9,7 +9,7 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// What the configuration says about listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BindPlan {
+pub(crate) struct BindPlan {
     /// `bridge.bind`
     pub bind: Bind,
     /// `bridge.port`

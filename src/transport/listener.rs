@@ -15,14 +15,14 @@ use std::thread::{Builder, JoinHandle};
 
 /// A bound address whose connections are not accepted yet.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     socket: TcpListener,
     address: SocketAddr,
 }
 
 /// What every accept thread needs.
 #[derive(Clone, Debug)]
-pub struct Reception {
+pub(crate) struct Reception {
     /// Where inputs go.
     pub inbox: Inbox,
     /// How many connections may be open.
@@ -47,7 +47,7 @@ impl Listener {
     }
 
     /// The address, with the port it got.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 

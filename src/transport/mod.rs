@@ -2,10 +2,10 @@
 //!
 //! Floor 2. Turns bytes into frames and back; decides nothing.
 
-pub mod bind;
+pub(crate) mod bind;
 mod connection;
 mod listener;
 mod watch;
 
-pub use listener::{Listener, Reception};
-pub use watch::{Bound, Listeners, Listening};
+pub(crate) use listener::{Listener, Reception};
+pub(crate) use watch::{Bound, Listeners, Listening};

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 /// Addresses that are bound; nobody is accepted yet.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     target: Target,
     listeners: Vec<Listener>,
     listening: Listening,
@@ -20,11 +20,11 @@ pub struct Bound {
 
 /// Where the bridge listens at this moment.
 #[derive(Clone, Debug, Default)]
-pub struct Listening(Arc<Mutex<ListenerState>>);
+pub(crate) struct Listening(Arc<Mutex<ListenerState>>);
 
 /// See [`Listening`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListenerState {
+pub(crate) struct ListenerState {
     /// Addresses and ports.
     pub addresses: Vec<SocketAddr>,
     /// What is missing and waited for.
@@ -33,7 +33,7 @@ pub struct ListenerState {
 
 /// The listeners of a running bridge. Dropped, they are closed, and nobody is accepted any more.
 #[derive(Debug)]
-pub struct Listeners {
+pub(crate) struct Listeners {
     target: Target,
     port: u16,
     open: Vec<OpenListener>,
@@ -55,7 +55,7 @@ struct OpenListener {
 
 impl Listening {
     /// The state at this moment.
-    pub fn now(&self) -> ListenerState {
+    pub(crate) fn now(&self) -> ListenerState {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -69,7 +69,7 @@ impl Bound {
     ///
     /// # Errors
     /// Something is missing that cannot, or shall not, be waited for.
-    pub fn open(plan: &BindPlan) -> Result<Self, Error> {
+    pub(crate) fn open(plan: &BindPlan) -> Result<Self, Error> {
         let own = plan.look()?;
         let target = plan.target(&own)?;
         let (mut port, mut listeners, mut failure) = (plan.port, Vec::<Listener>::new(), None);
@@ -104,7 +104,7 @@ impl Bound {
     }
 
     /// Where the bridge will listen, now and later.
-    pub fn listening(&self) -> &Listening {
+    pub(crate) fn listening(&self) -> &Listening {
         &self.listening
     }
 
@@ -112,7 +112,7 @@ impl Bound {
     ///
     /// # Errors
     /// No thread or descriptor left.
-    pub fn start(self, reception: Reception) -> io::Result<Listeners> {
+    pub(crate) fn start(self, reception: Reception) -> io::Result<Listeners> {
         let Self { target, listeners, listening } = self;
         let port = listeners.first().map_or(0, |listener| listener.address().port());
         let mut started =
@@ -126,23 +126,23 @@ impl Bound {
 
 impl Listeners {
     /// The port, the same for every address.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Whether they are where the tailnet is.
-    pub fn follow_tailnet(&self) -> bool {
+    pub(crate) fn follow_tailnet(&self) -> bool {
         self.target == Target::Tailnet
     }
 
     /// Whether there is anything to follow.
-    pub fn moves(&self) -> bool {
+    pub(crate) fn moves(&self) -> bool {
         self.target.moves()
     }
 
     /// Opens and closes what has to be with these addresses of the machine. What fails is tried
     /// again the next time; the log tells what has changed.
-    pub fn follow(&mut self, own: &[InterfaceAddress]) {
+    pub(crate) fn follow(&mut self, own: &[InterfaceAddress]) {
         let wanted = self.target.endpoints(own);
         let is_wanted =
             |open: &OpenListener| wanted.iter().any(|endpoint| endpoint.ip == open.address.ip());
