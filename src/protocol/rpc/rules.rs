@@ -86,11 +86,10 @@ impl Kind {
             | (Self::Flag, Value::Bool(_))
             | (Self::List, Value::Array(_)) => Vec::new(),
             (Self::Text(least, most) | Self::TextOrNull(least, most), Value::String(text)) => {
-                // Counting the characters of a photo is not free, and only short texts need it.
-                let count = if *most < usize::MAX { text.chars().count() } else { text.len() };
-                if count < *least {
+                // A text has at most as many characters as bytes, so a photo need not be counted.
+                if text.chars().take(*least).count() < *least {
                     wrong(&format!("must NOT have fewer than {least} characters"))
-                } else if count > *most {
+                } else if text.len() > *most && text.chars().count() > *most {
                     wrong(&format!("must NOT have more than {most} characters"))
                 } else {
                     Vec::new()
