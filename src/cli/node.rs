@@ -236,7 +236,7 @@ impl NodeRunner {
         let file = self.options.token_file.display();
         let profile = self.profile();
         let Self { identity, screen, .. } = self;
-        let session =
+        let mut session =
             client::join(connection, identity, &profile, &mut |progress| match progress {
                 Progress::AskedForPairing(node_id) => screen.say(format_args!(
                     "waiting for approval; on the gateway's machine, run `openclaw-bridge nodes \
@@ -251,16 +251,16 @@ impl NodeRunner {
             })?;
         let admitted = Instant::now();
         self.host.connected(session.writer());
-        let end = self.serve(session);
-        self.host.disconnected();
+        let end = self.serve(&mut session);
+        self.host.disconnected(session.close());
         self.backoff.admitted_for(admitted.elapsed());
         end
     }
 
     /// An admitted connection, until it ends. Programs that have to go because the node goes are
     /// ended before the connection, so that the gateway hears of it.
-    fn serve(&mut self, mut session: Session) -> Result<(), NodeError> {
-        let end = self.work(&mut session);
+    fn serve(&mut self, session: &mut Session) -> Result<(), NodeError> {
+        let end = self.work(session);
         if matches!(end, Ok(()) | Err(NodeError::Node(client::Error::Stopped))) {
             self.host.stop();
         }

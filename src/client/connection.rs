@@ -4,7 +4,7 @@
 use crate::client::error::Error;
 use crate::client::writer::{redacted, Direction, Trace, Writer};
 use crate::link::{read_line, Duplex, Ending, Line, NetStream, Outbox, Stop, Stream, TlsError};
-use crate::protocol::limits;
+use crate::protocol::{limits, NodeFrame};
 use crate::tls::{self, Fingerprint, PinMismatch, Trust};
 use crate::wait::{self, poll_until};
 use rustix::event::{PollFd, PollFlags};
@@ -115,7 +115,8 @@ impl Connection {
     /// The next line; `None` at `deadline`. Writes meanwhile. Takes a little of what is there
     /// already even if the deadline has passed.
     pub(super) fn read_line(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, Error> {
-        if self.stop.is_requested() {
+        // While there is always more to read, nothing waits, and nothing would notice the request.
+        if self.lines.buffer().is_empty() && self.stop.is_requested() {
             return Err(Error::Stopped);
         }
         self.lines.get_mut().set_deadline(deadline);
@@ -145,6 +146,21 @@ impl Connection {
             trace(Direction::Received, &redacted(&String::from_utf8_lossy(&line)));
         }
         Ok(Some(line))
+    }
+
+    /// Sends what waits, for at most [`limits::CLOSE_FLUSH`]; writers fail from now on. Returns the
+    /// events that the gateway has not got, or not wholly.
+    pub(super) fn close(&mut self) -> Vec<NodeFrame> {
+        self.writer.close();
+        let duplex = self.lines.get_mut();
+        // A connection that is broken takes nothing more.
+        let _ = duplex.close();
+        let unwritten = duplex.take_unwritten();
+        duplex.stream_mut().close_notify();
+        let _ = duplex.stream_mut().socket().shutdown(Shutdown::Both);
+        let lines = unwritten.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
+        let frames = lines.filter_map(|line| NodeFrame::decode(line)?.ok());
+        frames.filter(|frame| matches!(frame, NodeFrame::Event { .. })).collect()
     }
 
     fn end(&self) -> Error {
@@ -184,13 +200,8 @@ impl fmt::Debug for Connection {
 }
 
 impl Drop for Connection {
-    /// Sends what waits, for at most [`limits::CLOSE_FLUSH`]; writers fail from now on.
     fn drop(&mut self) {
-        let duplex = self.lines.get_mut();
-        // A connection that is broken takes nothing more.
-        let _ = duplex.close();
-        duplex.stream_mut().close_notify();
-        let _ = duplex.stream_mut().socket().shutdown(Shutdown::Both);
+        self.close();
     }
 }
 

@@ -102,6 +102,11 @@ impl Visit {
         frame
     }
 
+    /// The beginning of the next frame, which stays unread.
+    pub(crate) fn expect_something(&mut self) {
+        assert!(!self.0.fill_buf().unwrap().is_empty());
+    }
+
     /// The next frame.
     pub(crate) fn any(&mut self) -> Value {
         let mut line = String::new();

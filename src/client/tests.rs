@@ -275,3 +275,58 @@ fn what_waits_is_sent_before_the_end_unless_the_gateway_takes_nothing() {
     let took = began.elapsed();
     assert!(took >= limits::CLOSE_FLUSH && took < limits::CLOSE_FLUSH * 10, "{took:?}");
 }
+
+#[test]
+fn events_that_a_dying_connection_did_not_take_are_returned() {
+    let (gateway, mut node, _stop) = pair();
+    let big = format!("\"{}\"", "x".repeat(20_000_000));
+    let unsent = [NodeFrame::event("partly", big.as_str()), NodeFrame::event("not", "1")];
+    node.writer().send(&NodeFrame::event("wholly", "0")).unwrap();
+    node.writer().send(&unsent[0]).unwrap();
+    node.writer().send(&NodeFrame::invoke_res("i".into(), Ok(None))).unwrap();
+    node.writer().send(&NodeFrame::req("r", "health", None)).unwrap();
+    assert_eq!(node.read_line(Instant::now() + Duration::from_millis(50)).unwrap(), None);
+    node.writer().send(&unsent[1]).unwrap();
+    // Unread bytes make this a reset.
+    drop(gateway);
+    assert_eq!(node.close(), unsent);
+    let late = node.writer().send(&NodeFrame::event("late", "2"));
+    assert!(matches!(late, Err(Error::Closed)), "its sender keeps it");
+    assert_eq!(node.close(), []);
+}
+
+/// Sends more events than the gateway takes, ends the connection, and checks that every event has
+/// reached the gateway or is returned.
+pub(super) fn assert_no_event_is_lost(
+    mut node: Connection,
+    read_what_came: impl FnOnce() -> Vec<u8>,
+) {
+    let events = |range: std::ops::Range<usize>| {
+        let event = |i: usize| NodeFrame::event(&i.to_string(), "x".repeat(100_000));
+        range.map(event).collect::<Vec<_>>()
+    };
+    for event in events(0..200) {
+        node.writer().send(&event).unwrap();
+        node.writer().send(&NodeFrame::invoke_res("i".into(), Ok(None))).unwrap();
+    }
+    assert_eq!(node.read_line(Instant::now() + Duration::from_millis(50)).unwrap(), None);
+    let unsent = node.close();
+    assert!(!unsent.is_empty() && unsent.len() < 200, "{}", unsent.len());
+    assert_eq!(unsent, events(200 - unsent.len()..200));
+    let came = read_what_came();
+    let events = came.split_inclusive(|byte| *byte == b'\n').filter(|line| {
+        line.ends_with(b"\n")
+            && matches!(NodeFrame::decode(line), Some(Ok(NodeFrame::Event { .. })))
+    });
+    assert!(events.count() + unsent.len() >= 200);
+}
+
+#[test]
+fn a_gateway_that_takes_nothing_gets_every_event_on_the_next_connection() {
+    let (mut gateway, node, _stop) = pair();
+    assert_no_event_is_lost(node, move || {
+        let mut came = Vec::new();
+        gateway.read_to_end(&mut came).unwrap();
+        came
+    });
+}

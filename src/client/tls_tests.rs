@@ -1,7 +1,7 @@
 //! A node against a scripted gateway that speaks TLS, or should, or should not.
 
 use super::fake_gateway::{FakeGateway, FakeListener, TestCertificate, TlsStream, DEADLINE};
-use super::tests::{soon, Node, HELLO_OK};
+use super::tests::{assert_no_event_is_lost, soon, Node, HELLO_OK};
 use super::*;
 use crate::protocol::{NodeFrame, Token};
 use rustls::version::{TLS12, TLS13};
@@ -285,6 +285,24 @@ fn leaving_is_said_by_the_node_and_need_not_be_by_the_gateway() {
     assert_eq!(node.read_line(soon()).unwrap(), Some(b"bye".to_vec()));
     assert!(matches!(node.read_line(soon()), Err(Error::Closed)));
     drop(node);
+    gateway.finish();
+}
+
+#[test]
+fn an_event_that_is_encrypted_but_not_sent_is_not_lost() {
+    let (ended, end) = crossbeam_channel::bounded(1);
+    let (tell, told) = crossbeam_channel::bounded(1);
+    let (gateway, node) = with_stream(move |mut stream| {
+        end.recv_timeout(DEADLINE).unwrap();
+        let mut came = Vec::new();
+        // The connection is cut in the middle of a record.
+        let _ = stream.read_to_end(&mut came);
+        tell.send(came).unwrap();
+    });
+    assert_no_event_is_lost(node, || {
+        ended.send(()).unwrap();
+        told.recv_timeout(DEADLINE).unwrap()
+    });
     gateway.finish();
 }
 

@@ -41,6 +41,17 @@ impl Writer {
         (Self::new(outbox.clone(), None), outbox)
     }
 
+    /// Whether the connection still takes frames.
+    pub(crate) fn is_open(&self) -> bool {
+        self.outbox.is_open()
+    }
+
+    /// Ends sending. Waits for whoever is sending, so that no frame is dropped unnoticed.
+    pub(super) fn close(&self) {
+        let _sending = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        self.outbox.finish();
+    }
+
     /// Queues one frame. It is written while the connection is read, or when it is dropped.
     ///
     /// # Errors
@@ -54,7 +65,7 @@ impl Writer {
         }
         // The caller's trace may panic, but nothing is queued by then.
         let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.outbox.is_open() {
+        if !self.is_open() {
             return Err(Error::Closed);
         }
         if let Some(trace) = &*trace {

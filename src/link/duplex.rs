@@ -38,7 +38,7 @@ pub(crate) enum Ending {
 /// Bytes in both directions that never wait: a socket, or TLS over one.
 ///
 /// `write` may keep what the socket did not take; then `flush` sends it on, and both report
-/// `WouldBlock` for as long as it is not gone. `read` reports `Interrupted` when it got somewhere
+/// `WouldBlock` for as long as it is not gone. After that, `write` is given the same bytes again. `read` reports `Interrupted` when it got somewhere
 /// without having anything to show for it, so that writing and deadlines get their turn.
 pub(crate) trait Stream: Read + Write + AsFd {
     /// Whether something that was written, or that the stream says by itself, has not left yet.
@@ -140,6 +140,14 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         self.discards_input = true;
         (self.deadline, self.stop) = (None, None);
         self.write_while(|_| true)
+    }
+
+    /// Takes back the outgoing lines that are not wholly written, in chunks of whole lines.
+    pub(crate) fn take_unwritten(&mut self) -> Vec<Vec<u8>> {
+        while let Some(frame) = self.outbox.pop() {
+            frame.encode(&mut self.out);
+        }
+        self.out.take_unwritten()
     }
 
     /// Writes and waits for as long as `goes_on` says so and the connection has not ended.

@@ -39,6 +39,9 @@ pub(crate) enum NetStream {
 pub(crate) struct Secured {
     socket: Socket,
     tls: Connection,
+    /// Bytes that are encrypted, but that the socket has not taken yet; they do not count as
+    /// written.
+    encrypted: usize,
     /// The other side's `close_notify` has come. It may have come together with a line, and then
     /// nothing more arrives at the socket that would make anybody look for it.
     has_close_notify: bool,
@@ -71,7 +74,8 @@ impl NetStream {
 
     /// A connection with TLS, whose handshake has not begun.
     pub(crate) fn secured(socket: Arc<TcpStream>, tls: Connection) -> Self {
-        Self::Secured(Box::new(Secured { socket: Socket(socket), tls, has_close_notify: false }))
+        let socket = Socket(socket);
+        Self::Secured(Box::new(Secured { socket, tls, encrypted: 0, has_close_notify: false }))
     }
 
     /// Whether what is read is what came over the wire.
@@ -250,13 +254,14 @@ impl Write for Secured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // In slices, each gone before the next one is encrypted: more would not fit into the
         // buffer of the TLS library, and a large frame would be in memory twice.
-        self.send()?;
-        let slice = &bytes[..bytes.len().min(limits::TLS_SLICE)];
-        let taken = self.tls.writer().write(slice)?;
-        match self.send() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-            _ => Ok(taken),
+        if self.encrypted == 0 {
+            self.send()?;
+            let slice = &bytes[..bytes.len().min(limits::TLS_SLICE)];
+            self.encrypted = self.tls.writer().write(slice)?;
         }
+        // If this would block, the caller offers the same bytes again.
+        self.send()?;
+        Ok(std::mem::take(&mut self.encrypted))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -105,6 +105,18 @@ impl WriteBuffer {
             }
         }
     }
+
+    /// Takes out everything that is not written, from the beginning of the line that is partly
+    /// written. A line is never split between two chunks, as long as none was shared.
+    pub(crate) fn take_unwritten(&mut self) -> Vec<Vec<u8>> {
+        let Self { queue, written, .. } = std::mem::take(self);
+        let mut chunks: Vec<_> = queue.iter().map(|chunk| chunk.bytes().to_vec()).collect();
+        if let Some(first) = chunks.first_mut() {
+            let end_of_last = first[..written].iter().rposition(|byte| *byte == b'\n');
+            first.drain(..end_of_last.map_or(0, |end| end + 1));
+        }
+        chunks
+    }
 }
 
 #[cfg(test)]

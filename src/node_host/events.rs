@@ -88,57 +88,63 @@ pub(super) fn command_line(argv: &[String]) -> String {
     line
 }
 
-/// The current connection, and the `exec.finished` events that wait for the next one.
+/// The current connection, and the events that wait for the next one.
 #[derive(Debug, Default)]
-pub(super) struct FinishedEvents(Mutex<Inner>);
+pub(super) struct LateEvents(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     writer: Option<Writer>,
-    waiting: VecDeque<Payload>,
+    /// At most [`limits::REPORTS_KEPT`], the oldest first.
+    waiting: VecDeque<NodeFrame>,
 }
 
-impl FinishedEvents {
+impl LateEvents {
     /// Sends what waits on a new connection.
     pub(super) fn connected(&self, writer: &Writer) {
         self.lock().writer = Some(writer.clone());
         self.flush();
     }
 
-    /// The connection has ended.
-    pub(super) fn disconnected(&self) {
+    /// The connection has ended, and these events have not been sent. They came before those that
+    /// wait already.
+    pub(super) fn disconnected(&self, unsent: Vec<NodeFrame>) {
         self.lock().writer = None;
+        self.put_back(unsent);
     }
 
-    /// Sends an event on the connection that requested the run, else on the next one: a gateway
-    /// that was restarted meanwhile still wants to know.
+    fn put_back(&self, unsent: Vec<NodeFrame>) {
+        let mut inner = self.lock();
+        let room = limits::REPORTS_KEPT.saturating_sub(inner.waiting.len());
+        unsent.into_iter().rev().take(room).for_each(|event| inner.waiting.push_front(event));
+    }
+
+    /// Sends an `exec.finished` on the connection that requested the run, else on the next one: a
+    /// gateway that was restarted meanwhile still wants to know.
     pub(super) fn send(&self, requester: &Writer, payload: Payload) {
-        if send(requester, NodeEvent::ExecFinished, &payload).is_ok() {
+        let event = NodeFrame::event(NodeEvent::ExecFinished.as_str(), payload);
+        if requester.send(&event).is_ok() {
             return;
         }
         let mut inner = self.lock();
         if inner.waiting.len() == limits::REPORTS_KEPT {
             inner.waiting.pop_front();
         }
-        inner.waiting.push_back(payload);
+        inner.waiting.push_back(event);
         drop(inner);
         self.flush();
     }
 
-    /// The lock is not held while an event is sent.
+    /// The lock is not held while an event is sent. What waits fits into a line: it has been queued,
+    /// or it is short.
     fn flush(&self) {
         loop {
             let mut inner = self.lock();
-            let Some(writer) = inner.writer.clone() else { return };
-            let Some(payload) = inner.waiting.pop_front() else { return };
+            let Some(writer) = inner.writer.clone().filter(Writer::is_open) else { return };
+            let Some(event) = inner.waiting.pop_front() else { return };
             drop(inner);
-            if send(&writer, NodeEvent::ExecFinished, &payload).is_err() {
-                let mut inner = self.lock();
-                inner.writer = None;
-                if inner.waiting.len() < limits::REPORTS_KEPT {
-                    inner.waiting.push_front(payload);
-                }
-                return;
+            if writer.send(&event).is_err() {
+                self.put_back(vec![event]);
             }
         }
     }

@@ -100,16 +100,16 @@ impl Host {
         self.commands.approvals.most()
     }
 
-    /// There is a new connection; it gets the `exec.finished` events of programs that have finished
-    /// meanwhile.
+    /// There is a new connection; it gets the events that the last one did not take, and the
+    /// `exec.finished` of programs that have finished meanwhile.
     pub(crate) fn connected(&self, writer: &Writer) {
-        self.commands.system_run.connected(writer);
+        self.commands.system_run.finished.connected(writer);
     }
 
-    /// The connection has ended. What runs goes on; its result is dropped, but the next connection
-    /// gets its `exec.finished`.
-    pub(crate) fn disconnected(&self) {
-        self.commands.system_run.disconnected();
+    /// The connection has ended without taking these events. What runs goes on; its result is
+    /// dropped, but the next connection gets its `exec.finished`.
+    pub(crate) fn disconnected(&self, unsent: Vec<NodeFrame>) {
+        self.commands.system_run.finished.disconnected(unsent);
     }
 
     /// Takes a response of the gateway; false if it belongs to no request of this host.

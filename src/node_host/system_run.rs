@@ -8,7 +8,7 @@ use crate::client::{Stop, Writer};
 use crate::log_limit::LogLimit;
 use crate::node_host::approvals::Approvals;
 use crate::node_host::environment;
-use crate::node_host::events::{self, ExecEvents, FinishedEvents};
+use crate::node_host::events::{self, ExecEvents, LateEvents};
 use crate::node_host::policy::{Denial, Rules};
 use crate::node_host::run;
 use crate::node_host::skills::Skills;
@@ -29,7 +29,7 @@ pub(super) struct SystemRun {
     search: Arc<SearchPath>,
     approvals: Arc<Approvals>,
     skills: Skills,
-    finished: FinishedEvents,
+    pub(super) finished: LateEvents,
     log_limit: LogLimit,
 }
 
@@ -39,19 +39,9 @@ impl SystemRun {
             search,
             approvals,
             skills: Skills::default(),
-            finished: FinishedEvents::default(),
+            finished: LateEvents::default(),
             log_limit: LogLimit::default(),
         }
-    }
-
-    /// There is a new connection.
-    pub(super) fn connected(&self, writer: &Writer) {
-        self.finished.connected(writer);
-    }
-
-    /// The connection has ended.
-    pub(super) fn disconnected(&self) {
-        self.finished.disconnected();
     }
 
     /// Takes a response of the gateway; false if it belongs to no request of this.

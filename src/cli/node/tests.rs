@@ -1,5 +1,6 @@
 //! The command against a scripted gateway, with real programs.
 
+mod reconnect;
 mod tls;
 
 use super::*;
@@ -333,26 +334,6 @@ fn once_pairs_tells_what_to_type_and_traces_without_the_token() {
     assert!(said.contains("\n< {\"type\":\"pair-ok\",\"token\":\"…\"}\n"), "{said}");
     assert!(!said.contains("s3cret") && alice.out.text().is_empty());
     gateway.finish();
-}
-
-#[test]
-fn a_lost_connection_is_made_again_and_subscriptions_with_it() {
-    let gateway = FakeGateway::start(|listener| {
-        for _ in 0..2 {
-            let (mut visit, _) = listener.admit();
-            let event = visit.expect("event");
-            assert_eq!(event["payloadJSON"], r#"{"sessionKey":"main"}"#);
-            visit.send(r#"{"type":"event","event":"chat","payloadJSON":"{}"}"#);
-        }
-        listener.accept();
-    });
-    let mut alice = Alice::new(gateway.port);
-    alice.options.subscribe.push("main".into());
-    let out = alice.out.clone();
-    let alice = alice.start();
-    gateway.finish();
-    alice.stop();
-    assert_eq!(out.text(), "{\"event\":\"chat\",\"payload\":{}}\n".repeat(2));
 }
 
 #[test]
