@@ -30,14 +30,14 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let mut profile = daemon::profile(&config);
     match &running {
         Some(running) => {
-            profile.name.clone_from(&running.server_name);
+            profile.service.name.clone_from(&running.server_name);
             let fingerprint = running.fingerprint_sha256.as_deref();
-            profile.fingerprint = fingerprint.and_then(|text| text.parse().ok());
+            profile.service.fingerprint = fingerprint.and_then(|text| text.parse().ok());
         }
-        None => profile.fingerprint = fingerprint(&config)?,
+        None => profile.service.fingerprint = fingerprint(&config)?,
     }
     let port = port(&config, running.as_deref())?;
-    let is_known = profile.tailnet_dns.is_some() || tailnet == Tailnet::default();
+    let is_known = profile.service.tailnet_dns.is_some() || tailnet == Tailnet::default();
     let name = if is_known { None } else { tailnet_name() };
     let zone = Zone::new(&place.domain, &profile.service(port, name.as_deref()), v4, v6);
     let state_dir = match running {

@@ -172,7 +172,7 @@ impl NetworkThread {
     /// the answer is old.
     fn find_tailnet_name(&mut self, tailnet: Tailnet) {
         let is_in_tailnet = tailnet.addresses().next().is_some();
-        if self.profile.tailnet_dns.is_some() || !is_in_tailnet {
+        if self.profile.service.tailnet_dns.is_some() || !is_in_tailnet {
             self.tailnet_name = TailnetName::default();
             return;
         }

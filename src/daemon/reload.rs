@@ -65,7 +65,7 @@ impl Reload {
             log::warn!("daemon: new TLS certificate sha256={fingerprint}; nodes must pin it");
         }
         let mut profile = settings::profile(&config);
-        profile.fingerprint = tls.map(Acceptor::fingerprint);
+        profile.service.fingerprint = tls.map(Acceptor::fingerprint);
         self.profile.set(profile);
         let answer = Answer::Reloaded(Reloaded {
             path,

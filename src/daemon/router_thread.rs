@@ -12,9 +12,7 @@ use crate::discovery::AnnouncementState;
 use crate::link::{ConnectionLimiter, Inputs, OutboxSender, ReplyHandle};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{
-    Answer, DiscoveryView, Done, ListenerView, MdnsView, OperatorFrame, Status,
-};
+use crate::protocol::operator::{Answer, DiscoveryView, Done, ListenerView, OperatorFrame, Status};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
 use crate::router::{
     CloseReason, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Requester, Router,
@@ -318,7 +316,7 @@ impl RouterThread {
             waiting_for: listening.waiting_for,
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
             certificate: tls.map(|tls| tls.view(now_ms)),
-            discovery: DiscoveryView { mdns: mdns(&facts.announced) },
+            discovery: DiscoveryView { mdns: facts.announced.read() },
             ..status
         }
     }
@@ -343,15 +341,6 @@ impl RouterThread {
             }
         }
     }
-}
-
-fn mdns(announced: &AnnouncementState) -> Option<MdnsView> {
-    announced.read().map(|announced| MdnsView {
-        instance: announced.instance,
-        host: announced.host,
-        types: announced.types,
-        interfaces: announced.interfaces,
-    })
 }
 
 fn is_usual(error: &WireError) -> bool {

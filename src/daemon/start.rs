@@ -139,7 +139,7 @@ impl Endpoints {
             last: Arc::new(AtomicU64::new(0)),
         })?;
         let mut profile = settings::profile(config);
-        profile.fingerprint = reload.tls.as_deref().map(Acceptor::fingerprint);
+        profile.service.fingerprint = reload.tls.as_deref().map(Acceptor::fingerprint);
         let announcements = builder.is_announced().then(|| {
             let service = profile.service(listeners.port(), None);
             let bound = listening.now().addresses;

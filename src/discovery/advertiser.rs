@@ -1,8 +1,7 @@
 //! Announces the bridge on the local network: the handle to thread `mdns`.
 
-use super::announcement_state::{AnnouncementState, SharedAnnouncement};
 use super::interfaces::InterfaceSelection;
-use super::mdns_thread::MdnsThread;
+use super::mdns_thread::{lock, AnnouncementState, MdnsThread, Shared};
 use super::responder::Responder;
 use super::service::Announcement;
 use crate::protocol::limits;
@@ -11,30 +10,26 @@ use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 /// Announces the bridge until it is stopped or dropped.
 #[derive(Debug)]
 pub(crate) struct Advertiser {
-    shared: Arc<SharedAnnouncement>,
+    shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Advertiser {
-    /// Starts to announce on the selected interfaces, now and whenever they come up. `state` shows
-    /// what is announced.
-    ///
-    /// # Errors
-    /// No thread, descriptor or random number is available. A missing interface or route is not an
-    /// error.
+    /// Starts to announce on the selected interfaces, now and whenever they come up; a missing
+    /// interface or route is not an error. `state` shows what is announced.
     pub(crate) fn start(
         announcement: Announcement,
         selection: InterfaceSelection,
         state: &AnnouncementState,
     ) -> io::Result<Self> {
-        let shared = Arc::new(SharedAnnouncement::new(state)?);
+        let shared = Arc::new(Shared::new(state)?);
         let seed = random::bits().map_err(|_| io::Error::other("no random source"))?;
         // The lower half is as random as the whole.
         let responder = Responder::new(announcement, seed as u64);
@@ -58,8 +53,7 @@ impl Advertiser {
     /// Sends goodbye packets and ends the thread, or gives up after [`limits::MDNS_STOP`].
     pub(crate) fn stop(&self) {
         self.shared.order(|orders| orders.stop = true);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return };
+        let Some(thread) = lock(&self.thread).take() else { return };
         let mut ended = [PollFd::new(&self.shared.ended, PollFlags::IN)];
         match poll_until(&mut ended, Some(Instant::now() + limits::MDNS_STOP)) {
             // It has caught its panic, if any.

@@ -22,10 +22,3 @@ pub(super) struct Transmit {
     pub(super) to: Option<SocketAddr>,
     pub(super) bytes: Vec<u8>,
 }
-
-/// A datagram that was received.
-pub(super) struct Received<'p> {
-    pub(super) interface: InterfaceId,
-    pub(super) from: SocketAddr,
-    pub(super) bytes: &'p [u8],
-}

@@ -1,22 +1,24 @@
 //! Thread `mdns`: carries packets between the sockets and the responder, and follows the interfaces
 //! as they come, go and change. Failures are logged and tried again; only an order to stop ends it.
 
-use super::announcement_state::{Announced, SharedAnnouncement};
-use super::datagram::{InterfaceId, Received, Transmit};
+use super::datagram::{InterfaceId, Transmit};
 use super::interfaces::{Interface, InterfaceSelection};
 use super::netlink::ChangeNotifier;
 use super::rate_limit::RateLimit;
 use super::responder::Responder;
+use super::service::Announcement;
 use super::sockets;
 use crate::addresses::{self, InterfaceAddress};
+use crate::link::Waker;
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
+use crate::protocol::operator::MdnsView;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Packets read from one socket before the others are read.
@@ -25,8 +27,63 @@ const BATCH: usize = 32;
 /// The shortest time between two scans of the interfaces: a starting container changes many.
 const SCAN_PAUSE: Duration = Duration::from_millis(100);
 
+/// A shared view of what is announced now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AnnouncementState(Arc<Mutex<Option<MdnsView>>>);
+
+impl AnnouncementState {
+    /// What is announced, on the interfaces where that is complete; `None` if no advertiser runs.
+    pub(crate) fn read(&self) -> Option<MdnsView> {
+        lock(&self.0).clone()
+    }
+
+    pub(super) fn set(&self, announced: Option<MdnsView>) {
+        *lock(&self.0) = announced;
+    }
+}
+
+/// What the advertiser and its thread share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Wakes the thread for new orders.
+    pub(super) waker: Waker,
+    /// Readable once the thread has ended.
+    pub(super) ended: Waker,
+    pub(super) state: AnnouncementState,
+    orders: Mutex<Orders>,
+}
+
+/// Orders to the thread that it has not carried out yet.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    pub(super) announcement: Option<Announcement>,
+    pub(super) stop: bool,
+}
+
+impl Shared {
+    pub(super) fn new(state: &AnnouncementState) -> io::Result<Self> {
+        let (waker, ended) = (Waker::new()?, Waker::new()?);
+        Ok(Self { waker, ended, state: state.clone(), orders: Mutex::default() })
+    }
+
+    pub(super) fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut lock(&self.orders));
+        self.waker.wake();
+    }
+
+    fn take_orders(&self) -> Orders {
+        let mut orders = lock(&self.orders);
+        Orders { announcement: orders.announcement.take(), stop: orders.stop }
+    }
+
+    fn has_orders(&self) -> bool {
+        let orders = lock(&self.orders);
+        orders.announcement.is_some() || orders.stop
+    }
+}
+
 pub(super) struct MdnsThread {
-    shared: Arc<SharedAnnouncement>,
+    shared: Arc<Shared>,
     responder: Responder,
     selection: InterfaceSelection,
     interfaces: Vec<Interface>,
@@ -40,17 +97,9 @@ pub(super) struct MdnsThread {
     buffer: Vec<u8>,
 }
 
-/// What `poll` has found.
-struct Ready {
-    /// Where packets can be read.
-    sockets: Vec<InterfaceId>,
-    /// Whether the interfaces may have changed.
-    changed: bool,
-}
-
 impl MdnsThread {
     pub(super) fn new(
-        shared: Arc<SharedAnnouncement>,
+        shared: Arc<Shared>,
         responder: Responder,
         selection: InterfaceSelection,
     ) -> Self {
@@ -86,34 +135,24 @@ impl MdnsThread {
             self.scan_if_due(now);
             let due = self.responder.tick(now);
             self.send(due);
-            self.publish_state();
+            self.shared.state.set(Some(self.responder.view(&self.interfaces)));
             let next = self.responder.next_deadline();
-            let ready = self.wait(now, next.map_or(self.scan_at, |at| at.min(self.scan_at)));
-            if ready.changed {
+            let (readable, has_changed) =
+                self.wait(now, next.map_or(self.scan_at, |at| at.min(self.scan_at)));
+            if has_changed {
                 // Before any packet is read: those of other responders here depend on the change.
                 let now = Instant::now();
                 let earliest = self.last_scan.map_or(now, |at| at + SCAN_PAUSE);
                 self.scan_at = self.scan_at.min(earliest);
                 self.scan_if_due(now);
             }
-            for id in ready.sockets {
-                self.read(id);
-            }
+            readable.into_iter().for_each(|id| self.read(id));
         }
     }
 
-    fn publish_state(&self) {
-        let announced = self.interfaces.iter().filter(|i| self.responder.is_announced_on(i.index));
-        self.shared.state.set(Some(Announced {
-            instance: self.responder.instance(),
-            host: format!("{}.local", self.responder.host()),
-            types: self.responder.types().to_vec(),
-            interfaces: announced.map(|interface| interface.name.clone()).collect(),
-        }));
-    }
-
-    /// Waits for orders, packets, changes or the deadline.
-    fn wait(&self, now: Instant, mut deadline: Instant) -> Ready {
+    /// Waits for orders, packets, changes or the deadline. Returns where packets can be read, and
+    /// whether the interfaces may have changed.
+    fn wait(&self, now: Instant, mut deadline: Instant) -> (Vec<InterfaceId>, bool) {
         let waker = &self.shared.waker;
         let mut ids = Vec::new();
         let mut fds = vec![PollFd::new(waker, PollFlags::IN)];
@@ -137,14 +176,14 @@ impl MdnsThread {
             self.warn("poll", || format!("could not wait for packets: {error}"));
             // The system is out of memory; do not try again at once.
             std::thread::sleep(SCAN_PAUSE);
-            return Ready { sockets: ids, changed: true };
+            return (ids, true);
         }
         let changed = first > 1 && !fds[1].revents().is_empty();
         if let Some(changes) = self.change_notifier.as_ref().filter(|_| changed) {
             changes.drain();
         }
         let ready = ids.into_iter().zip(&fds[first..]).filter(|(_, fd)| !fd.revents().is_empty());
-        Ready { sockets: ready.map(|(id, _)| id).collect(), changed }
+        (ready.map(|(id, _)| id).collect(), changed)
     }
 
     fn read(&mut self, id: InterfaceId) {
@@ -165,9 +204,8 @@ impl MdnsThread {
                 }
             };
             limit.take(now);
-            let received = Received { interface: id, from, bytes: &self.buffer[..length] };
-            let own = &mut self.own;
-            let out = self.responder.receive(now, &received, &mut |ip| own.contains(ip, now));
+            let (bytes, own) = (&self.buffer[..length], &mut self.own);
+            let out = self.responder.receive(now, id, from, bytes, &mut |ip| own.contains(ip, now));
             self.send(out);
         }
     }
@@ -207,8 +245,8 @@ impl MdnsThread {
             log::info!("discovery: waiting for a local network to announce the bridge on");
         }
         let wanted: BTreeSet<InterfaceId> = interfaces.iter().flat_map(Interface::ids).collect();
-        let gone: Vec<InterfaceId> =
-            self.sockets.keys().filter(|id| !wanted.contains(id)).copied().collect();
+        let is_gone = |id: &InterfaceId| !wanted.contains(id);
+        let gone: Vec<_> = self.sockets.keys().copied().filter(is_gone).collect();
         gone.into_iter().for_each(|id| self.close(id));
         self.interfaces = interfaces;
         for interface in self.interfaces.clone() {
@@ -264,6 +302,11 @@ fn log_changes(old: &[Interface], new: &[Interface]) {
     for gone in old.iter().filter(|gone| !new.iter().any(|stays| stays.index == gone.index)) {
         log::info!("discovery: no longer announcing on {}", gone.name);
     }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The contents are replaced as a whole, so they are valid even after a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The addresses of this machine, and those it had until recently.

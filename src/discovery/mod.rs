@@ -16,7 +16,6 @@
 //!   and SRV records are used.
 
 mod advertiser;
-mod announcement_state;
 #[cfg(feature = "cli")]
 pub(crate) mod browse;
 #[cfg(feature = "cli")]
@@ -35,9 +34,9 @@ pub(crate) mod zone;
 pub(crate) mod zone_file;
 
 pub(crate) use advertiser::Advertiser;
-pub(crate) use announcement_state::AnnouncementState;
 #[cfg(feature = "cli")]
 pub(crate) use browse_results::DiscoveredBridge;
 pub(crate) use interfaces::InterfaceSelection;
+pub(crate) use mdns_thread::AnnouncementState;
 pub(crate) use profile::Profile;
 pub(crate) use service::{Announcement, Service};

@@ -4,7 +4,6 @@
 use crate::config::{domain_name, url_host, url_port, Bind, Config};
 use crate::discovery::service::Service;
 use crate::protocol::label::host_label;
-use crate::tls::Fingerprint;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The domain that the apps browse besides `local.` (protocol section 10.1).
@@ -16,20 +15,10 @@ const GATEWAY_PORT: u16 = 18789;
 /// What a bridge announces about itself, without what only a running bridge knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
-    /// The name a person gave the bridge or its machine.
-    pub name: String,
-    /// The machine's name as a DNS label.
-    pub host: String,
-    /// The certificate's fingerprint; `None` if the bridge speaks plain text only.
-    pub fingerprint: Option<Fingerprint>,
-    /// The machine's name in the tailnet, if it is configured.
-    pub tailnet_dns: Option<String>,
+    /// Without a port; with the configured name in the tailnet.
+    pub service: Service,
     /// The wide-area zone, if it is enabled.
     pub zone: Option<ZoneSettings>,
-    gateway_port: u16,
-    canvas_port: Option<u16>,
-    ssh_port: Option<u16>,
-    cli_path: Option<String>,
 }
 
 /// The wide-area zone and the address in it.
@@ -58,33 +47,26 @@ impl Profile {
         // A path that is not UTF-8 cannot be announced.
         let cli_path = discovery.cli_path.as_ref().and_then(|path| path.to_str());
         let host = host_label(machine);
-        Self {
+        let service = Service {
             name: bridge.name.clone().unwrap_or_else(|| machine.to_owned()),
             canvas_port: canvas_port(config, &host, tailnet_dns.as_deref()),
             host,
+            port: 0,
             fingerprint: None,
-            tailnet_dns,
-            zone: discovery.wide_area.enabled.then(|| ZoneSettings::new(config)),
             gateway_port: discovery.gateway_port.unwrap_or(usual),
             ssh_port: discovery.ssh_port,
+            tailnet_dns,
             cli_path: cli_path.map(str::to_owned),
-        }
+        };
+        Self { service, zone: discovery.wide_area.enabled.then(|| ZoneSettings::new(config)) }
     }
 
     /// What to announce for a bridge that listens on this port. `tailnet_dns` is the name that
     /// Tailscale reports, used if none is configured.
     pub(crate) fn service(&self, port: u16, tailnet_dns: Option<&str>) -> Service {
-        Service {
-            name: self.name.clone(),
-            host: self.host.clone(),
-            port,
-            fingerprint: self.fingerprint,
-            gateway_port: self.gateway_port,
-            canvas_port: self.canvas_port,
-            ssh_port: self.ssh_port,
-            tailnet_dns: self.tailnet_dns.as_deref().or(tailnet_dns).map(str::to_owned),
-            cli_path: self.cli_path.clone(),
-        }
+        let mut service = Service { port, ..self.service.clone() };
+        service.tailnet_dns = service.tailnet_dns.or_else(|| tailnet_dns.map(str::to_owned));
+        service
     }
 }
 

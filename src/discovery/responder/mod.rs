@@ -15,16 +15,17 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::datagram::{InterfaceId, Received, Transmit, MDNS_PORT};
-use super::interfaces::AnnouncedAddresses;
+use super::datagram::{InterfaceId, Transmit, MDNS_PORT};
+use super::interfaces::{AnnouncedAddresses, Interface};
 use super::service::Announcement;
 use crate::protocol::limits;
+use crate::protocol::operator::MdnsView;
 use interface_responder::{InterfaceResponder, Phase};
 use jitter::Jitter;
 use names::{NameKind, Names};
 use simple_dns::PacketFlag;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// See the module.
@@ -43,25 +44,19 @@ impl Responder {
         Self { announcement, names, interfaces, recent_conflicts, jitter: Jitter::new(seed) }
     }
 
-    /// The current name of the service instance.
-    pub(super) fn instance(&self) -> String {
-        self.names.instance()
-    }
-
-    /// The current host name, without its domain.
-    pub(super) fn host(&self) -> String {
-        self.names.host()
-    }
-
-    /// The service types that are announced.
-    pub(super) fn types(&self) -> &[String] {
-        &self.announcement.types
-    }
-
-    /// Whether the names are announced on the interface with this index.
-    pub(super) fn is_announced_on(&self, index: u32) -> bool {
-        let mut interfaces = self.interfaces.iter().filter(|(id, _)| id.index == index);
-        interfaces.any(|(_, interface)| interface.is_announced && !interface.is_probing())
+    /// What is announced now, and on which of the interfaces completely.
+    pub(super) fn view(&self, interfaces: &[Interface]) -> MdnsView {
+        let is_complete = |interface: &&Interface| {
+            let mut families = self.interfaces.iter().filter(|(id, _)| id.index == interface.index);
+            families.any(|(_, responder)| responder.is_announced && !responder.is_probing())
+        };
+        let complete = interfaces.iter().filter(is_complete);
+        MdnsView {
+            instance: self.names.instance(),
+            host: format!("{}.local", self.names.host()),
+            types: self.announcement.types.clone(),
+            interfaces: complete.map(|interface| interface.name.clone()).collect(),
+        }
     }
 
     /// Adds an interface, or changes its addresses.
@@ -126,16 +121,17 @@ impl Responder {
     pub(super) fn receive(
         &mut self,
         now: Instant,
-        received: &Received<'_>,
+        id: InterfaceId,
+        from: SocketAddr,
+        bytes: &[u8],
         is_own: &mut dyn FnMut(IpAddr) -> bool,
     ) -> Vec<Transmit> {
-        let id = received.interface;
-        let Some(packet) = packets::parse(received.bytes) else { return Vec::new() };
+        let Some(packet) = packets::parse(bytes) else { return Vec::new() };
         let Some(interface) = self.interfaces.get_mut(&id) else { return Vec::new() };
         let mut out = Vec::new();
         if !packet.has_flags(PacketFlag::RESPONSE) {
-            out = interface.handle_query(now, received.from, &packet, is_own);
-        } else if received.from.port() == MDNS_PORT {
+            out = interface.handle_query(now, from, &packet, is_own);
+        } else if from.port() == MDNS_PORT {
             // Responses from other ports are ignored (RFC 6762, section 6).
             if let Some(kind) = interface.handle_response(now, &packet, is_own) {
                 out = self.resolve_conflict(now, id, kind);

@@ -46,9 +46,9 @@ impl Lan {
             while let Some((ip, transmit)) = air.pop_front() {
                 assert_eq!(transmit.to, None, "our sockets do not hear unicast");
                 let from = SocketAddr::new(ip, MDNS_PORT);
-                let received = Received { interface: ETH0, from, bytes: &transmit.bytes };
+                let bytes = &transmit.bytes;
                 for (responder, own) in &mut self.bridges {
-                    let sent = responder.receive(self.now, &received, &mut |ip| ip == *own);
+                    let sent = responder.receive(self.now, ETH0, from, bytes, &mut |ip| ip == *own);
                     air.extend(sent.into_iter().map(|t| (*own, t)));
                 }
             }
@@ -57,7 +57,8 @@ impl Lan {
     }
 
     fn names(&self) -> Vec<String> {
-        let names = |(r, _): &(Responder, IpAddr)| format!("{} at {}", r.instance(), r.host());
+        let names =
+            |(r, _): &(Responder, IpAddr)| format!("{} at {}", r.names.instance(), r.names.host());
         let mut names: Vec<String> = self.bridges.iter().map(names).collect();
         names.sort();
         names
@@ -81,7 +82,7 @@ fn the_second_of_a_name_gets_a_number() {
             "Studio (Clawdbot) at studio",
         ]
     );
-    assert_eq!(lan.bridges[0].0.host(), "studio", "who was there first keeps it");
+    assert_eq!(lan.bridges[0].0.names.host(), "studio", "who was there first keeps it");
 }
 
 #[test]
@@ -116,8 +117,8 @@ fn a_bridge_on_two_links_of_one_network_is_no_rival_to_itself() {
             bench.hear_on(other, from, &transmit.bytes);
         }
     }
-    assert_eq!(bench.responder.instance(), "Studio (Clawdbot)");
-    assert_eq!(bench.responder.host(), "studio");
+    assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot)");
+    assert_eq!(bench.responder.names.host(), "studio");
     assert!(bench.responder.interfaces.values().all(|interface| interface.phase == Phase::Settled));
 }
 
@@ -141,18 +142,18 @@ fn another_machine_with_our_host_name_has_to_prove_it() {
     let mut bench = Bench::settled();
     let theirs = answer(vec![address_record([192, 168, 1, 77], 120)]);
     bench.hear("192.168.1.77:5353", &theirs);
-    assert_eq!(bench.responder.host(), "studio", "perhaps it is a leftover");
+    assert_eq!(bench.responder.names.host(), "studio", "perhaps it is a leftover");
     let sent = bench.run(Duration::from_millis(300));
     assert!(!sent.is_empty(), "so we ask again");
     bench.hear("192.168.1.77:5353", &theirs);
-    assert_eq!(bench.responder.host(), "studio-2");
-    assert_eq!(bench.responder.instance(), "Studio (Clawdbot)");
+    assert_eq!(bench.responder.names.host(), "studio-2");
+    assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot)");
     bench.run(Duration::from_secs(5));
     let sent = bench.after(PHONE, &browse());
     let packet = Packet::parse(&sent[0].bytes).unwrap();
     let beside: Vec<String> = packet.additional_records.iter().map(line).collect();
     assert!(beside.contains(&"SRV studio-2.local:18790! 120".to_owned()), "{beside:?}");
-    let told = bench.responder.announcement.txt(&bench.responder.host());
+    let told = bench.responder.announcement.txt(&bench.responder.names.host());
     assert!(told.contains(&"lanHost=studio-2.local".to_owned()));
 }
 
@@ -165,7 +166,7 @@ fn a_name_that_was_told_elsewhere_is_taken_back_there() {
     bench.hear(PHONE, &answer(vec![rival(1)]));
     bench.run(Duration::from_millis(300));
     let sent = bench.hear(PHONE, &answer(vec![rival(1)]));
-    assert_eq!(bench.responder.instance(), "Studio (Clawdbot) (2)");
+    assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot) (2)");
     let links: Vec<InterfaceId> = sent.iter().map(|transmit| transmit.interface).collect();
     assert_eq!(links, [ETH0, other]);
     assert!(answers(&sent).iter().all(|line| *line == POINTER.replace("4500", "0")));
@@ -202,7 +203,7 @@ fn the_later_data_wins_between_two_who_ask() {
         assert_eq!(sent.is_empty(), lost, "who loses waits a second");
         let sent = bench.run(Duration::from_secs(5));
         assert!(!sent.is_empty());
-        assert_eq!(bench.responder.instance(), "Studio (Clawdbot)", "nobody has taken it");
+        assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot)", "nobody has taken it");
     }
 }
 
@@ -212,7 +213,7 @@ fn somebody_who_wants_every_name_slows_us_down() {
     let start = bench.now;
     for _ in 0..4000 {
         let mut theirs = rival(1);
-        theirs.name = instance(&bench.responder.instance());
+        theirs.name = instance(&bench.responder.names.instance());
         bench.hear(PHONE, &answer(vec![theirs]));
         bench.run(Duration::from_millis(5));
     }
@@ -220,7 +221,7 @@ fn somebody_who_wants_every_name_slows_us_down() {
     // A burst, and from then on an attempt every five seconds.
     let pause = limits::MDNS_CONFLICT_PAUSE.as_secs();
     let attempts = u64::from(limits::MDNS_CONFLICTS as u32) + seconds / pause + 1;
-    let label = bench.responder.instance();
+    let label = bench.responder.names.instance();
     let number = label.rsplit(['(', ')']).nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap();
     assert!(number <= attempts, "{label} after {seconds} s");
 }

@@ -99,7 +99,7 @@ fn a_new_fact_is_told_and_a_new_name_begins_anew() {
     assert!(answers(&goodbye).contains(&POINTER.replace("4500", "0")));
     let sent = bench.run(Duration::from_secs(3));
     assert_eq!(sent.len(), 5, "three questions, two announcements");
-    assert_eq!(bench.responder.instance(), "Attic (Clawdbot)");
+    assert_eq!(bench.responder.names.instance(), "Attic (Clawdbot)");
 }
 
 #[test]

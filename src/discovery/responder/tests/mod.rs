@@ -91,8 +91,7 @@ impl Bench {
     fn hear_on(&mut self, interface: InterfaceId, from: &str, bytes: &[u8]) -> Vec<Transmit> {
         let from = from.parse().unwrap();
         let own = self.own.clone();
-        let received = Received { interface, from, bytes };
-        self.responder.receive(self.now, &received, &mut |ip| own.contains(&ip))
+        self.responder.receive(self.now, interface, from, bytes, &mut |ip| own.contains(&ip))
     }
 
     fn hear(&mut self, from: &str, bytes: &[u8]) -> Vec<Transmit> {
