@@ -13,6 +13,9 @@ const FIELDS: &[&str] =
 /// Reads an `exec.*` event; `None` for another event, or an invalid one.
 pub(super) fn read(node: &NodeId, event: &str, payload: &str, ts: u64) -> Option<SystemEvent> {
     let kind = NodeEvent::parse(event)?;
+    if !matches!(kind, NodeEvent::ExecStarted | NodeEvent::ExecFinished | NodeEvent::ExecDenied) {
+        return None;
+    }
     let payload = mend_surrogates(payload);
     let fields = Fields::read(&payload, FIELDS).ok()?;
     if !payload.trim_start().starts_with('{') {
