@@ -81,7 +81,8 @@ impl Chat {
         let ChatSend { session_key, message, thinking, timeout_ms, .. } = params;
         let run_id = params.idempotency_key;
         let attachments = attachments::decode(&params.attachments)?;
-        if STOP_WORDS.contains(&message.trim().to_lowercase().as_str()) {
+        let said = message.trim();
+        if STOP_WORDS.iter().any(|word| said.eq_ignore_ascii_case(word)) {
             return Ok(self.stop_word(&session_key, run_id, now_ms));
         }
         let timeout = timeout_ms.filter(|ms| *ms > 0).map(|ms| {
