@@ -126,12 +126,7 @@ fn apply(key: &str, place: &str, text: &str, origin: Origin, reader: &mut Reader
 
 /// A file with its text. One that was named must be there; one that was only looked for need not.
 fn find_file(sources: &Sources, env: Env<'_>) -> Result<Option<(PathBuf, String)>, Error> {
-    let variable = || {
-        let text = env("OPENCLAW_BRIDGE_CONFIG")?;
-        let home = paths::home(env);
-        let expanded = text.to_str().and_then(|text| paths::expand(text, home.as_deref()).ok());
-        Some(expanded.unwrap_or_else(|| PathBuf::from(&text)))
-    };
+    let variable = || paths::in_variable(env, "OPENCLAW_BRIDGE_CONFIG");
     if let Some(path) = sources.file.clone().or_else(variable) {
         let text = read(&path)?;
         return Ok(Some((path, text)));

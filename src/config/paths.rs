@@ -50,11 +50,7 @@ fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
 /// daemon than the one that was meant would be worse than finding none.
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) -> Vec<PathBuf> {
-    let named = || {
-        let text = env("OPENCLAW_BRIDGE_STATE_DIR").filter(|value| !value.is_empty())?;
-        let expanded = text.to_str().and_then(|text| expand(text, home(env).as_deref()).ok());
-        Some(expanded.unwrap_or_else(|| PathBuf::from(&text)))
-    };
+    let named = || in_variable(env, "OPENCLAW_BRIDGE_STATE_DIR");
     let directories = match state_dir.map(Path::to_owned).or_else(named) {
         Some(directory) => vec![directory],
         None => {
@@ -97,6 +93,13 @@ pub(super) fn expand(text: &str, home: Option<&Path>) -> Result<PathBuf, &'stati
     }
     let home = home.ok_or("~ cannot be expanded, because HOME is not set")?;
     Ok(home.join(rest.trim_start_matches('/')))
+}
+
+/// The path in a variable; as it is written if `~` cannot be replaced.
+pub(super) fn in_variable(env: Env<'_>, name: &str) -> Option<PathBuf> {
+    let text = env(name).filter(|text| !text.is_empty())?;
+    let expanded = text.to_str().and_then(|text| expand(text, home(env).as_deref()).ok());
+    Some(expanded.unwrap_or_else(|| text.into()))
 }
 
 /// XDG says that a relative path in its variables is to be ignored.
