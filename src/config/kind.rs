@@ -151,7 +151,8 @@ fn whole_number(value: &Value, least: u64, most: u64) -> Option<Value> {
     (least..=most).contains(&number).then(|| json!(number))
 }
 
-fn is_color(text: &str) -> bool {
+/// Whether it is six hexadecimal digits, with or without `#`.
+pub(crate) fn is_color(text: &str) -> bool {
     let digits = text.strip_prefix('#').unwrap_or(text);
     digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -25,6 +25,7 @@ pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, ParseBindError};
 pub use document::Origin;
 pub use error::{Error, Problem};
+pub(crate) use kind::is_color;
 pub use kind::ValueKind;
 pub use load::{load, Loaded, Sources};
 pub use names::{domain_name, is_service_type, url_host, url_port};

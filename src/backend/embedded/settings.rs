@@ -5,6 +5,7 @@
 //! of the configuration. It has only what the apps read, so nothing in it can make the daemon run
 //! a program or open a port, and the only secret that leaves is the voice key that the apps need.
 
+use crate::config::is_color;
 use crate::files;
 use crate::json5_text;
 use crate::protocol::rpc::settings::{
@@ -269,10 +270,7 @@ impl SettingKind {
             Self::Text => value.is_string(),
             Self::Flag => value.is_boolean(),
             Self::Names => value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
-            Self::Colour => value.as_str().is_some_and(|text| {
-                let digits = text.strip_prefix('#').unwrap_or(text);
-                digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-            }),
+            Self::Colour => value.as_str().is_some_and(is_color),
         }
     }
 
