@@ -37,11 +37,11 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<Box<RawValue>>, usi
     {
         let Some(line) = lines.previous().map_err(failed)? else { break };
         let Some(message) = message::in_line(line.bytes) else { continue };
-        bytes += message.len() + 1;
+        bytes += message.get().len() + 1;
         if bytes > limits::HISTORY_BYTES && !messages.is_empty() {
             break;
         }
-        messages.extend(RawValue::from_string(message));
+        messages.push(message);
     }
     messages.reverse();
     Ok((messages, lines.bytes_read()))

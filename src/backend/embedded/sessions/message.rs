@@ -6,8 +6,8 @@
 
 use crate::calendar;
 use crate::protocol::json;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{to_raw_value, RawValue};
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 type Object<'a> = BTreeMap<FieldName<'a>, &'a RawValue>;
 
 /// A name that is not copied unless it is written with escapes.
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct FieldName<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Borrow<str> for FieldName<'_> {
@@ -36,133 +36,100 @@ struct TranscriptLine<'a> {
     timestamp: Option<&'a RawValue>,
 }
 
-/// The message of a transcript line, as compact JSON. `None` for a line that has none, and for
-/// one that is damaged.
-pub(super) fn in_line(line: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(line);
-    let text = json::mend_surrogates(&text);
-    let TranscriptLine { mut message, timestamp } = serde_json::from_str(&text).ok()?;
-    let stamp = message.remove("timestamp").and_then(|raw| milliseconds(raw.get()));
-    let stamp = stamp.or_else(|| milliseconds(timestamp?.get()));
-    let content = parts(message.remove("content").map_or("null", RawValue::get));
-    let usage = message.remove("usage").map(|raw| usage(raw.get()));
-    let mut fields = ObjectWriter::with_room_for(text.len());
-    for (name, raw) in &message {
-        fields.add(&name.0, &compact(raw.get()));
-    }
-    fields.add("content", &content);
-    if let Some(usage) = usage {
-        fields.add("usage", &usage);
-    }
-    if let Some(ms) = stamp {
-        fields.add("timestamp", &ms.to_string());
-    }
-    Some(fields.end())
+/// A message as it is sent.
+#[derive(Serialize)]
+struct Message<'a> {
+    #[serde(flatten)]
+    others: Object<'a>,
+    content: Vec<Field<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Field<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<i64>,
 }
 
-/// Writes an object field by field.
-struct ObjectWriter(String);
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Field<'a> {
+    Raw(&'a RawValue),
+    Integer(i64),
+    Text { r#type: &'static str, text: &'a RawValue },
+    Object(BTreeMap<FieldName<'a>, Field<'a>>),
+}
 
-impl ObjectWriter {
-    fn with_room_for(bytes: usize) -> Self {
-        let mut text = String::with_capacity(bytes);
-        text.push('{');
-        Self(text)
+/// The message of a transcript line, as compact JSON. `None` for a line that has none, and for
+/// one that is damaged.
+pub(super) fn in_line(line: &[u8]) -> Option<Box<RawValue>> {
+    let text = String::from_utf8_lossy(line);
+    let text = json::mend_surrogates(&text);
+    let line: TranscriptLine<'_> = serde_json::from_str(&text).ok()?;
+    if has_white_space(&text) {
+        // After the first reading, because compacting could make valid what is not.
+        return message(serde_json::from_str(&json::compact(&text)).ok()?);
     }
+    message(line)
+}
 
-    fn add(&mut self, name: &str, value: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            self.0.extend(["\"", name, "\":", value]);
-        } else {
-            self.0.extend([&*serde_json::Value::from(name).to_string(), ":", value]);
-        }
-    }
-
-    fn end(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
+fn message(line: TranscriptLine<'_>) -> Option<Box<RawValue>> {
+    let mut others = line.message;
+    let stamp = others.remove("timestamp").and_then(milliseconds);
+    let timestamp = stamp.or_else(|| milliseconds(line.timestamp?));
+    let content = others.remove("content").map(parts).unwrap_or_default();
+    let usage = others.remove("usage").map(usage);
+    to_raw_value(&Message { others, content, usage, timestamp }).ok()
 }
 
 /// The content as a list of objects.
-fn parts(raw: &str) -> String {
-    match raw.as_bytes().first() {
-        Some(b'"') => format!("[{}]", text_part(raw)),
-        Some(b'{') => format!("[{}]", compact(raw)),
-        Some(b'[') => {
-            let parts: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-            let parts = parts.iter().filter_map(|part| match part.get().as_bytes().first() {
-                Some(b'{') => Some(compact(part.get())),
-                Some(b'"') => Some(Cow::Owned(text_part(part.get()))),
-                _ => None,
-            });
-            format!("[{}]", parts.collect::<Vec<_>>().join(","))
-        }
-        _ => "[]".to_owned(),
-    }
-}
-
-fn text_part(raw: &str) -> String {
-    format!(r#"{{"type":"text","text":{raw}}}"#)
+fn parts(raw: &RawValue) -> Vec<Field<'_>> {
+    let parts = if raw.get().starts_with('[') {
+        serde_json::from_str(raw.get()).unwrap_or_default()
+    } else {
+        vec![raw]
+    };
+    let parts = parts.into_iter().filter_map(|part| match part.get().as_bytes().first() {
+        Some(b'{') => Some(Field::Raw(part)),
+        Some(b'"') => Some(Field::Text { r#type: "text", text: part }),
+        _ => None,
+    });
+    parts.collect()
 }
 
 /// A time in milliseconds: a number, or an ISO time.
-fn milliseconds(raw: &str) -> Option<i64> {
-    match raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+fn milliseconds(raw: &RawValue) -> Option<i64> {
+    match raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(text) => calendar::parse_iso(text).and_then(|ms| i64::try_from(ms).ok()),
         None => integer(raw),
     }
 }
 
 /// A number as an integer, if it is one of a size that JavaScript can count to.
-fn integer(raw: &str) -> Option<i64> {
-    super::entry::integer(&serde_json::Value::Number(raw.parse().ok()?))
+fn integer(raw: &RawValue) -> Option<i64> {
+    super::entry::integer(&serde_json::Value::Number(raw.get().parse().ok()?))
 }
 
-fn usage(raw: &str) -> String {
-    let Ok(counts) = serde_json::from_str::<Object<'_>>(raw) else {
-        return compact(raw).into_owned();
-    };
-    let mut fields = ObjectWriter::with_room_for(raw.len());
-    for (name, raw) in &counts {
-        if !TOKEN_COUNTS.contains(&&*name.0) {
-            fields.add(&name.0, &compact(raw.get()));
-        } else if let Some(count) = integer(raw.get()) {
-            fields.add(&name.0, &count.to_string());
+/// A count that is not a number is left out: it would cost the whole message.
+fn usage(raw: &RawValue) -> Field<'_> {
+    let Ok(counts) = serde_json::from_str::<Object<'_>>(raw.get()) else { return Field::Raw(raw) };
+    let counts = counts.into_iter().filter_map(|(name, raw)| {
+        let is_count = TOKEN_COUNTS.contains(&&*name.0);
+        let count = if is_count { Field::Integer(integer(raw)?) } else { Field::Raw(raw) };
+        Some((name, count))
+    });
+    Field::Object(counts.collect())
+}
+
+/// Whether there is white space between the parts of this valid JSON.
+fn has_white_space(json: &str) -> bool {
+    let (mut in_string, mut escaped) = (false, false);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            _ => {}
         }
-        // A count that is no number would cost the whole message.
-    }
-    fields.end()
-}
-
-/// Valid JSON without white space between its parts; not copied if there is none.
-fn compact(raw: &str) -> Cow<'_, str> {
-    let bytes = raw.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        at += match byte {
-            b'"' => string_length(&bytes[at..]),
-            byte if byte.is_ascii_whitespace() => return Cow::Owned(json::compact(raw)),
-            _ => 1,
-        };
-    }
-    Cow::Borrowed(raw)
-}
-
-/// How long the string at the beginning of these bytes is, quotes included.
-fn string_length(bytes: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(found) = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\')) {
-        at += found + 1;
-        if bytes[at - 1] == b'"' {
-            return at;
-        }
-        at = (at + 1).min(bytes.len());
-    }
-    bytes.len()
+        !in_string && byte.is_ascii_whitespace()
+    })
 }
 
 #[cfg(test)]
@@ -175,8 +142,9 @@ mod tests {
             r#"{{"type":"message","timestamp":"2026-01-19T05:06:07.123Z","message":{message}}}"#
         );
         let text = in_line(line.as_bytes()).unwrap();
-        assert_eq!(json::compact(&text), text, "compact");
-        serde_json::from_str(&text).unwrap()
+        let text = text.get();
+        assert_eq!(json::compact(text), text, "compact");
+        serde_json::from_str(text).unwrap()
     }
 
     #[test]
@@ -215,7 +183,7 @@ mod tests {
         assert_eq!(read(r#"{"usage":{"input":"x"}}"#)["usage"], json!({}));
         assert_eq!(read(r#"{"usage":null}"#)["usage"], json!(null));
         let text = in_line(br#"{"message":{"role":"user"}}"#).unwrap();
-        assert_eq!(text, r#"{"role":"user","content":[]}"#);
+        assert_eq!(text.get(), r#"{"role":"user","content":[]}"#);
     }
 
     #[test]
@@ -239,7 +207,7 @@ mod tests {
             "\0\0\0\0",
             "[1,2]",
         ] {
-            assert_eq!(in_line(line.as_bytes()), None, "{line}");
+            assert!(in_line(line.as_bytes()).is_none(), "{line}");
         }
     }
 
@@ -247,6 +215,6 @@ mod tests {
     fn a_message_of_any_depth_passes() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let line = format!(r#"{{"message":{{"role":"toolResult","details":{deep}}}}}"#);
-        assert!(in_line(line.as_bytes()).unwrap().contains(&deep));
+        assert!(in_line(line.as_bytes()).unwrap().get().contains(&deep));
     }
 }
