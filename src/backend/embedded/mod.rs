@@ -169,7 +169,6 @@ impl Backend for Embedded {
             Agents::new(self.agent.clone()),
             self.system_events.clone(),
             outlet.clone(),
-            self.agent.timeout,
         ));
         let ticker = Ticker::start(chat.clone(), outlet.clone());
         let ticker = ticker.map_err(|error| log::error!("backend: no ticker: {error}")).ok();

@@ -1,7 +1,8 @@
 //! Events of nodes that start a run: `voice.transcript` and `agent.request` (protocol section 6).
 //! None is answered; an invalid one is ignored.
 
-use super::chat::{new_run_id, RunRequest};
+use super::agent::AgentRun;
+use super::chat::new_run_id;
 use crate::protocol::json::{mend_surrogates, Fields};
 use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 const FIELDS: &[&str] = &["text", "message", "sessionKey", "thinking", "timeoutSeconds"];
 
 /// The run that an event starts; `None` for another event, or an invalid one.
-pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<RunRequest> {
+pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<AgentRun> {
     let payload = mend_surrogates(payload);
     let fields = Fields::read(&payload, FIELDS).ok()?;
     let text = |name| {
@@ -39,7 +40,7 @@ pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<R
         let longest = limits::AGENT_TIMEOUT_MAX.as_secs_f64();
         Duration::from_secs_f64(seconds.clamp(1.0, longest))
     });
-    Some(RunRequest {
+    Some(AgentRun {
         run_id: new_run_id(prefix).ok()?,
         session_key,
         message,

@@ -1,7 +1,8 @@
 //! Thread `ticker`: the events that time brings. `tick` and `health` for subscribed nodes, and
 //! system events that wake the agent.
 
-use super::chat::{new_run_id, Chat, RunRequest};
+use super::agent::AgentRun;
+use super::chat::{new_run_id, Chat};
 use crate::backend::{Audience, Outlet};
 use crate::calendar::now_ms;
 use crate::protocol::limits;
@@ -105,11 +106,11 @@ impl TickerTimers {
 
     fn wake(&self, session_key: String) {
         let begun = new_run_id("system-").and_then(|run_id| {
-            let request = RunRequest {
+            let request = AgentRun {
                 run_id,
                 session_key,
                 message: "(system event)".into(),
-                ..RunRequest::default()
+                ..AgentRun::default()
             };
             self.chat.start_run(request, now_ms())
         });

@@ -22,8 +22,7 @@ struct AbortRequest {
 }
 
 impl AbortSignal {
-    /// # Errors
-    /// No descriptor left for the waker.
+    /// Fails if no descriptor is left for the waker.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self { request: Mutex::default(), waker: Waker::new()? })
     }
@@ -57,6 +56,14 @@ impl AbortSignal {
     /// Whether the run is to end.
     pub(super) fn is_requested(&self) -> bool {
         self.lock().reason.is_some()
+    }
+
+    /// An error if the run is to end. Its text is not shown: the reason of the request counts.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self.is_requested() {
+            true => Err("aborted".to_owned()),
+            false => Ok(()),
+        }
     }
 
     /// Decides how the run ends: for the reason of a request, or, with `None`, by itself.

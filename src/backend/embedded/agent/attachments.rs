@@ -4,15 +4,11 @@
 use super::run::AgentAttachment;
 use crate::files;
 use crate::protocol::limits;
-use std::collections::hash_map::RandomState;
+use crate::random;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// Attempts to find a free name.
-const TRIES: usize = 16;
 
 /// A directory with the files in it; removed when dropped.
 pub(super) struct AttachmentFiles {
@@ -52,22 +48,15 @@ impl Drop for AttachmentFiles {
     }
 }
 
-/// Creates a directory that no other program can have prepared: a name that exists, even as a
-/// link, is not used.
+/// Creates a directory that no other program can have prepared: its name cannot be guessed, and one
+/// that exists, even as a link, is an error.
 fn private_dir(parent: &Path) -> io::Result<PathBuf> {
     // systemd may give a unit a TMPDIR that does not exist yet.
     files::create_private_dir(parent)?;
-    let mut result = Err(io::ErrorKind::AlreadyExists.into());
-    for _ in 0..TRIES {
-        let random = RandomState::new().build_hasher().finish();
-        let dir = parent.join(format!("openclaw-bridge-run-{random:016x}"));
-        result = DirBuilder::new().mode(0o700).create(&dir).map(|()| dir);
-        match &result {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            _ => break,
-        }
-    }
-    result
+    let random = random::bits().map_err(|_| io::Error::other("no random numbers"))?;
+    let dir = parent.join(format!("openclaw-bridge-run-{random:032x}"));
+    DirBuilder::new().mode(0o700).create(&dir)?;
+    Ok(dir)
 }
 
 /// A name like the node's that is harmless in a path and in a shell. The number in front makes it
@@ -92,11 +81,6 @@ fn extension(mime_type: &str) -> &'static str {
         "image/gif" => ".gif",
         "image/webp" => ".webp",
         "image/heic" => ".heic",
-        "application/pdf" => ".pdf",
-        "text/plain" => ".txt",
-        "audio/mpeg" => ".mp3",
-        "audio/mp4" => ".m4a",
-        "video/mp4" => ".mp4",
         _ => "",
     }
 }

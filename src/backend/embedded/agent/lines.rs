@@ -13,43 +13,34 @@ pub(super) fn one_line(text: &str, most: usize) -> String {
     line
 }
 
-/// Splits bytes into lines. A line that is too long is cut, and its rest skipped.
+/// Splits bytes into lines of at most `most` bytes; the rest of a longer one is skipped.
 pub(super) struct LineSplitter {
     pending: Vec<u8>,
     most: usize,
-    skipping: bool,
 }
 
 impl LineSplitter {
-    /// Lines of at most `most` bytes.
     pub(super) fn new(most: usize) -> Self {
-        Self { pending: Vec::new(), most, skipping: false }
+        Self { pending: Vec::new(), most }
     }
 
-    /// Takes more bytes; calls `each` with every complete line and whether it was cut.
-    pub(super) fn take(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8], bool)) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            self.add(&bytes[..end]);
-            bytes = &bytes[end + 1..];
-            each(&self.pending, self.skipping);
-            self.pending.clear();
-            self.skipping = false;
+    /// Takes more bytes; returns the lines that are complete now.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = part.strip_suffix(b"\n");
+            let room = self.most - self.pending.len();
+            self.pending.extend(text.unwrap_or(part).iter().take(room));
+            if text.is_some() {
+                lines.push(std::mem::take(&mut self.pending));
+            }
         }
-        self.add(bytes);
+        lines
     }
 
-    /// Calls `each` with the last line, if it has no line break.
-    pub(super) fn finish(&mut self, mut each: impl FnMut(&[u8], bool)) {
-        if !self.pending.is_empty() {
-            each(&self.pending, self.skipping);
-            self.pending.clear();
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let room = self.most - self.pending.len();
-        self.skipping |= bytes.len() > room;
-        self.pending.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    /// The last line, if it has no line break.
+    pub(super) fn finish(&mut self) -> Option<Vec<u8>> {
+        Some(std::mem::take(&mut self.pending)).filter(|line| !line.is_empty())
     }
 }
 
@@ -68,14 +59,11 @@ mod tests {
     fn lines_come_whole_and_never_longer_than_allowed() {
         let mut lines = LineSplitter::new(4);
         let mut seen = Vec::new();
-        let mut each =
-            |line: &[u8], cut| seen.push((String::from_utf8_lossy(line).into_owned(), cut));
         for bytes in ["a", "b\n\nabcd\nabc", "de", "fg\nx"] {
-            lines.take(bytes.as_bytes(), &mut each);
+            seen.extend(lines.take(bytes.as_bytes()));
         }
-        lines.finish(&mut each);
-        lines.finish(&mut each);
-        let expected = [("ab", false), ("", false), ("abcd", false), ("abcd", true), ("x", false)];
-        assert_eq!(seen, expected.map(|(line, cut)| (line.to_owned(), cut)));
+        seen.extend(lines.finish());
+        seen.extend(lines.finish());
+        assert_eq!(seen, ["ab", "", "abcd", "abcd", "x"].map(str::as_bytes));
     }
 }

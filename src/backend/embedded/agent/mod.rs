@@ -8,7 +8,6 @@
 
 mod abort;
 mod attachments;
-mod leftover;
 mod lines;
 mod output;
 mod pacer;

@@ -12,16 +12,14 @@ pub(super) struct AnswerReader {
     format: Format,
     text: String,
     error: Option<String>,
+    tools: usize,
     left: usize,
 }
 
 enum Format {
     /// The bytes of a character that is still incomplete.
     Text(Vec<u8>),
-    Jsonl {
-        lines: LineSplitter,
-        tools: usize,
-    },
+    Jsonl(LineSplitter),
 }
 
 /// Output that is not text.
@@ -38,9 +36,9 @@ impl AnswerReader {
     pub(super) fn new(output: AgentOutput, limit: usize) -> Self {
         let format = match output {
             AgentOutput::Text => Format::Text(Vec::new()),
-            AgentOutput::Jsonl => Format::Jsonl { lines: LineSplitter::new(limit), tools: 0 },
+            AgentOutput::Jsonl => Format::Jsonl(LineSplitter::new(limit)),
         };
-        Self { format, text: String::new(), error: None, left: limit }
+        Self { format, text: String::new(), error: None, tools: 0, left: limit }
     }
 
     /// Takes what was written. `on_event` is called with the text before the event. False if the
@@ -53,11 +51,12 @@ impl AnswerReader {
         let fits = bytes.len() <= self.left;
         let bytes = &bytes[..bytes.len().min(self.left)];
         self.left -= bytes.len();
-        let Self { format, text, error, .. } = self;
-        match format {
-            Format::Text(partial) => decode(partial, bytes, text),
-            Format::Jsonl { lines, tools } => {
-                lines.take(bytes, |line, _| read_line(line, text, error, tools, &mut on_event));
+        match &mut self.format {
+            Format::Text(partial) => decode(partial, bytes, &mut self.text),
+            Format::Jsonl(lines) => {
+                for line in lines.take(bytes) {
+                    self.read_line(&line, &mut on_event);
+                }
             }
         }
         fits
@@ -65,14 +64,15 @@ impl AnswerReader {
 
     /// Takes the rest, when nothing more will be written.
     pub(super) fn finish(&mut self, mut on_event: impl FnMut(&str, OutputEvent)) {
-        let Self { format, text, error, .. } = self;
-        match format {
+        match &mut self.format {
             Format::Text(partial) => {
-                text.push_str(&String::from_utf8_lossy(partial));
+                self.text.push_str(&String::from_utf8_lossy(partial));
                 partial.clear();
             }
-            Format::Jsonl { lines, tools } => {
-                lines.finish(|line, _| read_line(line, text, error, tools, &mut on_event));
+            Format::Jsonl(lines) => {
+                if let Some(line) = lines.finish() {
+                    self.read_line(&line, &mut on_event);
+                }
             }
         }
     }
@@ -81,7 +81,7 @@ impl AnswerReader {
     pub(super) fn text(&self) -> &str {
         match self.format {
             Format::Text(_) => self.text.trim(),
-            Format::Jsonl { .. } => &self.text,
+            Format::Jsonl(_) => &self.text,
         }
     }
 
@@ -89,75 +89,56 @@ impl AnswerReader {
     pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
+
+    fn read_line(&mut self, line: &[u8], on_event: &mut impl FnMut(&str, OutputEvent)) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        let mut skip = |text: &str, what: &str| on_event(text, OutputEvent::Skipped(what.into()));
+        let Ok(Value::Object(mut entries)) = serde_json::from_slice(line) else {
+            let shown = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
+            return skip(&self.text, &format!("not a JSON object, skipped: {shown}"));
+        };
+        match entries.remove("text").unwrap_or_default() {
+            Value::Null => {}
+            Value::String(more) => self.text.push_str(&more),
+            _ => skip(&self.text, "\"text\" is not a string, skipped"),
+        }
+        match entries.remove("tool").unwrap_or_default() {
+            Value::Null => {}
+            Value::Object(_) if self.tools >= limits::AGENT_TOOL_EVENTS => {
+                skip(&self.text, "too many tool events, skipped");
+            }
+            tool @ Value::Object(_) => {
+                self.tools += 1;
+                on_event(&self.text, OutputEvent::Tool(tool));
+            }
+            _ => skip(&self.text, "\"tool\" is not an object, skipped"),
+        }
+        match entries.remove("error").unwrap_or_default() {
+            Value::Null => {}
+            Value::String(message) => self.error = Some(message),
+            other => self.error = Some(other.to_string()),
+        }
+    }
 }
 
 /// Appends bytes to a text; the start of an incomplete character is kept in `partial`.
 fn decode(partial: &mut Vec<u8>, bytes: &[u8], text: &mut String) {
     partial.extend_from_slice(bytes);
-    let mut rest = partial.as_slice();
-    loop {
-        match std::str::from_utf8(rest) {
-            Ok(valid) => {
-                text.push_str(valid);
-                rest = &[];
-                break;
-            }
-            Err(error) => {
-                let (valid, after) = rest.split_at(error.valid_up_to());
-                text.push_str(&String::from_utf8_lossy(valid));
-                rest = after;
-                let Some(wrong) = error.error_len() else { break };
-                text.push(char::REPLACEMENT_CHARACTER);
-                rest = &rest[wrong..];
-            }
+    let mut incomplete = Vec::new();
+    let mut chunks = partial.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        text.push_str(chunk.valid());
+        let wrong = chunk.invalid();
+        let may_go_on = std::str::from_utf8(wrong).is_err_and(|error| error.error_len().is_none());
+        if may_go_on && chunks.peek().is_none() {
+            incomplete = wrong.to_vec();
+        } else if !wrong.is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
         }
     }
-    let done = partial.len() - rest.len();
-    partial.drain(..done);
-}
-
-fn read_line(
-    line: &[u8],
-    text: &mut String,
-    error: &mut Option<String>,
-    tools: &mut usize,
-    on_event: &mut impl FnMut(&str, OutputEvent),
-) {
-    if line.iter().all(u8::is_ascii_whitespace) {
-        return;
-    }
-    let Ok(Value::Object(mut entries)) = serde_json::from_slice(line) else {
-        let shown = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
-        return on_event(
-            text,
-            OutputEvent::Skipped(format!("not a JSON object, skipped: {shown}")),
-        );
-    };
-    match entries.remove("text") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(more)) => text.push_str(&more),
-        Some(_) => {
-            on_event(text, OutputEvent::Skipped("\"text\" is not a string, skipped".to_owned()))
-        }
-    }
-    match entries.remove("tool") {
-        None | Some(Value::Null) => {}
-        Some(tool @ Value::Object(_)) if *tools < limits::AGENT_TOOL_EVENTS => {
-            *tools += 1;
-            on_event(text, OutputEvent::Tool(tool));
-        }
-        Some(Value::Object(_)) => {
-            on_event(text, OutputEvent::Skipped("too many tool events, skipped".to_owned()));
-        }
-        Some(_) => {
-            on_event(text, OutputEvent::Skipped("\"tool\" is not an object, skipped".to_owned()))
-        }
-    }
-    match entries.remove("error") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(message)) => *error = Some(message),
-        Some(other) => *error = Some(other.to_string()),
-    }
+    *partial = incomplete;
 }
 
 #[cfg(test)]

@@ -3,25 +3,21 @@
 
 use super::abort::AbortSignal;
 use super::attachments::AttachmentFiles;
-use super::leftover::Leftover;
 use super::lines::one_line;
 use super::output::AnswerReader;
 use super::pacer::DeltaPacer;
-use super::run::{AgentRun, RunContext, RunSink};
+use super::run::{AgentJob, AgentRun, RunContext};
 use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentInput};
 use crate::process::{self, Program};
-use crate::protocol::limits;
+use crate::protocol::{limits, NodeId};
 use rustix::process::Signal;
 use serde_json::json;
-use std::io;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-/// Starts the program. Returns it with what it is to read.
-///
-/// # Errors
-/// Why it cannot be started, and what to do about it.
+/// Starts the program, and returns it with what it is to read; or why it cannot be started, and
+/// what to do about it.
 pub(super) fn start(
     config: &AgentConfig,
     run: &AgentRun,
@@ -36,10 +32,10 @@ pub(super) fn start(
     let mut command = process::command(name);
     command.args(arguments).envs(&config.env);
     let variables = [
-        ("RUN_ID", Some(&run.run_id)),
-        ("SESSION_KEY", Some(&run.session_key)),
-        ("SESSION_ID", Some(&context.session_id)),
-        ("NODE_ID", run.node_id.as_ref()),
+        ("RUN_ID", Some(&*run.run_id)),
+        ("SESSION_KEY", Some(&*run.session_key)),
+        ("SESSION_ID", Some(&*context.session_id)),
+        ("NODE_ID", run.node.as_ref().map(NodeId::as_str)),
     ];
     for (variable, value) in variables {
         let variable = format!("OPENCLAW_BRIDGE_{variable}");
@@ -96,7 +92,7 @@ fn input(
         "runId": run.run_id,
         "sessionKey": run.session_key,
         "sessionId": context.session_id,
-        "nodeId": run.node_id,
+        "nodeId": run.node.as_ref().map(NodeId::as_str),
         "message": run.message,
         "thinking": run.thinking,
         "attachments": attachments.collect::<Vec<_>>(),
@@ -106,131 +102,141 @@ fn input(
     format!("{object}\n").into_bytes()
 }
 
-/// How the agent came to an end, and with which text.
-pub(super) struct AgentResult {
-    pub(super) result: Result<(), String>,
-    pub(super) text: String,
+/// Follows the program to its end. One that was cut short is put into `leftover`. The answer so far
+/// is put into `text`; the error says why it is not complete.
+pub(super) fn follow(
+    config: &AgentConfig,
+    job: &mut AgentJob,
+    (mut program, input): (Program, Vec<u8>),
+    leftover: &mut Leftover,
+    text: &mut String,
+) -> Result<(), String> {
+    let timeout = job.run.timeout.map_or(config.timeout, |wanted| wanted.min(config.timeout));
+    let mut answer = RunningAnswer {
+        reader: AnswerReader::new(config.output, config.output_limit),
+        pacer: DeltaPacer::new(&mut *job.sink, &job.abort),
+        stderr: &mut leftover.stderr,
+        limit: config.output_limit,
+    };
+    let watched = answer.watch(&job.abort, &mut program, &input, Instant::now() + timeout);
+    let result = match watched {
+        Ok(status) => {
+            leftover.files = None;
+            answer.judge(status)
+        }
+        Err(why) => {
+            leftover.program = Some(program);
+            Err(why)
+        }
+    };
+    answer.pacer.flush(answer.reader.text());
+    log::debug!("agent: finished run={:?} ok={}", job.run.run_id, result.is_ok());
+    answer.reader.text().clone_into(text);
+    result
 }
 
-impl AgentResult {
-    /// A failure before there was any text.
-    pub(super) fn failed(message: String) -> Self {
-        Self { result: Err(message), text: String::new() }
-    }
-}
-
-/// A program at work, and the answer so far.
-pub(super) struct ProgramRun<'a> {
-    abort: &'a AbortSignal,
+/// The answer of a program at work.
+struct RunningAnswer<'a> {
+    reader: AnswerReader,
     pacer: DeltaPacer<'a>,
-    answer: AnswerReader,
+    stderr: &'a mut Stderr,
     limit: usize,
 }
 
-/// Why a program was not left to come to its end.
-enum WatchError {
-    Aborted,
-    TooLong,
-    Broken(io::Error),
-}
-
-impl<'a> ProgramRun<'a> {
-    pub(super) fn new(
-        config: &AgentConfig,
-        sink: &'a mut dyn RunSink,
-        abort: &'a AbortSignal,
-    ) -> Self {
-        let limit = config.output_limit;
-        let answer = AnswerReader::new(config.output, limit);
-        Self { abort, pacer: DeltaPacer::new(sink, abort), answer, limit }
-    }
-
-    /// Follows the program to its end. One that was cut short is left in `leftover`.
-    pub(super) fn carry_out(
-        mut self,
-        run: &AgentRun,
-        (mut program, input): (Program, Vec<u8>),
-        leftover: &mut Leftover,
-    ) -> AgentResult {
-        let deadline = Instant::now() + run.timeout;
-        let followed = self.follow(&mut program, &input, deadline, &mut leftover.stderr);
-        let result = match followed {
-            Ok(status) => {
-                leftover.files = None;
-                self.judge(status, &mut leftover.stderr)
-            }
-            Err(cut) => {
-                leftover.program = Some(program);
-                Err(match cut {
-                    WatchError::Aborted => "aborted".to_owned(),
-                    WatchError::TooLong => {
-                        format!("answer too long: more than {} bytes", self.limit)
-                    }
-                    WatchError::Broken(error) => format!("the agent could not be watched: {error}"),
-                })
-            }
-        };
-        self.pacer.flush(self.answer.text());
-        log::debug!("agent: finished run={:?} ok={}", run.run_id, result.is_ok());
-        AgentResult { result, text: self.answer.text().to_owned() }
-    }
-
-    fn follow(
+impl RunningAnswer<'_> {
+    /// Serves the program until its end. The error says why it was not left to come to it.
+    fn watch(
         &mut self,
+        abort: &AbortSignal,
         program: &mut Program,
         mut input: &[u8],
         deadline: Instant,
-        stderr: &mut Stderr,
-    ) -> Result<ExitStatus, WatchError> {
+    ) -> Result<ExitStatus, String> {
+        let broken = |error| format!("the agent could not be watched: {error}");
         let mut linger = None;
         loop {
             // Asked before reading, so that everything a program wrote before its end is read.
-            let ended = program.has_ended().map_err(WatchError::Broken)?;
+            let ended = program.has_ended().map_err(broken)?;
             program.feed(&mut input);
-            program.read_stderr(|bytes| stderr.take(bytes));
-            if !program.read_stdout(|bytes| self.read(bytes, stderr)) {
-                return Err(WatchError::TooLong);
+            program.read_stderr(|bytes| self.stderr.take(bytes));
+            if !program.read_stdout(|bytes| self.take(bytes)) {
+                return Err(format!("answer too long: more than {} bytes", self.limit));
             }
-            if self.abort.is_requested() {
-                return Err(WatchError::Aborted);
-            }
-            let delta_due = self.pacer.text(self.answer.text());
+            abort.check()?;
+            let delta_due = self.pacer.text(self.reader.text());
             let now = Instant::now();
             let end =
                 if ended { *linger.get_or_insert(now + limits::AGENT_LINGER) } else { deadline };
             if ended && (program.stdout_is_closed() || now >= end) {
                 // Nobody reads what the children it left behind write.
                 program.signal(Signal::KILL);
-                return program.collect().map_err(WatchError::Broken);
+                return program.collect().map_err(broken);
             }
             if now >= end {
-                self.pacer.flush(self.answer.text());
-                self.abort.request("timeout");
-                return Err(WatchError::Aborted);
+                self.pacer.flush(self.reader.text());
+                abort.request("timeout");
+                abort.check()?;
             }
             let next = delta_due.map_or(end, |due| end.min(due));
-            if program.wait(self.abort.poll_fd(), next).map_err(WatchError::Broken)? {
-                self.abort.reset();
+            if program.wait(abort.poll_fd(), next).map_err(broken)? {
+                abort.reset();
             }
         }
     }
 
     /// Takes what the program has written; false if the answer is too long.
-    fn read(&mut self, bytes: &[u8], stderr: &mut Stderr) -> bool {
-        let Self { pacer, answer, .. } = self;
-        answer.take(bytes, |text, event| pacer.event(text, event, stderr))
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        let Self { reader, pacer, stderr, .. } = self;
+        reader.take(bytes, |text, event| pacer.event(text, event, stderr))
     }
 
     /// What the end of a program means.
-    fn judge(&mut self, status: ExitStatus, stderr: &mut Stderr) -> Result<(), String> {
-        let Self { pacer, answer, .. } = self;
-        answer.finish(|text, event| pacer.event(text, event, stderr));
-        let message = match (answer.error(), stderr.finish()) {
+    fn judge(&mut self, status: ExitStatus) -> Result<(), String> {
+        let Self { reader, pacer, stderr, .. } = self;
+        reader.finish(|text, event| pacer.event(text, event, stderr));
+        let message = match (reader.error(), stderr.finish()) {
             (None, _) if status.success() => return Ok(()),
             (Some(error), _) => error.to_owned(),
             (None, Some(line)) => format!("agent failed ({status}): {line}"),
             (None, None) => format!("agent failed ({status})"),
         };
         Err(one_line(&message, limits::AGENT_ERROR_CHARS))
+    }
+}
+
+/// What a run uses; of one that has ended before its program did, what is left.
+pub(super) struct Leftover {
+    pub(super) program: Option<Program>,
+    pub(super) files: Option<AttachmentFiles>,
+    pub(super) stderr: Stderr,
+}
+
+impl Leftover {
+    /// Asks the program to terminate, waits as long as it may take, then kills what is left.
+    pub(super) fn terminate(mut self, abort: &AbortSignal) {
+        let stderr = &mut self.stderr;
+        if let Some(program) = &mut self.program {
+            program.signal(Signal::TERM);
+            while Instant::now() < abort.kill_at() {
+                // A full pipe must not keep it from ending.
+                program.feed(&mut &[][..]);
+                program.read_stderr(|bytes| stderr.take(bytes));
+                program.read_stdout(|_| true);
+                // Its children got the same signal, and get the same time.
+                let pipes_are_over = program.stdout_is_closed() && program.stderr_is_closed();
+                if program.has_ended().unwrap_or(true) && pipes_are_over {
+                    break;
+                }
+                match program.wait(abort.poll_fd(), abort.kill_at()) {
+                    Ok(true) => abort.reset(),
+                    Ok(false) => {}
+                    Err(_) => break,
+                }
+            }
+            if !program.kill(Instant::now() + limits::AGENT_REAP) {
+                stderr.note("(the program does not end)");
+            }
+        }
+        stderr.finish();
     }
 }

@@ -3,14 +3,14 @@
 //! One lock around lists; never held while a sink, a file or a process is touched.
 
 use super::abort::AbortSignal;
-use super::run::{AgentRun, Busy, RunOutcome, RunSink};
-use super::worker::{self, AgentJob};
+use super::run::{AgentJob, AgentRun, Busy, RunOutcome, RunSink};
+use super::worker;
 use crate::config::AgentConfig;
 use crate::protocol::limits;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Builder, JoinHandle, ThreadId};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The agents of one bridge. Dropping it kills what still runs.
@@ -37,14 +37,11 @@ struct QueueState {
 
 /// A run from the moment it has a thread until its program is gone.
 struct ActiveRun {
-    /// The number of the thread.
-    number: usize,
+    /// The name of its thread.
+    thread: String,
     run_id: String,
     session_key: String,
     abort: Arc<AbortSignal>,
-    /// Until the thread has taken it.
-    job: Option<AgentJob>,
-    thread: Option<ThreadId>,
 }
 
 impl QueueState {
@@ -70,15 +67,13 @@ impl QueueState {
             && (bytes == 0 || bytes + run.weight() <= limits::AGENT_QUEUE_BYTES)
     }
 
-    /// Gives a job to a thread.
-    fn assign(&mut self, number: usize, job: AgentJob) {
+    /// The job is given to the thread of this name.
+    fn activate(&mut self, thread: &str, job: &AgentJob) {
         self.active.push(ActiveRun {
-            number,
+            thread: thread.to_owned(),
             run_id: job.run.run_id.clone(),
             session_key: job.run.session_key.clone(),
             abort: job.abort.clone(),
-            job: Some(job),
-            thread: None,
         });
     }
 
@@ -91,28 +86,22 @@ impl QueueState {
 
 impl Agents {
     pub(crate) fn new(config: AgentConfig) -> Self {
-        let shared = SharedQueue { config, queue: Mutex::default(), gone: Condvar::new() };
-        Self { shared: Arc::new(shared) }
+        let (queue, gone) = Default::default();
+        Self { shared: Arc::new(SharedQueue { config, queue, gone }) }
     }
 
     /// Whether a run would be accepted now, so that nothing needs to be stored for one that would
     /// not. Another thread may be quicker.
-    ///
-    /// # Errors
-    /// There is no room for it.
     pub(crate) fn has_room(&self, run: &AgentRun) -> Result<(), Busy> {
         let (queue, config) = (self.shared.lock(), &self.shared.config);
-        match queue.stopping {
-            true => Err(Busy::Stopping),
-            false if queue.can_begin(run, config) || queue.can_wait(run, config) => Ok(()),
-            false => Err(Busy::Full),
+        if queue.stopping {
+            return Err(Busy::Stopping);
         }
+        let has_room = queue.can_begin(run, config) || queue.can_wait(run, config);
+        has_room.then_some(()).ok_or(Busy::Full)
     }
 
     /// Starts a run, or queues it. Never waits.
-    ///
-    /// # Errors
-    /// There is no room for it.
     pub(crate) fn start(&self, run: AgentRun, sink: Box<dyn RunSink>) -> Result<(), Busy> {
         let abort = AbortSignal::new().map_err(|error| exhausted(&error))?;
         let job = AgentJob { run, sink, abort: Arc::new(abort) };
@@ -132,22 +121,19 @@ impl Agents {
     }
 
     fn start_thread(&self, queue: &mut QueueState, job: AgentJob) -> Result<(), Busy> {
-        let is_taken = |number: &usize| queue.active.iter().any(|run| run.number == *number);
-        let number = (1..).find(|number| !is_taken(number)).unwrap_or(1);
-        queue.assign(number, job);
+        let is_free = |name: &String| queue.active.iter().all(|run| run.thread != *name);
+        let mut names = (1..).map(|number: usize| format!("run-{number}"));
+        let name = names.find(is_free).unwrap_or_default();
+        queue.activate(&name, &job);
         let shared = self.shared.clone();
-        let thread =
-            Builder::new().name(format!("run-{number}")).spawn(move || shared.work(number));
-        match thread {
-            Ok(thread) => {
-                queue.threads.push(thread);
-                Ok(())
-            }
+        match Builder::new().name(name.clone()).spawn(move || shared.work(&name, job)) {
+            Ok(thread) => queue.threads.push(thread),
             Err(error) => {
                 queue.active.pop();
-                Err(exhausted(&error))
+                return Err(exhausted(&error));
             }
         }
+        Ok(())
     }
 
     /// Ends a run: at once in the queue; at work, its program is asked to terminate and killed 5 s
@@ -168,12 +154,9 @@ impl Agents {
         reason: &'static str,
     ) -> Vec<String> {
         let mut queue = self.shared.lock();
-        let mut ids = Vec::new();
-        for run in &queue.active {
-            if matches(&run.run_id, &run.session_key) && run.abort.request(reason) {
-                ids.push(run.run_id.clone());
-            }
-        }
+        let matching = queue.active.iter().filter(|run| matches(&run.run_id, &run.session_key));
+        let aborted = matching.filter(|run| run.abort.request(reason));
+        let mut ids: Vec<String> = aborted.map(|run| run.run_id.clone()).collect();
         let all = std::mem::take(&mut queue.waiting).into_iter();
         let (unstarted, waiting): (VecDeque<AgentJob>, _) =
             all.partition(|job| matches(&job.run.run_id, &job.run.session_key));
@@ -208,13 +191,13 @@ impl Agents {
         drop(queue);
         self.shared.end_unstarted(waiting, "shutdown");
         // The last owner of a bridge may be a sink, and so one of the threads.
-        let me = thread::current().id();
+        let me = thread::current();
         let all_gone = self.shared.wait_while(kill_at + 2 * limits::AGENT_REAP, |queue| {
-            queue.active.iter().any(|run| run.thread != Some(me))
+            queue.active.iter().any(|run| me.name() != Some(&*run.thread))
         });
         // Apart from the loop, which would hold the lock that the threads need in order to end.
         let threads = std::mem::take(&mut self.shared.lock().threads);
-        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me.id()) {
             let name = thread.thread().name().unwrap_or_default().to_owned();
             if !all_gone && !thread.is_finished() {
                 log::error!("agent: thread {name} did not end");
@@ -233,25 +216,18 @@ impl Drop for Agents {
 
 impl SharedQueue {
     /// The loop of a thread: its job, then whatever other job can begin.
-    fn work(&self, number: usize) {
-        while let Some(job) = self.take(number) {
+    fn work(&self, thread: &str, mut job: AgentJob) {
+        loop {
             worker::carry_out(&self.config, job);
             let mut queue = self.lock();
-            queue.active.retain(|run| run.number != number);
+            queue.active.retain(|run| run.thread != thread);
             let next = if queue.stopping { None } else { queue.next() };
-            if let Some(job) = next {
-                queue.assign(number, job);
-            }
+            next.iter().for_each(|job| queue.activate(thread, job));
             drop(queue);
             self.gone.notify_all();
+            let Some(next) = next else { return };
+            job = next;
         }
-    }
-
-    fn take(&self, number: usize) -> Option<AgentJob> {
-        let mut queue = self.lock();
-        let run = queue.active.iter_mut().find(|run| run.number == number)?;
-        run.thread = Some(thread::current().id());
-        run.job.take()
     }
 
     fn end_unstarted(&self, jobs: VecDeque<AgentJob>, reason: &'static str) {

@@ -1,24 +1,28 @@
-//! What an agent is asked, and to whom its answer goes.
+//! What an agent is asked, and who receives its answer.
 
+use super::abort::AbortSignal;
+use crate::protocol::NodeId;
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One agent turn, as far as it is known when it is queued.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AgentRun {
     /// The idempotency key of the message.
     pub(crate) run_id: String,
-    /// The canonical key of the session; its runs never overlap and keep their order.
+    /// The key of the session, canonical in the queue; its runs never overlap and keep their order.
     pub(crate) session_key: String,
     /// The node that sent the message, if it was one.
-    pub(crate) node_id: Option<String>,
+    pub(crate) node: Option<NodeId>,
     pub(crate) message: String,
     /// The requested level of thinking.
     pub(crate) thinking: Option<String>,
     pub(crate) attachments: Vec<AgentAttachment>,
-    /// How long the answer may take, not counting the time in the queue.
-    pub(crate) timeout: Duration,
+    /// How long the answer may take, not counting the time in the queue, if that is less than
+    /// `agent.timeout`.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl AgentRun {
@@ -27,6 +31,13 @@ impl AgentRun {
         let files: usize = self.attachments.iter().map(|file| file.bytes.len()).sum();
         self.message.len() + files
     }
+}
+
+/// A run with everything that belongs to it.
+pub(super) struct AgentJob {
+    pub(super) run: AgentRun,
+    pub(super) sink: Box<dyn RunSink>,
+    pub(super) abort: Arc<AbortSignal>,
 }
 
 /// What an agent is given besides the message, as it is when the run starts.
@@ -109,5 +120,3 @@ impl fmt::Display for Busy {
         })
     }
 }
-
-impl std::error::Error for Busy {}

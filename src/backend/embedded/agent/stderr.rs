@@ -4,81 +4,75 @@ use super::lines::{one_line, LineSplitter};
 use crate::protocol::limits;
 use std::time::Instant;
 
-/// The standard error of one run.
+/// The standard error of one run, and the log lines about it, whose rate is limited.
 pub(super) struct Stderr {
+    run: String,
     lines: LineSplitter,
-    log: RunLog,
     last: Option<String>,
+    /// When the period began in which lines are counted.
+    since: Instant,
+    logged: u32,
+    left_out: u64,
 }
 
 impl Stderr {
     pub(super) fn new(run_id: &str) -> Self {
-        // A character has up to four bytes; one more shows that the line goes on.
-        let lines = LineSplitter::new(4 * (limits::AGENT_LOG_CHARS + 1));
-        Self { lines, log: RunLog::new(run_id), last: None }
+        Self {
+            // It comes from a node.
+            run: one_line(run_id, 64),
+            // A character has up to four bytes; one more shows that the line goes on.
+            lines: LineSplitter::new(4 * (limits::AGENT_LOG_CHARS + 1)),
+            last: None,
+            since: Instant::now(),
+            logged: 0,
+            left_out: 0,
+        }
     }
 
     /// Takes what was written.
     pub(super) fn take(&mut self, bytes: &[u8]) {
-        let Self { lines, log, last } = self;
-        lines.take(bytes, |line, _| keep(line, log, last));
+        for line in self.lines.take(bytes) {
+            self.keep(&line);
+        }
     }
 
-    /// Logs a line of our own about what the agent does.
-    pub(super) fn note(&mut self, text: &str) {
-        self.log.write(text);
+    fn keep(&mut self, line: &[u8]) {
+        let line = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
+        if !line.trim().is_empty() {
+            self.note(&line);
+            self.last = Some(line);
+        }
     }
 
-    /// Takes the rest, when nothing more will be written. Returns the last line that is not blank.
-    pub(super) fn finish(&mut self) -> Option<&str> {
-        let Self { lines, log, last } = self;
-        lines.finish(|line, _| keep(line, log, last));
-        log.finish();
-        last.as_deref()
-    }
-}
-
-fn keep(line: &[u8], log: &mut RunLog, last: &mut Option<String>) {
-    let line = one_line(&String::from_utf8_lossy(line), limits::AGENT_LOG_CHARS);
-    if !line.trim().is_empty() {
-        log.write(&line);
-        *last = Some(line);
-    }
-}
-
-/// Log lines about one run, with a limit on their rate.
-struct RunLog {
-    run: String,
-    since: Instant,
-    lines: u32,
-    left_out: u64,
-}
-
-impl RunLog {
-    /// The run's id comes from a node.
-    fn new(run_id: &str) -> Self {
-        Self { run: one_line(run_id, 64), since: Instant::now(), lines: 0, left_out: 0 }
-    }
-
-    fn write(&mut self, line: &str) {
+    /// Logs a line about the run.
+    pub(super) fn note(&mut self, line: &str) {
         let now = Instant::now();
         if now.duration_since(self.since) >= limits::LOG_WINDOW {
-            self.finish();
-            (self.since, self.lines) = (now, 0);
+            self.note_left_out();
+            (self.since, self.logged) = (now, 0);
         }
-        if self.lines >= limits::AGENT_LOG_LINES {
+        if self.logged >= limits::AGENT_LOG_LINES {
             self.left_out += 1;
             return;
         }
-        self.lines += 1;
+        self.logged += 1;
         log::info!("agent: run={:?} {line}", self.run);
     }
 
-    fn finish(&mut self) {
+    fn note_left_out(&mut self) {
         if self.left_out > 0 {
             log::info!("agent: run={:?} ({} more lines were left out)", self.run, self.left_out);
             self.left_out = 0;
         }
+    }
+
+    /// Takes the rest, when nothing more will be written. Returns the last line that is not blank.
+    pub(super) fn finish(&mut self) -> Option<&str> {
+        if let Some(line) = self.lines.finish() {
+            self.keep(&line);
+        }
+        self.note_left_out();
+        self.last.as_deref()
     }
 }
 
@@ -103,7 +97,7 @@ mod tests {
             stderr.take("ä".repeat(10_000).as_bytes());
             stderr.take(b"\n");
         }
-        assert_eq!(stderr.log.left_out, 200 - u64::from(limits::AGENT_LOG_LINES));
+        assert_eq!(stderr.left_out, 200 - u64::from(limits::AGENT_LOG_LINES));
         let last = stderr.finish().unwrap();
         assert_eq!(last.chars().count(), limits::AGENT_LOG_CHARS + 3);
     }

@@ -1,39 +1,30 @@
 //! One run from its start to its end, on a thread `run-N`: whatever happens, the sink gets the
 //! end exactly once, and nothing of the run is left.
 
-use super::abort::AbortSignal;
-use super::leftover::Leftover;
-use super::program::{self, AgentResult, ProgramRun};
-use super::run::{AgentRun, RunOutcome, RunSink};
+use super::program::{self, Leftover};
+use super::run::{AgentJob, RunOutcome, RunSink};
+use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentKind};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::Arc;
-
-/// A run with everything that belongs to it.
-pub(super) struct AgentJob {
-    pub(super) run: AgentRun,
-    pub(super) sink: Box<dyn RunSink>,
-    pub(super) abort: Arc<AbortSignal>,
-}
 
 /// Carries out one run.
-pub(super) fn carry_out(config: &AgentConfig, job: AgentJob) {
-    let AgentJob { run, mut sink, abort } = job;
-    let mut leftover = Leftover::new(&run.run_id);
-    let work = || answer(config, &run, &mut *sink, &abort, &mut leftover);
+pub(super) fn carry_out(config: &AgentConfig, mut job: AgentJob) {
+    let stderr = Stderr::new(&job.run.run_id);
+    let mut leftover = Leftover { program: None, files: None, stderr };
+    let mut text = String::new();
+    let work = || answer(config, &mut job, &mut leftover, &mut text);
     // A sink that panics costs this run, not the thread.
-    let ending = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        log::error!("agent: panicked run={:?}", run.run_id);
-        AgentResult::failed("the gateway failed while the agent answered".to_owned())
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        log::error!("agent: panicked run={:?}", job.run.run_id);
+        Err("the gateway failed while the agent answered".to_owned())
     });
-    let AgentResult { result, text } = ending;
-    let outcome = match (abort.settle(), result) {
+    let outcome = match (job.abort.settle(), result) {
         (Some(reason), _) => RunOutcome::Aborted { reason, text },
         (None, Ok(())) => RunOutcome::Done { text },
         (None, Err(message)) => RunOutcome::Failed { message, text },
     };
-    end(sink, outcome);
-    leftover.terminate(&abort);
+    end(job.sink, outcome);
+    leftover.terminate(&job.abort);
 }
 
 /// Reports the end to the sink.
@@ -43,43 +34,37 @@ pub(super) fn end(sink: Box<dyn RunSink>, outcome: RunOutcome) {
     }
 }
 
+/// Puts the answer into `text`; the error says why it is not complete.
 fn answer(
     config: &AgentConfig,
-    run: &AgentRun,
-    sink: &mut dyn RunSink,
-    abort: &AbortSignal,
+    job: &mut AgentJob,
     leftover: &mut Leftover,
-) -> AgentResult {
-    if abort.is_requested() {
-        return AgentResult::failed("aborted".to_owned());
-    }
-    let context = match sink.prepare() {
-        Ok(context) => context,
-        Err(message) => return AgentResult::failed(message),
-    };
-    if abort.is_requested() {
-        return AgentResult::failed("aborted".to_owned());
-    }
-    sink.started();
+    text: &mut String,
+) -> Result<(), String> {
+    job.abort.check()?;
+    let context = job.sink.prepare()?;
+    job.abort.check()?;
+    job.sink.started();
     match config.kind {
-        AgentKind::Echo => echo(run, sink, abort),
-        AgentKind::Command => match program::start(config, run, &context, leftover) {
-            Ok(started) => ProgramRun::new(config, sink, abort).carry_out(run, started, leftover),
-            Err(message) => AgentResult::failed(message),
-        },
+        AgentKind::Echo => *text = echo(job),
+        AgentKind::Command => {
+            let started = program::start(config, &job.run, &context, leftover)?;
+            return program::follow(config, job, started, leftover, text);
+        }
     }
+    Ok(())
 }
 
 /// The agent where none is configured.
-fn echo(run: &AgentRun, sink: &mut dyn RunSink, abort: &AbortSignal) -> AgentResult {
-    let files = match run.attachments.len() {
+fn echo(job: &mut AgentJob) -> String {
+    let files = match job.run.attachments.len() {
         0 => String::new(),
         1 => " (and 1 attachment)".to_owned(),
         count => format!(" (and {count} attachments)"),
     };
-    let text = format!("Echo (built-in; no agent is configured): {}{files}", run.message);
-    if !abort.is_requested() {
-        sink.text(&text);
+    let text = format!("Echo (built-in; no agent is configured): {}{files}", job.run.message);
+    if !job.abort.is_requested() {
+        job.sink.text(&text);
     }
-    AgentResult { result: Ok(()), text }
+    text
 }

@@ -39,24 +39,8 @@ pub(crate) struct Chat {
     runs: Arc<Runs>,
     system_events: Arc<SystemEvents>,
     outlet: Arc<dyn Outlet>,
-    /// How long a run may take, unless its request asks for less.
-    default_timeout: Duration,
     /// By session key: messages are answered in the order in which they are stored.
     order: StripedLocks,
-}
-
-/// A message for the agent.
-#[derive(Default)]
-pub(crate) struct RunRequest {
-    pub(crate) run_id: String,
-    /// In any spelling.
-    pub(crate) session_key: String,
-    pub(crate) message: String,
-    pub(crate) thinking: Option<String>,
-    pub(crate) node: Option<NodeId>,
-    pub(crate) attachments: Vec<AgentAttachment>,
-    /// Counts if it is shorter than the default.
-    pub(crate) timeout: Option<Duration>,
 }
 
 impl Chat {
@@ -65,10 +49,9 @@ impl Chat {
         agents: Agents,
         system_events: Arc<SystemEvents>,
         outlet: Arc<dyn Outlet>,
-        default_timeout: Duration,
     ) -> Self {
         let (runs, order) = Default::default();
-        Self { sessions, agents, runs, system_events, outlet, default_timeout, order }
+        Self { sessions, agents, runs, system_events, outlet, order }
     }
 
     /// `chat.send`
@@ -99,28 +82,19 @@ impl Chat {
             Begin::InFlight => RunStatus::InFlight,
             Begin::New => {
                 let (run_id, node) = (run_id.clone(), node.cloned());
-                self.begin(
-                    RunRequest {
-                        run_id,
-                        session_key,
-                        message,
-                        thinking,
-                        node,
-                        attachments,
-                        timeout,
-                    },
-                    now_ms,
-                )?;
+                let run =
+                    AgentRun { run_id, session_key, node, message, thinking, attachments, timeout };
+                self.begin(run, now_ms)?;
                 RunStatus::Started
             }
         };
         Ok(RunAccepted { run_id, status, stopped: None })
     }
 
-    /// Starts a run under a new id.
-    pub(crate) fn start_run(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
-        match self.claim(&request.run_id, &request.session_key) {
-            Begin::New => self.begin(request, now_ms),
+    /// Starts a run under a new id. Its session key may have any spelling.
+    pub(crate) fn start_run(&self, run: AgentRun, now_ms: u64) -> Result<(), WireError> {
+        match self.claim(&run.run_id, &run.session_key) {
+            Begin::New => self.begin(run, now_ms),
             _ => Err(WireError::invalid("this run was begun before")),
         }
     }
@@ -130,29 +104,20 @@ impl Chat {
     }
 
     /// Begins a run whose id is claimed; releases the claim on failure.
-    fn begin(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
-        let run_id = request.run_id.clone();
-        self.try_begin(request, now_ms).inspect_err(|_| self.runs.forget(&run_id))
+    fn begin(&self, run: AgentRun, now_ms: u64) -> Result<(), WireError> {
+        let run_id = run.run_id.clone();
+        self.try_begin(run, now_ms).inspect_err(|_| self.runs.forget(&run_id))
     }
 
-    fn try_begin(&self, request: RunRequest, now_ms: u64) -> Result<(), WireError> {
+    fn try_begin(&self, mut run: AgentRun, now_ms: u64) -> Result<(), WireError> {
         // Nothing of an entry is overwritten: it may hold what other channels need.
-        let session = self.sessions.touch(&request.session_key, now_ms)?;
+        let session = self.sessions.touch(&run.session_key, now_ms)?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
             return Err(WireError::invalid("send blocked by session policy"));
         }
-        let prompt = user_message(&request.message, &request.attachments, now_ms);
-        let events = self.events(&request.run_id, &session);
-        let default = self.default_timeout;
-        let run = AgentRun {
-            run_id: request.run_id,
-            session_key: session.key.clone(),
-            node_id: request.node.map(|node| node.as_str().to_owned()),
-            message: request.message,
-            thinking: request.thinking,
-            attachments: request.attachments,
-            timeout: request.timeout.map_or(default, |wanted| wanted.min(default)),
-        };
+        let prompt = user_message(&run.message, &run.attachments, now_ms);
+        let events = self.events(&run.run_id, &session);
+        run.session_key.clone_from(&session.key);
         let busy = |busy: Busy| WireError::unavailable(busy.to_string());
         let _in_order = self.order.lock(&session.key);
         // A message that is refused must not be in the transcript: it will be sent again.

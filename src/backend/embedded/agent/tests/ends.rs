@@ -16,7 +16,7 @@ fn a_program_that_ignores_everything_runs_out_of_time() {
     let stage = Stage::new("echo $$ > pid; echo part; exec sleep 1000");
     let mut run = run("r", "main");
     run.message = "x".repeat(1 << 20);
-    run.timeout = Duration::from_secs(1);
+    run.timeout = Some(Duration::from_secs(1));
     stage.try_start(run).unwrap();
     assert_eq!(stage.end().0, aborted("timeout", "part"));
     assert!(stage.agents.wait_idle("main", DEADLINE));

@@ -6,7 +6,7 @@ mod examples;
 
 use super::*;
 use crate::config::{AgentConfig, AgentInput, AgentKind, AgentOutput};
-use crate::protocol::limits;
+use crate::protocol::{limits, NodeId};
 use crossbeam_channel::{unbounded, Receiver, Sender};
 use rustix::process::{test_kill_process, Pid};
 use serde_json::{json, Value};
@@ -161,11 +161,11 @@ fn run(run_id: &str, session: &str) -> AgentRun {
     AgentRun {
         run_id: run_id.to_owned(),
         session_key: session.to_owned(),
-        node_id: Some("phone".to_owned()),
+        node: NodeId::new("phone").ok(),
         message: "hi".to_owned(),
         thinking: Some("low".to_owned()),
         attachments: Vec::new(),
-        timeout: DEADLINE,
+        timeout: Some(DEADLINE),
     }
 }
 
