@@ -11,10 +11,8 @@ use std::sync::Arc;
 pub(crate) struct ForeignStore(Book);
 
 impl ForeignStore {
-    /// Adds a store; of two entries of one session, the newer one counts.
-    ///
-    /// # Errors
-    /// What is wrong with the file; nothing of it is added then.
+    /// Adds a store; of two entries of one session, the newer one counts. Of a damaged one nothing
+    /// is added, and the error says what is wrong with it.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
         let other = Book::parse(bytes)?;
         for (key, entry) in other.entries {
@@ -42,9 +40,6 @@ impl ForeignStore {
 
 impl Sessions {
     /// The canonical keys of all sessions.
-    ///
-    /// # Errors
-    /// The store cannot be read.
     pub(crate) fn keys(&self) -> Result<BTreeSet<String>, StoreError> {
         Ok(self.store().book()?.entries.keys().cloned().collect())
     }
@@ -55,10 +50,7 @@ impl Sessions {
     }
 
     /// Adds entries under their canonical keys, as they are. A session that exists stays as it is.
-    /// On disk when this returns.
-    ///
-    /// # Errors
-    /// The store cannot be read or written, or is full; nothing has changed then.
+    /// On disk when this returns; on an error nothing has changed.
     pub(crate) fn adopt(&self, entries: Vec<(String, Entry)>) -> Result<(), StoreError> {
         self.store().change(|book| {
             for (key, entry) in entries {

@@ -3,12 +3,11 @@
 //! Reading accepts everything the old gateway wrote: JSON5, old names of fields, two spellings of
 //! one key. A damaged file is an error, and never an empty store.
 
-use super::entry::{session_id, updated_at, Entry};
+use super::entry::{session_id, text, updated_at, Entry};
 use super::{names, StoreError};
 use crate::json5_text;
 use crate::protocol::session;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,19 +25,18 @@ const OF_ITS_TRANSCRIPT: [&str; 6] =
 const MERGED: &str = "mergedSessionIds";
 
 /// All entries. Cheap to copy: a change is made on a copy, written, and only then applied.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Book {
     /// By canonical key.
+    #[serde(flatten)]
     pub(super) entries: BTreeMap<String, Arc<Entry>>,
     /// What is in the file and is not an entry; it is written back.
+    #[serde(flatten)]
     pub(super) others: Map<String, Value>,
 }
 
 impl Book {
-    /// Reads the file's text.
-    ///
-    /// # Errors
-    /// What is wrong with it.
+    /// Reads the file's text; the error says what is wrong with it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -59,11 +57,6 @@ impl Book {
         // A name can be in the file only once, and an entry counts more than another value.
         book.others.retain(|key, _| !book.entries.contains_key(key));
         Ok(book)
-    }
-
-    /// The file's text.
-    pub(super) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec_pretty(self)
     }
 
     /// Changes the entry of a canonical key, creating it if there is none, and returns its session
@@ -97,19 +90,6 @@ impl Book {
     }
 }
 
-impl Serialize for Book {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_map(Some(self.entries.len() + self.others.len()))?;
-        for (key, entry) in &self.entries {
-            out.serialize_entry(key, entry)?;
-        }
-        for (key, value) in &self.others {
-            out.serialize_entry(key, value)?;
-        }
-        out.end()
-    }
-}
-
 /// Whether an object is a session; if not, it is kept under its name.
 fn is_entry(key: &str, object: &Entry) -> bool {
     let has = |name| object.contains_key(name);
@@ -118,12 +98,9 @@ fn is_entry(key: &str, object: &Entry) -> bool {
 
 fn migrated(mut entry: Entry) -> Entry {
     for (old, new) in RENAMED {
-        if !entry.get(new).is_some_and(Value::is_string)
-            && entry.get(old).is_some_and(Value::is_string)
-        {
-            if let Some(value) = entry.remove(old) {
-                entry.insert(new.to_owned(), value);
-            }
+        if text(&entry, new).is_none() && text(&entry, old).is_some() {
+            let value = entry.remove(old).unwrap_or_default();
+            entry.insert(new.to_owned(), value);
         }
     }
     entry
@@ -165,7 +142,7 @@ mod tests {
     }
 
     fn written(book: &Book) -> Value {
-        serde_json::from_slice(&book.to_json().unwrap()).unwrap()
+        serde_json::to_value(book).unwrap()
     }
 
     #[test]

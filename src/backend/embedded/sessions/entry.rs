@@ -32,6 +32,11 @@ pub(crate) fn transcript_name(name: &str) -> Option<&str> {
     (is_file_name(name) && name.ends_with(".jsonl")).then_some(name)
 }
 
+/// Whether a name is among these, which are separated by white space.
+pub(super) fn is_one_of(names: &str, name: &str) -> bool {
+    names.split_whitespace().any(|one| one == name)
+}
+
 fn is_file_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= limits::TRANSCRIPT_NAME

@@ -8,21 +8,9 @@ use std::{fmt, io};
 #[derive(Debug)]
 pub(crate) enum StoreError {
     /// The file system refused.
-    Io {
-        /// The operation, such as `read`.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The store cannot be parsed. It stays as it is until it is repaired.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
+    Damaged { path: PathBuf, what: String },
     /// The store has as many sessions, or bytes, as it may hold.
     Full,
     /// Blank, or longer than a session key may be.
@@ -38,11 +26,6 @@ impl StoreError {
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         log::error!("backend: could not {doing} path={} error={source}", path.display());
         Self::Io { doing, path: path.to_owned(), source }
-    }
-
-    /// Whether a required file is missing.
-    pub(super) fn is_missing_file(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// The reason without any path.

@@ -3,33 +3,19 @@
 //! An iPhone loses the whole list over one value of the wrong type, so such a value is left out.
 
 use super::book::Book;
-use super::entry::{integer, text, updated_at, Entry};
+use super::entry::{integer, is_one_of, text, updated_at, Entry};
 use crate::protocol::rpc::sessions::{SessionFilter, SessionRow};
 use crate::protocol::session;
 use serde_json::{Map, Value};
 use std::cmp::Reverse;
 
 /// Fields without a place of their own in [`SessionRow`], by the type they must have.
-const TEXTS: [&str; 15] = [
-    "channel",
-    "subject",
-    "groupChannel",
-    "space",
-    "chatType",
-    "thinkingLevel",
-    "verboseLevel",
-    "reasoningLevel",
-    "elevatedLevel",
-    "sendPolicy",
-    "responseUsage",
-    "modelProvider",
-    "lastChannel",
-    "lastTo",
-    "lastAccountId",
-];
-const FLAGS: [&str; 2] = ["systemSent", "abortedLastRun"];
-const INTEGERS: [&str; 3] = ["inputTokens", "outputTokens", "contextTokens"];
-const OBJECTS: [&str; 2] = ["origin", "deliveryContext"];
+const TEXTS: &str = "channel subject groupChannel space chatType thinkingLevel verboseLevel \
+    reasoningLevel elevatedLevel sendPolicy responseUsage modelProvider lastChannel lastTo \
+    lastAccountId";
+const FLAGS: &str = "systemSent abortedLastRun";
+const INTEGERS: &str = "inputTokens outputTokens contextTokens";
+const OBJECTS: &str = "origin deliveryContext";
 
 /// The wanted sessions, the one used last first, without those last used before `active_since`
 /// (milliseconds since 1970).
@@ -85,15 +71,14 @@ pub(super) fn row(key: &str, entry: &Entry) -> SessionRow {
 
 fn others(entry: &Entry) -> Map<String, Value> {
     let fields = entry.iter().filter_map(|(name, value)| {
-        let is_in = |names: &[&str]| names.contains(&name.as_str());
-        let value = match value {
-            Value::String(_) if is_in(&TEXTS) => value.clone(),
-            Value::Bool(_) if is_in(&FLAGS) => value.clone(),
-            Value::Object(_) if is_in(&OBJECTS) => value.clone(),
-            Value::Number(_) if is_in(&INTEGERS) => integer(value)?.into(),
+        let (names, value) = match value {
+            Value::String(_) => (TEXTS, value.clone()),
+            Value::Bool(_) => (FLAGS, value.clone()),
+            Value::Object(_) => (OBJECTS, value.clone()),
+            Value::Number(_) => (INTEGERS, integer(value)?.into()),
             _ => return None,
         };
-        Some((name.clone(), value))
+        is_one_of(names, name).then(|| (name.clone(), value))
     });
     fields.collect()
 }

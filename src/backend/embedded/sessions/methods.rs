@@ -1,16 +1,14 @@
 //! The methods `sessions.*` (protocol section 5.3).
 
-use super::entry::{session_id, usable_key, Entry};
-use super::transcript::{self, Compacted};
-use super::{list, names, patch, Sessions, StoreError};
+use super::entry::{is_one_of, session_id, usable_key, Entry};
+use super::{list, names, patch, transcript, Sessions, StoreError};
 use crate::protocol::rpc::sessions::{
     SessionAnew, SessionCompacted, SessionDefaults, SessionDeleted, SessionList, SessionPatched,
     SessionResolved, SessionsCompact, SessionsDelete, SessionsList, SessionsPatch, SessionsReset,
     SessionsResolve,
 };
 use crate::protocol::{limits, session, WireError};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 /// The runs under way, as far as the sessions need to know.
@@ -25,25 +23,9 @@ pub(crate) trait ActiveRuns {
 }
 
 /// What a session keeps when it starts anew.
-const KEPT_BY_RESET: [&str; 17] = [
-    "thinkingLevel",
-    "verboseLevel",
-    "reasoningLevel",
-    "model",
-    "contextTokens",
-    "sendPolicy",
-    "label",
-    "origin",
-    "displayName",
-    "chatType",
-    "channel",
-    "subject",
-    "groupChannel",
-    "space",
-    "lastChannel",
-    "lastTo",
-    "skillsSnapshot",
-];
+const KEPT_BY_RESET: &str = "thinkingLevel verboseLevel reasoningLevel model contextTokens \
+    sendPolicy label origin displayName chatType channel subject groupChannel space lastChannel \
+    lastTo skillsSnapshot";
 
 impl Sessions {
     /// `sessions.list`
@@ -54,7 +36,7 @@ impl Sessions {
             let since = now_ms.saturating_sub(minutes.saturating_mul(60_000));
             i64::try_from(since).unwrap_or(i64::MAX)
         });
-        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let mut store = self.store();
         let path = shown(store.path());
         let wanted = list::select(store.book()?, &filter, active_since).into_iter();
@@ -116,7 +98,7 @@ impl Sessions {
         let new_id = names::session_id()?;
         let (_, entry) = self.store().change(|book| {
             book.update(&key, now_ms, |entry| {
-                entry.retain(|name, _| KEPT_BY_RESET.contains(&name.as_str()));
+                entry.retain(|name, _| is_one_of(KEPT_BY_RESET, name));
                 entry.insert("sessionId".into(), new_id.into());
                 entry.insert("systemSent".into(), false.into());
                 entry.insert("abortedLastRun".into(), false.into());
@@ -146,35 +128,33 @@ impl Sessions {
         if !runs.abort_and_wait(&key, limits::SESSION_ABORT_TIMEOUT) {
             return Err(active());
         }
-        let known = self.store().entry(&key)?.is_some();
-        let removed: Option<Arc<Entry>> = match known {
-            false => None,
-            true => self.store().change(|book| {
+        let mut removed = self.store().entry(&key)?;
+        if removed.is_some() {
+            removed = self.store().change(|book| {
                 // One may have begun since; under the lock of the store, none can get its session.
                 if runs.is_active(&key) {
                     return Err(active());
                 }
                 Ok(book.entries.remove(&key))
-            })?,
-        };
+            })?;
+        }
         // The entry goes first: a power cut in between leaves a transcript without a session, and
         // not a session without its messages.
         let archived = match &removed {
             Some(entry) if params.delete_transcript != Some(false) => self.archive(entry, now_ms),
             _ => Vec::new(),
         };
-        let archived = archived.iter().map(|path| shown(path)).collect();
         Ok(SessionDeleted { ok: true, key: given.to_owned(), deleted: removed.is_some(), archived })
     }
 
     /// Puts the transcripts of a removed entry aside. One that cannot be is left where it is and
     /// named in the log; the session is gone in any case.
-    fn archive(&self, entry: &Entry, now_ms: u64) -> Vec<PathBuf> {
+    fn archive(&self, entry: &Entry, now_ms: u64) -> Vec<String> {
         let usual = session_id(entry).map(|id| self.dir.join(format!("{id}.jsonl")));
         let own = self.own_file(entry).filter(|own| Some(own) != usual.as_ref());
         let aside = own.into_iter().chain(usual).filter_map(|path| {
             let _writer = self.writers.lock(&path);
-            transcript::archive(&path, now_ms).ok().flatten()
+            transcript::archive(&path, now_ms).ok().flatten().as_deref().map(shown)
         });
         aside.collect()
     }
@@ -196,17 +176,14 @@ impl Sessions {
             let _writer = self.writers.lock(&session.transcript);
             transcript::compact(&session.transcript, keep, now_ms)?
         };
-        Ok(match compacted {
-            Compacted::Missing => {
-                SessionCompacted { reason: Some("no transcript".to_owned()), ..unchanged }
-            }
-            Compacted::ShortEnough(lines) => SessionCompacted { kept: Some(lines), ..unchanged },
-            Compacted::Done(archived) => {
-                self.forget_tokens(&session.key, &session.session_id, now_ms)?;
-                let (archived, kept) = (Some(shown(&archived)), Some(keep));
-                SessionCompacted { compacted: true, archived, kept, ..unchanged }
-            }
-        })
+        let Some((kept, whole)) = compacted else {
+            return Ok(SessionCompacted { reason: Some("no transcript".to_owned()), ..unchanged });
+        };
+        if whole.is_some() {
+            self.forget_tokens(&session.key, &session.session_id, now_ms)?;
+        }
+        let (compacted, archived) = (whole.is_some(), whole.as_deref().map(shown));
+        Ok(SessionCompacted { compacted, archived, kept: Some(kept), ..unchanged })
     }
 
     /// Removes the counts of a transcript that is shorter now, unless a reset has put another one

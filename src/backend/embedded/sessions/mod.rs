@@ -42,7 +42,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::Store;
-use transcript::IfMissing;
 
 /// The store and the transcripts.
 #[derive(Debug)]
@@ -75,9 +74,6 @@ impl Sessions {
     }
 
     /// The session of this key, in any spelling.
-    ///
-    /// # Errors
-    /// The store cannot be read.
     pub(crate) fn find(&self, key: &str) -> Result<Option<SessionRecord>, StoreError> {
         let key = session::canonical(key);
         let entry = self.store().entry(&key)?;
@@ -87,10 +83,8 @@ impl Sessions {
         }))
     }
 
-    /// Marks a session as used now, creating it if there is none. On disk when this returns.
-    ///
-    /// # Errors
-    /// The store cannot be read or written, or is full; nothing has changed then.
+    /// Marks a session as used now, creating it if there is none. On disk when this returns; on an
+    /// error nothing has changed.
     pub(crate) fn touch(&self, key: &str, now_ms: u64) -> Result<SessionRecord, StoreError> {
         let key = entry::usable_key(key)?;
         let (id, entry) =
@@ -99,10 +93,7 @@ impl Sessions {
     }
 
     /// Appends a message to the session's transcript and returns its id. On disk when this
-    /// returns.
-    ///
-    /// # Errors
-    /// The transcript cannot be written, or the message is too long; the transcript is as it was.
+    /// returns; on an error the transcript is as it was.
     pub(crate) fn append(
         &self,
         session: &SessionRecord,
@@ -110,16 +101,12 @@ impl Sessions {
         now_ms: u64,
     ) -> Result<String, StoreError> {
         let _writer = self.writers.lock(&session.transcript);
-        let (path, id) = (&session.transcript, &*session.session_id);
-        transcript::append(path, id, IfMissing::Begin, message, now_ms)
+        transcript::append(&session.transcript, &session.session_id, message, now_ms)
     }
 
     /// The last messages of a session, at most `limit` and
     /// [`limits::HISTORY_BYTES`](crate::protocol::limits::HISTORY_BYTES), but one at least. An
     /// unknown session has none.
-    ///
-    /// # Errors
-    /// The store or the transcript cannot be read.
     pub(crate) fn history(&self, key: &str, limit: usize) -> Result<History, StoreError> {
         let entry = self.store().entry(&session::canonical(key))?;
         // From here on without the lock: others may write while this reads.
@@ -140,9 +127,6 @@ impl Sessions {
 
     /// Appends a message of the assistant to an existing transcript, for `chat.inject` (protocol
     /// section 5.4). Returns its session, its id and the message.
-    ///
-    /// # Errors
-    /// What the caller of the method gets instead of a result.
     pub(crate) fn inject(
         &self,
         params: &ChatInject,
@@ -159,13 +143,13 @@ impl Sessions {
         message.usage = Some(json!({
             "input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 0,
         }));
-        let _writer = self.writers.lock(&session.transcript);
-        let (path, id) = (&session.transcript, &*session.session_id);
-        let appended = transcript::append(path, id, IfMissing::Fail, &message, now_ms);
+        let (path, id) = (&session.transcript, &session.session_id);
+        let _writer = self.writers.lock(path);
+        if let Ok(false) = path.try_exists() {
+            return Err(WireError::invalid("transcript file not found"));
+        }
+        let appended = transcript::append(path, id, &message, now_ms);
         let message_id = appended.map_err(|error| {
-            if error.is_missing_file() {
-                return WireError::invalid("transcript file not found");
-            }
             WireError::unavailable(format!("failed to write transcript: {}", error.reason()))
         })?;
         Ok((session, message_id, message))

@@ -24,14 +24,16 @@ fn bits() -> Result<u128, StoreError> {
 pub(super) fn aside(path: &Path, why: &str, now_ms: u64) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{why}.{}", calendar::iso(now_ms).replace(':', "-")));
-    let first = path.with_file_name(&name);
-    let numbered = (2..=100).map(|number| {
+    let mut aside = path.with_file_name(&name);
+    for number in 2..=100 {
+        if fs::symlink_metadata(&aside).is_err() {
+            break;
+        }
         let mut name = name.clone();
         name.push(format!("-{number}"));
-        path.with_file_name(name)
-    });
-    let mut names = std::iter::once(first.clone()).chain(numbered);
-    names.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or(first)
+        aside.set_file_name(name);
+    }
+    aside
 }
 
 #[cfg(test)]

@@ -9,108 +9,45 @@ use std::collections::BTreeMap;
 /// The changed fields; `None` removes an override.
 pub(super) type Changes = BTreeMap<String, Option<String>>;
 
-/// A field with a few values.
-#[derive(Debug)]
-struct Level {
-    name: &'static str,
-    values: &'static [Aliases],
-    /// The value that is the same as having none.
-    absent: Option<&'static str>,
-    /// What the error for another value suggests; empty where the rules of the parameters allow no
-    /// other.
-    hint: &'static str,
-}
-
-/// A value and its aliases.
-type Aliases = (&'static str, &'static [&'static str]);
-
 const THINKING: &str = "thinkingLevel";
 
-const LEVELS: &[Level] = &[
-    Level {
-        name: THINKING,
-        values: &[
-            ("off", &[]),
-            ("minimal", &["min", "think"]),
-            ("low", &["on", "enable", "enabled", "thinkhard", "think-hard", "think_hard"]),
-            ("medium", &["mid", "med", "thinkharder", "think-harder", "harder"]),
-            ("high", &["ultra", "ultrathink", "thinkhardest", "highest", "max"]),
-            ("xhigh", &["x-high", "x_high"]),
+/// The fields with a few values, each value with its aliases behind it.
+const LEVELS: &[(&str, &[&str])] = &[
+    (
+        THINKING,
+        &[
+            "off",
+            "minimal min think",
+            "low on enable enabled thinkhard think-hard think_hard",
+            "medium mid med thinkharder think-harder harder",
+            "high ultra ultrathink thinkhardest highest max",
+            "xhigh x-high x_high",
         ],
-        absent: Some("off"),
-        hint: "use off|minimal|low|medium|high|xhigh",
-    },
-    Level {
-        name: "verboseLevel",
-        values: &[
-            ("off", &["false", "no", "0"]),
-            ("on", &["true", "yes", "1", "minimal"]),
-            ("full", &["all", "everything"]),
+    ),
+    ("verboseLevel", &["on true yes 1 minimal", "off false no 0", "full all everything"]),
+    (
+        "reasoningLevel",
+        &[
+            "on true yes 1 show visible enable enabled",
+            "off false no 0 hide hidden disable disabled",
+            "stream streaming draft live",
         ],
-        absent: None,
-        hint: "use \"on\"|\"off\"|\"full\"",
-    },
-    Level {
-        name: "reasoningLevel",
-        values: &[
-            ("off", &["false", "no", "0", "hide", "hidden", "disable", "disabled"]),
-            ("on", &["true", "yes", "1", "show", "visible", "enable", "enabled"]),
-            ("stream", &["streaming", "draft", "live"]),
-        ],
-        absent: Some("off"),
-        hint: "use \"on\"|\"off\"|\"stream\"",
-    },
-    Level {
-        name: "elevatedLevel",
-        values: &[("off", &["false", "no", "0"]), ("on", &["true", "yes", "1"])],
-        absent: None,
-        hint: "use \"on\"|\"off\"",
-    },
-    Level {
-        name: "execHost",
-        values: &[("sandbox", &[]), ("gateway", &[]), ("node", &[])],
-        absent: None,
-        hint: "use \"sandbox\"|\"gateway\"|\"node\"",
-    },
-    Level {
-        name: "execSecurity",
-        values: &[("deny", &[]), ("allowlist", &[]), ("full", &[])],
-        absent: None,
-        hint: "use \"deny\"|\"allowlist\"|\"full\"",
-    },
-    Level {
-        name: "execAsk",
-        values: &[("off", &[]), ("on-miss", &[]), ("always", &[])],
-        absent: None,
-        hint: "use \"off\"|\"on-miss\"|\"always\"",
-    },
-    Level {
-        name: "responseUsage",
-        values: &[("off", &[]), ("tokens", &["on"]), ("full", &[])],
-        absent: Some("off"),
-        hint: "",
-    },
-    Level { name: "sendPolicy", values: &[("allow", &[]), ("deny", &[])], absent: None, hint: "" },
-    Level {
-        name: "groupActivation",
-        values: &[("mention", &[]), ("always", &[])],
-        absent: None,
-        hint: "",
-    },
+    ),
+    ("elevatedLevel", &["on true yes 1", "off false no 0"]),
+    ("execHost", &["sandbox", "gateway", "node"]),
+    ("execSecurity", &["deny", "allowlist", "full"]),
+    ("execAsk", &["off", "on-miss", "always"]),
+    ("responseUsage", &["off", "tokens on", "full"]),
+    ("sendPolicy", &["allow", "deny"]),
+    ("groupActivation", &["mention", "always"]),
 ];
+
+/// Where `off` is the same as having no value.
+const OFF_IS_NONE: [&str; 3] = [THINKING, "reasoningLevel", "responseUsage"];
 
 /// The only models with the thinking level `xhigh`.
 const XHIGH: [&str; 3] =
     ["openai/gpt-5.2", "openai-codex/gpt-5.2-codex", "openai-codex/gpt-5.1-codex"];
-
-impl Level {
-    fn value(&self, text: &str) -> Option<&'static str> {
-        let text = text.trim().to_lowercase();
-        let found =
-            self.values.iter().find(|(value, other)| *value == text || other.contains(&&*text));
-        found.map(|(value, _)| *value)
-    }
-}
 
 /// A label must not be another session's.
 pub(super) fn check_label(book: &Book, key: &str, changes: &Changes) -> Result<(), WireError> {
@@ -126,89 +63,83 @@ pub(super) fn check_label(book: &Book, key: &str, changes: &Changes) -> Result<(
 /// Changes the entry of this key. On an error the entry is to be discarded.
 pub(super) fn apply(changes: &Changes, key: &str, entry: &mut Entry) -> Result<(), WireError> {
     let change = |name| changes.get(name).map(Option::as_deref);
-    set_spawned_by(entry, key, change("spawnedBy"))?;
-    set_text(entry, "label", change("label"))?;
-    for level in LEVELS {
-        set_level(entry, level, change(level.name))?;
+    if let Some(by) = change("spawnedBy") {
+        let by = spawned_by(entry, key, by)?;
+        set(entry, "spawnedBy", by);
     }
-    set_text(entry, "execNode", change("execNode"))?;
-    set_model(entry, change("model"))?;
+    if let Some(label) = change("label") {
+        set(entry, "label", filled("label", label)?);
+    }
+    for (name, values) in LEVELS {
+        if let Some(text) = change(name) {
+            set(entry, name, text.map(|text| level(name, values, text)).transpose()?.flatten());
+        }
+    }
+    if let Some(node) = change("execNode") {
+        set(entry, "execNode", filled("execNode", node)?);
+    }
+    if let Some(text) = change("model") {
+        // `provider/model`, or a model of the usual provider.
+        let text = filled("model", text)?.unwrap_or_default();
+        let (provider, model) = text.split_once('/').unwrap_or(("", text));
+        let named = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        set(entry, "providerOverride", named(provider).as_deref());
+        set(entry, "modelOverride", named(model).as_deref());
+    }
     check_xhigh(entry, matches!(change(THINKING), Some(Some(_))))
 }
 
-/// Absent: leave the field. `None`: remove it.
-type Change<'a> = Option<Option<&'a str>>;
-
-fn set_text(entry: &mut Entry, name: &str, change: Change<'_>) -> Result<(), WireError> {
-    match change {
-        None => {}
-        Some(None) => drop(entry.remove(name)),
-        Some(Some(text)) if text.trim().is_empty() => {
-            return Err(WireError::invalid(format!("invalid {name}: empty")));
-        }
-        Some(Some(text)) => drop(entry.insert(name.to_owned(), text.trim().into())),
-    }
-    Ok(())
-}
-
-fn set_level(entry: &mut Entry, level: &Level, change: Change<'_>) -> Result<(), WireError> {
-    let name = level.name;
-    match change {
-        None => {}
-        Some(None) => drop(entry.remove(name)),
-        Some(Some(text)) => match level.value(text) {
-            None => {
-                let hint = level.hint;
-                return Err(WireError::invalid(format!("invalid {name} ({hint})")));
-            }
-            value if value == level.absent => drop(entry.remove(name)),
-            Some(value) => drop(entry.insert(name.to_owned(), value.into())),
-        },
-    }
-    Ok(())
-}
-
-fn set_spawned_by(entry: &mut Entry, key: &str, change: Change<'_>) -> Result<(), WireError> {
-    let current = text(entry, "spawnedBy").filter(|by| !by.is_empty());
-    match change {
-        None => Ok(()),
-        Some(None) if current.is_some() => {
-            Err(WireError::invalid("spawnedBy cannot be cleared once set"))
-        }
-        Some(None) => Ok(()),
-        Some(Some(by)) => {
-            let is_subagent = key.splitn(3, ':').nth(2).is_some_and(|k| k.starts_with("subagent:"));
-            if !is_subagent {
-                let what = "spawnedBy is only supported for subagent:* sessions";
-                return Err(WireError::invalid(what));
-            }
-            if current.is_some_and(|current| current != by.trim()) {
-                return Err(WireError::invalid("spawnedBy cannot be changed once set"));
-            }
-            set_text(entry, "spawnedBy", change)
-        }
-    }
-}
-
-/// `provider/model`, or a model of the usual provider.
-fn set_model(entry: &mut Entry, change: Change<'_>) -> Result<(), WireError> {
-    let text = match change {
-        None => return Ok(()),
-        Some(None) => "",
-        Some(Some(text)) if text.trim().is_empty() => {
-            return Err(WireError::invalid("invalid model: empty"));
-        }
-        Some(Some(text)) => text.trim(),
+/// Stores a value, or removes the field.
+fn set(entry: &mut Entry, name: &str, value: Option<&str>) {
+    match value {
+        Some(value) => entry.insert(name.to_owned(), value.into()),
+        None => entry.remove(name),
     };
-    let (provider, model) = text.split_once('/').unwrap_or(("", text));
-    for (name, value) in [("providerOverride", provider.trim()), ("modelOverride", model.trim())] {
-        if value.is_empty() {
-            entry.remove(name);
-        } else {
-            entry.insert(name.to_owned(), value.into());
-        }
+}
+
+/// The text trimmed; blank text is an error.
+fn filled<'a>(name: &str, text: Option<&'a str>) -> Result<Option<&'a str>, WireError> {
+    let text = text.map(str::trim);
+    if text == Some("") {
+        return Err(WireError::invalid(format!("invalid {name}: empty")));
     }
-    Ok(())
+    Ok(text)
+}
+
+/// The value that is meant; `None` if it is not stored.
+fn level<'v>(name: &str, values: &[&'v str], text: &str) -> Result<Option<&'v str>, WireError> {
+    let text = text.trim().to_lowercase();
+    let mut words = values.iter().map(|words| words.split(' '));
+    let Some(mut words) = words.find(|words| words.clone().any(|word| word == text)) else {
+        let names = values.iter().filter_map(|words| words.split(' ').next());
+        let names: Vec<String> = match name {
+            THINKING => names.map(str::to_owned).collect(),
+            _ => names.map(|name| format!("{name:?}")).collect(),
+        };
+        return Err(WireError::invalid(format!("invalid {name} (use {})", names.join("|"))));
+    };
+    Ok(words.next().filter(|value| *value != "off" || !OFF_IS_NONE.contains(&name)))
+}
+
+fn spawned_by<'a>(
+    entry: &Entry,
+    key: &str,
+    by: Option<&'a str>,
+) -> Result<Option<&'a str>, WireError> {
+    let current = text(entry, "spawnedBy").filter(|by| !by.is_empty());
+    let Some(by) = by else {
+        return match current {
+            Some(_) => Err(WireError::invalid("spawnedBy cannot be cleared once set")),
+            None => Ok(None),
+        };
+    };
+    if !key.splitn(3, ':').nth(2).is_some_and(|name| name.starts_with("subagent:")) {
+        return Err(WireError::invalid("spawnedBy is only supported for subagent:* sessions"));
+    }
+    if current.is_some_and(|current| current != by.trim()) {
+        return Err(WireError::invalid("spawnedBy cannot be changed once set"));
+    }
+    filled("spawnedBy", Some(by))
 }
 
 /// Only some models know `xhigh`. Asking for it with another one is a mistake; changing the model

@@ -66,9 +66,6 @@ impl<'f> ReverseLines<'f> {
     }
 
     /// The line before the one returned last. The text after the last line break counts as one.
-    ///
-    /// # Errors
-    /// The file cannot be read.
     pub(super) fn previous(&mut self) -> io::Result<Option<ReverseLine<'_>>> {
         while !self.done {
             if let Some(line_break) = last_line_break(&self.buffer[..self.unsearched]) {

@@ -15,27 +15,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+const UNREAD: &str = "it could not be read";
+
 /// The store's file and what is known to be in it.
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    content: Content,
-    stamp: Stamp,
+    /// The content, or why there is none.
+    content: Result<Book, String>,
+    /// The file as it was last read or written; `None` if it has to be read.
+    stamp: Option<Stamp>,
 }
 
-#[derive(Debug)]
-enum Content {
-    Unread,
-    Read(Book),
-    Damaged(String),
-}
-
-/// Identifies the file as it was last read or written. `None`: there was none.
+/// Identifies the content of a file. `None`: there was none.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Store {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, content: Content::Unread, stamp: None }
+        Self { path, content: Err(UNREAD.to_owned()), stamp: None }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -44,25 +41,17 @@ impl Store {
 
     /// What is in the store.
     pub(super) fn book(&mut self) -> Result<&Book, StoreError> {
-        let must_read = match &self.content {
-            Content::Unread => true,
-            Content::Read(_) => false,
-            // It may have been repaired.
-            Content::Damaged(_) => stamp(&self.path) != self.stamp,
-        };
-        if must_read {
+        // A damaged one may have been repaired.
+        if self.content.is_err() && self.has_changed() {
             self.read()?;
         }
-        match &self.content {
-            Content::Read(book) => Ok(book),
-            Content::Damaged(what) => {
-                Err(StoreError::Damaged { path: self.path.clone(), what: what.clone() })
-            }
-            Content::Unread => Err(StoreError::Damaged {
-                path: self.path.clone(),
-                what: "it could not be read".into(),
-            }),
-        }
+        let damaged =
+            |what: &String| StoreError::Damaged { path: self.path.clone(), what: what.clone() };
+        self.content.as_ref().map_err(damaged)
+    }
+
+    fn has_changed(&self) -> bool {
+        self.stamp != Some(stamp(&self.path))
     }
 
     /// The entry of a session.
@@ -75,7 +64,7 @@ impl Store {
         &mut self,
         change: impl FnOnce(&mut Book) -> Result<T, E>,
     ) -> Result<T, E> {
-        if matches!(self.content, Content::Read(_)) && stamp(&self.path) != self.stamp {
+        if self.content.is_ok() && self.has_changed() {
             log::warn!("backend: sessions.json was edited path={}", self.path.display());
             self.read()?;
         }
@@ -90,54 +79,44 @@ impl Store {
     }
 
     fn read(&mut self) -> Result<(), StoreError> {
-        self.content = Content::Unread;
+        (self.content, self.stamp) = (Err(UNREAD.to_owned()), None);
         // Taken before reading: an edit in between is noticed before the next write.
-        self.stamp = stamp(&self.path);
-        let bytes = if self.stamp.is_some_and(|(_, size, ..)| size > limits::SESSIONS_BYTES as u64)
-        {
-            Err(io::Error::from(io::ErrorKind::FileTooLarge))
-        } else {
-            files::read_if_exists(&self.path)
+        let stamp = stamp(&self.path);
+        let bytes = match stamp {
+            Some((_, size, ..)) if size > limits::SESSIONS_BYTES as u64 => {
+                Err(io::ErrorKind::FileTooLarge.into())
+            }
+            _ => files::read_if_exists(&self.path),
         };
         let bytes = bytes.map_err(|error| StoreError::io("read", &self.path, error))?;
-        self.content = match bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes))
-        {
-            Ok(book) => Content::Read(book),
-            Err(what) => {
-                let path = self.path.clone();
-                log::error!("backend: {}", StoreError::Damaged { path, what: what.clone() });
-                Content::Damaged(what)
-            }
-        };
+        self.stamp = Some(stamp);
+        self.content = bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes));
+        if let Err(what) = &self.content {
+            let (path, what) = (self.path.clone(), what.clone());
+            log::error!("backend: {}", StoreError::Damaged { path, what });
+        }
         Ok(())
     }
 
     fn write(&mut self, book: Book) -> Result<(), StoreError> {
-        let bytes = book.to_json().map_err(|error| {
-            StoreError::io("write", &self.path, io::Error::other(error.to_string()))
-        })?;
+        let failed = |error| StoreError::io("write", &self.path, error);
+        let bytes = serde_json::to_vec_pretty(&book).map_err(|error| failed(error.into()))?;
         if bytes.len() > limits::SESSIONS_BYTES {
             return Err(StoreError::Full);
         }
         if let Some(dir) = self.path.parent() {
             make_dir(dir)?;
         }
-        let written = files::write_atomically(&self.path, &bytes);
-        let now = stamp(&self.path);
-        match written {
-            Ok(()) => {
-                self.content = Content::Read(book);
-                self.stamp = now;
-                Ok(())
+        if let Err(error) = files::write_atomically(&self.path, &bytes) {
+            let error = failed(error);
+            if self.has_changed() {
+                // In place but perhaps not for long: what is on disk counts.
+                (self.content, self.stamp) = (Err(UNREAD.to_owned()), None);
             }
-            Err(error) => {
-                if now != self.stamp {
-                    // In place but perhaps not for long: what is on disk counts.
-                    self.content = Content::Unread;
-                }
-                Err(StoreError::io("write", &self.path, error))
-            }
+            return Err(error);
         }
+        (self.content, self.stamp) = (Ok(book), Some(stamp(&self.path)));
+        Ok(())
     }
 }
 

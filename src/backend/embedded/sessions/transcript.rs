@@ -11,7 +11,7 @@ use crate::protocol::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -33,32 +33,25 @@ struct MessageLine<'a, M> {
 /// The fields of an existing line that matter.
 #[derive(Deserialize)]
 struct Mark {
-    #[serde(default)]
     r#type: Option<String>,
-    #[serde(default)]
     id: Option<String>,
 }
 
-/// What to do if there is no transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IfMissing {
-    /// Begin one.
-    Begin,
-    /// Return an error.
-    Fail,
-}
-
-/// Appends a message and returns its id.
+/// Appends a message and returns its id. Begins a transcript if there is none.
 pub(super) fn append(
     path: &Path,
     session_id: &str,
-    if_missing: IfMissing,
     message: &impl Serialize,
     now_ms: u64,
 ) -> Result<String, StoreError> {
     let id = names::message_id()?;
     let failed = |doing| move |error| StoreError::io(doing, path, error);
-    let mut file = open(path, if_missing)?;
+    if let Some(dir) = path.parent() {
+        store::make_dir(dir)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    let mut file = options.open(path).map_err(failed("open"))?;
     let len = file.metadata().map_err(failed("read"))?.len();
     let mut text = Vec::new();
     let mut parent = None;
@@ -85,20 +78,6 @@ pub(super) fn append(
         sync_dir_of(path)?;
     }
     Ok(id)
-}
-
-fn open(path: &Path, if_missing: IfMissing) -> Result<File, StoreError> {
-    let begin = if_missing == IfMissing::Begin;
-    if let Some(dir) = path.parent().filter(|_| begin) {
-        store::make_dir(dir)?;
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(begin).mode(0o600);
-    options.open(path).map_err(|source| match source.kind() {
-        // Not logged: the caller knows what it means.
-        io::ErrorKind::NotFound => StoreError::Io { doing: "open", path: path.to_owned(), source },
-        _ => StoreError::io("open", path, source),
-    })
 }
 
 /// Writes at the end; a failure leaves the file as long as it was.
@@ -144,51 +123,36 @@ fn last_id(file: &File, len: u64) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// The result of shortening a transcript.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Compacted {
-    /// There is no transcript.
-    Missing,
-    /// It has only so many lines.
-    ShortEnough(u64),
-    /// It was replaced; the whole one is kept here.
-    Done(PathBuf),
-}
-
 /// Keeps the header and the last `keep` other lines that are not empty, without reading more of
-/// the file into memory than one line.
-pub(super) fn compact(path: &Path, keep: u64, now_ms: u64) -> Result<Compacted, StoreError> {
+/// the file into memory than one line. Returns how many lines there are now, and where the whole
+/// transcript is if it had more; `None` if there is none.
+pub(super) fn compact(
+    path: &Path,
+    keep: u64,
+    now_ms: u64,
+) -> Result<Option<(u64, Option<PathBuf>)>, StoreError> {
     let failed = |doing| move |error| StoreError::io(doing, path, error);
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Compacted::Missing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("open")(error)),
     };
-    let (header_end, cut) = match find_cut(&file, keep).map_err(failed("read"))? {
-        CutPoint::At { header_end, start } => (header_end, start),
-        CutPoint::None(lines) => return Ok(Compacted::ShortEnough(lines)),
-    };
+    let header_end = header_end(&file).map_err(failed("read"))?;
+    let (kept, cut) = find_cut(&file, header_end, keep).map_err(failed("read"))?;
+    let Some(cut) = cut else { return Ok(Some((kept, None))) };
     let aside = names::aside(path, "bak", now_ms);
     Staged::fill(path, |new| write_tail(&file, new, header_end, cut))
         .and_then(|(new, ())| put_aside_and_replace(path, &aside, new))
         .map_err(failed("compact"))?;
     sync_dir_of(path)?;
-    Ok(Compacted::Done(aside))
+    Ok(Some((kept, Some(aside))))
 }
 
-enum CutPoint {
-    /// Everything between these two places goes.
-    At { header_end: u64, start: u64 },
-    /// There are only so many lines.
-    None(u64),
-}
-
-fn find_cut(file: &File, keep: u64) -> io::Result<CutPoint> {
+/// How many lines are kept, and where the first of them begins if there are others before it.
+fn find_cut(file: &File, header_end: u64, keep: u64) -> io::Result<(u64, Option<u64>)> {
     let len = file.metadata()?.len();
-    let header_end = header_end(file)?;
     let mut lines = ReverseLines::new(file, len);
-    let mut kept = 0;
-    let mut start = len;
+    let (mut kept, mut start) = (0, len);
     while let Some(line) = lines.previous()? {
         if line.start < header_end {
             break;
@@ -197,28 +161,23 @@ fn find_cut(file: &File, keep: u64) -> io::Result<CutPoint> {
             continue;
         }
         if kept == keep {
-            return Ok(CutPoint::At { header_end, start });
+            return Ok((kept, Some(start)));
         }
         kept += 1;
         start = line.start;
     }
-    Ok(CutPoint::None(kept))
+    Ok((kept, None))
 }
 
 /// How long the header is, with its line break; 0 if the first line is none.
 fn header_end(file: &File) -> io::Result<u64> {
-    let mut first = vec![0; limits::TRANSCRIPT_BLOCK];
-    let mut length = 0;
-    while length < first.len() {
-        match file.read_at(&mut first[length..], length as u64)? {
-            0 => break,
-            read => length += read,
-        }
-    }
-    let Some(end) = first[..length].iter().position(|byte| *byte == b'\n') else { return Ok(0) };
-    let is_header = serde_json::from_slice::<Mark>(&first[..end])
-        .is_ok_and(|mark| mark.r#type.as_deref() == Some("session"));
-    Ok(if is_header { end as u64 + 1 } else { 0 })
+    let mut first = Vec::new();
+    let start = file.take(limits::TRANSCRIPT_BLOCK as u64);
+    BufReader::new(start).read_until(b'\n', &mut first)?;
+    let is_header = first.ends_with(b"\n")
+        && serde_json::from_slice::<Mark>(&first)
+            .is_ok_and(|mark| mark.r#type.as_deref() == Some("session"));
+    Ok(if is_header { first.len() as u64 } else { 0 })
 }
 
 fn write_tail(mut old: &File, new: &mut File, header_end: u64, start: u64) -> io::Result<()> {
