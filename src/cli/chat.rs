@@ -20,12 +20,13 @@ use std::path::Path;
 pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     let milliseconds = |time: std::time::Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
     let attachments = line.values("attach").into_iter().map(|path| attachment(Path::new(path)));
+    let attachments = attachments.collect::<Result<Vec<_>, _>>()?;
     let call = ChatSend {
         session_key: session(line),
         message: text_argument(line, "MESSAGE")?,
         thinking: line.value("thinking").map(str::to_owned),
         deliver: None,
-        attachments: attachments.collect::<Result<_, _>>()?,
+        attachments: Some(attachments).filter(|list| !list.is_empty()),
         timeout_ms: line.duration("run-timeout").map(milliseconds),
         idempotency_key: random_id()?,
     };

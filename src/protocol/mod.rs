@@ -35,6 +35,7 @@ pub(crate) mod node;
 pub(crate) mod node_frame;
 pub mod operator;
 pub(crate) mod payload;
+mod records;
 pub mod rpc;
 pub(crate) mod session;
 pub(crate) mod text;

@@ -1,6 +1,7 @@
 //! Who a node is, and what it says about itself.
 
 use crate::protocol::json::Fields;
+use crate::protocol::records::records;
 use crate::protocol::{limits, text};
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -59,41 +60,32 @@ impl<'de> Deserialize<'de> for NodeId {
     }
 }
 
-/// What a node tells about itself in `hello` and `pair-request`. Nothing in it is proven; absent
-/// fields are unknown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NodeProfile {
-    /// The name its owner gave it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-    /// Operating system and version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
-    /// Version of the app.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// Version of the gateway part of a desktop app.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub core_version: Option<String>,
-    /// Version of the window part of a desktop app.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ui_version: Option<String>,
-    /// `iPhone`, `iPad`, `Android`, `Mac`, …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device_family: Option<String>,
-    /// `iPhone17,1`, …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model_identifier: Option<String>,
-    /// What it can do: `canvas`, `camera`, `screen`, `voiceWake`, `location`, `sms`, `system`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub caps: Option<Vec<String>>,
-    /// The commands it accepts in an invoke. A hint: iOS leaves some out that it supports.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub commands: Option<Vec<String>>,
-    /// What its user has allowed the app.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub permissions: Option<BTreeMap<String, bool>>,
+records! {
+    /// What a node tells about itself in `hello` and `pair-request`. Nothing in it is proven; absent
+    /// fields are unknown.
+    #[derive(Default, Eq)]
+    NodeProfile {
+        /// The name its owner gave it.
+        display_name?: String,
+        /// Operating system and version.
+        platform?: String,
+        /// Version of the app.
+        version?: String,
+        /// Version of the gateway part of a desktop app.
+        core_version?: String,
+        /// Version of the window part of a desktop app.
+        ui_version?: String,
+        /// `iPhone`, `iPad`, `Android`, `Mac`, …
+        device_family?: String,
+        /// `iPhone17,1`, …
+        model_identifier?: String,
+        /// What it can do: `canvas`, `camera`, `screen`, `voiceWake`, `location`, `sms`, `system`.
+        caps?: Vec<String>,
+        /// The commands it accepts in an invoke. A hint: iOS leaves some out that it supports.
+        commands?: Vec<String>,
+        /// What its user has allowed the app.
+        permissions?: BTreeMap<String, bool>,
+    }
 }
 
 impl NodeProfile {

@@ -1,75 +1,77 @@
 //! What a node shows: web pages and interfaces described in A2UI.
 
 use super::media::Media;
+use crate::protocol::records::records;
 use serde_json::{Number, Value};
 
-/// Where the window is, on a Mac.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Placement {
-    /// Its left edge.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub x: Option<Number>,
-    /// Its lower edge.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub y: Option<Number>,
-    /// Its width.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<Number>,
-    /// Its height.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<Number>,
+records! {
+    /// Where the window is, on a Mac.
+    #[derive(Default)]
+    Placement {
+        /// Its left edge.
+        x?: Number,
+        /// Its lower edge.
+        y?: Number,
+        /// Its width.
+        width?: Number,
+        /// Its height.
+        height?: Number,
+    }
 }
 
 super::calls! {
     /// Shows the canvas.
-    CanvasPresent {} optional {
+    CanvasPresent -> () {
         /// A page; absent means the built-in one.
-        url: String,
+        url?: String,
         /// For Macs.
-        placement: Placement,
-    } -> ();
+        placement?: Placement,
+    }
     /// Hides the canvas; phones do nothing.
-    CanvasHide {} optional {} -> ();
+    CanvasHide -> () {}
     /// Shows another page.
-    CanvasNavigate {
+    CanvasNavigate -> () {
         /// The page; empty or `/` means the built-in one.
         url: String,
-    } optional {} -> ();
+    }
     /// Runs JavaScript in the page.
-    CanvasEval {
+    CanvasEval -> Evaluated {
         /// The program.
         java_script: String,
-    } optional {} -> Evaluated;
+    }
     /// Takes a picture of the page.
-    CanvasSnapshot {
+    CanvasSnapshot -> Media {
         /// `png` or `jpeg`.
         format: String,
-    } optional {
         /// In pixels.
-        max_width: Number,
+        max_width?: Number,
         /// Of the JPEG, from 0 to 1.
-        quality: Number,
-    } -> Media;
+        quality?: Number,
+    }
     /// Sends messages to the A2UI renderer.
-    CanvasA2uiPushJsonl {
+    CanvasA2uiPushJsonl -> Rendered {
         /// One message on each line.
         jsonl: String,
-    } optional {} -> Rendered;
+    }
     /// Removes what the A2UI renderer shows.
-    CanvasA2uiReset {} optional {} -> Rendered;
+    CanvasA2uiReset -> Rendered {}
 }
 
-super::results! {
+records! {
     /// What a program returned.
+    #[derive(Default)]
+    #[serde(default)]
     Evaluated {
         /// A string from the apps of today.
-        result: Value,
+        result?: Value,
     }
     /// What the A2UI renderer says.
+    #[derive(Default)]
+    #[serde(default)]
     Rendered {
         /// False if it could not show the messages.
-        ok: bool,
+        ok?: bool,
         /// Why not.
-        error: Value,
+        error?: Value,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{json, Value};
 
 /// A value of this type; the default for any other.
 pub(super) fn value<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -13,14 +13,23 @@ where
     Ok(T::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
-/// The values of this type in a list; the others are left out.
+/// As [`object`], for each entry of a list; what does not fit at all is left out.
 pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
 {
     let values = Vec::<Value>::deserialize(deserializer)?;
-    Ok(values.into_iter().filter_map(|value| T::deserialize(value).ok()).collect())
+    Ok(values.iter().filter_map(object).collect())
+}
+
+/// The value; of an object, all of whose fields have defaults, those that have the right type.
+pub(super) fn object<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    T::deserialize(value).ok().or_else(|| {
+        let mut fields = value.as_object()?.clone();
+        fields.retain(|key, value| T::deserialize(json!({ key: value })).is_ok());
+        T::deserialize(Value::Object(fields)).ok()
+    })
 }
 
 /// The arguments of a program: strings, or numbers and booleans as the old node host printed them.

@@ -1,30 +1,29 @@
 //! Pictures and recordings: cameras and the screen.
 
 use super::lenient;
-use serde::{Deserialize, Serialize};
+use crate::protocol::records::records;
 use serde_json::{Map, Number, Value};
 
 super::calls! {
     /// Lists the cameras; not on Android.
-    CameraList {} optional {} -> Cameras;
+    CameraList -> Cameras {}
     /// Takes a picture.
-    CameraSnap {
+    CameraSnap -> Media {
         /// `jpg`.
         format: String,
-    } optional {
         /// `front` or `back`.
-        facing: String,
+        facing?: String,
         /// A camera of [`CameraList`].
-        device_id: String,
+        device_id?: String,
         /// In pixels.
-        max_width: Number,
+        max_width?: Number,
         /// From 0 to 1.
-        quality: Number,
+        quality?: Number,
         /// How long to wait before, in milliseconds.
-        delay_ms: Number,
-    } -> Media;
+        delay_ms?: Number,
+    }
     /// Records a clip with a camera.
-    CameraClip {
+    CameraClip -> Media {
         /// `mp4`.
         format: String,
         /// `front` or `back`.
@@ -33,59 +32,57 @@ super::calls! {
         duration_ms: u64,
         /// Whether with sound.
         include_audio: bool,
-    } optional {
         /// A camera of [`CameraList`].
-        device_id: String,
-    } -> Media;
+        device_id?: String,
+    }
     /// Records the screen.
-    ScreenRecord {
+    ScreenRecord -> Media {
         /// `mp4`.
         format: String,
         /// How long, in milliseconds.
         duration_ms: u64,
         /// Whether with sound.
         include_audio: bool,
-    } optional {
         /// Which screen; phones have only 0.
-        screen_index: Number,
+        screen_index?: Number,
         /// Frames per second.
-        fps: Number,
-    } -> Media;
-}
-
-/// The cameras of a node.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Cameras {
-    /// All of them.
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub devices: Vec<Camera>,
-}
-
-super::results! {
-    /// One camera.
-    Camera {
-        /// For `deviceId`.
-        id: String,
-        /// For people.
-        name: String,
-        /// `front`, `back` or `unspecified`.
-        position: String,
-        /// The operating system's word for its kind.
-        device_type: String,
+        fps?: Number,
     }
 }
 
-/// A picture or recording. What nodes add depends on the command: `width` and `height`, or
-/// `durationMs`, `fps`, `screenIndex` and `hasAudio`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Media {
-    /// `jpg`, `jpeg`, `png` or `mp4`; null if the node left it out.
-    pub format: Value,
-    /// The content; empty where it was taken out while it arrived.
-    #[serde(skip_serializing)]
-    pub base64: Value,
-    /// Everything else.
-    #[serde(flatten)]
-    pub about: Map<String, Value>,
+records! {
+    /// The cameras of a node.
+    #[derive(Default)]
+    Cameras {
+        /// All of them.
+        #[serde(default, deserialize_with = "lenient::list")]
+        devices: Vec<Camera>,
+    }
+    /// One camera.
+    #[derive(Default)]
+    #[serde(default)]
+    Camera {
+        /// For `deviceId`.
+        id?: String,
+        /// For people.
+        name?: String,
+        /// `front`, `back` or `unspecified`.
+        position?: String,
+        /// The operating system's word for its kind.
+        device_type?: String,
+    }
+    /// A picture or recording. What nodes add depends on the command: `width` and `height`, or
+    /// `durationMs`, `fps`, `screenIndex` and `hasAudio`.
+    #[derive(Default)]
+    #[serde(default)]
+    Media {
+        /// `jpg`, `jpeg`, `png` or `mp4`; null if the node left it out.
+        format: Value,
+        /// The content; empty where it was taken out while it arrived.
+        #[serde(skip_serializing)]
+        base64: Value,
+        /// Everything else.
+        #[serde(flatten)]
+        about: Map<String, Value>,
+    }
 }

@@ -11,7 +11,7 @@ pub mod system;
 
 use crate::protocol::names::names;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 names! {
     /// A command that the gateway can ask a node to run.
@@ -51,8 +51,8 @@ pub trait NodeCall: Serialize {
     /// The command they belong to.
     const COMMAND: NodeCommand;
 
-    /// What the node returns. It is decoded field by field: the platforms leave fields out, or
-    /// send them with another type, and such a field is absent.
+    /// What the node returns. The platforms leave fields out, or send them with another type; such
+    /// a field is absent.
     type Result: DeserializeOwned + Default;
 
     /// The parameters as JSON text, compact because some nodes only search it (protocol section
@@ -64,64 +64,27 @@ pub trait NodeCall: Serialize {
 
     /// The result in a node's answer.
     fn decode(answer: &serde_json::Value) -> Self::Result {
-        Self::Result::deserialize(answer).unwrap_or_default()
+        lenient::object(answer).unwrap_or_default()
     }
 }
 
-/// Parameters: a struct for each command, with the fields that are always sent, then those that
-/// are left out when they are `None`.
+/// Parameters: for each command a struct as `records!` makes it.
 macro_rules! calls {
-    ($(
-        $(#[$about:meta])*
-        $command:ident {
-            $( $(#[$doc:meta])* $field:ident: $type:ty, )*
-        } optional {
-            $( $(#[$opt_doc:meta])* $opt:ident: $opt_type:ty, )*
-        } -> $result:ty;
-    )*) => {$(
-        $(#[$about])*
-        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        pub struct $command {
-            $( $(#[$doc])* pub $field: $type, )*
-            $(
-                $(#[$opt_doc])*
-                #[serde(skip_serializing_if = "Option::is_none")]
-                pub $opt: Option<$opt_type>,
-            )*
+    ($( $(#[$about:meta])* $command:ident -> $result:ty { $($fields:tt)* } )*) => {
+        $crate::protocol::records::records! {
+            $( $(#[$about])* #[derive(Default)] $command { $($fields)* } )*
         }
-
-        impl crate::protocol::command::NodeCall for $command {
-            const COMMAND: crate::protocol::command::NodeCommand =
-                crate::protocol::command::NodeCommand::$command;
-            type Result = $result;
-        }
-    )*};
+        $(
+            impl $crate::protocol::command::NodeCall for $command {
+                const COMMAND: $crate::protocol::command::NodeCommand =
+                    $crate::protocol::command::NodeCommand::$command;
+                type Result = $result;
+            }
+        )*
+    };
 }
 
-/// Results: a field that a node leaves out, or sends with another type, is `None`.
-macro_rules! results {
-    ($(
-        $(#[$about:meta])*
-        $name:ident { $( $(#[$doc:meta])* $field:ident: $type:ty, )* }
-    )*) => {$(
-        $(#[$about])*
-        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(rename_all = "camelCase", default)]
-        pub struct $name {
-            $(
-                $(#[$doc])*
-                #[serde(
-                    deserialize_with = "crate::protocol::command::lenient::value",
-                    skip_serializing_if = "Option::is_none"
-                )]
-                pub $field: Option<$type>,
-            )*
-        }
-    )*};
-}
-
-use {calls, results};
+use calls;
 
 #[cfg(test)]
 mod tests {

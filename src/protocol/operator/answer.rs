@@ -1,5 +1,6 @@
 //! Answers to operators' requests.
 
+use crate::protocol::records::records;
 use crate::protocol::{json, NodeId, NodeProfile, Payload};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -40,125 +41,281 @@ pub enum Answer {
     Done(Done),
 }
 
-/// Every paired node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct NodeList {
-    /// The bridge's time, in milliseconds since 1970.
-    pub ts: u64,
-    /// Connected nodes first, then by name.
-    pub nodes: Vec<NodeView>,
+records! {
+    /// Every paired node.
+    #[non_exhaustive]
+    NodeList {
+        /// The bridge's time, in milliseconds since 1970.
+        ts: u64,
+        /// Connected nodes first, then by name.
+        nodes: Vec<NodeView>,
+    }
+    /// One paired node.
+    #[non_exhaustive]
+    NodeDetails {
+        /// The bridge's time, in milliseconds since 1970.
+        ts: u64,
+        /// The node.
+        #[serde(flatten)]
+        node: NodeView,
+    }
+    /// Pairing requests and paired nodes.
+    #[non_exhaustive]
+    Pairings {
+        /// Requests that wait for a decision, newest first.
+        pending: Vec<PendingView>,
+        /// Paired nodes, newest first.
+        paired: Vec<NodeView>,
+    }
+    /// A pairing request was approved.
+    #[non_exhaustive]
+    Approved {
+        /// The request.
+        request_id: Arc<str>,
+        /// Whether the node was connected and got its token; if not, it gets it when it asks again.
+        delivered: bool,
+        /// The node.
+        node: NodeView,
+    }
+    /// A pairing request was rejected.
+    #[non_exhaustive]
+    Rejected {
+        /// The request.
+        request_id: Arc<str>,
+        /// The node that asked.
+        node_id: NodeId,
+    }
+    /// A node has a new name.
+    #[non_exhaustive]
+    Renamed {
+        /// The node.
+        node_id: NodeId,
+        /// Its new name.
+        display_name: String,
+    }
+    /// A pairing was deleted.
+    #[non_exhaustive]
+    Revoked {
+        /// The node.
+        node_id: NodeId,
+        /// Whether the node was connected and has been disconnected.
+        was_connected: bool,
+    }
+    /// A node has carried out a command.
+    #[non_exhaustive]
+    Invoked {
+        /// Always true; there for scripts written for the old gateway.
+        ok: bool,
+        /// The node.
+        node_id: NodeId,
+        /// The command.
+        command: Arc<str>,
+        /// The node's result, if it sent one.
+        payload?: InvokePayload,
+    }
+    /// The configuration was read again.
+    #[derive(Default)]
+    #[non_exhaustive]
+    Reloaded {
+        /// The file that was read, if there is one.
+        path: Option<String>,
+        /// Keys whose new value takes effect at the next start.
+        restart_needed: Vec<String>,
+        /// SHA-256 of the TLS certificate, if it differs from the one before.
+        new_fingerprint_sha256?: String,
+    }
+    /// The log level now in force.
+    #[non_exhaustive]
+    LogLevel {
+        /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+        level: String,
+    }    /// An answer without content.
+    #[non_exhaustive]
+    Done {}
+    /// A node as operators see it. Live values win over stored ones, but the name sticks.
+    #[non_exhaustive]
+    NodeView {
+        /// The node.
+        node_id: NodeId,
+        /// What it says about itself.
+        #[serde(flatten)]
+        profile: NodeProfile,
+        /// Where it connects from, or did last.
+        remote_ip?: String,
+        /// Always true for a node in the list.
+        paired: bool,
+        /// Whether it is admitted now.
+        connected: bool,
+        /// When it was admitted, in milliseconds since 1970.
+        connected_at_ms?: u64,
+        /// When it was here last, in milliseconds since 1970, if it is not now and was since the start.
+        last_seen_at_ms?: u64,
+        /// When its pairing was approved, in milliseconds since 1970.
+        approved_at_ms: u64,
+    }
+    /// A pairing request as operators see it.
+    #[non_exhaustive]
+    PendingView {
+        /// What to approve or reject.
+        request_id: Arc<str>,
+        /// The node that asks.
+        node_id: NodeId,
+        /// What it says about itself.
+        #[serde(flatten)]
+        profile: NodeProfile,
+        /// The address it asks from.
+        remote_ip: String,
+        /// The node asked not to disturb anybody; a hint, nothing more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        silent: bool,
+        /// The node is paired already; an approval replaces its token.
+        is_repair: bool,
+        /// Another request under the same node id looks different. One of them may be an impostor.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        conflict: bool,
+        /// How often another connection from the same address with the same profile took the place
+        /// of the one that waits: a restarted node, or somebody who imitates it. The connection that
+        /// waits when the request is approved gets the token.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        replaced: u32,
+        /// Whether the node is connected and waiting for the answer.
+        waiting: bool,
+        /// When it asked, in milliseconds since 1970.
+        ts: u64,
+        /// When it was approved without being there to take its token.
+        approved_at_ms?: u64,
+    }    /// The answer to `status`.
+    #[derive(Default)]
+    #[serde(default)]
+    #[non_exhaustive]
+    Status {
+        /// Of this program.
+        version: String,
+        /// Of the daemon.
+        pid: u32,
+        /// Since its start, in milliseconds.
+        uptime_ms: u64,
+        /// What the apps show.
+        server_name: String,
+        /// Where pairings are kept.
+        state_dir: String,
+        /// Where nodes connect.
+        listeners: Vec<ListenerView>,
+        /// The address that is missing and waited for.
+        waiting_for?: String,
+        /// SHA-256 of the TLS certificate, if there is one.
+        fingerprint_sha256: Option<String>,
+        /// More about that certificate.
+        certificate: Option<CertificateView>,
+        /// How nodes find the bridge.
+        discovery: DiscoveryView,
+        /// Nodes.
+        nodes: NodeCounts,
+        /// Connections.
+        connections: ConnectionCounts,
+        /// What happened since the start.
+        counters: Counters,
+    }
+    /// How nodes find the bridge.
+    #[derive(Default)]
+    #[non_exhaustive]
+    DiscoveryView {
+        /// What is announced in the local network; `None` if nothing is.
+        mdns: Option<MdnsView>,
+    }
+    /// What is announced in the local network.
+    #[non_exhaustive]
+    MdnsView {
+        /// The name of the service.
+        instance: String,
+        /// The name of the machine: `studio.local`.
+        host: String,
+        /// The types of service.
+        types: Vec<String>,
+        /// The interfaces; empty while there is none.
+        interfaces: Vec<String>,
+    }
+    /// One address on which nodes may connect.
+    #[non_exhaustive]
+    ListenerView {
+        /// Address and port.
+        address: String,
+        /// `off`, `required` or `optional`.
+        tls: Cow<'static, str>,
+    }
+    /// The TLS certificate in use. What cannot be read in it is `null`.
+    #[non_exhaustive]
+    CertificateView {
+        /// Its file.
+        path: String,
+        /// From when it is valid.
+        not_before: Option<String>,
+        /// Until when it is valid.
+        not_after: Option<String>,
+        /// Whole days until then; negative afterwards.
+        expires_in_days: Option<i64>,
+        /// What an operator should know about these dates, if there is anything.
+        warning: Option<String>,
+    }
+    /// How many nodes.
+    #[derive(Copy, Default)]
+    #[non_exhaustive]
+    NodeCounts {
+        /// Have a token.
+        paired: usize,
+        /// Are admitted now.
+        connected: usize,
+        /// Wait for an approval.
+        pending: usize,
+    }
+    /// How many connections.
+    #[derive(Copy, Default)]
+    #[non_exhaustive]
+    ConnectionCounts {
+        /// In all.
+        open: usize,
+        /// Not admitted.
+        unauthenticated: usize,
+    }
+    /// What happened since the start.
+    #[derive(Copy, Default)]
+    #[serde(default)]
+    #[non_exhaustive]
+    Counters {
+        /// Connections that reached the router.
+        connections: u64,
+        /// Times a node was admitted.
+        admitted: u64,
+        /// Times a hello was refused.
+        refused: u64,
+        /// Times a newer connection of a node replaced an older one.
+        take_overs: u64,
+        /// Pairing requests shown to operators.
+        pairing_requests: u64,
+        /// Pairing requests approved.
+        approved: u64,
+        /// Pairing requests rejected.
+        rejected: u64,
+        /// Pairing requests that nobody answered.
+        expired: u64,
+        /// Lines that were not frames.
+        bad_frames: u64,
+        /// Requests from nodes.
+        requests: u64,
+        /// Events from nodes.
+        events: u64,
+        /// Invokes sent to nodes.
+        invokes: u64,
+        /// Invokes that failed.
+        invokes_failed: u64,
+        /// Times the pairing files could not be written.
+        save_failures: u64,
+    }
 }
 
-/// One paired node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct NodeDetails {
-    /// The bridge's time, in milliseconds since 1970.
-    pub ts: u64,
-    /// The node.
-    #[serde(flatten)]
-    pub node: NodeView,
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
-
-/// Pairing requests and paired nodes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Pairings {
-    /// Requests that wait for a decision, newest first.
-    pub pending: Vec<PendingView>,
-    /// Paired nodes, newest first.
-    pub paired: Vec<NodeView>,
-}
-
-/// A pairing request was approved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Approved {
-    /// The request.
-    pub request_id: Arc<str>,
-    /// Whether the node was connected and got its token; if not, it gets it when it asks again.
-    pub delivered: bool,
-    /// The node.
-    pub node: NodeView,
-}
-
-/// A pairing request was rejected.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Rejected {
-    /// The request.
-    pub request_id: Arc<str>,
-    /// The node that asked.
-    pub node_id: NodeId,
-}
-
-/// A node has a new name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Renamed {
-    /// The node.
-    pub node_id: NodeId,
-    /// Its new name.
-    pub display_name: String,
-}
-
-/// A pairing was deleted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Revoked {
-    /// The node.
-    pub node_id: NodeId,
-    /// Whether the node was connected and has been disconnected.
-    pub was_connected: bool,
-}
-
-/// A node has carried out a command.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Invoked {
-    /// Always true; there for scripts written for the old gateway.
-    pub ok: bool,
-    /// The node.
-    pub node_id: NodeId,
-    /// The command.
-    pub command: Arc<str>,
-    /// The node's result, if it sent one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload: Option<InvokePayload>,
-}
-
-/// The configuration was read again.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Reloaded {
-    /// The file that was read, if there is one.
-    pub path: Option<String>,
-    /// Keys whose new value takes effect at the next start.
-    pub restart_needed: Vec<String>,
-    /// SHA-256 of the TLS certificate, if it differs from the one before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_fingerprint_sha256: Option<String>,
-}
-
-/// The log level now in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct LogLevel {
-    /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
-    pub level: String,
-}
-
-/// An answer without content.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Done {}
 
 /// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
 /// is shown as `{"payloadJSON": text}`.
@@ -183,211 +340,4 @@ impl<'de> Deserialize<'de> for InvokePayload {
         let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
         Ok(Self(String::from(text).into()))
     }
-}
-
-/// A node as operators see it. Live values win over stored ones, but the name sticks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct NodeView {
-    /// The node.
-    pub node_id: NodeId,
-    /// What it says about itself.
-    #[serde(flatten)]
-    pub profile: NodeProfile,
-    /// Where it connects from, or did last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remote_ip: Option<String>,
-    /// Always true for a node in the list.
-    pub paired: bool,
-    /// Whether it is admitted now.
-    pub connected: bool,
-    /// When it was admitted, in milliseconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connected_at_ms: Option<u64>,
-    /// When it was here last, in milliseconds since 1970, if it is not now and was since the start.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_seen_at_ms: Option<u64>,
-    /// When its pairing was approved, in milliseconds since 1970.
-    pub approved_at_ms: u64,
-}
-
-/// A pairing request as operators see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct PendingView {
-    /// What to approve or reject.
-    pub request_id: Arc<str>,
-    /// The node that asks.
-    pub node_id: NodeId,
-    /// What it says about itself.
-    #[serde(flatten)]
-    pub profile: NodeProfile,
-    /// The address it asks from.
-    pub remote_ip: String,
-    /// The node asked not to disturb anybody; a hint, nothing more.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub silent: bool,
-    /// The node is paired already; an approval replaces its token.
-    pub is_repair: bool,
-    /// Another request under the same node id looks different. One of them may be an impostor.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub conflict: bool,
-    /// How often another connection from the same address with the same profile took the place
-    /// of the one that waits: a restarted node, or somebody who imitates it. The connection that
-    /// waits when the request is approved gets the token.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub replaced: u32,
-    /// Whether the node is connected and waiting for the answer.
-    pub waiting: bool,
-    /// When it asked, in milliseconds since 1970.
-    pub ts: u64,
-    /// When it was approved without being there to take its token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub approved_at_ms: Option<u64>,
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-/// The answer to `status`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-pub struct Status {
-    /// Of this program.
-    pub version: String,
-    /// Of the daemon.
-    pub pid: u32,
-    /// Since its start, in milliseconds.
-    pub uptime_ms: u64,
-    /// What the apps show.
-    pub server_name: String,
-    /// Where pairings are kept.
-    pub state_dir: String,
-    /// Where nodes connect.
-    pub listeners: Vec<ListenerView>,
-    /// The address that is missing and waited for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting_for: Option<String>,
-    /// SHA-256 of the TLS certificate, if there is one.
-    pub fingerprint_sha256: Option<String>,
-    /// More about that certificate.
-    pub certificate: Option<CertificateView>,
-    /// How nodes find the bridge.
-    pub discovery: DiscoveryView,
-    /// Nodes.
-    pub nodes: NodeCounts,
-    /// Connections.
-    pub connections: ConnectionCounts,
-    /// What happened since the start.
-    pub counters: Counters,
-}
-
-/// How nodes find the bridge.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct DiscoveryView {
-    /// What is announced in the local network; `None` if nothing is.
-    pub mdns: Option<MdnsView>,
-}
-
-/// What is announced in the local network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct MdnsView {
-    /// The name of the service.
-    pub instance: String,
-    /// The name of the machine: `studio.local`.
-    pub host: String,
-    /// The types of service.
-    pub types: Vec<String>,
-    /// The interfaces; empty while there is none.
-    pub interfaces: Vec<String>,
-}
-
-/// One address on which nodes may connect.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ListenerView {
-    /// Address and port.
-    pub address: String,
-    /// `off`, `required` or `optional`.
-    pub tls: Cow<'static, str>,
-}
-
-/// The TLS certificate in use. What cannot be read in it is `null`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct CertificateView {
-    /// Its file.
-    pub path: String,
-    /// From when it is valid.
-    pub not_before: Option<String>,
-    /// Until when it is valid.
-    pub not_after: Option<String>,
-    /// Whole days until then; negative afterwards.
-    pub expires_in_days: Option<i64>,
-    /// What an operator should know about these dates, if there is anything.
-    pub warning: Option<String>,
-}
-
-/// How many nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct NodeCounts {
-    /// Have a token.
-    pub paired: usize,
-    /// Are admitted now.
-    pub connected: usize,
-    /// Wait for an approval.
-    pub pending: usize,
-}
-
-/// How many connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ConnectionCounts {
-    /// In all.
-    pub open: usize,
-    /// Not admitted.
-    pub unauthenticated: usize,
-}
-
-/// What happened since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Connections that reached the router.
-    pub connections: u64,
-    /// Times a node was admitted.
-    pub admitted: u64,
-    /// Times a hello was refused.
-    pub refused: u64,
-    /// Times a newer connection of a node replaced an older one.
-    pub take_overs: u64,
-    /// Pairing requests shown to operators.
-    pub pairing_requests: u64,
-    /// Pairing requests approved.
-    pub approved: u64,
-    /// Pairing requests rejected.
-    pub rejected: u64,
-    /// Pairing requests that nobody answered.
-    pub expired: u64,
-    /// Lines that were not frames.
-    pub bad_frames: u64,
-    /// Requests from nodes.
-    pub requests: u64,
-    /// Events from nodes.
-    pub events: u64,
-    /// Invokes sent to nodes.
-    pub invokes: u64,
-    /// Invokes that failed.
-    pub invokes_failed: u64,
-    /// Times the pairing files could not be written.
-    pub save_failures: u64,
 }

@@ -4,6 +4,7 @@ use crate::protocol::operator::{
     Answer, Approved, Done, InvokePayload, Invoked, LogLevel, NodeDetails, NodeList, Pairings,
     Rejected, Reloaded, Renamed, Revoked, Status,
 };
+use crate::protocol::records::records;
 use crate::protocol::rpc::{self, Params};
 use crate::protocol::{json, limits, Method, Payload, WireError};
 use serde::de::DeserializeOwned;
@@ -47,15 +48,13 @@ impl<P: Params> OperatorCall for P {
 macro_rules! commands {
     ($(
         $(#[$doc:meta])*
-        $method:literal => $name:ident { $( $(#[$attr:meta])* $field:ident: $type:ty, )* }
-        -> $variant:ident($answer:ty);
+        $method:literal => $name:ident { $($fields:tt)* } -> $variant:ident($answer:ty);
     )*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-            #[serde(deny_unknown_fields, rename_all = "camelCase")]
-            pub struct $name { $( $(#[$attr])* pub $field: $type, )* }
+        records! {
+            $( $(#[$doc])* #[serde(deny_unknown_fields)] $name { $($fields)* } )*
+        }
 
+        $(
             impl OperatorCall for $name {
                 const METHOD: &'static str = $method;
                 type Answer = $answer;
@@ -142,20 +141,17 @@ commands! {
         /// The command, such as `camera.snap`.
         command: String,
         /// Its parameters as JSON text.
-        #[serde(default, with = "json_text", skip_serializing_if = "Option::is_none")]
-        params: Option<Payload>,
+        #[serde(with = "json_text")]
+        params?: Payload,
         /// How long the node may take, in milliseconds; 0 or absent is the default of 15 s.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        timeout_ms: Option<u64>,
+        timeout_ms?: u64,
         /// Two requests with the same key are carried out once.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        idempotency_key: Option<String>,
+        idempotency_key?: String,
     } -> Invoked(Invoked);
     /// Sends events to this operator from now on.
     "events.subscribe" => SubscribeEvents {
         /// Names of events; absent means all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        only: Option<BTreeSet<String>>,
+        only?: BTreeSet<String>,
     } -> Done(Done);
     /// Changes the log level of the running bridge.
     "log" => SetLogLevel {

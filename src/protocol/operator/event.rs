@@ -1,9 +1,10 @@
 //! Events for operators who have subscribed to them.
 
 use crate::protocol::operator::{InvokePayload, PendingView};
+use crate::protocol::records::records;
 use crate::protocol::{json, GatewayEvent, NodeId, Payload};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::{from_str, value::RawValue};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -37,52 +38,45 @@ pub enum OperatorEvent {
     },
 }
 
-/// The content of `node.pair.resolved`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct PairResolved {
-    /// The request.
-    pub request_id: Arc<str>,
-    /// The node that asked.
-    pub node_id: NodeId,
-    /// `approved`, `rejected` or `expired`.
-    pub decision: Cow<'static, str>,
-    /// Milliseconds since 1970.
-    pub ts: u64,
-}
-
-/// The content of `presence` (protocol section 12).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Presence {
-    /// The node's name, else its id.
-    pub host: String,
-    /// Its address; absent for loopback.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    /// Its version, else `unknown`.
-    pub version: String,
-    /// Its platform.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
-    /// Its device family.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device_family: Option<String>,
-    /// Its model.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model_identifier: Option<String>,
-    /// Always `remote`.
-    pub mode: Cow<'static, str>,
-    /// `node-connected` or `node-disconnected`.
-    pub reason: Cow<'static, str>,
-    /// The node.
-    pub instance_id: NodeId,
-    /// One line for a person.
-    pub text: String,
-    /// Milliseconds since 1970.
-    pub ts: u64,
+records! {
+    /// The content of `node.pair.resolved`.
+    #[non_exhaustive]
+    PairResolved {
+        /// The request.
+        request_id: Arc<str>,
+        /// The node that asked.
+        node_id: NodeId,
+        /// `approved`, `rejected` or `expired`.
+        decision: Cow<'static, str>,
+        /// Milliseconds since 1970.
+        ts: u64,
+    }
+    /// The content of `presence` (protocol section 12).
+    #[non_exhaustive]
+    Presence {
+        /// The node's name, else its id.
+        host: String,
+        /// Its address; absent for loopback.
+        ip?: String,
+        /// Its version, else `unknown`.
+        version: String,
+        /// Its platform.
+        platform?: String,
+        /// Its device family.
+        device_family?: String,
+        /// Its model.
+        model_identifier?: String,
+        /// Always `remote`.
+        mode: Cow<'static, str>,
+        /// `node-connected` or `node-disconnected`.
+        reason: Cow<'static, str>,
+        /// The node.
+        instance_id: NodeId,
+        /// One line for a person.
+        text: String,
+        /// Milliseconds since 1970.
+        ts: u64,
+    }
 }
 
 impl OperatorEvent {

@@ -3,6 +3,7 @@
 
 use super::chat::ChatMessage;
 use super::system::{HealthView, TalkModeState, WakeWords};
+use crate::protocol::records::records;
 use crate::protocol::GatewayEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,38 +32,40 @@ events! {
     SystemEvent => System,
 }
 
-/// Sent every 30 s to nodes with a subscription.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
-    pub ts: u64,
-}
-
-/// Something a node reported about a program it runs; for operators.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SystemEvent {
-    pub session_key: String,
-    pub text: String,
-    /// The subject: `exec:<run>` or `exec`.
-    pub context_key: String,
-    pub ts: u64,
-}
-
-/// The progress of a run (protocol section 7.2). The router adds the `sessionKey`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChatEvent {
-    pub run_id: String,
-    pub seq: u64,
-    pub state: ChatState,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<ChatMessage>,
-    /// Why the run was aborted: `rpc`, `stop`, `timeout` or `shutdown`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stop_reason: Option<String>,
-    /// Why the run failed, in one line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<String>,
+records! {
+    /// Sent every 30 s to nodes with a subscription.
+    Tick {
+        ts: u64,
+    }
+    /// Something a node reported about a program it runs; for operators.
+    SystemEvent {
+        session_key: String,
+        text: String,
+        /// The subject: `exec:<run>` or `exec`.
+        context_key: String,
+        ts: u64,
+    }
+    /// The progress of a run (protocol section 7.2). The router adds the `sessionKey`.
+    ChatEvent {
+        run_id: String,
+        seq: u64,
+        state: ChatState,
+        message?: ChatMessage,
+        /// Why the run was aborted: `rpc`, `stop`, `timeout` or `shutdown`.
+        stop_reason?: String,
+        /// Why the run failed, in one line.
+        error_message?: String,
+    }
+    /// What the agent does during a run (protocol section 7.3). The router adds the `sessionKey`.
+    AgentEvent {
+        /// The id of the session, not of the run: the apps look for that.
+        run_id: String,
+        seq: u64,
+        /// `lifecycle`, `assistant` or `tool`.
+        stream: String,
+        ts: u64,
+        data: Value,
+    }
 }
 
 /// How far a run is; all but `Delta` end it.
@@ -77,17 +80,4 @@ pub enum ChatState {
     Aborted,
     /// The run failed.
     Error,
-}
-
-/// What the agent does during a run (protocol section 7.3). The router adds the `sessionKey`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AgentEvent {
-    /// The id of the session, not of the run: the apps look for that.
-    pub run_id: String,
-    pub seq: u64,
-    /// `lifecycle`, `assistant` or `tool`.
-    pub stream: String,
-    pub ts: u64,
-    pub data: Value,
 }

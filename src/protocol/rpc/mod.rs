@@ -47,28 +47,56 @@ pub fn encode(value: &impl Serialize) -> Payload {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()).into()
 }
 
-/// Methods without parameters, with their results.
-macro_rules! without_params {
-    ($($method:ident -> $result:ty;)*) => {
-        $(
-            #[doc = concat!("Parameters of [`Method::", stringify!($method), "`]: none.")]
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
-            pub struct $method {}
+/// Defines the parameters of methods: structs as `records!` makes them, in which each field has a
+/// rule as well.
+macro_rules! params {
+    ($( $(#[$about:meta])* $method:ident -> $result:ty { $($fields:tt)* } )*) => {
+        $( $crate::protocol::rpc::params! { @ [$(#[$about])* $method $result] [] [] $($fields)* } )*
+    };
+    (@ $head:tt [$($rules:tt)*] [$($fields:tt)*]
+        $(#[$doc:meta])* $field:ident?: $type:ty = $kind:expr, $($rest:tt)*
+    ) => {
+        $crate::protocol::rpc::params! { @ $head
+            [$($rules)* $crate::protocol::rpc::Rule::optional(stringify!($field), $kind),]
+            [$($fields)* $(#[$doc])* $field?: $type,]
+            $($rest)*
+        }
+    };
+    (@ $head:tt [$($rules:tt)*] [$($fields:tt)*]
+        $(#[$doc:meta])* $field:ident: $type:ty = $kind:expr, $($rest:tt)*
+    ) => {
+        $crate::protocol::rpc::params! { @ $head
+            [$($rules)* $crate::protocol::rpc::Rule::required(stringify!($field), $kind),]
+            [$($fields)* $(#[$doc])* $field: $type,]
+            $($rest)*
+        }
+    };
+    (@ [$(#[$about:meta])* $method:ident $result:ty] [$($rules:tt)*] [$($fields:tt)*]) => {
+        $crate::protocol::records::records! {
+            $(#[$about])* #[derive(Default)] $method { $($fields)* }
+        }
 
-            impl Params for $method {
-                const METHOD: Method = Method::$method;
-                const RULES: &'static [Rule] = &[];
-                type Result = $result;
-            }
-        )*
+        impl $crate::protocol::rpc::Params for $method {
+            const METHOD: $crate::protocol::Method = $crate::protocol::Method::$method;
+            const RULES: &'static [$crate::protocol::rpc::Rule] = &[$($rules)*];
+            type Result = $result;
+        }
     };
 }
 
-without_params! {
-    Health -> system::HealthView;
-    VoicewakeGet -> system::WakeWords;
-    ModelsList -> system::Models;
-    SkillsBins -> system::SkillBins;
-    ConfigGet -> settings::ConfigSnapshot;
-    ConfigSchema -> settings::SchemaView;
+use params;
+
+params! {
+    /// Parameters of `health`: none.
+    Health -> system::HealthView {}
+    /// Parameters of `voicewake.get`: none.
+    VoicewakeGet -> system::WakeWords {}
+    /// Parameters of `models.list`: none.
+    ModelsList -> system::Models {}
+    /// Parameters of `skills.bins`: none.
+    SkillsBins -> system::SkillBins {}
+    /// Parameters of `config.get`: none.
+    ConfigGet -> settings::ConfigSnapshot {}
+    /// Parameters of `config.schema`: none.
+    ConfigSchema -> settings::SchemaView {}
 }

@@ -4,7 +4,7 @@
 use crate::protocol::json::mend_surrogates;
 use serde_json::{Map, Value};
 
-/// What one parameter must be.
+/// What one parameter must be. The name is its field's, or in camelCase already.
 #[derive(Debug)]
 pub struct Rule {
     name: &'static str,
@@ -56,7 +56,8 @@ pub(super) fn checked(rules: &[Rule], text: Option<&str>) -> Result<Map<String, 
     }
     let mut mistakes = Vec::new();
     for Rule { name, required, kind } in rules {
-        match fields.get_mut(*name) {
+        let name = camel_case(name);
+        match fields.get_mut(&name) {
             Some(value) => {
                 let found = kind.mistakes(value).into_iter();
                 mistakes.extend(found.map(|mistake| format!("data/{name} {mistake}")));
@@ -67,7 +68,7 @@ pub(super) fn checked(rules: &[Rule], text: Option<&str>) -> Result<Map<String, 
             None => {}
         }
     }
-    if fields.keys().any(|key| rules.iter().all(|rule| rule.name != key)) {
+    if fields.keys().any(|key| rules.iter().all(|rule| camel_case(rule.name) != *key)) {
         mistakes.push("data must NOT have additional properties".to_owned());
     }
     if mistakes.is_empty() {
@@ -75,6 +76,13 @@ pub(super) fn checked(rules: &[Rule], text: Option<&str>) -> Result<Map<String, 
     } else {
         Err(mistakes.join("; "))
     }
+}
+
+/// A field's name as serde writes it.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
 }
 
 impl Kind {

@@ -63,7 +63,7 @@ impl Chat {
     ) -> Result<RunAccepted, WireError> {
         let ChatSend { session_key, message, thinking, timeout_ms, .. } = params;
         let run_id = params.idempotency_key;
-        let attachments = attachments::decode(&params.attachments)?;
+        let attachments = attachments::decode(params.attachments.as_deref().unwrap_or_default())?;
         let said = message.trim();
         if STOP_WORDS.iter().any(|word| said.eq_ignore_ascii_case(word)) {
             return Ok(self.stop_word(&session_key, run_id, now_ms));
