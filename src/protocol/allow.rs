@@ -11,7 +11,6 @@ use std::str::FromStr;
 #[serde(rename_all = "camelCase", default)]
 pub struct Allow {
     /// The methods nodes may call; `None` is the whole allowlist of the protocol.
-    #[serde(with = "method_names")]
     pub methods: Option<BTreeSet<Method>>,
     /// The commands nodes may be asked to run; `None` is whatever a node offers.
     pub commands: Option<Vec<CommandPattern>>,
@@ -44,35 +43,11 @@ impl Allow {
 #[serde(default)]
 pub struct NodeAllow {
     /// As [`Allow::methods`], for this node.
-    #[serde(with = "method_names", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub methods: Option<BTreeSet<Method>>,
     /// As [`Allow::commands`], for this node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<Vec<CommandPattern>>,
-}
-
-/// Methods in a configuration, by their names.
-mod method_names {
-    use super::{BTreeSet, Method};
-    use serde::de::{Deserialize, Deserializer, Error};
-    use serde::{Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        methods: &Option<BTreeSet<Method>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        let names = methods.as_ref().map(|set| set.iter().map(|method| method.as_str()));
-        names.map(Vec::from_iter).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<BTreeSet<Method>>, D::Error> {
-        let Some(names) = Option::<Vec<String>>::deserialize(from)? else { return Ok(None) };
-        let parse = |name: &String| Method::parse(name);
-        let methods: Option<BTreeSet<Method>> = names.iter().map(parse).collect();
-        methods.map(Some).ok_or_else(|| D::Error::custom("unknown method"))
-    }
 }
 
 /// A command (`camera.snap`), all commands of a family (`camera.*`), or all (`*`).

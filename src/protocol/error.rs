@@ -1,15 +1,15 @@
-//! What a node or an operator is told when something is refused.
+//! The error that a node or an operator gets when something is refused.
 
-use crate::protocol::Payload;
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::protocol::{json, Payload};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 /// The protocol's error codes (protocol sections 2 and 3).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum ErrorCode {
     /// The node has no pairing; it should ask for one.
@@ -23,6 +23,7 @@ pub enum ErrorCode {
     /// It cannot be done now; the same request may succeed later.
     Unavailable,
     /// A code of another gateway that this program does not know.
+    #[serde(untagged)]
     Other(Arc<str>),
 }
 
@@ -42,27 +43,38 @@ impl ErrorCode {
 
 impl From<&str> for ErrorCode {
     fn from(code: &str) -> Self {
-        let known = [
-            Self::NotPaired,
-            Self::Unauthorized,
-            Self::InvalidRequest,
-            Self::Forbidden,
-            Self::Unavailable,
-        ];
-        let found = known.into_iter().find(|known| known.as_str() == code);
-        found.unwrap_or_else(|| Self::Other(code.into()))
+        match code {
+            "NOT_PAIRED" => Self::NotPaired,
+            "UNAUTHORIZED" => Self::Unauthorized,
+            "INVALID_REQUEST" => Self::InvalidRequest,
+            "FORBIDDEN" => Self::Forbidden,
+            "UNAVAILABLE" => Self::Unavailable,
+            other => Self::Other(other.into()),
+        }
     }
 }
 
 /// A code, a sentence for a person, and for some errors a JSON object with details.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WireError {
     /// What the app looks at.
+    #[serde(default = "no_code")]
     pub code: ErrorCode,
     /// What the app shows.
+    #[serde(default)]
     pub message: Cow<'static, str>,
     /// A JSON object, such as `{"method":"x"}` with [`ErrorCode::Forbidden`].
+    #[serde(default, with = "json::raw", skip_serializing_if = "is_no_json")]
     pub details: Option<Payload>,
+}
+
+fn no_code() -> ErrorCode {
+    "".into()
+}
+
+/// Details that are not JSON are left out rather than breaking the line they travel in.
+fn is_no_json(details: &Option<Payload>) -> bool {
+    details.as_deref().is_none_or(|text| serde_json::from_str::<&RawValue>(text).is_err())
 }
 
 impl WireError {
@@ -88,12 +100,8 @@ impl WireError {
 
     /// The method is not on the list, or the configuration took it off for this node.
     pub fn method_not_allowed(method: &str) -> Self {
-        let details = serde_json::json!({ "method": method }).to_string();
-        Self {
-            code: ErrorCode::Forbidden,
-            message: "Method not allowed".into(),
-            details: Some(details.into()),
-        }
+        Self::new(ErrorCode::Forbidden, "Method not allowed")
+            .with_details(&serde_json::json!({ "method": method }))
     }
 
     /// TLS on a port that does not speak it. No attack: the apps try TLS first on an address that
@@ -102,12 +110,12 @@ impl WireError {
         Self::invalid("this port does not speak TLS; connect without it")
     }
 
-    /// Whether a node that is told this should ask to be paired.
+    /// Whether a node that gets this should ask to be paired.
     pub fn asks_for_pairing(&self) -> bool {
         matches!(self.code, ErrorCode::NotPaired | ErrorCode::Unauthorized)
     }
 
-    /// The same error with details, which must be the text of a JSON object.
+    /// The same error with details, which must be a JSON object.
     #[must_use]
     pub fn with_details(mut self, details: &serde_json::Value) -> Self {
         self.details = Some(details.to_string().into());
@@ -122,34 +130,3 @@ impl fmt::Display for WireError {
 }
 
 impl std::error::Error for WireError {}
-
-impl Serialize for WireError {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Details that are not JSON are left out rather than breaking the line they travel in.
-        let details = self.details.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let mut out = serializer.serialize_struct("WireError", 3)?;
-        out.serialize_field("code", self.code.as_str())?;
-        out.serialize_field("message", &self.message)?;
-        match details {
-            Some(details) => out.serialize_field::<&RawValue>("details", &details)?,
-            None => out.skip_field("details")?,
-        }
-        out.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for WireError {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Fields {
-            #[serde(default)]
-            code: String,
-            #[serde(default)]
-            message: String,
-            details: Option<Box<RawValue>>,
-        }
-        let Fields { code, message, details } = Fields::deserialize(deserializer)?;
-        let details = details.map(|details| details.get().into());
-        Ok(Self { code: (&*code).into(), message: message.into(), details })
-    }
-}

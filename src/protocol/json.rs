@@ -4,12 +4,13 @@
 //! costs no recursion and no tree. What has the wrong type counts as absent.
 
 use crate::protocol::{limits, Payload};
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
@@ -22,25 +23,29 @@ impl<'a> Fields<'a> {
     /// Reads `text`, keeping the fields named in `wanted`. A JSON document that is not an object
     /// has no fields; text that is not JSON is an error.
     pub(crate) fn read(text: &'a str, wanted: &'static [&'static str]) -> serde_json::Result<Self> {
+        if !text.trim_start().starts_with('{') {
+            return serde_json::from_str::<IgnoredAny>(text).map(|_| Self::default());
+        }
         let mut json = serde_json::Deserializer::from_str(text);
-        let fields = json.deserialize_any(FieldsVisitor { wanted })?;
+        let fields = json.deserialize_map(Wanted(wanted))?;
         json.end()?;
         Ok(fields)
     }
 
-    fn raw(&self, name: &str) -> Option<&'a str> {
+    /// The field's JSON text, null included.
+    pub(crate) fn json(&self, name: &str) -> Option<&'a str> {
         self.values.iter().find(|(key, _)| *key == name).map(|(_, raw)| raw.get())
     }
 
     /// A string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        string(self.raw(name)?)
+        string(self.json(name)?)
     }
 
     /// A string, or a number or boolean in its written form: the old gateway turned these into
     /// strings where it needed an id or a name (protocol section 1.1).
     pub(crate) fn word(&self, name: &str) -> Option<Cow<'a, str>> {
-        word(self.raw(name)?)
+        word(self.json(name)?)
     }
 
     /// As [`Fields::word`], to be kept; empty if there is none.
@@ -61,35 +66,30 @@ impl<'a> Fields<'a> {
 
     /// Whether the field is literally `true`.
     pub(crate) fn is_true(&self, name: &str) -> bool {
-        self.raw(name) == Some("true")
+        self.json(name) == Some("true")
     }
 
     /// An integer in the range of `u64`.
     pub(crate) fn integer(&self, name: &str) -> Option<u64> {
-        self.raw(name)?.parse().ok()
+        self.json(name)?.parse().ok()
     }
 
     /// Whether the field is there and not null.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.raw(name).is_some_and(|raw| raw != "null")
-    }
-
-    /// The field's JSON text, null included.
-    pub(crate) fn json(&self, name: &str) -> Option<&'a str> {
-        self.raw(name)
+        self.json(name).is_some_and(|raw| raw != "null")
     }
 
     /// A list of short texts; entries of other types are written out or dropped, empty ones are
     /// dropped, and the list is cut at [`limits::PROFILE_ENTRIES`].
     pub(crate) fn list(&self, name: &str) -> Option<Vec<String>> {
-        let entries: Vec<&RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
+        let entries: Vec<&RawValue> = serde_json::from_str(self.json(name)?).ok()?;
         let texts = entries.into_iter().filter_map(|raw| short(&word(raw.get())?));
         Some(texts.take(limits::PROFILE_ENTRIES).collect())
     }
 
     /// A map of flags; a value other than `true` is false.
     pub(crate) fn flags(&self, name: &str) -> Option<BTreeMap<String, bool>> {
-        let entries: BTreeMap<String, &RawValue> = serde_json::from_str(self.raw(name)?).ok()?;
+        let entries: BTreeMap<String, &RawValue> = serde_json::from_str(self.json(name)?).ok()?;
         let flags =
             entries.into_iter().filter_map(|(key, raw)| Some((short(&key)?, raw.get() == "true")));
         Some(flags.take(limits::PROFILE_ENTRIES).collect())
@@ -127,31 +127,24 @@ pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
     if !text.contains("\\ud") && !text.contains("\\uD") {
         return Cow::Borrowed(text);
     }
-    let mut mended = String::new();
-    let mut copied = 0;
-    let mut at = 0;
-    while let Some(found) = text[at..].find('\\') {
-        let escape = at + found;
-        let Some(unit) = escaped_unit(text, escape) else {
-            // Some other escape; its second character may be a backslash of its own.
-            at = (escape + 2).min(text.len());
-            if !text.is_char_boundary(at) {
-                at = escape + 1;
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        mended.push_str(before);
+        let (written, length) = match (escaped_unit(escape, 0), escaped_unit(escape, 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => (&escape[..12], 12),
+            (Some(0xd800..0xe000), _) => ("\\ufffd", 6),
+            _ => {
+                // Some other escape; its second character may be a backslash of its own.
+                let length = escape.chars().take(2).map(char::len_utf8).sum();
+                (&escape[..length], length)
             }
-            continue;
         };
-        at = escape + 6;
-        let is_pair = (0xd800..0xdc00).contains(&unit)
-            && escaped_unit(text, at).is_some_and(|low| (0xdc00..0xe000).contains(&low));
-        if is_pair {
-            at += 6;
-        } else if (0xd800..0xe000).contains(&unit) {
-            mended.push_str(&text[copied..escape]);
-            mended.push_str("\\ufffd");
-            copied = at;
-        }
+        mended.push_str(written);
+        rest = &escape[length..];
     }
-    mended.push_str(&text[copied..]);
+    mended.push_str(rest);
     Cow::Owned(mended)
 }
 
@@ -182,18 +175,11 @@ pub(crate) fn compact(text: &str) -> String {
     let mut compact = String::with_capacity(text.len());
     let (mut in_string, mut escaped) = (false, false);
     for character in text.chars() {
+        in_string ^= character == '"' && !escaped;
+        escaped = in_string && character == '\\' && !escaped;
         if in_string || !character.is_ascii_whitespace() {
             compact.push(character);
         }
-        match character {
-            '"' if !escaped => in_string = !in_string,
-            '\\' if in_string && !escaped => {
-                escaped = true;
-                continue;
-            }
-            _ => {}
-        }
-        escaped = false;
     }
     compact
 }
@@ -216,85 +202,49 @@ pub(crate) fn one_line(text: &str) -> Option<Cow<'_, str>> {
     Some(mended)
 }
 
-struct FieldsVisitor {
-    wanted: &'static [&'static str],
-}
+/// Keeps the fields with these names.
+struct Wanted(&'static [&'static str]);
 
-impl<'de> Visitor<'de> for FieldsVisitor {
+impl<'de> Visitor<'de> for Wanted {
     type Value = Fields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON document")
+        f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Fields::default();
-        while let Some(key) = map.next_key_seed(KeySeed { wanted: self.wanted })? {
-            let Some(key) = key else {
-                map.next_value::<IgnoredAny>()?;
+        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            let key = string(key.get());
+            let Some(name) = self.0.iter().find(|name| key.as_deref() == Some(**name)) else {
                 continue;
             };
-            let value = map.next_value()?;
-            match fields.values.iter_mut().find(|(known, _)| *known == key) {
+            match fields.values.iter_mut().find(|(known, _)| known == name) {
                 Some(slot) => slot.1 = value,
-                None => fields.values.push((key, value)),
+                None => fields.values.push((name, value)),
             }
         }
         Ok(fields)
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Fields::default())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(Fields::default())
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Fields::default())
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Fields::default())
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Fields::default())
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Fields::default())
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Fields::default())
-    }
 }
 
-/// Finds a key among the wanted ones.
-struct KeySeed {
-    wanted: &'static [&'static str],
-}
+/// JSON text in a field, written as the value it stands for; what is not JSON becomes null.
+pub(super) mod raw {
+    use super::*;
 
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Option<&'static str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeySeed {
-    type Value = Option<&'static str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
+    pub(in crate::protocol) fn serialize<T: Deref<Target = str>, S: Serializer>(
+        text: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let value = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
+        value.serialize(serializer)
     }
 
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.wanted.iter().copied().find(|wanted| *wanted == key))
+    pub(in crate::protocol) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Payload>, D::Error> {
+        let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+        Ok(raw.map(|raw| raw.get().into()))
     }
 }
 

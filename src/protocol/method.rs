@@ -1,6 +1,7 @@
 //! The RPC methods a node may call. What is not in this list cannot be routed.
 
 use crate::protocol::names::names;
+use serde::de::{Deserialize, Deserializer, Error};
 
 names! {
     /// An allowlisted method (protocol section 5). Configuration can narrow the list for some or
@@ -33,28 +34,25 @@ impl Method {
     /// Whether a call may leave something different from before. Such calls of one node are
     /// carried out in order.
     pub fn changes_something(self) -> bool {
-        match self {
+        !matches!(
+            self,
             Self::Health
-            | Self::VoicewakeGet
-            | Self::ModelsList
-            | Self::SkillsBins
-            | Self::ConfigGet
-            | Self::ConfigSchema
-            | Self::SessionsList
-            | Self::SessionsResolve
-            | Self::ChatHistory => false,
-            Self::VoicewakeSet
-            | Self::TalkMode
-            | Self::ConfigSet
-            | Self::ConfigPatch
-            | Self::SessionsPatch
-            | Self::SessionsReset
-            | Self::SessionsDelete
-            | Self::SessionsCompact
-            | Self::ChatSend
-            | Self::ChatAbort
-            | Self::ChatInject => true,
-        }
+                | Self::VoicewakeGet
+                | Self::ModelsList
+                | Self::SkillsBins
+                | Self::ConfigGet
+                | Self::ConfigSchema
+                | Self::SessionsList
+                | Self::SessionsResolve
+                | Self::ChatHistory
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| D::Error::custom("unknown method"))
     }
 }
 

@@ -6,7 +6,6 @@ use crate::protocol::names::names;
 use crate::protocol::wire::{self, BadFrame};
 use crate::protocol::{limits, NodeId, NodeProfile, Payload, Token, WireError};
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -91,7 +90,7 @@ pub struct Hello {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::revealed")]
     pub token: Option<Token>,
     /// The protocol version it speaks, as JSON text; absent means 1.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "json::raw::serialize")]
     pub protocol: Option<String>,
     /// What it says about itself.
     #[serde(flatten)]
@@ -286,9 +285,4 @@ fn node_id_or_null<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     node.as_ref().ok().serialize(serializer)
-}
-
-fn raw<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    let value = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
-    value.serialize(serializer)
 }

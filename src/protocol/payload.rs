@@ -4,7 +4,7 @@
 //! buffer into which the node's line was read. The string inside the line is unescaped in place,
 //! which only makes it shorter; the router, the outbox and the socket share the result.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The text of a JSON document. On the wire it travels as a string inside the frame
 /// (`payloadJSON`, `paramsJSON`); the router passes it on without looking inside. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Payload(Arc<String>);
 
 impl Payload {
@@ -63,12 +63,6 @@ impl fmt::Debug for Payload {
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self)
-    }
-}
-
-impl Serialize for Payload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
     }
 }
 

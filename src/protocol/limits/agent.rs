@@ -4,115 +4,88 @@ use std::time::Duration;
 
 /// Decoded bytes of one attachment (protocol section 5.4); the apps shrink their images to it.
 pub const ATTACHMENT_BYTES: usize = 5_000_000;
-
 /// Between two deltas of one run. The apps need no more.
 pub const DELTA_EVERY: Duration = Duration::from_millis(150);
-
 /// How long an ended run is remembered, for a request that comes twice.
 pub const RUN_REMEMBERED: Duration = Duration::from_secs(5 * 60);
-
 /// Ended runs remembered at once.
 pub const RUNS_REMEMBERED: usize = 1024;
-
 /// What a run gets beyond what an app allows: the apps say 30 s and wait for two minutes.
 pub const RUN_MARGIN: Duration = Duration::from_secs(60);
-
 /// The shortest time a run is given.
 pub const RUN_TIMEOUT_MIN: Duration = Duration::from_secs(2 * 60);
 
 /// Messages of the past that an agent is given with a new one.
 pub const HISTORY_FOR_AGENT: usize = 50;
-
 /// System events that wait for the next run of one conversation; the oldest are dropped.
 pub const SYSTEM_EVENTS: usize = 20;
-
 /// Conversations for which system events wait.
 pub const SYSTEM_EVENT_SESSIONS: usize = 256;
-
 /// How long a system event waits for company before it wakes the agent.
 pub const WAKE_AFTER: Duration = Duration::from_millis(250);
 
 /// Voice and agent requests that one node may begin in [`NODE_RUNS_WINDOW`].
 pub const NODE_RUNS: usize = 30;
-
 /// See [`NODE_RUNS`].
 pub const NODE_RUNS_WINDOW: Duration = Duration::from_secs(60);
-
 /// Characters in a message that a node speaks or sends as an event.
 pub const SPOKEN_CHARS: usize = 20_000;
-
 /// Sessions whose wake-up by a system event may be queued. One more is dropped: its event stays
 /// until the session's next run.
 pub const WAKE_QUEUE: usize = 64;
 
 /// Wake words that are kept.
 pub const WAKE_WORDS: usize = 32;
-
 /// UTF-16 units that are kept of a wake word; the apps count those.
 pub const WAKE_WORD_UNITS: usize = 64;
-
 /// Characters of a settings document; a real one has a few hundred.
 pub const SETTINGS_CHARS: usize = 256 * 1024;
-
 /// Between two `tick` events: what makes the apps ask for `health`.
 pub const TICK_EVERY: Duration = Duration::from_secs(30);
 
 /// How long an agent may take for one answer (`agent.timeout`), if nobody asks for less. What the
 /// old gateway gave (protocol section 5.4).
 pub const AGENT_TIMEOUT: Duration = Duration::from_secs(600);
-
 /// The longest an answer may be waited for.
 pub const AGENT_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Answers an agent works on at once (`agent.maxConcurrent`). Each is a thread here and a process
 /// there; a home asks one or two things at a time.
 pub const AGENT_RUNS: usize = 4;
-
 /// The most that `agent.maxConcurrent` may be.
 pub const AGENT_RUNS_MAX: usize = 64;
-
 /// Messages that wait for an agent (`agent.queue`). The apps give up after two minutes, so a
 /// longer queue would be answered to nobody.
 pub const AGENT_QUEUE: usize = 32;
-
 /// The most that `agent.queue` may be.
 pub const AGENT_QUEUE_MAX: usize = 1024;
-
 /// Bytes of the messages and attachments that wait for an agent: a few chats with photos.
 pub const AGENT_QUEUE_BYTES: usize = 128 * 1024 * 1024;
 
 /// Bytes that an agent may write for one answer (`agent.outputLimit`): a thick book.
 pub const AGENT_OUTPUT: usize = 4 * 1024 * 1024;
-
 /// The most that `agent.outputLimit` may be: with room for escapes it still fits into a line.
 pub const AGENT_OUTPUT_MAX: usize = 16 * 1024 * 1024;
 
 /// How long an agent has to leave after it was asked to (SIGTERM), before it is killed.
 pub const AGENT_KILL_AFTER: Duration = Duration::from_secs(5);
-
 /// How long the output of an agent is read on after it has ended, for what it started and did not
 /// wait for.
 pub const AGENT_LINGER: Duration = Duration::from_secs(1);
-
 /// How long a killed process may take to be gone. Only a disk or a network share that hangs makes
 /// it take longer.
 pub const AGENT_REAP: Duration = Duration::from_secs(1);
 
 /// Tool events of one answer. The apps show each as a chip; the rest is left out.
 pub const AGENT_TOOL_EVENTS: usize = 1000;
-
 /// Characters of the reason why an answer failed (protocol section 7.2).
 pub const AGENT_ERROR_CHARS: usize = 240;
-
 /// Lines that one answer's agent may write to the log in one [`LOG_WINDOW`](super::LOG_WINDOW): a long stack trace.
 pub const AGENT_LOG_LINES: u32 = 100;
-
 /// Characters in one such line.
 pub const AGENT_LOG_CHARS: usize = 500;
-
 /// Characters of a node's text that an agent gets in an environment variable, which the system
 /// limits.
 pub const AGENT_VARIABLE_CHARS: usize = 1024;
-
 /// Characters of an attachment's name on the node that its file keeps.
 pub const ATTACHMENT_NAME_CHARS: usize = 64;

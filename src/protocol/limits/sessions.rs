@@ -5,59 +5,45 @@ use std::time::Duration;
 
 /// Characters in a session key.
 pub const SESSION_KEY_CHARS: usize = 256;
-
 /// Chat sessions in the store; one more is refused. The file is rewritten whole for every
 /// message, so it must stay small.
 pub const SESSIONS: usize = 4096;
-
 /// Bytes of the session store. An imported one with snapshots of skills has a few KB per session.
 pub const SESSIONS_BYTES: usize = 64 * 1024 * 1024;
-
 /// Characters in a session's label (protocol section 5.3).
 pub const SESSION_LABEL_CHARS: usize = 64;
-
 /// How long `sessions.delete` waits for a run to end (protocol section 5.3).
 pub const SESSION_ABORT_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Transcript lines that `sessions.compact` keeps unless told otherwise (protocol section 5.3).
 pub const COMPACT_LINES: u64 = 400;
 
 /// Bytes in one transcript line: a message that fits in [`LINE_NODE`], and what is put around it.
 pub const TRANSCRIPT_LINE: usize = LINE_NODE + 64 * 1024;
-
 /// Bytes read from a transcript at once, from its end: 200 messages of a usual length.
 pub const TRANSCRIPT_BLOCK: usize = 64 * 1024;
-
 /// Bytes in the name of a transcript. File systems bear 255; the rest is for what is put behind it
 /// when the file is put aside.
 pub const TRANSCRIPT_NAME: usize = 200;
-
 /// Transcripts that can be written at the same time: more than there are threads that do.
 pub const TRANSCRIPT_WRITERS: usize = 16;
-
 /// Lines looked at from the end of a transcript for the id that a new message follows. More only
 /// if they are damaged.
 pub const TRANSCRIPT_PARENT_LINES: usize = 16;
 
 /// Messages that `chat.history` returns at most (protocol section 5.4).
 pub const HISTORY_MESSAGES: usize = 1000;
-
 /// Bytes of messages that `chat.history` returns; one message may be larger (protocol section
 /// 5.4).
 pub const HISTORY_BYTES: usize = 6 * 1024 * 1024;
-
 /// Bytes read for one `chat.history`. Enough for the longest line and what is behind it; the rest
 /// of a transcript that holds nothing but damaged lines is left alone.
 pub const HISTORY_SCAN_BYTES: usize = 64 * 1024 * 1024;
 
 /// Entries of one directory that `import` reads.
 pub const IMPORT_ENTRIES: usize = 16_384;
-
 /// Bytes in an imported pairing file: some KiB for each node there can be.
 pub const IMPORT_PAIRINGS_BYTES: usize = 16 * 1024 * 1024;
-
 /// Bytes in an imported transcript: years of conversation.
 pub const IMPORT_TRANSCRIPT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
-
 /// Bytes in an imported file of wake words.
 pub const IMPORT_WAKE_WORDS_BYTES: usize = 64 * 1024;

@@ -4,48 +4,38 @@ use std::time::Duration;
 
 /// Bytes in one line before the node is admitted. A `hello` is 1 to 4 KB; the rest is room for long lists.
 pub const LINE_UNAUTHENTICATED: usize = 64 * 1024;
-
 /// Bytes in one line from an admitted node: a canvas snapshot of a large screen is about 16 MiB,
 /// a chat message with photos can be more.
 pub const LINE_NODE: usize = 32 * 1024 * 1024;
-
 /// Bytes in one line while the node was asked for a recording: a minute of screen video is up to
 /// 121 MB of base64.
 pub const LINE_RECORDING: usize = 160 * 1024 * 1024;
-
 /// Bytes in one line on the control socket: `nodes invoke` with a canvas program as parameters.
 pub const LINE_OPERATOR: usize = 32 * 1024 * 1024;
 
 /// A line buffer larger than this is given back after the line was handled.
 pub const LINE_BUFFER_KEPT: usize = 16 * 1024;
-
 /// Bytes read from a socket at once. Small, because every idle node holds one such buffer.
 pub const READ_BUFFER: usize = 4 * 1024;
-
 /// Bytes of encoded frames gathered before they are written. Also the size to which the buffer
 /// shrinks back after a large frame.
 pub const WRITE_BUFFER: usize = 16 * 1024;
-
 /// A payload of more bytes is not copied into an operator's line but written from where it is.
 pub const SHARED_BODY: usize = 64 * 1024;
 
 /// Connections in all, admitted or not (`bridge.limits.connections`). Each costs a thread, two
 /// descriptors and about 20 KiB; a home has a dozen, so this only stops a runaway.
 pub const CONNECTIONS: usize = 4096;
-
 /// Connections that have not been admitted (`bridge.limits.strangers`). When one more arrives,
 /// the oldest idle one of the address with the most of them is closed, so that a flood cannot
 /// lock out a paired phone.
 pub const UNAUTHENTICATED_CONNECTIONS: usize = 256;
-
 /// How long a connection may stay without being admitted or waiting for an approval. The apps
 /// say hello within milliseconds; TLS on a slow phone takes a few seconds.
 pub const GREETING_DEADLINE: Duration = Duration::from_secs(30);
-
 /// Refused frames (wrong token, not authenticated) that one connection may collect before it is
 /// closed. The apps need two.
 pub const REFUSALS: u32 = 8;
-
 /// Frames of any kind that a connection may send before it is admitted. Pairing takes two; a node
 /// that answers pings while it waits, a few more.
 pub const UNAUTHENTICATED_FRAMES: u32 = 64;
@@ -53,183 +43,138 @@ pub const UNAUTHENTICATED_FRAMES: u32 = 64;
 /// Pairing requests waiting for the operator, in all (`bridge.limits.pendingPairings`). More than
 /// a person can look at.
 pub const PENDING_PAIRINGS: usize = 32;
-
 /// Pairing requests waiting for the operator from one address; on loopback, where SSH tunnels
 /// arrive, from one node id (`bridge.limits.pendingPairingsPerAddress`).
 pub const PENDING_PAIRINGS_PER_ADDRESS: usize = 4;
-
 /// How long a pairing request waits for the operator (protocol section 4.2).
 pub const PAIRING_TTL: Duration = Duration::from_secs(5 * 60);
-
 /// How long an approval waits for a node that was not connected when it was given. The mobile
 /// apps give up after a minute and ask again when their owner opens them.
 pub const APPROVAL_KEPT: Duration = Duration::from_secs(10 * 60);
-
 /// How long a rejected or expired node has to wait before its next request is shown; doubles with
 /// every repetition.
 pub const COOL_DOWN: Duration = Duration::from_secs(30);
-
 /// Where the doubling of [`COOL_DOWN`] ends.
 pub const COOL_DOWN_MAX: Duration = Duration::from_secs(10 * 60);
-
 /// After this long without a rejection, the cool-down of a node starts again at its shortest.
 pub const COOL_DOWN_FORGOTTEN: Duration = Duration::from_secs(60 * 60);
-
 /// Cool-downs remembered at once; the one that ends first is forgotten first.
 pub const COOL_DOWNS: usize = 256;
-
 /// Paired nodes (`bridge.limits.pairedNodes`). The file is rewritten whole, so it must stay small.
 pub const PAIRED_NODES: usize = 4096;
 
 /// Characters in a node id.
 pub const NODE_ID_CHARS: usize = 128;
-
 /// Characters in a name, version, command or any other short text that a node sends about itself.
 pub const SHORT_TEXT_CHARS: usize = 256;
-
 /// Entries in a list or map that a node sends about itself.
 pub const PROFILE_ENTRIES: usize = 128;
 
 /// Unanswered requests of a node at which its connection is not read any more. Not an error: the
 /// node is slowed down by TCP until answers have gone out.
 pub const UNANSWERED: usize = 64;
-
 /// Bytes of answers that may wait for a node before its connection is not read any more.
 pub const UNREAD_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-
 /// How long the gateway may take to answer a request; then the node gets UNAVAILABLE. Longer than
 /// any timeout in the apps (35 s), so that it only catches a backend that hangs.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(60);
-
 /// Requests waiting for a worker. One more is answered UNAVAILABLE.
 pub const CALL_QUEUE: usize = 4096;
-
 /// Bytes of parameters of the requests waiting for a worker.
 pub const CALL_QUEUE_BYTES: usize = 256 * 1024 * 1024;
-
 /// Threads that run the backend's calls.
 pub const CALL_WORKERS: usize = 4;
-
 /// Notices (a node connected, disconnected, sent an event) waiting for the backend.
 pub const NOTICE_QUEUE: usize = 1024;
 
 /// Inputs waiting for the router. Posting one more blocks: a flooding node is slowed by TCP.
 pub const INBOX: usize = 1024;
-
 /// Frames that may wait for one node or operator. One more closes the connection as too slow.
 pub const OUTBOX_FRAMES: usize = 1024;
-
 /// Bytes that may wait for one node or operator (a recording on its way to an operator is larger
 /// and may go out alone). More closes the connection as too slow.
 pub const OUTBOX_BYTES: usize = 32 * 1024 * 1024;
-
 /// Above this many waiting bytes, frames that will be superseded (`tick`, `health`, `agent`, chat
 /// deltas) are dropped instead of queued.
 pub const OUTBOX_PRESSURE_BYTES: usize = 1024 * 1024;
-
 /// A node that takes nothing of what waits for it for this long is dropped. iOS and Android do
 /// not read while they carry out an invoke: up to a minute of recording, and a person to ask.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(180);
-
 /// How long a closing connection may take to accept its last frames.
 pub const CLOSE_FLUSH: Duration = Duration::from_secs(1);
-
 /// How long, and how many bytes, a closed connection is read on, so that the last frame is not
 /// destroyed by a reset.
 pub const LINGER: Duration = Duration::from_millis(500);
-
 /// See [`LINGER`].
 pub const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A node that has been silent this long is pinged.
 pub const PING_AFTER: Duration = Duration::from_secs(45);
-
 /// A node that has been silent this long is dropped, unless it is busy with an invoke.
 pub const DROP_AFTER: Duration = Duration::from_secs(180);
-
 /// While a long line is arriving, the router gets an activity input this often.
 pub const ACTIVITY_INTERVAL: Duration = Duration::from_secs(15);
-
-/// How long after a disconnect operators are told. iOS connects twice for every connect.
+/// How long after a disconnect operators hear of it. iOS connects twice for every connect.
 pub const ABSENCE_GRACE: Duration = Duration::from_secs(2);
-
 /// How long a node's chat subscriptions outlive its connection: the apps' talk mode does not
 /// subscribe again after a short loss (protocol section 2.5).
 pub const SUBSCRIPTION_GRACE: Duration = Duration::from_secs(60);
 
 /// Chat subscriptions of one node.
 pub const SUBSCRIPTIONS: usize = 64;
-
 /// Bytes in the payload of an event from a node (`exec.finished` carries program output).
 pub const EVENT_BYTES: usize = 64 * 1024;
-
 /// See [`EVENT_BYTES`].
 pub const EVENT_BYTES_EXEC_FINISHED: usize = 128 * 1024;
 
 /// How long a node may take to answer an invoke, if the operator does not say.
 pub const INVOKE_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// The longest an operator may ask to wait.
 pub const INVOKE_TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
-
 /// Invokes under way in all.
 pub const INVOKES: usize = 256;
-
 /// Invokes under way or queued for one node.
 pub const INVOKES_PER_NODE: usize = 16;
-
 /// Finished invokes remembered for their idempotency keys.
 pub const INVOKES_REMEMBERED: usize = 256;
-
 /// How long a finished invoke is remembered for its idempotency key.
 pub const INVOKE_REMEMBERED: Duration = Duration::from_secs(5 * 60);
-
 /// Bytes of a finished invoke's payload that are remembered; of a larger one only that it is done.
 pub const INVOKE_REMEMBERED_BYTES: usize = 64 * 1024;
 
 /// Operators connected to the control socket.
 pub const OPERATORS: usize = 32;
-
 /// Requests to reload or to change the log level that wait for the supervisor.
 pub const SUPERVISOR_TASKS: usize = 16;
-
 /// Requests of one operator that may be under way.
 pub const OPERATOR_REQUESTS: usize = 16;
 
 /// How long connections may take to end when the program does: [`CLOSE_FLUSH`], [`LINGER`], and a
 /// little more.
 pub const STOP_DEADLINE: Duration = Duration::from_millis(1800);
-
 /// How long the backend's runs may take to end when the program does; then they are killed. With
 /// what the connections may take, a stop stays below three seconds.
 pub const STOP_BACKEND: Duration = Duration::from_millis(100);
 
 /// Log lines of one kind that unauthenticated connections may cause in one [`LOG_WINDOW`].
 pub const LOG_BURST: u32 = 10;
-
 /// See [`LOG_BURST`].
 pub const LOG_WINDOW: Duration = Duration::from_secs(60);
 
 /// Bytes of stack for a thread that serves one connection; it holds no recursion and no large
 /// buffer. Unoptimised frames are larger.
 pub const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 128 * 1024 };
-
 /// Connections that wait in the kernel to be accepted. The usual 128 cost nodes a second of silence
 /// in a burst.
 pub const LISTEN_BACKLOG: i32 = 1024;
-
 /// How long a connection is silent before the kernel probes it (protocol section 1.3).
 pub const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
-
 /// How long accepting pauses when descriptors or memory are short.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
 /// Inputs of the router that are logged if it panics: enough to see what led to it.
 pub const JOURNAL_INPUTS: usize = 64;
-
 /// Connections that the limit on open files has to allow. A bridge that could serve fewer would
 /// seem to run and refuse everybody.
 pub const CONNECTIONS_MIN: usize = 16;
-
 /// Bytes in the configuration file.
 pub const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
