@@ -18,7 +18,7 @@ pub(super) struct Calls {
 
 /// Where the answer goes.
 #[derive(Debug)]
-enum CallOrigin {
+pub(super) enum CallOrigin {
     Node { conn: ConnId, id: Arc<str> },
     Operator(Requester),
 }
@@ -67,18 +67,8 @@ impl Calls {
         Ok(method)
     }
 
-    /// An operator uses a method that nodes have.
-    pub(super) fn operator_call(
-        &mut self,
-        ctx: &mut Context,
-        requester: Requester,
-        method: Method,
-        params: Option<Payload>,
-    ) {
-        self.start(ctx, CallOrigin::Operator(requester), Caller::Operator, method, params);
-    }
-
-    fn start(
+    /// Passes a call on to the backend.
+    pub(super) fn start(
         &mut self,
         ctx: &mut Context,
         origin: CallOrigin,
@@ -90,7 +80,7 @@ impl Calls {
         let call = CallId(self.last);
         self.open.insert(call, origin);
         ctx.timers.set(ctx.after(limits::CALL_DEADLINE), Timer::Call(call));
-        ctx.push(Output::Call { call, caller, method, params });
+        ctx.outputs.push(Output::Call { call, caller, method, params });
     }
 
     /// Passes the backend's answer on, unless nobody waits for it any more.
@@ -117,12 +107,6 @@ impl Calls {
                 ctx.reply(requester, answer);
             }
         }
-    }
-
-    /// Android waits forever for an answer, so there is one even when the backend hangs.
-    pub(super) fn timed_out(&mut self, ctx: &mut Context, call: CallId) {
-        let error = WireError::unavailable("the gateway took too long to answer");
-        self.answered(ctx, call, Err(error));
     }
 
     /// Drops the calls of a connection that is gone; their answers are ignored when they come.

@@ -20,10 +20,10 @@ pub(super) struct Context {
     pub(super) timers: Timers,
     pub(super) counters: Counters,
     /// Operators who follow events, with the names of the events they want; `None` is all.
-    subscribers: BTreeMap<OperatorId, Option<BTreeSet<String>>>,
-    outputs: Vec<Output>,
+    pub(super) subscribers: BTreeMap<OperatorId, Option<BTreeSet<String>>>,
+    pub(super) outputs: Vec<Output>,
     /// Connections closed during this input whose state is not dropped yet.
-    closed: Vec<ConnId>,
+    pub(super) closed: Vec<ConnId>,
 }
 
 impl Context {
@@ -45,16 +45,8 @@ impl Context {
         self.now.mono + span
     }
 
-    pub(super) fn push(&mut self, output: Output) {
-        self.outputs.push(output);
-    }
-
-    pub(super) fn take_outputs(&mut self) -> Vec<Output> {
-        std::mem::take(&mut self.outputs)
-    }
-
     pub(super) fn send(&mut self, to: ConnId, frame: GatewayFrame) {
-        self.push(Output::Send { to, frame });
+        self.outputs.push(Output::Send { to, frame });
     }
 
     pub(super) fn send_error(&mut self, to: ConnId, error: WireError) {
@@ -64,13 +56,8 @@ impl Context {
     /// Closes an open connection. The router drops its state right after the part that closed it
     /// returns.
     pub(super) fn close(&mut self, conn: ConnId, why: CloseReason) {
-        self.push(Output::Close { conn, why });
+        self.outputs.push(Output::Close { conn, why });
         self.closed.push(conn);
-    }
-
-    /// The connections closed since the last time.
-    pub(super) fn take_closed(&mut self) -> Vec<ConnId> {
-        std::mem::take(&mut self.closed)
     }
 
     /// Answers a hello or a pairing request with an error and closes the connection.
@@ -81,12 +68,12 @@ impl Context {
     }
 
     pub(super) fn reply(&mut self, to: Requester, result: Result<Answer, WireError>) {
-        self.push(Output::Reply { to, result });
+        self.outputs.push(Output::Reply { to, result });
     }
 
     /// Notifies the backend.
     pub(super) fn notify(&mut self, notice: NodeNotice) {
-        self.push(Output::Notify(notice));
+        self.outputs.push(Output::Notify(notice));
     }
 
     /// Sends the event to the operators who subscribed to it.
@@ -97,15 +84,7 @@ impl Context {
         let wanting = self.subscribers.iter().filter(|(_, only)| wants(only));
         let to: Vec<OperatorId> = wanting.map(|(op, _)| *op).collect();
         if !to.is_empty() {
-            self.push(Output::Publish { to, event: Arc::new(event) });
+            self.outputs.push(Output::Publish { to, event: Arc::new(event) });
         }
-    }
-
-    pub(super) fn subscribe(&mut self, op: OperatorId, only: Option<BTreeSet<String>>) {
-        self.subscribers.insert(op, only);
-    }
-
-    pub(super) fn unsubscribe(&mut self, op: OperatorId) {
-        self.subscribers.remove(&op);
     }
 }

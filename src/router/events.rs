@@ -3,8 +3,8 @@
 
 use crate::protocol::operator::OperatorEvent;
 use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload};
+use crate::router::connections::Connections;
 use crate::router::context::Context;
-use crate::router::presence::Connections;
 use crate::router::{Audience, BackendEvent, NodeNotice};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,21 +68,26 @@ impl Subscriptions {
     }
 
     /// Sends an event of the backend to its audience.
-    pub(super) fn fan_out(&self, ctx: &mut Context, presence: &Connections, event: BackendEvent) {
+    pub(super) fn fan_out(
+        &self,
+        ctx: &mut Context,
+        connections: &Connections,
+        event: BackendEvent,
+    ) {
         let BackendEvent { to, event, payload } = event;
         let mut send = |node: &NodeId| {
-            if let Some(conn) = presence.connection_of(node) {
+            if let Some(conn) = connections.of(node) {
                 let (event, payload) = (event.clone(), payload.clone());
                 ctx.send(conn, GatewayFrame::Event { event, payload });
             }
         };
         match &to {
-            Audience::Everyone => presence.online().for_each(send),
+            Audience::Everyone => connections.online().for_each(send),
             Audience::Node(node) => return send(node),
             Audience::Subscribers => self.by_node.keys().for_each(send),
             Audience::Operators => {}
             Audience::Session(key) => {
-                return self.fan_out_to_session(ctx, presence, key, event, payload);
+                return self.fan_out_to_session(ctx, connections, key, event, payload);
             }
         }
         ctx.publish(OperatorEvent::Backend { event, payload });
@@ -92,7 +97,7 @@ impl Subscriptions {
     fn fan_out_to_session(
         &self,
         ctx: &mut Context,
-        presence: &Connections,
+        connections: &Connections,
         key: &str,
         event: Arc<str>,
         payload: Option<Payload>,
@@ -101,7 +106,7 @@ impl Subscriptions {
         let canonical = session::canonical(key);
         for (node, keys) in &self.by_node {
             let Some(session_key) = keys.get(&canonical).cloned() else { continue };
-            if let Some(conn) = presence.connection_of(node) {
+            if let Some(conn) = connections.of(node) {
                 let (event, payload) = (event.clone(), payload.clone());
                 ctx.send(conn, GatewayFrame::SessionEvent { event, session_key, payload });
             }

@@ -9,10 +9,10 @@ use crate::router::{CloseReason, ConnId, NodeNotice, Router};
 impl Router {
     /// Frames of a connection that was closed may still arrive; they change nothing.
     pub(super) fn frame(&mut self, conn: ConnId, frame: NodeFrame) {
-        if !self.presence.accepts_frame(&mut self.ctx, conn) {
+        if !self.connections.accepts_frame(&mut self.ctx, conn) {
             return;
         }
-        let node = self.presence.node(conn).cloned();
+        let node = self.connections.node(conn).cloned();
         let ctx = &mut self.ctx;
         match (frame, node) {
             (NodeFrame::Hello(hello), _) => self.hello(conn, *hello),
@@ -23,7 +23,7 @@ impl Router {
                 let text = format!("{kind} not allowed from node");
                 self.refuse_bad(conn, WireError::invalid(text));
             }
-            (frame, None) => self.presence.refuse_frame(ctx, conn, frame),
+            (frame, None) => self.connections.refuse_frame(ctx, conn, frame),
             (NodeFrame::Req { id, method, params }, Some(node)) => {
                 self.calls.request(ctx, conn, node, (id, method), params);
             }
@@ -39,7 +39,7 @@ impl Router {
 
     /// What arrived is not a frame.
     pub(super) fn bad_frame(&mut self, conn: ConnId, bad: &BadFrame) {
-        if !self.presence.activity(&self.ctx, conn) {
+        if !self.connections.activity(&self.ctx, conn) {
             return;
         }
         let error = match bad {
@@ -65,7 +65,7 @@ impl Router {
 
     /// A node presents its token (protocol section 2.2).
     fn hello(&mut self, conn: ConnId, hello: Hello) {
-        let node = match self.presence.identify(conn, hello.node) {
+        let node = match self.connections.identify(conn, hello.node) {
             Ok(node) => node,
             Err(error) => return self.ctx.refuse(conn, error),
         };
@@ -76,25 +76,25 @@ impl Router {
         }
         let paired = match self.pairing.authenticate(&node, hello.token.as_ref()) {
             Ok(paired) => paired,
-            Err(error) => return self.presence.refuse_hello(&mut self.ctx, conn, error),
+            Err(error) => return self.connections.refuse_hello(&mut self.ctx, conn, error),
         };
         let profile = paired.profile.updated_by(&hello.profile);
-        let is_new = self.presence.node(conn).is_none();
+        let is_new = self.connections.node(conn).is_none();
         self.admit(conn, &node, profile.clone());
         if is_new {
             self.ctx.notify(NodeNotice::Online(node.clone()));
         }
-        let peer = self.presence.peer(conn);
+        let peer = self.connections.peer(conn);
         self.pairing.update_profile(&mut self.ctx, node, &paired, profile, peer);
     }
 
     fn pair_request(&mut self, conn: ConnId, request: PairRequest) {
-        let node = match self.presence.identify(conn, request.node) {
+        let node = match self.connections.identify(conn, request.node) {
             Ok(node) => node,
             Err(error) => return self.ctx.refuse(conn, error),
         };
-        let Some(peer) = self.presence.peer(conn) else { return };
-        let from = Waiter { conn, is_admitted: self.presence.node(conn).is_some() };
+        let Some(peer) = self.connections.peer(conn) else { return };
+        let from = Waiter { conn, is_admitted: self.connections.node(conn).is_some() };
         let (profile, silent) = (request.profile, request.silent);
         let candidate = Candidate { from, peer, node, profile, silent };
         self.pairing.request(&mut self.ctx, candidate);
@@ -102,14 +102,14 @@ impl Router {
 
     /// The connection becomes the node's only one, and is greeted.
     pub(super) fn admit(&mut self, conn: ConnId, node: &NodeId, profile: NodeProfile) {
-        if let Some(older) = self.presence.connection_of(node).filter(|older| *older != conn) {
+        if let Some(older) = self.connections.of(node).filter(|older| *older != conn) {
             self.ctx.counters.take_overs += 1;
             self.ctx.close(older, CloseReason::TakenOver);
             self.forget_closed("node connection replaced by a newer one");
         }
         self.pairing.forget_connection(&mut self.ctx, conn);
         let paired = self.pairing.paired(node).map(AsRef::as_ref);
-        self.presence.admit(&mut self.ctx, conn, node, profile, paired);
+        self.connections.admit(&mut self.ctx, conn, node, profile, paired);
         let frame = GatewayFrame::HelloOk {
             server_name: self.ctx.policy.server_name.clone(),
             canvas_host_url: self.ctx.policy.canvas_host_url.clone(),

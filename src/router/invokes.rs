@@ -8,8 +8,8 @@ use crate::protocol::operator::{Answer, InvokeNode, InvokePayload, Invoked};
 use crate::protocol::{
     limits, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
 };
+use crate::router::connections::Connections;
 use crate::router::context::Context;
-use crate::router::presence::Connections;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Mono, OperatorId, Output, Requester};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,7 @@ impl Invokes {
     pub(super) fn request(
         &mut self,
         ctx: &mut Context,
-        presence: &Connections,
+        connections: &Connections,
         requester: Requester,
         node: NodeId,
         request: InvokeNode,
@@ -91,7 +91,7 @@ impl Invokes {
             let text = format!("{command} is not in bridge.allow.commands for node {node}");
             return Err(WireError::new(ErrorCode::Forbidden, text));
         }
-        let Some(conn) = presence.connection_of(&node) else {
+        let Some(conn) = connections.of(&node) else {
             return Err(WireError::unavailable(format!("node not connected ({node})")));
         };
         let queue = self.queues.entry(conn).or_default();
@@ -110,7 +110,7 @@ impl Invokes {
         let invoke =
             PendingInvoke { node, conn, command, params, timeout, key, requesters, sent: false };
         self.open.insert(id.clone(), invoke);
-        if presence.is_sequential(conn) {
+        if connections.is_sequential(conn) {
             self.send_next(ctx, conn);
         } else {
             self.send(ctx, &id);
@@ -168,7 +168,7 @@ impl Invokes {
         let is_recording = NodeCommand::parse(&command).is_some_and(NodeCommand::is_recording);
         if is_recording && queue.recordings.len() < limits::INVOKES_PER_NODE {
             queue.recordings.insert(id.clone());
-            ctx.push(Output::LineLimit { conn, bytes: limits::LINE_RECORDING });
+            ctx.outputs.push(Output::LineLimit { conn, bytes: limits::LINE_RECORDING });
         }
         let params = invoke.params.take();
         ctx.send(conn, GatewayFrame::Invoke { id: id.clone(), command, params });
@@ -184,7 +184,7 @@ impl Invokes {
     ) {
         if let Some(queue) = self.queues.get_mut(&conn) {
             if queue.recordings.remove(id) && queue.recordings.is_empty() {
-                ctx.push(Output::LineLimit { conn, bytes: limits::LINE_NODE });
+                ctx.outputs.push(Output::LineLimit { conn, bytes: limits::LINE_NODE });
             }
         }
         let Some(invoke) = self.open.get(id).filter(|open| open.conn == conn && open.sent) else {

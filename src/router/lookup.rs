@@ -2,31 +2,23 @@
 
 use crate::protocol::operator::{Answer, Approved, NodeView, Pairings, PendingView};
 use crate::protocol::{NodeId, WireError};
-use crate::router::pairing::Pairing;
-use crate::router::presence::Connections;
-use crate::router::{views, PairingRequest, RequestId};
+use crate::router::{views, PairingRequest, RequestId, Router};
 use std::sync::Arc;
 
 /// The shortest beginning of a node id that may stand for the whole.
 const ID_PREFIX_CHARS: usize = 6;
 
-/// Reads what is known about nodes and requests.
-pub(super) struct Lookup<'a> {
-    pub(super) pairing: &'a Pairing,
-    pub(super) presence: &'a Connections,
-}
-
-impl Lookup<'_> {
+impl Router {
     /// A paired node.
-    pub(super) fn view(&self, node: &NodeId) -> Option<NodeView> {
-        self.pairing.paired(node).map(|paired| self.presence.view(node, paired))
+    pub(super) fn node_view(&self, node: &NodeId) -> Option<NodeView> {
+        self.pairing.paired(node).map(|paired| self.connections.view(node, paired))
     }
 
     /// Every paired node: connected first, then by name, then by id.
-    pub(super) fn nodes(&self) -> Vec<NodeView> {
+    pub(super) fn node_views(&self) -> Vec<NodeView> {
         let paired = self.pairing.book().paired.iter();
         let mut views: Vec<NodeView> =
-            paired.map(|(node, paired)| self.presence.view(node, paired)).collect();
+            paired.map(|(node, paired)| self.connections.view(node, paired)).collect();
         views.sort_by_cached_key(|view| {
             (!view.connected, views::name(view).to_lowercase(), view.node_id.clone())
         });
@@ -39,13 +31,13 @@ impl Lookup<'_> {
         let mut pending: Vec<PendingView> =
             pending.map(|(id, request)| self.pairing.pending_view(id, request)).collect();
         pending.sort_by(|a, b| b.ts.cmp(&a.ts).then_with(|| a.request_id.cmp(&b.request_id)));
-        let mut paired = self.nodes();
+        let mut paired = self.node_views();
         paired.sort_by_key(|view| std::cmp::Reverse(view.approved_at_ms));
         Answer::Pairings(Pairings { pending, paired })
     }
 
     /// The answer to an approval; of a node that has not collected its token, what it will be.
-    pub(super) fn approved(
+    pub(super) fn approved_answer(
         &self,
         id: &RequestId,
         node: &NodeId,
@@ -64,14 +56,14 @@ impl Lookup<'_> {
                 approved_at_ms: request.approved_at.map_or(0, |at| at.0),
             })
         };
-        let node = self.view(node).or_else(future);
+        let node = self.node_view(node).or_else(future);
         let node = node.ok_or_else(|| WireError::invalid("unknown requestId"))?;
         Ok(Answer::Approved(Box::new(Approved { request_id: id.0.clone(), delivered, node })))
     }
 
     /// The node an operator means (protocol section 12): its id, its address, its name, or at
     /// least six characters of the beginning of its id.
-    pub(super) fn node(&self, query: &str) -> Result<NodeId, WireError> {
+    pub(super) fn find_node(&self, query: &str) -> Result<NodeId, WireError> {
         let query = query.trim();
         if query.is_empty() {
             return Err(WireError::invalid("nodeId required"));
@@ -79,7 +71,7 @@ impl Lookup<'_> {
         if let Some(node) = NodeId::new(query).ok().filter(|id| self.pairing.paired(id).is_some()) {
             return Ok(node);
         }
-        let views = self.nodes();
+        let views = self.node_views();
         let wanted = folded(query);
         let long_enough = query.chars().count() >= ID_PREFIX_CHARS;
         let matches = views.iter().filter(|view| {
@@ -92,7 +84,7 @@ impl Lookup<'_> {
     }
 
     /// The request an operator means: its id, the beginning of it, or the node's id or name.
-    pub(super) fn request(
+    pub(super) fn find_request(
         &self,
         query: &str,
     ) -> Result<(RequestId, Arc<PairingRequest>), WireError> {

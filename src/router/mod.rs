@@ -54,6 +54,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod calls;
+mod connections;
 mod context;
 mod events;
 mod frames;
@@ -64,8 +65,6 @@ mod operators;
 mod output;
 mod pairing;
 mod policy;
-mod presence;
-mod saved;
 mod timers;
 mod views;
 
@@ -79,12 +78,11 @@ pub use policy::Policy;
 use crate::protocol::operator::Answer;
 use crate::protocol::{Token, WireError};
 use calls::Calls;
+use connections::Connections;
 use context::Context;
 use events::Subscriptions;
 use invokes::Invokes;
-use lookup::Lookup;
 use pairing::Pairing;
-use presence::Connections;
 use timers::Timer;
 
 /// Where new names and secrets come from: the system's random source in the daemon, a counter in
@@ -103,7 +101,7 @@ pub trait Ids: Send {
 /// another owner.
 pub struct Router {
     ctx: Context,
-    presence: Connections,
+    connections: Connections,
     pairing: Pairing,
     calls: Calls,
     invokes: Invokes,
@@ -119,7 +117,7 @@ impl Router {
         let pairing = Pairing::new(&mut ctx, book);
         Self {
             ctx,
-            presence: Connections::default(),
+            connections: Connections::default(),
             pairing,
             calls: Calls::default(),
             invokes: Invokes::default(),
@@ -139,7 +137,7 @@ impl Router {
             self.timer(timer);
             self.forget_closed(CONNECTION_CLOSED);
         }
-        self.ctx.take_outputs()
+        std::mem::take(&mut self.ctx.outputs)
     }
 
     /// When `handle` wants to be called again, if nothing happens before.
@@ -151,7 +149,7 @@ impl Router {
         let ctx = &mut self.ctx;
         match input {
             Input::Connected { conn, peer } => {
-                self.presence.connected(ctx, conn, peer);
+                self.connections.connected(ctx, conn, peer);
                 if self.stopping {
                     // It was accepted before the stop, and arrives after it.
                     ctx.close(conn, CloseReason::Stopping);
@@ -159,12 +157,12 @@ impl Router {
             }
             Input::Frame { conn, frame } => self.frame(conn, frame),
             Input::BadFrame { conn, bad } => self.bad_frame(conn, &bad),
-            Input::Activity { conn } => drop(self.presence.activity(ctx, conn)),
+            Input::Activity { conn } => drop(self.connections.activity(ctx, conn)),
             Input::Disconnected { conn } => self.forget_connection(conn, CONNECTION_CLOSED),
             Input::Operator { op, request } => self.operator(op, request),
             Input::OperatorGone { op } => self.operator_gone(op),
             Input::Answered { call, result } => self.calls.answered(ctx, call, result),
-            Input::BackendEvent(event) => self.subscriptions.fan_out(ctx, &self.presence, event),
+            Input::BackendEvent(event) => self.subscriptions.fan_out(ctx, &self.connections, event),
             Input::Saved => self.saved(),
             Input::SaveFailed { reason } => self.save_failed(&reason),
             Input::Configured { policy, reply } => self.configured(policy, reply),
@@ -178,20 +176,24 @@ impl Router {
         match timer {
             Timer::Greeting(conn) => {
                 if !self.pairing.is_waiting(conn) {
-                    self.presence.greeting_timed_out(ctx, conn);
+                    self.connections.greeting_timed_out(ctx, conn);
                 }
             }
             Timer::Silence(conn) => {
-                self.presence.check_silence(ctx, conn, self.invokes.busy_until(conn));
+                self.connections.check_silence(ctx, conn, self.invokes.busy_until(conn));
             }
             Timer::CoolDown(conn) => self.pairing.cooled_down(ctx, conn),
-            Timer::Pairing(id) => self.pairing.expired(ctx, &id),
-            Timer::Call(call) => self.calls.timed_out(ctx, call),
+            Timer::Pairing(id) => self.expired(&id),
+            Timer::Call(call) => {
+                // Android waits forever for an answer, so there is one even when the backend hangs.
+                let error = WireError::unavailable("the gateway took too long to answer");
+                self.calls.answered(ctx, call, Err(error));
+            }
             Timer::Invoke(id) => self.invokes.timed_out(ctx, &id),
             Timer::Outcome(node, key) => self.invokes.forget_outcome(node, key),
             Timer::Absence(node) => {
                 let paired = self.pairing.paired(&node).map(AsRef::as_ref);
-                self.presence.announce_absence(ctx, &node, paired);
+                self.connections.announce_absence(ctx, &node, paired);
             }
             Timer::Subscriptions(node) => self.subscriptions.forget(&node),
         }
@@ -212,7 +214,7 @@ impl Router {
 
     fn stop(&mut self) {
         self.stopping = true;
-        for conn in self.presence.connections() {
+        for conn in self.connections.ids() {
             self.close(conn, CloseReason::Stopping);
         }
     }
@@ -224,7 +226,7 @@ impl Router {
 
     /// Drops the state of the connections that were closed since the last time.
     fn forget_closed(&mut self, reason: &'static str) {
-        for conn in self.ctx.take_closed() {
+        for conn in std::mem::take(&mut self.ctx.closed) {
             self.forget_connection(conn, reason);
         }
     }
@@ -234,11 +236,7 @@ impl Router {
         self.calls.forget_connection(&mut self.ctx, conn);
         self.invokes.forget_connection(&mut self.ctx, conn, reason);
         self.pairing.forget_connection(&mut self.ctx, conn);
-        self.presence.forget_connection(&mut self.ctx, conn);
-    }
-
-    fn lookup(&self) -> Lookup<'_> {
-        Lookup { pairing: &self.pairing, presence: &self.presence }
+        self.connections.forget_connection(&mut self.ctx, conn);
     }
 }
 

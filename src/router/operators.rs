@@ -4,7 +4,8 @@ use crate::protocol::operator::{
     Answer, Done, NodeCounts, NodeDetails, NodeList, OperatorCommand, OperatorRequest, Status,
 };
 use crate::protocol::{json, WireError};
-use crate::router::{DaemonTask, OperatorId, Output, Requester, Router};
+use crate::router::calls::CallOrigin;
+use crate::router::{Caller, DaemonTask, OperatorId, Output, Requester, Router};
 
 impl Router {
     pub(super) fn operator(&mut self, op: OperatorId, request: OperatorRequest) {
@@ -26,45 +27,39 @@ impl Router {
         let requester = requester.clone();
         match command {
             OperatorCommand::ListNodes(_) => {
-                return Ok(Some(Answer::Nodes(NodeList { ts, nodes: self.lookup().nodes() })));
+                return Ok(Some(Answer::Nodes(NodeList { ts, nodes: self.node_views() })));
             }
             OperatorCommand::DescribeNode(query) => {
-                let node = self.lookup().node(&query.node_id)?;
-                let view = self.lookup().view(&node);
+                let view = self.node_view(&self.find_node(&query.node_id)?);
                 let node = view.ok_or_else(|| WireError::invalid("unknown nodeId"))?;
                 return Ok(Some(Answer::Node(Box::new(NodeDetails { ts, node }))));
             }
-            OperatorCommand::ListPairings(_) => return Ok(Some(self.lookup().pairings())),
+            OperatorCommand::ListPairings(_) => return Ok(Some(self.pairings())),
             OperatorCommand::SubscribeEvents(filter) => {
-                self.ctx.subscribe(requester.op, filter.only);
+                self.ctx.subscribers.insert(requester.op, filter.only);
                 return Ok(Some(Answer::Done(Done {})));
             }
             OperatorCommand::ApprovePairing(query) => {
-                let (id, request) = self.lookup().request(&query.request_id)?;
-                if !self.pairing.approve(&mut self.ctx, requester, &id, &request)? {
-                    return self.lookup().approved(&id, &request.node, false).map(Some);
-                }
+                return self.approve(requester, &query.request_id);
             }
-            OperatorCommand::RejectPairing(query) => {
-                let (id, request) = self.lookup().request(&query.request_id)?;
-                self.pairing.reject(&mut self.ctx, requester, id, &request);
-            }
+            OperatorCommand::RejectPairing(query) => self.reject(requester, &query.request_id)?,
             OperatorCommand::RenameNode(rename) => {
                 let name = json::short(&rename.display_name);
                 let name = name.ok_or_else(|| WireError::invalid("displayName required"))?;
-                let node = self.lookup().node(&rename.node_id)?;
-                self.pairing.rename(&mut self.ctx, requester, node, name);
+                let node = self.find_node(&rename.node_id)?;
+                self.rename(requester, node, name);
             }
             OperatorCommand::RevokeNode(query) => {
-                let node = self.lookup().node(&query.node_id)?;
-                self.pairing.revoke(&mut self.ctx, requester, node);
+                let node = self.find_node(&query.node_id)?;
+                self.revoke(requester, node);
             }
             OperatorCommand::InvokeNode(request) => {
-                let node = self.lookup().node(&request.node_id)?;
-                self.invokes.request(&mut self.ctx, &self.presence, requester, node, request)?;
+                let node = self.find_node(&request.node_id)?;
+                self.invokes.request(&mut self.ctx, &self.connections, requester, node, request)?;
             }
             OperatorCommand::Call(method, params) => {
-                self.calls.operator_call(&mut self.ctx, requester, method, params);
+                let origin = CallOrigin::Operator(requester);
+                self.calls.start(&mut self.ctx, origin, Caller::Operator, method, params);
             }
             OperatorCommand::GetStatus(_) => {
                 let task = DaemonTask::Status(Box::new(self.status()));
@@ -79,7 +74,7 @@ impl Router {
 
     /// Leaves a task, and its answer, to the daemon.
     fn daemon(&mut self, requester: Requester, task: DaemonTask) {
-        self.ctx.push(Output::Daemon { requester, task });
+        self.ctx.outputs.push(Output::Daemon { requester, task });
     }
 
     /// What the router knows of the status.
@@ -89,17 +84,17 @@ impl Router {
             server_name: self.ctx.policy.server_name.to_string(),
             nodes: NodeCounts {
                 paired: book.paired.len(),
-                connected: self.presence.online_count(),
+                connected: self.connections.online_count(),
                 pending: book.pending.len(),
             },
-            connections: self.presence.counts(),
+            connections: self.connections.counts(),
             counters: self.ctx.counters,
             ..Status::default()
         }
     }
 
     pub(super) fn operator_gone(&mut self, op: OperatorId) {
-        self.ctx.unsubscribe(op);
+        self.ctx.subscribers.remove(&op);
         self.invokes.operator_gone(op);
     }
 }

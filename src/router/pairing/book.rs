@@ -81,27 +81,6 @@ impl PairedNode {
 }
 
 impl PairingBook {
-    /// The requests of one node.
-    pub fn requests_of<'a>(
-        &'a self,
-        node: &'a NodeId,
-    ) -> impl Iterator<Item = (&'a RequestId, &'a Arc<PairingRequest>)> {
-        self.pending.iter().filter(move |(_, request)| request.node == *node)
-    }
-
-    /// The request that a node asking like this already has: same id, same address, and the same
-    /// things said about itself.
-    pub fn same_request(
-        &self,
-        node: &NodeId,
-        peer: IpAddr,
-        profile: &NodeProfile,
-    ) -> Option<(&RequestId, &Arc<PairingRequest>)> {
-        self.pending.iter().find(|(_, request)| {
-            request.node == *node && request.remote_ip == peer && request.profile == *profile
-        })
-    }
-
     /// The book with one more request.
     #[must_use]
     pub fn with_request(&self, id: RequestId, request: PairingRequest) -> Self {

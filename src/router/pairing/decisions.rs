@@ -1,180 +1,215 @@
-//! What operators decide about requests and pairings, and the expiry of what they did not decide.
+//! What operators decide about requests and pairings, the expiry of what they did not decide, and
+//! what follows once the book is on disk, or could not be saved (see `output.rs`).
 
-use super::{Change, PairedNode, Pairing, PairingBook, PairingRequest, RequestId};
-use crate::protocol::operator::{Answer, OperatorEvent, PairResolved, Rejected};
-use crate::protocol::{limits, NodeId, WireError};
-use crate::router::context::Context;
+use super::{Change, PairedNode, PairingBook, PairingRequest, RequestId, Unsaved, Waiter};
+use crate::protocol::operator::{Answer, OperatorEvent, PairResolved, Rejected, Renamed, Revoked};
+use crate::protocol::{limits, GatewayFrame, NodeId, Token, WireError};
 use crate::router::timers::Timer;
-use crate::router::{CloseReason, Requester};
+use crate::router::{CloseReason, ConnId, NodeNotice, Requester, Router};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-impl Pairing {
-    /// An operator approves a request. If its node waits, it gets its token; otherwise the approval
-    /// is kept for it. Returns `false` if the approval was kept already.
-    ///
-    /// # Errors
-    /// There are too many paired nodes.
+impl Router {
+    /// If the request's node waits, it gets its token; otherwise the approval is kept for it.
+    /// Returns the answer if the approval was kept already.
     pub(in crate::router) fn approve(
         &mut self,
-        ctx: &mut Context,
         requester: Requester,
-        id: &RequestId,
-        request: &PairingRequest,
-    ) -> Result<bool, WireError> {
-        let node = &request.node;
-        if !self.book.paired.contains_key(node)
-            && self.book.paired.len() + self.promised(node) >= ctx.policy.paired_nodes
+        query: &str,
+    ) -> Result<Option<Answer>, WireError> {
+        let (id, request) = self.find_request(query)?;
+        let book = &self.pairing.book;
+        let is_new = !book.paired.contains_key(&request.node);
+        if is_new
+            && book.paired.len() + promised(book, &request.node) >= self.ctx.policy.paired_nodes
         {
             let text =
                 "too many paired nodes; revoke one first, or raise bridge.limits.pairedNodes";
             return Err(WireError::unavailable(text));
         }
-        if let Some(waiter) = self.waiting.waiter(id) {
-            self.deliver(ctx, waiter.conn, id, request, Some(requester));
-            return Ok(true);
+        if let Some(waiter) = self.pairing.waiting.waiter(&id) {
+            self.pairing.deliver(&mut self.ctx, waiter.conn, id, &request, Some(requester));
+        } else if request.approved_at.is_some() {
+            return self.approved_answer(&id, &request.node, false).map(Some);
+        } else {
+            let book = book.with_approval(&id, self.ctx.now.wall);
+            self.pairing.save(&mut self.ctx, book, Change::Approval { id }, Some(requester));
         }
-        if request.approved_at.is_some() {
-            return Ok(false);
-        }
-        let book = self.book.with_approval(id, ctx.now.wall);
-        let (id, node) = (id.clone(), node.clone());
-        self.save(ctx, book, Change::Approval { id, node, requester });
-        Ok(true)
+        Ok(None)
     }
 
-    /// How many nodes other than this one are not paired yet, but have an approval that waits.
-    fn promised(&self, but: &NodeId) -> usize {
-        let waits = |request: &&Arc<PairingRequest>| {
-            request.approved_at.is_some()
-                && request.node != *but
-                && !self.book.paired.contains_key(&request.node)
-        };
-        let nodes = self.book.pending.values().filter(waits).map(|request| &request.node);
-        nodes.collect::<BTreeSet<_>>().len()
-    }
-
-    /// An operator rejects a request.
     pub(in crate::router) fn reject(
         &mut self,
-        ctx: &mut Context,
         requester: Requester,
-        id: RequestId,
-        request: &PairingRequest,
-    ) {
-        let book = self.book.without_requests(|other, _| *other == id);
-        let (node, peer) = (request.node.clone(), request.remote_ip);
-        self.save(ctx, book, Change::Rejection { id, node, peer, requester });
+        query: &str,
+    ) -> Result<(), WireError> {
+        let (id, _) = self.find_request(query)?;
+        let book = self.pairing.book.without_requests(|other, _| *other == id);
+        self.pairing.save(&mut self.ctx, book, Change::Rejection { id }, Some(requester));
+        Ok(())
     }
 
-    /// An operator names a paired node.
-    pub(in crate::router) fn rename(
-        &mut self,
-        ctx: &mut Context,
-        requester: Requester,
-        node: NodeId,
-        name: String,
-    ) {
-        let Some(paired) = self.paired(&node) else { return };
+    pub(in crate::router) fn rename(&mut self, requester: Requester, node: NodeId, name: String) {
+        let Some(paired) = self.pairing.paired(&node) else { return };
         let mut entry = PairedNode::clone(paired);
         entry.profile.display_name = Some(name.clone());
         entry.renamed = true;
-        let book = self.book.with_node(node.clone(), entry);
-        self.save(ctx, book, Change::Rename { node, name, requester });
+        let book = self.pairing.book.with_node(node.clone(), entry);
+        self.pairing.save(&mut self.ctx, book, Change::Rename { node, name }, Some(requester));
     }
 
-    /// An operator revokes a pairing.
-    pub(in crate::router) fn revoke(
-        &mut self,
-        ctx: &mut Context,
-        requester: Requester,
-        node: NodeId,
-    ) {
-        let book = self.book.without_node(&node);
-        self.save(ctx, book, Change::Revocation { node, requester });
-    }
-
-    /// An approval is on disk and waits for the node.
-    pub(in crate::router) fn approved(&mut self, ctx: &mut Context, id: &RequestId, node: &NodeId) {
-        self.cool_downs.clear(node);
-        ctx.timers.set(ctx.after(limits::APPROVAL_KEPT), Timer::Pairing(id.clone()));
-        publish_resolved(ctx, id, node, "approved");
-    }
-
-    /// A pairing is on disk and its token sent: other requests of the same node are rejected. One
-    /// of them at the same address must not make the approved node wait.
-    pub(in crate::router) fn reject_others(
-        &mut self,
-        ctx: &mut Context,
-        id: &RequestId,
-        node: &NodeId,
-        before: &PairingBook,
-    ) {
-        self.cool_downs.clear(node);
-        for (other, request) in before.requests_of(node).filter(|(other, _)| *other != id) {
-            self.rejected(ctx, other, node, request.remote_ip, None);
-        }
-        if let Some(request) = before.pending.get(id) {
-            self.cool_downs.forgive(node, request.remote_ip);
-        }
-    }
-
-    /// A rejection is on disk. Without a requester, it follows from the approval of another
-    /// request.
-    pub(in crate::router) fn rejected(
-        &mut self,
-        ctx: &mut Context,
-        id: &RequestId,
-        node: &NodeId,
-        peer: IpAddr,
-        requester: Option<Requester>,
-    ) {
-        self.dismiss(ctx, id, node, peer, "pairing rejected");
-        if let Some(requester) = requester {
-            ctx.counters.rejected += 1;
-            let answer = Rejected { request_id: id.0.clone(), node_id: node.clone() };
-            ctx.reply(requester, Ok(Answer::Rejected(answer)));
-        }
-        publish_resolved(ctx, id, node, "rejected");
+    pub(in crate::router) fn revoke(&mut self, requester: Requester, node: NodeId) {
+        let book = self.pairing.book.without_node(&node);
+        self.pairing.save(&mut self.ctx, book, Change::Revocation { node }, Some(requester));
     }
 
     /// The time of a request or of a kept approval is over. The file is not rewritten for it:
     /// what has expired is not read from it either.
-    pub(in crate::router) fn expired(&mut self, ctx: &mut Context, id: &RequestId) {
-        let Some(request) = self.book.pending.get(id).cloned() else { return };
-        self.book = self.book.without_requests(|other, _| other == id);
+    pub(in crate::router) fn expired(&mut self, id: &RequestId) {
+        let Some(request) = self.pairing.book.pending.get(id).cloned() else { return };
+        self.pairing.book = self.pairing.book.without_requests(|other, _| other == id);
         if request.approved_at.is_none() {
-            ctx.counters.expired += 1;
-            self.dismiss(ctx, id, &request.node, request.remote_ip, "pairing expired");
+            self.ctx.counters.expired += 1;
+            self.dismiss(id, &request, "pairing expired");
         }
-        publish_resolved(ctx, id, &request.node, "expired");
+        self.publish_resolved(id, &request.node, "expired");
+    }
+
+    /// The book is on disk: now it is in force, and its change may be seen.
+    pub(in crate::router) fn saved(&mut self) {
+        let Some(Unsaved { book, change, requester }) = self.pairing.unsaved.take() else { return };
+        let before = std::mem::replace(&mut self.pairing.book, book);
+        let pending = &self.pairing.book.pending;
+        self.pairing.waiting.forget_counts(|id| !pending.contains_key(id));
+        let answer = match change {
+            Change::Profile => return,
+            Change::Request { waiter, id } => {
+                return self.pairing.requested(&mut self.ctx, waiter, id);
+            }
+            Change::Pairing { conn, id, token } => {
+                return self.paired(conn, &id, token, requester, &before);
+            }
+            Change::Approval { id } => {
+                let Some(request) = before.pending.get(&id) else { return };
+                self.reply(requester, self.approved_answer(&id, &request.node, false));
+                self.pairing.cool_downs.clear(&request.node);
+                let until = self.ctx.after(limits::APPROVAL_KEPT);
+                self.ctx.timers.set(until, Timer::Pairing(id.clone()));
+                return self.publish_resolved(&id, &request.node, "approved");
+            }
+            Change::Rejection { id } => {
+                let Some(request) = before.pending.get(&id) else { return };
+                return self.rejected(&id, request, requester);
+            }
+            Change::Rename { node, name } => {
+                Answer::Renamed(Renamed { node_id: node, display_name: name })
+            }
+            Change::Revocation { node } => {
+                let conn = self.connections.of(&node);
+                if let Some(conn) = conn {
+                    self.close(conn, CloseReason::Revoked);
+                }
+                if let Some(was) = before.paired.get(&node) {
+                    self.connections.forget_node(&mut self.ctx, &node, was);
+                }
+                self.subscriptions.forget(&node);
+                Answer::Revoked(Revoked { node_id: node, was_connected: conn.is_some() })
+            }
+        };
+        self.reply(requester, Ok(answer));
+    }
+
+    /// A pairing is on disk: its node gets the token, and its other requests are rejected.
+    fn paired(
+        &mut self,
+        conn: ConnId,
+        id: &RequestId,
+        token: Token,
+        requester: Option<Requester>,
+        before: &PairingBook,
+    ) {
+        let Some(request) = before.pending.get(id) else { return };
+        let node = &request.node;
+        self.ctx.counters.approved += 1;
+        self.ctx.send(conn, GatewayFrame::PairOk { token: Some(token) });
+        let profile = self.pairing.paired(node).map(|paired| paired.profile.clone());
+        self.admit(conn, node, profile.unwrap_or_default());
+        self.ctx.notify(NodeNotice::Online(node.clone()));
+        // Without a requester, the approval was kept, and has been published.
+        if requester.is_some() {
+            self.reply(requester, self.approved_answer(id, node, true));
+            self.publish_resolved(id, node, "approved");
+        }
+        self.pairing.cool_downs.clear(node);
+        for (other, request) in before.pending.iter() {
+            if request.node == *node && other != id {
+                self.rejected(other, request, None);
+            }
+        }
+        // A rejected one from the same address must not make the approved node wait.
+        self.pairing.cool_downs.forgive(node, request.remote_ip);
+    }
+
+    /// A rejection is on disk. Without a requester, it follows from the approval of another
+    /// request.
+    fn rejected(&mut self, id: &RequestId, request: &PairingRequest, requester: Option<Requester>) {
+        self.dismiss(id, request, "pairing rejected");
+        if requester.is_some() {
+            self.ctx.counters.rejected += 1;
+            let answer = Rejected { request_id: id.0.clone(), node_id: request.node.clone() };
+            self.reply(requester, Ok(Answer::Rejected(answer)));
+        }
+        self.publish_resolved(id, &request.node, "rejected");
     }
 
     /// Closes the connection that waits for the request, and starts a cool-down.
-    fn dismiss(
-        &mut self,
-        ctx: &mut Context,
-        id: &RequestId,
-        node: &NodeId,
-        peer: IpAddr,
-        text: &'static str,
-    ) {
-        if let Some(waiter) = self.waiting.waiter(id) {
-            ctx.send_error(waiter.conn, WireError::unauthorized(text));
-            ctx.close(waiter.conn, CloseReason::NotApproved);
+    fn dismiss(&mut self, id: &RequestId, request: &PairingRequest, text: &'static str) {
+        if let Some(waiter) = self.pairing.waiting.waiter(id) {
+            self.ctx.send_error(waiter.conn, WireError::unauthorized(text));
+            self.ctx.close(waiter.conn, CloseReason::NotApproved);
         }
-        self.cool_downs.start(ctx.now.mono, node.clone(), peer);
+        let (now, node) = (self.ctx.now.mono, request.node.clone());
+        self.pairing.cool_downs.start(now, node, request.remote_ip);
+    }
+
+    fn publish_resolved(&mut self, id: &RequestId, node: &NodeId, decision: &'static str) {
+        let (request_id, node_id) = (id.0.clone(), node.clone());
+        let (decision, ts) = (decision.into(), self.ctx.now.wall.0);
+        let resolved = PairResolved { request_id, node_id, decision, ts };
+        self.ctx.publish(OperatorEvent::PairResolved(resolved));
+    }
+
+    fn reply(&mut self, to: Option<Requester>, result: Result<Answer, WireError>) {
+        if let Some(to) = to {
+            self.ctx.reply(to, result);
+        }
+    }
+
+    /// The files hold what they held, and so does the router.
+    pub(in crate::router) fn save_failed(&mut self, reason: &str) {
+        self.ctx.counters.save_failures += 1;
+        let Some(Unsaved { change, requester, .. }) = self.pairing.unsaved.take() else { return };
+        if requester.is_some() {
+            let text = format!("could not save the pairings: {reason}");
+            return self.reply(requester, Err(WireError::unavailable(text)));
+        }
+        if let Change::Request { waiter: Waiter { conn, .. }, .. } | Change::Pairing { conn, .. } =
+            change
+        {
+            // A node is not given the reason, which is for the operator.
+            let text = "the gateway could not save the pairing; try later";
+            self.ctx.refuse(conn, WireError::unavailable(text));
+        }
     }
 }
 
-pub(in crate::router) fn publish_resolved(
-    ctx: &mut Context,
-    id: &RequestId,
-    node: &NodeId,
-    decision: &'static str,
-) {
-    let (request_id, node_id, ts) = (id.0.clone(), node.clone(), ctx.now.wall.0);
-    let decision = decision.into();
-    ctx.publish(OperatorEvent::PairResolved(PairResolved { request_id, node_id, decision, ts }));
+/// How many nodes other than this one are not paired yet, but have an approval that waits.
+fn promised(book: &PairingBook, but: &NodeId) -> usize {
+    let waits = |request: &&Arc<PairingRequest>| {
+        request.approved_at.is_some()
+            && request.node != *but
+            && !book.paired.contains_key(&request.node)
+    };
+    let nodes = book.pending.values().filter(waits).map(|request| &request.node);
+    nodes.collect::<BTreeSet<_>>().len()
 }

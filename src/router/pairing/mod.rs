@@ -19,7 +19,6 @@ use crate::router::context::Context;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Output, Requester};
 use cooldown::CoolDowns;
-pub(super) use decisions::publish_resolved;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,15 +30,22 @@ pub(super) use waiting::{Candidate, Waiter};
 pub(super) struct Pairing {
     /// What is on disk, but for requests that have expired since.
     book: PairingBook,
-    /// The book that is being saved, and the change it contains.
-    unsaved: Option<(PairingBook, Change)>,
+    unsaved: Option<Unsaved>,
     cool_downs: CoolDowns,
     waiting: Waiting,
 }
 
+/// A book that is being saved, the change it contains, and the operator who made the change.
+#[derive(Debug)]
+struct Unsaved {
+    book: PairingBook,
+    change: Change,
+    requester: Option<Requester>,
+}
+
 /// A change of the book, with what is needed once it is on disk.
 #[derive(Debug)]
-pub(super) enum Change {
+enum Change {
     /// A node's profile; nobody waits for it.
     Profile,
     Request {
@@ -50,30 +56,21 @@ pub(super) enum Change {
     Pairing {
         conn: ConnId,
         id: RequestId,
-        node: NodeId,
         token: Token,
-        requester: Option<Requester>,
     },
     /// An approval that is kept until the node comes for its token.
     Approval {
         id: RequestId,
-        node: NodeId,
-        requester: Requester,
     },
     Rejection {
         id: RequestId,
-        node: NodeId,
-        peer: IpAddr,
-        requester: Requester,
     },
     Rename {
         node: NodeId,
         name: String,
-        requester: Requester,
     },
     Revocation {
         node: NodeId,
-        requester: Requester,
     },
 }
 
@@ -119,10 +116,15 @@ impl Pairing {
     /// A node asks to be paired.
     pub(super) fn request(&mut self, ctx: &mut Context, candidate: Candidate) {
         let Candidate { from, peer, .. } = candidate;
-        let same = self.book.same_request(&candidate.node, peer, &candidate.profile);
+        // The same things said about itself, or it is another request.
+        let same = self.book.pending.iter().find(|(_, known)| {
+            known.node == candidate.node
+                && known.remote_ip == peer
+                && known.profile == candidate.profile
+        });
         if let Some((id, known)) = same.map(|(id, known)| (id.clone(), Arc::clone(known))) {
             if known.approved_at.is_some() {
-                return self.deliver(ctx, from.conn, &id, &known, None);
+                return self.deliver(ctx, from.conn, id, &known, None);
             }
             return self.waiting.wait(ctx, from, id, candidate.node);
         }
@@ -148,7 +150,7 @@ impl Pairing {
         };
         let id = RequestId(ctx.ids.unique().into());
         let book = self.book.with_request(id.clone(), request);
-        self.save(ctx, book, Change::Request { waiter: from, id });
+        self.save(ctx, book, Change::Request { waiter: from, id }, None);
     }
 
     /// The cool-down of a held request is over.
@@ -194,7 +196,7 @@ impl Pairing {
             let remote_ip = peer.map(|peer| peer.to_string());
             let entry = PairedNode { profile, remote_ip, ..paired.clone() };
             let book = self.book.with_node(node, entry);
-            self.save(ctx, book, Change::Profile);
+            self.save(ctx, book, Change::Profile, None);
         }
     }
 
@@ -203,19 +205,24 @@ impl Pairing {
         &mut self,
         ctx: &mut Context,
         conn: ConnId,
-        id: &RequestId,
+        id: RequestId,
         request: &PairingRequest,
         requester: Option<Requester>,
     ) {
         let token = ctx.ids.token();
         let book = self.book.with_pairing(request, &token, ctx.now.wall);
-        let (id, node) = (id.clone(), request.node.clone());
-        self.save(ctx, book, Change::Pairing { conn, id, node, token, requester });
+        self.save(ctx, book, Change::Pairing { conn, id, token }, requester);
     }
 
-    fn save(&mut self, ctx: &mut Context, book: PairingBook, change: Change) {
-        ctx.push(Output::Save { book: book.clone() });
-        self.unsaved = Some((book, change));
+    fn save(
+        &mut self,
+        ctx: &mut Context,
+        book: PairingBook,
+        change: Change,
+        requester: Option<Requester>,
+    ) {
+        ctx.outputs.push(Output::Save { book: book.clone() });
+        self.unsaved = Some(Unsaved { book, change, requester });
     }
 
     /// Whether a save is under way.
@@ -223,21 +230,8 @@ impl Pairing {
         self.unsaved.is_some()
     }
 
-    /// The book is on disk and in force from now on. Returns the change and the book before it.
-    pub(super) fn commit(&mut self) -> Option<(Change, PairingBook)> {
-        let (book, change) = self.unsaved.take()?;
-        let before = std::mem::replace(&mut self.book, book);
-        self.waiting.forget_counts(|id| !self.book.pending.contains_key(id));
-        Some((change, before))
-    }
-
-    /// The book could not be saved and is dropped. Returns the change.
-    pub(super) fn roll_back(&mut self) -> Option<Change> {
-        self.unsaved.take().map(|(_, change)| change)
-    }
-
     /// A request is on disk: its connection waits, and operators see it.
-    pub(super) fn requested(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId) {
+    fn requested(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId) {
         ctx.counters.pairing_requests += 1;
         ctx.timers.set(ctx.after(limits::PAIRING_TTL), Timer::Pairing(id.clone()));
         let Some(request) = self.book.pending.get(&id).cloned() else { return };

@@ -51,7 +51,7 @@ impl Waiting {
         }
         self.forget_connection(ctx, conn);
         self.waiters.insert(id, waiter);
-        ctx.push(Output::Wait { conn, node });
+        ctx.outputs.push(Output::Wait { conn, node });
     }
 
     /// Holds a request back until its cool-down is over: one of each node and address, and not

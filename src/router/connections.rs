@@ -12,7 +12,7 @@ use std::net::IpAddr;
 /// Connections and nodes. A node has at most one admitted connection.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    connections: BTreeMap<ConnId, ConnectionState>,
+    open: BTreeMap<ConnId, ConnectionState>,
     online: BTreeMap<NodeId, ConnId>,
     /// Paired nodes that were online since the start and are not now.
     absent: BTreeMap<NodeId, Absence>,
@@ -58,13 +58,13 @@ impl Connections {
             active: ctx.now.mono,
             pinged: false,
         };
-        self.connections.insert(conn, connection);
+        self.open.insert(conn, connection);
         ctx.timers.set(ctx.after(limits::GREETING_DEADLINE), Timer::Greeting(conn));
     }
 
     /// Something arrived on the connection. Returns whether the connection is open.
     pub(super) fn activity(&mut self, ctx: &Context, conn: ConnId) -> bool {
-        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        let Some(connection) = self.open.get_mut(&conn) else { return false };
         (connection.active, connection.pinged) = (ctx.now.mono, false);
         true
     }
@@ -72,7 +72,7 @@ impl Connections {
     /// As [`Connections::activity`], for a frame. An unauthenticated connection may send only a few.
     pub(super) fn accepts_frame(&mut self, ctx: &mut Context, conn: ConnId) -> bool {
         let is_open = self.activity(ctx, conn);
-        let Some(connection) = self.connections.get_mut(&conn) else { return is_open };
+        let Some(connection) = self.open.get_mut(&conn) else { return is_open };
         if connection.node.is_none() {
             connection.unauthenticated_frames += 1;
             if connection.unauthenticated_frames > limits::UNAUTHENTICATED_FRAMES {
@@ -84,22 +84,22 @@ impl Connections {
     }
 
     /// All open connections.
-    pub(super) fn connections(&self) -> Vec<ConnId> {
-        self.connections.keys().copied().collect()
+    pub(super) fn ids(&self) -> Vec<ConnId> {
+        self.open.keys().copied().collect()
     }
 
     /// The address a connection comes from.
     pub(super) fn peer(&self, conn: ConnId) -> Option<IpAddr> {
-        self.connections.get(&conn).map(|connection| connection.peer)
+        self.open.get(&conn).map(|connection| connection.peer)
     }
 
     /// The node a connection is admitted as.
     pub(super) fn node(&self, conn: ConnId) -> Option<&NodeId> {
-        self.connections.get(&conn)?.node.as_ref()
+        self.open.get(&conn)?.node.as_ref()
     }
 
     /// The connection of a node that is online.
-    pub(super) fn connection_of(&self, node: &NodeId) -> Option<ConnId> {
+    pub(super) fn of(&self, node: &NodeId) -> Option<ConnId> {
         self.online.get(node).copied()
     }
 
@@ -115,13 +115,13 @@ impl Connections {
 
     /// How many connections are open, and how many of them unauthenticated.
     pub(super) fn counts(&self) -> ConnectionCounts {
-        let open = self.connections.len();
+        let open = self.open.len();
         ConnectionCounts { open, unauthenticated: open - self.online.len() }
     }
 
     /// Whether the node on this connection carries out one invoke at a time.
     pub(super) fn is_sequential(&self, conn: ConnId) -> bool {
-        self.connections.get(&conn).is_some_and(|connection| connection.profile.is_sequential())
+        self.open.get(&conn).is_some_and(|connection| connection.profile.is_sequential())
     }
 
     /// The node that a frame speaks for. A connection cannot change its node.
@@ -164,7 +164,7 @@ impl Connections {
 
     /// A connection that keeps sending what is refused is closed in the end.
     fn count_refusal(&mut self, ctx: &mut Context, conn: ConnId) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(connection) = self.open.get_mut(&conn) else { return };
         connection.refusals += 1;
         if connection.refusals >= limits::REFUSALS {
             ctx.close(conn, CloseReason::Refused);
@@ -181,7 +181,7 @@ impl Connections {
         profile: NodeProfile,
         paired: Option<&PairedNode>,
     ) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(connection) = self.open.get_mut(&conn) else { return };
         connection.profile = profile;
         if connection.node.is_some() {
             return;
@@ -193,7 +193,7 @@ impl Connections {
         ctx.timers.cancel(&Timer::Greeting(conn));
         ctx.timers.set(ctx.after(limits::PING_AFTER), Timer::Silence(conn));
         self.online.insert(node.clone(), conn);
-        ctx.push(Output::Admit { conn, node: node.clone() });
+        ctx.outputs.push(Output::Admit { conn, node: node.clone() });
         ctx.timers.cancel(&Timer::Absence(node.clone()));
         ctx.timers.cancel(&Timer::Subscriptions(node.clone()));
         let before = self.absent.remove(node);
@@ -209,7 +209,7 @@ impl Connections {
     /// before its subscriptions end: phones connect twice, and come back after a lift, a tunnel, a
     /// switch from Wi-Fi.
     pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
-        let Some(connection) = self.connections.remove(&conn) else { return };
+        let Some(connection) = self.open.remove(&conn) else { return };
         ctx.timers.cancel(&Timer::Greeting(conn));
         ctx.timers.cancel(&Timer::Silence(conn));
         let Some(node) = connection.node else { return };
@@ -247,7 +247,7 @@ impl Connections {
 
     /// Closes an unauthenticated connection that has not asked for a pairing in time.
     pub(super) fn greeting_timed_out(&self, ctx: &mut Context, conn: ConnId) {
-        if self.connections.get(&conn).is_some_and(|connection| connection.node.is_none()) {
+        if self.open.get(&conn).is_some_and(|connection| connection.node.is_none()) {
             ctx.close(conn, CloseReason::NoGreeting);
         }
     }
@@ -257,7 +257,7 @@ impl Connections {
     /// out, which takes until `busy_until` at most. Activity does not touch the timer; the timer
     /// only moves when it goes off.
     pub(super) fn check_silence(&mut self, ctx: &mut Context, conn: ConnId, busy_until: Mono) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(connection) = self.open.get_mut(&conn) else { return };
         let now = ctx.now.mono;
         let ping_at = connection.active + limits::PING_AFTER;
         let drop_at = connection.active.max(busy_until) + limits::DROP_AFTER;
@@ -278,7 +278,7 @@ impl Connections {
 
     /// A paired node as operators see it: live values win over stored ones, but the name sticks.
     pub(super) fn view(&self, node: &NodeId, paired: &PairedNode) -> NodeView {
-        let live = self.online.get(node).and_then(|conn| self.connections.get(conn));
+        let live = self.online.get(node).and_then(|conn| self.open.get(conn));
         let mut profile = live.map_or(&paired.profile, |connection| &connection.profile).clone();
         profile.display_name.clone_from(&paired.profile.display_name);
         profile.caps = Some(sorted(profile.caps_or_guess()));
