@@ -31,6 +31,9 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// can delay it.
 const KILL_TIME: Duration = Duration::from_secs(1);
 
+/// Bytes of standard error that [`Program::finish`] keeps: its end, which says what is wrong.
+const STDERR_KEPT: usize = 4 * 1024;
+
 /// Variables that systemd sets for this process and not for its children.
 const FROM_SYSTEMD: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
@@ -54,6 +57,28 @@ pub(crate) struct Program {
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
+}
+
+/// What a program wrote that has ended.
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+/// Why a program did not end by itself, or how it ended is not known.
+pub(crate) enum Failure {
+    TimedOut,
+    /// It wrote more than was allowed.
+    TooMuch,
+    Cancelled,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 impl Program {
@@ -88,6 +113,44 @@ impl Program {
             rustix::io::ioctl_fionbio(pipe, true)?;
         }
         Ok(program)
+    }
+
+    /// Gives the program its input and reads what it writes, until it has ended, written more than
+    /// `most` bytes, the deadline has passed, or `cancel` is ready. What it leaves running is not
+    /// waited for, and killed if it did not end by itself.
+    pub(crate) fn finish(
+        mut self,
+        mut input: &[u8],
+        most: usize,
+        deadline: Instant,
+        cancel: PollFd<'_>,
+    ) -> Result<Finished, Failure> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        loop {
+            // Before reading, so that everything it wrote before its end is read.
+            let ended = self.has_ended()?;
+            self.feed(&mut input);
+            self.read_stderr(|bytes| {
+                stderr.extend_from_slice(bytes);
+                stderr.drain(..stderr.len().saturating_sub(STDERR_KEPT));
+            });
+            let fits = self.read_stdout(|bytes| {
+                stdout.extend_from_slice(bytes);
+                stdout.len() <= most
+            });
+            if !fits {
+                return Err(Failure::TooMuch);
+            }
+            if ended {
+                return Ok(Finished { status: self.collect()?, stdout, stderr });
+            }
+            if Instant::now() >= deadline {
+                return Err(Failure::TimedOut);
+            }
+            if self.wait(cancel.clone(), deadline)? {
+                return Err(Failure::Cancelled);
+            }
+        }
     }
 
     /// Waits until a pipe can be served, the program has ended, `also` is ready, or the deadline

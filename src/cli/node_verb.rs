@@ -62,7 +62,7 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
         Pattern::new(text, home.as_deref()).ok_or_else(nothing)
     });
     let allow: Vec<Pattern> = allow.collect::<Result<_, _>>()?;
-    let security = match line.value("exec").and_then(|word| word.parse().ok()) {
+    let security = match line.value("exec").and_then(Security::parse) {
         Some(Security::Deny | Security::Full) if !allow.is_empty() => {
             return Err(Failure::usage("--allow can only be combined with --exec allowlist"));
         }

@@ -1,6 +1,6 @@
 //! Asks the `tailscale` program for this machine's name in the tailnet.
 
-use crate::process::{self, Program};
+use crate::process::{self, Failure, Finished, Program};
 use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
 use serde::Deserialize;
@@ -21,11 +21,8 @@ struct Own {
 }
 
 /// The name without a trailing dot; `None` if the tailnet does not assign names. Returns within
-/// [`limits::TAILSCALE_TIMEOUT`], and at once when `cancel` becomes readable.
-///
-/// # Errors
-/// The program is not installed, fails (as it does while Tailscale is stopped), takes too long,
-/// answers too much or something unexpected; or the call was cancelled (`Interrupted`).
+/// [`limits::TAILSCALE_TIMEOUT`], and at once when `cancel` becomes readable (`Interrupted`). While
+/// Tailscale is stopped, the program fails.
 pub(crate) fn name(cancel: &impl AsFd) -> io::Result<Option<String>> {
     let mut command = process::command("tailscale");
     command.args(["status", "--json", "--peers=false"]);
@@ -35,32 +32,20 @@ pub(crate) fn name(cancel: &impl AsFd) -> io::Result<Option<String>> {
     parse(&output(program, cancel)?)
 }
 
-fn output(mut program: Program, cancel: &impl AsFd) -> io::Result<Vec<u8>> {
-    let deadline = Instant::now() + limits::TAILSCALE_TIMEOUT;
-    let mut output = Vec::new();
-    loop {
-        let ended = program.has_ended()?;
-        program.feed(&mut &[][..]);
-        program.read_stderr(|_| ());
-        let fits = program.read_stdout(|bytes| {
-            output.extend_from_slice(bytes);
-            output.len() <= limits::TAILSCALE_BYTES
-        });
-        if !fits {
-            return Err(failure(ErrorKind::FileTooLarge, "answered too much"));
+fn output(program: Program, cancel: &impl AsFd) -> io::Result<Vec<u8>> {
+    let limit = limits::TAILSCALE_TIMEOUT;
+    let cancel = PollFd::new(cancel, PollFlags::IN);
+    match program.finish(&[], limits::TAILSCALE_BYTES, Instant::now() + limit, cancel) {
+        Ok(Finished { status, stdout, .. }) if status.success() => Ok(stdout),
+        Ok(Finished { status, .. }) => {
+            Err(failure(ErrorKind::Other, &format!("failed ({status})")))
         }
-        if ended {
-            let status = program.collect()?;
-            let failed = || failure(ErrorKind::Other, &format!("failed ({status})"));
-            return status.success().then_some(output).ok_or_else(failed);
+        Err(Failure::TooMuch) => Err(failure(ErrorKind::FileTooLarge, "answered too much")),
+        Err(Failure::TimedOut) => {
+            Err(failure(ErrorKind::TimedOut, &format!("took longer than {limit:?}")))
         }
-        if Instant::now() >= deadline {
-            let limit = limits::TAILSCALE_TIMEOUT;
-            return Err(failure(ErrorKind::TimedOut, &format!("took longer than {limit:?}")));
-        }
-        if program.wait(PollFd::new(cancel, PollFlags::IN), deadline)? {
-            return Err(failure(ErrorKind::Interrupted, "was cancelled"));
-        }
+        Err(Failure::Cancelled) => Err(failure(ErrorKind::Interrupted, "was cancelled")),
+        Err(Failure::Io(error)) => Err(error),
     }
 }
 

@@ -15,15 +15,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// The commands that need no program of the owner's.
+/// The commands that need no program of the owner's; [`NOTIFY`] also needs a desktop.
 const SYSTEM: &[NodeCommand] = &[
     NodeCommand::SystemRun,
     NodeCommand::SystemWhich,
     NodeCommand::SystemExecApprovalsGet,
     NodeCommand::SystemExecApprovalsSet,
+    NOTIFY,
 ];
 
-/// The one that needs a desktop.
 const NOTIFY: NodeCommand = NodeCommand::SystemNotify;
 
 /// What a node can do for its gateway.
@@ -53,49 +53,39 @@ pub(crate) struct Host {
 /// What the threads of invokes share.
 #[derive(Debug)]
 struct Commands {
-    handlers: Vec<(String, OsString)>,
-    handler_time: Duration,
+    handles: Vec<(String, OsString)>,
+    handle_time: Duration,
     search: Arc<SearchPath>,
     approvals: Arc<Approvals>,
     system_run: SystemRun,
 }
 
 impl Host {
-    /// Nothing runs yet.
-    ///
-    /// # Errors
-    /// No file descriptors are left.
+    /// Nothing runs yet. Fails if no file descriptors are left.
     pub(crate) fn new(options: HostOptions) -> std::io::Result<Self> {
         let HostOptions { handles, handle_time, owner, approvals, remote_approvals } = options;
         let search = Arc::new(SearchPath::from_env());
         let approvals = Arc::new(Approvals::new(approvals, owner, remote_approvals));
-        let commands = Commands {
-            handlers: handles,
-            handler_time: handle_time,
-            system_run: SystemRun::new(search.clone(), approvals.clone()),
-            search,
-            approvals,
-        };
+        let system_run = SystemRun::new(search.clone(), approvals.clone());
+        let commands = Commands { handles, handle_time, search, approvals, system_run };
         Ok(Self { commands: Arc::new(commands), cancel: Stop::new()?, running: Vec::new() })
     }
 
     /// The commands, as they are announced. `system.run` is among them even if it is refused: the
     /// owner may change that at any time, and the refusal says what to do.
     pub(crate) fn commands(&self) -> Vec<String> {
+        let Commands { handles, search, .. } = &*self.commands;
+        let is_possible = |own: &&NodeCommand| **own != NOTIFY || notify::is_possible(search);
+        let own = SYSTEM.iter().filter(is_possible).map(NodeCommand::to_string);
         let mut commands: Vec<String> =
-            self.commands.handlers.iter().map(|(command, _)| command.clone()).collect();
-        let notify = Some(NOTIFY).filter(|_| notify::is_possible(&self.commands.search));
-        let own = SYSTEM.iter().copied().chain(notify);
-        commands.extend(own.map(|command| command.to_string()));
+            handles.iter().map(|(command, _)| command.clone()).chain(own).collect();
         let mut seen = BTreeSet::new();
         commands.retain(|command| seen.insert(command.clone()));
         commands
     }
 
-    /// The most that `system.run` may run now, whichever agent asks.
-    ///
-    /// # Errors
-    /// Why the exec-approvals file cannot be trusted; nothing may run then.
+    /// The most that `system.run` may run now, whichever agent asks; or why the exec-approvals file
+    /// cannot be trusted, so that nothing may run.
     pub(crate) fn security(&self) -> Result<Security, String> {
         self.commands.approvals.most()
     }
@@ -118,14 +108,11 @@ impl Host {
         id: &str,
         result: &Result<Option<Payload>, WireError>,
     ) -> bool {
-        self.commands.system_run.take_answer(id, result)
+        self.commands.system_run.skills.take(id, result)
     }
 
     /// Answers one invoke: a refusal at once, anything else when it has been carried out. Never
-    /// waits for a program.
-    ///
-    /// # Errors
-    /// The connection is over.
+    /// waits for a program. Fails if the connection is over.
     pub(crate) fn answer(
         &mut self,
         id: Arc<str>,
@@ -143,9 +130,9 @@ impl Host {
             Ok(work) => {
                 let (commands, cancel) = (self.commands.clone(), self.cancel.clone());
                 let (writer, id) = (writer.clone(), id.clone());
-                let invoke = HostInvoke { work, id, command, params, writer, cancel };
+                let invoke = HostInvoke { commands, work, id, command, params, writer, cancel };
                 let thread = thread::Builder::new().name("invoke".into());
-                match thread.spawn(move || invoke.carry_out(&commands)) {
+                match thread.spawn(move || invoke.carry_out()) {
                     Ok(thread) => {
                         self.running.push(thread);
                         return Ok(());
@@ -186,7 +173,7 @@ enum Work {
 
 impl Commands {
     fn work(&self, command: &str, params: Option<&str>) -> Result<Work, WireError> {
-        if let Some(program) = closest(&self.handlers, command) {
+        if let Some(program) = closest(&self.handles, command) {
             return Ok(Work::Handler(program.clone()));
         }
         let work = match NodeCommand::parse(command) {
@@ -205,21 +192,6 @@ impl Commands {
             _ => Ok(work),
         }
     }
-
-    fn which(&self, params: &str) -> Result<Option<Payload>, WireError> {
-        let wanted: SystemWhich = serde_json::from_str(params)
-            .map_err(|_| WireError::invalid("bins must be a list of names"))?;
-        let names = wanted.bins.iter().map(|name| name.trim());
-        let bins = self.search.find_all(names.take(limits::WHICH_BINS));
-        Ok(Some(rpc::encode(&Programs { bins })))
-    }
-
-    fn set_approvals(&self, params: &str) -> Result<Option<Payload>, WireError> {
-        let wanted: SystemExecApprovalsSet = serde_json::from_str(params)
-            .map_err(|error| WireError::invalid(format!("parameters: {error}")))?;
-        let answer = self.approvals.replace(wanted.file, wanted.base_hash.as_deref())?;
-        Ok(Some(rpc::encode(&answer)))
-    }
 }
 
 /// The program for exactly this command, else that of the longest matching `prefix.*`.
@@ -235,6 +207,7 @@ fn closest<'a>(handlers: &'a [(String, OsString)], command: &str) -> Option<&'a 
 
 /// What the thread of one invoke needs.
 struct HostInvoke {
+    commands: Arc<Commands>,
     work: Work,
     id: Arc<str>,
     command: Arc<str>,
@@ -244,38 +217,46 @@ struct HostInvoke {
 }
 
 impl HostInvoke {
-    fn carry_out(&self, commands: &Commands) {
+    fn carry_out(&self) {
         let Self { id, command, writer, .. } = self;
         log::debug!("invoke started command={command:?} id={id:?}");
-        let result = self.result(commands);
+        let result = self.result();
         let ok = result.is_ok();
-        let sent = match writer.send(&NodeFrame::invoke_res(id.clone(), result)) {
-            Err(Error::LineTooLong(_)) => {
-                let refusal = Err(WireError::unavailable("the result does not fit into a frame"));
-                writer.send(&NodeFrame::invoke_res(id.clone(), refusal))
-            }
-            sent => sent,
-        };
+        let mut sent = writer.send(&NodeFrame::invoke_res(id.clone(), result));
+        if let Err(Error::LineTooLong(_)) = sent {
+            let refusal = WireError::unavailable("the result does not fit into a frame");
+            sent = writer.send(&NodeFrame::invoke_res(id.clone(), Err(refusal)));
+        }
         match sent {
-            Ok(()) => {
-                log::debug!("invoke answered command={command:?} id={id:?} ok={ok}");
-            }
+            Ok(()) => log::debug!("invoke answered command={command:?} id={id:?} ok={ok}"),
             Err(error) => log::warn!("answer dropped command={command:?} id={id:?} reason={error}"),
         }
     }
 
-    fn result(&self, commands: &Commands) -> Result<Option<Payload>, WireError> {
-        let Self { work, command, params, writer, cancel, .. } = self;
+    fn result(&self) -> Result<Option<Payload>, WireError> {
+        let Self { commands, work, command, params, writer, cancel, .. } = self;
+        let Commands { search, approvals, system_run, .. } = &**commands;
         let text = params.as_deref().unwrap_or("{}");
         match work {
             Work::Handler(program) => {
-                handler::run(program, command, params.as_deref(), commands.handler_time, cancel)
+                handler::run(program, command, params.as_deref(), commands.handle_time, cancel)
             }
-            Work::Run => commands.system_run.run(text, writer, cancel),
-            Work::Which => commands.which(text),
-            Work::Notify => notify::answer(&commands.search, text, cancel),
-            Work::GetApprovals => commands.approvals.get().map(|file| Some(rpc::encode(&file))),
-            Work::SetApprovals => commands.set_approvals(text),
+            Work::Run => system_run.run(text, writer, cancel),
+            Work::Which => {
+                let wanted: SystemWhich = serde_json::from_str(text)
+                    .map_err(|_| WireError::invalid("bins must be a list of names"))?;
+                let names = wanted.bins.iter().map(|name| name.trim());
+                let bins = search.find_all(names.take(limits::WHICH_BINS));
+                Ok(Some(rpc::encode(&Programs { bins })))
+            }
+            Work::Notify => notify::answer(search, text, cancel),
+            Work::GetApprovals => Ok(Some(rpc::encode(&approvals.get()?))),
+            Work::SetApprovals => {
+                let wanted: SystemExecApprovalsSet = serde_json::from_str(text)
+                    .map_err(|error| WireError::invalid(format!("parameters: {error}")))?;
+                let answer = approvals.replace(wanted.file, wanted.base_hash.as_deref())?;
+                Ok(Some(rpc::encode(&answer)))
+            }
         }
     }
 }

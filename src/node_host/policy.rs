@@ -2,11 +2,14 @@
 
 use crate::node_host::pattern::Pattern;
 use crate::node_host::which::{Found, SearchPath};
+use serde::de::value::{self, StrDeserializer};
+use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 /// How much `system.run` may run; each level includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Security {
     /// Nothing.
     Deny,
@@ -16,41 +19,25 @@ pub(crate) enum Security {
     Full,
 }
 
-impl FromStr for Security {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "deny" => Ok(Self::Deny),
-            "allowlist" => Ok(Self::Allowlist),
-            "full" => Ok(Self::Full),
-            _ => Err(()),
-        }
+impl Security {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        parse(word)
     }
+}
+
+/// The variant of this name, and nothing else that serde would take for one.
+pub(super) fn parse<T: DeserializeOwned>(word: &str) -> Option<T> {
+    T::deserialize(StrDeserializer::<value::Error>::new(word)).ok()
 }
 
 /// When a person is to be asked. This node has nobody to ask: see [`Rules::ask_fallback`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Ask {
-    /// Never.
     Off,
     /// Before a program runs that is not on the allowlist.
     OnMiss,
-    /// Before every program.
     Always,
-}
-
-impl FromStr for Ask {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "off" => Ok(Self::Off),
-            "on-miss" => Ok(Self::OnMiss),
-            "always" => Ok(Self::Always),
-            _ => Err(()),
-        }
-    }
 }
 
 /// The policy that the owner set when the node was started. The gateway cannot change it.
@@ -75,7 +62,6 @@ impl OwnerPolicy {
 /// What counts for one agent of the gateway.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
-    /// How much may run.
     pub(super) security: Security,
     /// When somebody would have to be asked.
     pub(super) ask: Ask,
@@ -83,25 +69,16 @@ pub(super) struct Rules {
     pub(super) ask_fallback: Security,
     /// Whether the programs that the gateway's skills need are on the allowlist.
     pub(super) auto_allow_skills: bool,
-    /// The allowlist.
     pub(super) allowlist: Vec<Pattern>,
-}
-
-/// Which programs may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Those on the allowlist at most.
-    Listed,
-    /// All.
-    Everything,
 }
 
 impl Rules {
     /// The combined effect of all settings.
-    pub(super) fn scope(&self) -> Scope {
-        match self.decide(false) {
-            Ok(()) => Scope::Everything,
-            Err(_) => Scope::Listed,
+    pub(super) fn effect(&self) -> Security {
+        match (self.decide(false), self.decide(true)) {
+            (Ok(()), _) => Security::Full,
+            (Err(_), Ok(())) => Security::Allowlist,
+            (Err(_), Err(_)) => Security::Deny,
         }
     }
 
@@ -114,10 +91,7 @@ impl Rules {
         is_skill || self.allowlist.iter().any(|pattern| pattern.matches(found))
     }
 
-    /// Whether a program may run that is, or is not, on the allowlist.
-    ///
-    /// # Errors
-    /// Why not.
+    /// Whether a program may run that is, or is not, on the allowlist; if not, why.
     pub(super) fn decide(&self, is_listed: bool) -> Result<(), Denial> {
         let must_ask = match self.ask {
             _ if self.security == Security::Deny => return Err(Denial::Disabled),
@@ -150,21 +124,22 @@ pub(super) enum Denial {
 impl Denial {
     /// The reason in `exec.denied` (protocol section 6).
     pub(super) fn reason(self) -> &'static str {
-        match self {
-            Self::Disabled => "security=deny",
-            Self::ApprovalRequired => "approval-required",
-            Self::AllowlistMiss => "allowlist-miss",
-            Self::ScreenRecording => "permission:screenRecording",
-        }
+        self.texts().0
     }
 
     /// The message of the refusal (protocol section 8.3).
     pub(super) fn message(self) -> &'static str {
+        self.texts().1
+    }
+
+    fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::Disabled => "SYSTEM_RUN_DISABLED: security=deny",
-            Self::ApprovalRequired => "SYSTEM_RUN_DENIED: approval required",
-            Self::AllowlistMiss => "SYSTEM_RUN_DENIED: allowlist miss",
-            Self::ScreenRecording => "PERMISSION_MISSING: screenRecording",
+            Self::Disabled => ("security=deny", "SYSTEM_RUN_DISABLED: security=deny"),
+            Self::ApprovalRequired => ("approval-required", "SYSTEM_RUN_DENIED: approval required"),
+            Self::AllowlistMiss => ("allowlist-miss", "SYSTEM_RUN_DENIED: allowlist miss"),
+            Self::ScreenRecording => {
+                ("permission:screenRecording", "PERMISSION_MISSING: screenRecording")
+            }
         }
     }
 }
@@ -199,7 +174,7 @@ mod tests {
             let rules = rules(security, ask, fallback);
             assert_eq!(rules.decide(true), listed, "{rules:?}");
             assert_eq!(rules.decide(false), unlisted, "{rules:?}");
-            assert_eq!(rules.scope() == Scope::Everything, unlisted.is_ok(), "{rules:?}");
+            assert_eq!(rules.effect() == Full, unlisted.is_ok(), "{rules:?}");
         }
     }
 

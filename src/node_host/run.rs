@@ -12,7 +12,6 @@ use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -24,85 +23,74 @@ pub(super) fn failed(error: String) -> RunResult {
 
 /// Runs the program to its end; `cancel` ends it early.
 pub(super) fn run(command: &mut Command, time_limit: Duration, cancel: &Stop) -> RunResult {
-    let program = match Program::start(command) {
+    let mut program = match Program::start(command) {
         Ok(program) => program,
         Err(error) => return failed(format!("could not be started: {error}")),
     };
-    let mut run = RunningProgram { program, capture: Capture::default(), stopping: None };
-    match run.wait(Instant::now() + time_limit, cancel) {
-        Ok(end) => run.capture.result(end),
+    let mut capture = Capture::default();
+    match watch(&mut program, &mut capture, Instant::now() + time_limit, cancel) {
+        Ok(end) => capture.result(end),
         Err(error) => failed(format!("could not be watched: {error}")),
     }
 }
 
-struct RunningProgram {
-    program: Program,
-    capture: Capture,
-    /// Why it got SIGTERM, and when it gets SIGKILL.
-    stopping: Option<(StopReason, Instant)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum StopReason {
     TimedOut,
     Cancelled,
 }
 
-enum ProgramEnd {
-    Exit(ExitStatus),
-    Stopped(StopReason),
-}
-
-impl RunningProgram {
-    fn wait(&mut self, deadline: Instant, cancel: &Stop) -> io::Result<ProgramEnd> {
-        // Closes its input.
-        self.program.feed(&mut &[][..]);
-        let mut linger = None;
-        loop {
-            // Before reading, so that everything it wrote before its end is read.
-            let ended = self.program.has_ended()?;
-            let Self { program, capture, .. } = self;
-            program.read_stdout(|bytes| capture.take(bytes, false));
-            program.read_stderr(|bytes| {
-                capture.take(bytes, true);
-            });
-            let now = Instant::now();
-            let output_is_closed = program.stdout_is_closed() && program.stderr_is_closed();
-            let until = match self.stopping {
-                Some((reason, kill_at)) => {
-                    // The program may have ended while processes it started have not.
-                    if now >= kill_at || ended && output_is_closed {
-                        self.program.kill(now + limits::AGENT_REAP);
-                        return Ok(ProgramEnd::Stopped(reason));
-                    }
-                    kill_at
-                }
-                None if ended => {
-                    let end = *linger.get_or_insert(now + limits::RUN_LINGER);
-                    if output_is_closed || now >= end {
-                        return self.program.collect().map(ProgramEnd::Exit);
-                    }
-                    end
-                }
-                None if now >= deadline => {
-                    self.terminate(StopReason::TimedOut);
-                    continue;
-                }
-                None => deadline,
-            };
-            // A request to stop stays readable, so it is not waited for twice.
-            let watched = cancel.watched();
-            let nothing = PollFd::from_borrowed_fd(watched.as_fd(), PollFlags::empty());
-            let watched = if self.stopping.is_some() { nothing } else { watched.clone() };
-            if self.program.wait(watched, until)? {
-                self.terminate(StopReason::Cancelled);
+/// Waits for the program's end and reads what it writes. It may end by itself, or be stopped.
+fn watch(
+    program: &mut Program,
+    capture: &mut Capture,
+    deadline: Instant,
+    cancel: &Stop,
+) -> io::Result<Result<ExitStatus, StopReason>> {
+    // Closes its input.
+    program.feed(&mut &[][..]);
+    let mut linger = None;
+    // Why it got SIGTERM, and when it gets SIGKILL.
+    let mut stopping: Option<(StopReason, Instant)> = None;
+    let terminate = |program: &Program, reason| {
+        program.signal(Signal::TERM);
+        Some((reason, Instant::now() + limits::RUN_KILL_AFTER))
+    };
+    loop {
+        // Before reading, so that everything it wrote before its end is read.
+        let ended = program.has_ended()?;
+        program.read_stdout(|bytes| {
+            capture.take(bytes, false);
+            true
+        });
+        program.read_stderr(|bytes| capture.take(bytes, true));
+        let now = Instant::now();
+        let output_is_closed = program.stdout_is_closed() && program.stderr_is_closed();
+        let until = match stopping {
+            // The program may have ended while processes it started have not.
+            Some((reason, kill_at)) if now >= kill_at || ended && output_is_closed => {
+                program.kill(now + limits::AGENT_REAP);
+                return Ok(Err(reason));
             }
+            Some((_, kill_at)) => kill_at,
+            None if ended => {
+                let end = *linger.get_or_insert(now + limits::RUN_LINGER);
+                if output_is_closed || now >= end {
+                    return program.collect().map(Ok);
+                }
+                end
+            }
+            None if now >= deadline => {
+                stopping = terminate(program, StopReason::TimedOut);
+                continue;
+            }
+            None => deadline,
+        };
+        // A request to stop stays readable, so it is not waited for twice.
+        let flags = if stopping.is_some() { PollFlags::empty() } else { PollFlags::IN };
+        if program.wait(PollFd::new(cancel, flags), until)? {
+            stopping = terminate(program, StopReason::Cancelled);
         }
-    }
-
-    fn terminate(&mut self, reason: StopReason) {
-        self.program.signal(Signal::TERM);
-        self.stopping = Some((reason, Instant::now() + limits::RUN_KILL_AFTER));
     }
 }
 
@@ -115,16 +103,15 @@ struct Capture {
 }
 
 impl Capture {
-    /// Returns true to read on: what is not kept is discarded.
-    fn take(&mut self, bytes: &[u8], is_stderr: bool) -> bool {
+    /// What is not kept is discarded.
+    fn take(&mut self, bytes: &[u8], is_stderr: bool) {
         let room = limits::RUN_OUTPUT - self.stdout.len() - self.stderr.len();
         let kept = &bytes[..bytes.len().min(room)];
         self.truncated |= kept.len() < bytes.len();
         if is_stderr { &mut self.stderr } else { &mut self.stdout }.extend_from_slice(kept);
-        true
     }
 
-    fn result(&self, end: ProgramEnd) -> RunResult {
+    fn result(&self, end: Result<ExitStatus, StopReason>) -> RunResult {
         let text = |bytes: &[u8]| {
             // The limit may have cut a character in two.
             let rest = bytes.utf8_chunks().last().filter(|_| self.truncated);
@@ -137,14 +124,12 @@ impl Capture {
             marked.push_str("\n... (truncated)");
         }
         let (exit_code, timed_out, error) = match end {
-            ProgramEnd::Exit(status) => {
+            Ok(status) => {
                 let signal = status.signal().map(|signal| format!("ended by signal {signal}"));
                 (status.code().map(i64::from), false, signal)
             }
-            ProgramEnd::Stopped(StopReason::TimedOut) => (None, true, None),
-            ProgramEnd::Stopped(StopReason::Cancelled) => {
-                (None, false, Some("the node is leaving".to_owned()))
-            }
+            Err(StopReason::TimedOut) => (None, true, None),
+            Err(StopReason::Cancelled) => (None, false, Some("the node is leaving".to_owned())),
         };
         let success = Some(exit_code == Some(0));
         RunResult { exit_code, timed_out, success, stdout, stderr, error }

@@ -5,8 +5,9 @@
 //! passes the answer on.
 
 use crate::client::Writer;
-use crate::protocol::json::Fields;
 use crate::protocol::{limits, Method, NodeFrame, Payload, WireError};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -81,10 +82,15 @@ impl Skills {
     }
 }
 
+/// What is not a text is skipped.
+#[derive(Deserialize)]
+struct Answer {
+    bins: Vec<Value>,
+}
+
 fn names(payload: &str) -> Option<BTreeSet<String>> {
-    let fields = Fields::read(payload, &["bins"]).ok()?;
-    let list: Vec<serde_json::Value> = serde_json::from_str(fields.json("bins")?).ok()?;
-    let names = list.iter().filter_map(|name| name.as_str()).take(limits::SKILLS);
+    let Answer { bins } = serde_json::from_str(payload).ok()?;
+    let names = bins.iter().filter_map(Value::as_str).take(limits::SKILLS);
     Some(names.map(str::to_owned).collect())
 }
 
@@ -99,7 +105,7 @@ mod tests {
         std::thread::scope(|scope| {
             let both = [0, 1].map(|_| scope.spawn(|| skills.current(&writer)));
             let line = outbox.wait(Some(Instant::now() + limits::SKILLS_DEADLINE)).unwrap();
-            let question: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            let question: Value = serde_json::from_slice(&line).unwrap();
             assert_eq!(question["method"], "skills.bins");
             let answer = Ok(Some(r#"{"bins":["git",5,"git","ffmpeg"]}"#.into()));
             assert!(!skills.take("7", &answer));

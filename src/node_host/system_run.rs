@@ -28,7 +28,7 @@ use std::time::Duration;
 pub(super) struct SystemRun {
     search: Arc<SearchPath>,
     approvals: Arc<Approvals>,
-    skills: Skills,
+    pub(super) skills: Skills,
     pub(super) finished: LateEvents,
     log_limit: LogLimit,
 }
@@ -42,15 +42,6 @@ impl SystemRun {
             finished: LateEvents::default(),
             log_limit: LogLimit::default(),
         }
-    }
-
-    /// Takes a response of the gateway; false if it belongs to no request of this.
-    pub(super) fn take_answer(
-        &self,
-        id: &str,
-        result: &Result<Option<Payload>, WireError>,
-    ) -> bool {
-        self.skills.take(id, result)
     }
 
     /// Carries out one `system.run`; returns when the program has ended.
@@ -168,7 +159,7 @@ impl Request {
         let mut command = process::command(&found.path);
         command.arg0(name).args(arguments).current_dir(&self.cwd);
         let wanted = self.params.env.clone().unwrap_or_default();
-        command.envs(environment::allowed(wanted, permission.rules.scope()));
+        command.envs(environment::allowed(wanted, permission.rules.effect()));
         log::info!("node: system.run path={:?} command={:?}", found.path, self.events.command());
         run::run(&mut command, self.time_limit(), cancel)
     }

@@ -2,12 +2,12 @@
 //! Keys that are not known are kept and mean nothing.
 
 use crate::node_host::pattern::Pattern;
-use crate::node_host::policy::{Ask, OwnerPolicy, Rules, Security};
+use crate::node_host::policy::{self, Ask, OwnerPolicy, Rules, Security};
 use crate::protocol::limits;
+use serde::de::DeserializeOwned;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::str::FromStr;
 
 /// The agent that is meant if the gateway names none.
 const MAIN: &str = "main";
@@ -29,31 +29,28 @@ impl ApprovalsDocument {
         Self(content.into_iter().collect())
     }
 
-    /// Checks everything that is known.
-    ///
-    /// # Errors
-    /// What is wrong, with the path of its key.
+    /// Checks everything that is known; or what is wrong, with the path of its key.
     pub(super) fn new(value: Value) -> Result<Self, String> {
         let Value::Object(content) = value else { return Err("is not a JSON object".to_owned()) };
         if content.get("version").and_then(Value::as_u64) != Some(1) {
             return Err("version must be 1".to_owned());
         }
-        if let Some(socket) = object(&content, "socket", "socket")? {
-            text(socket, "path", "socket.path")?;
-            text(socket, "token", "socket.token")?;
+        if let Some(socket) = known(&content, "", "socket", OBJECT, Value::as_object)? {
+            known(socket, "socket.", "path", TEXT, Value::as_str)?;
+            known(socket, "socket.", "token", TEXT, Value::as_str)?;
         }
         let mut patterns = 0;
-        if let Some(defaults) = object(&content, "defaults", "defaults")? {
-            patterns += check_rules(defaults, "defaults")?;
+        if let Some(defaults) = known(&content, "", "defaults", OBJECT, Value::as_object)? {
+            patterns += check_rules(defaults, "defaults.")?;
         }
-        let agents = object(&content, "agents", "agents")?;
+        let agents = known(&content, "", "agents", OBJECT, Value::as_object)?;
         if agents.is_some_and(|agents| agents.len() > limits::APPROVALS_AGENTS) {
             return Err(format!("has more than {} agents", limits::APPROVALS_AGENTS));
         }
         for (name, agent) in agents.into_iter().flatten() {
-            let path = format!("agents.{name}");
-            let agent = agent.as_object().ok_or_else(|| format!("{path} must be an object"))?;
-            patterns += check_rules(agent, &path)?;
+            let agent =
+                agent.as_object().ok_or_else(|| format!("agents.{name} must be {OBJECT}"))?;
+            patterns += check_rules(agent, &format!("agents.{name}."))?;
         }
         if patterns > limits::APPROVALS_PATTERNS {
             return Err(format!("has more than {} patterns", limits::APPROVALS_PATTERNS));
@@ -111,20 +108,18 @@ impl ApprovalsDocument {
     ) -> Rules {
         let levels = self.levels(agent);
         let most = owner.security.unwrap_or(Security::Full);
-        let security = setting(&levels, "security").or(owner.security).unwrap_or(Security::Deny);
-        let fallback = setting(&levels, "askFallback").unwrap_or(Security::Deny);
+        let security =
+            setting(&levels, "security", word).or(owner.security).unwrap_or(Security::Deny);
+        let fallback = setting(&levels, "askFallback", word).unwrap_or(Security::Deny);
         let entries = levels.iter().filter_map(|level| level.get("allowlist")?.as_array());
         let patterns = entries.flatten().filter_map(|entry| entry.get("pattern")?.as_str());
         let patterns = patterns.filter_map(|pattern| Pattern::new(pattern, home));
         Rules {
             security: security.min(most),
             // Nobody can be asked here, so that is not what happens unless it was wished for.
-            ask: setting(&levels, "ask").unwrap_or(Ask::Off),
+            ask: setting(&levels, "ask", word).unwrap_or(Ask::Off),
             ask_fallback: fallback.min(most),
-            auto_allow_skills: levels
-                .iter()
-                .find_map(|level| level.get("autoAllowSkills")?.as_bool())
-                .unwrap_or(false),
+            auto_allow_skills: setting(&levels, "autoAllowSkills", Value::as_bool).unwrap_or(false),
             allowlist: owner.allow.iter().cloned().chain(patterns).collect(),
         }
     }
@@ -169,60 +164,48 @@ fn names(agent: Option<&str>) -> Vec<&str> {
 }
 
 /// The first level that says something.
-fn setting<T: FromStr>(levels: &[&Map<String, Value>], key: &str) -> Option<T> {
-    levels.iter().find_map(|level| level.get(key)?.as_str()?.parse().ok())
+fn setting<T>(
+    levels: &[&Map<String, Value>],
+    key: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<T> {
+    levels.iter().find_map(|level| read(level.get(key)?))
+}
+
+fn word<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    value.as_str().and_then(policy::parse)
 }
 
 /// Checks what counts for one agent or for all; how many patterns there are.
 fn check_rules(rules: &Map<String, Value>, path: &str) -> Result<usize, String> {
     for key in ["security", "askFallback"] {
-        let path = format!("{path}.{key}");
-        if text(rules, key, &path)?.is_some_and(|text| text.parse::<Security>().is_err()) {
-            return Err(format!("{path} must be \"deny\", \"allowlist\" or \"full\""));
-        }
+        let what = "\"deny\", \"allowlist\" or \"full\"";
+        known(rules, path, key, what, word::<Security>)?;
     }
-    let path_of_ask = format!("{path}.ask");
-    if text(rules, "ask", &path_of_ask)?.is_some_and(|text| text.parse::<Ask>().is_err()) {
-        return Err(format!("{path_of_ask} must be \"off\", \"on-miss\" or \"always\""));
-    }
-    if !matches!(rules.get("autoAllowSkills"), None | Some(Value::Null | Value::Bool(_))) {
-        return Err(format!("{path}.autoAllowSkills must be true or false"));
-    }
-    let entries = allowlist(rules, path)?;
+    let what = "\"off\", \"on-miss\" or \"always\"";
+    known(rules, path, "ask", what, word::<Ask>)?;
+    known(rules, path, "autoAllowSkills", "true or false", Value::as_bool)?;
+    let entries = known(rules, path, "allowlist", "a list", Value::as_array)?;
+    let entries = entries.map_or(&[][..], Vec::as_slice);
     if entries.iter().any(|entry| entry.get("pattern").and_then(Value::as_str).is_none()) {
-        return Err(format!("{path}.allowlist has an entry without a pattern"));
+        return Err(format!("{path}allowlist has an entry without a pattern"));
     }
     Ok(entries.len())
 }
 
-fn object<'a>(
+const OBJECT: &str = "an object";
+const TEXT: &str = "a text";
+
+/// A value that may be missing; an error if it is not `what` it must be.
+fn known<'a, T>(
     parent: &'a Map<String, Value>,
-    key: &str,
     path: &str,
-) -> Result<Option<&'a Map<String, Value>>, String> {
+    key: &str,
+    what: &str,
+    read: impl FnOnce(&'a Value) -> Option<T>,
+) -> Result<Option<T>, String> {
     match parent.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Object(object)) => Ok(Some(object)),
-        Some(_) => Err(format!("{path} must be an object")),
-    }
-}
-
-fn text<'a>(
-    parent: &'a Map<String, Value>,
-    key: &str,
-    path: &str,
-) -> Result<Option<&'a str>, String> {
-    match parent.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("{path} must be a text")),
-    }
-}
-
-fn allowlist<'a>(rules: &'a Map<String, Value>, path: &str) -> Result<&'a [Value], String> {
-    match rules.get("allowlist") {
-        None | Some(Value::Null) => Ok(&[]),
-        Some(Value::Array(entries)) => Ok(entries),
-        Some(_) => Err(format!("{path}.allowlist must be a list")),
+        Some(value) => read(value).map(Some).ok_or_else(|| format!("{path}{key} must be {what}")),
     }
 }

@@ -31,15 +31,14 @@ pub(super) fn added_rights(old: &ApprovalsDocument, new: &ApprovalsDocument) -> 
 }
 
 fn added(old: &Rules, new: &Rules) -> Option<String> {
-    let runs = |rules: &Rules, listed| rules.decide(listed).is_ok();
-    if runs(old, false) {
-        // Everything ran before.
+    let (before, now) = (old.effect(), new.effect());
+    if before == Security::Full {
         return None;
     }
-    if runs(new, false) {
+    if now == Security::Full {
         return Some("every program".to_owned());
     }
-    if runs(new, true) && !runs(old, true) {
+    if now > before {
         return Some("the programs on the allowlist".to_owned());
     }
     // Also where nothing runs now: the owner may allow the list later, and means today's.

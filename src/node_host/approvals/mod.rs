@@ -65,16 +65,10 @@ impl Approvals {
     /// The most that any agent may run: the sender of the invoke chooses the agent.
     pub(super) fn most(&self) -> Result<Security, String> {
         let document = self.read()?.document;
-        let runs = |agent, listed| {
-            let rules = document.rules(Some(agent), &self.owner, self.home.as_deref());
-            rules.decide(listed).is_ok()
-        };
-        let any = |listed| document.agents().into_iter().any(|agent| runs(agent, listed));
-        Ok(match (any(false), any(true)) {
-            (true, _) => Security::Full,
-            (false, true) => Security::Allowlist,
-            (false, false) => Security::Deny,
-        })
+        let agents = document.agents().into_iter();
+        let effect =
+            |agent| document.rules(Some(agent), &self.owner, self.home.as_deref()).effect();
+        Ok(agents.map(effect).max().unwrap_or(Security::Deny))
     }
 
     /// The answer to `system.execApprovals.get`.

@@ -82,9 +82,6 @@ pub const HANDLER_TIME: Duration = Duration::from_secs(60);
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(90);
 /// Bytes of a handler program's result: more does not fit into a line once it is escaped.
 pub const HANDLER_OUTPUT: usize = 16 * 1024 * 1024;
-/// Bytes of a handler program's standard error that are kept; the last line becomes the error
-/// message.
-pub const HANDLER_STDERR: usize = 4 * 1024;
 
 /// Bytes in an identity file. A real one has a few hundred.
 pub const IDENTITY_BYTES: u64 = 64 * 1024;
