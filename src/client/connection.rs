@@ -66,11 +66,9 @@ pub struct Connection {
     pub(super) trust: Option<Trust>,
 }
 
-/// Connects to the first address of `host` that accepts. With TLS, the gateway has proved to be
-/// the trusted one when this returns, and nothing but the handshake has been sent.
-///
-/// # Errors
-/// [`Error::Connect`] with the last address's reason, or [`Error::Stopped`]. With TLS also
+/// Connects to the first address of `host` that accepts. With TLS, the gateway has proved to be the
+/// trusted one when this returns, and nothing but the handshake has been sent. Fails with
+/// [`Error::Connect`] and the last address's reason, or [`Error::Stopped`]; with TLS also
 /// [`Error::PinMismatch`], [`Error::NotTls`], [`Error::Handshake`], [`Error::NoAnswer`].
 pub fn connect(
     host: &str,

@@ -32,11 +32,8 @@ pub struct IdentityFile {
 
 impl IdentityFile {
     /// Reads the file, or makes it with a fresh id (or `wanted`). The id is on disk when this
-    /// returns, so that a node never introduces itself twice under different names.
-    ///
-    /// # Errors
-    /// [`Error::Identity`] if the file is damaged or holds another id than `wanted`;
-    /// [`Error::File`] if it cannot be read or written.
+    /// returns, so that a node never introduces itself twice under different names. Fails with
+    /// [`Error::Identity`] or [`Error::File`].
     pub fn open(path: &Path, wanted: Option<&str>) -> Result<Self, Error> {
         let problem = |problem: String| Error::Identity { path: path.to_owned(), problem };
         let wanted = match wanted {
@@ -120,19 +117,15 @@ impl IdentityFile {
         self.trust.filter(|_| is_known).or(asked)
     }
 
-    /// Keeps a gateway's certificate; the token stays. It is on disk when this returns.
-    ///
-    /// # Errors
-    /// [`Error::File`]; the identity is then as it was.
+    /// Keeps a gateway's certificate; the token stays. It is on disk when this returns. After
+    /// [`Error::File`], the identity is as it was.
     pub fn store_pin(&mut self, gateway: (&str, u16), pin: Fingerprint) -> Result<(), Error> {
         self.store(self.token.clone(), gateway, Some(pin))
     }
 
     /// Keeps a new token and who gave it: its address and, if it was given over TLS, its
-    /// certificate. All is on disk when this returns.
-    ///
-    /// # Errors
-    /// [`Error::File`]; the identity is then as it was.
+    /// certificate. All is on disk when this returns. After [`Error::File`], the identity is as it
+    /// was.
     pub fn store_token(
         &mut self,
         token: Token,
@@ -269,10 +262,7 @@ fn fresh_node_id() -> Result<NodeId, Error> {
     Ok(NodeId::new(&text).expect("a UUID is a short printable text"))
 }
 
-/// 128 bits from the system's random source.
-///
-/// # Errors
-/// [`Error::System`] if there is none.
+/// 128 bits from the system's random source. Fails with [`Error::System`].
 pub fn random_bits() -> Result<u128, Error> {
     random::bits().map_err(|_| Error::System("random numbers"))
 }

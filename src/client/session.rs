@@ -70,12 +70,10 @@ pub struct Session {
 /// until a new one replaces it: the wrong gateway may have answered.
 ///
 /// Over TLS the gateway's certificate is compared with the one in the identity file, or stored
-/// there at first use or if the caller named it, before anything is sent.
-///
-/// # Errors
-/// [`Error::Refused`] with the gateway's words, [`Error::NoAnswer`], [`Error::NotAGateway`] and
-/// the like, what goes wrong with the connection, and [`Error::File`] if the token or certificate
-/// could not be stored. [`Error::PinMismatch`] and [`Error::TlsRequired`] before anything is sent.
+/// there at first use or if the caller named it, before anything is sent. Fails with
+/// [`Error::Refused`], [`Error::NoAnswer`], [`Error::NotAGateway`] and the like, [`Error::File`] if
+/// the token or certificate could not be stored, and, before anything is sent,
+/// [`Error::PinMismatch`] or [`Error::TlsRequired`].
 pub fn join(
     mut connection: Connection,
     identity: &mut IdentityFile,
@@ -257,11 +255,9 @@ impl Session {
     }
 
     /// The next frame for the program; `None` at `deadline`. Writes what the writers have queued,
-    /// answers pings, and keeps the connection alive while it waits: call it again soon.
-    ///
-    /// # Errors
-    /// The connection is over: [`Error::NoAnswer`] if nothing was heard for too long,
-    /// [`Error::Refused`] if the gateway sent an error, or what went wrong with the connection.
+    /// answers pings, and keeps the connection alive while it waits: call it again soon. Fails when
+    /// the connection is over: [`Error::NoAnswer`] if nothing was heard for too long,
+    /// [`Error::Refused`] if the gateway sent an error.
     pub fn next(&mut self, deadline: Instant) -> Result<Option<GatewayFrame>, Error> {
         loop {
             let until = deadline.min(self.next_ping()).min(self.lost_at());
@@ -277,10 +273,8 @@ impl Session {
         }
     }
 
-    /// Sends a request; the answer is the `res` frame with the returned id.
-    ///
-    /// # Errors
-    /// As [`Writer::send`].
+    /// Sends a request; the answer is the `res` frame with the returned id. Fails as
+    /// [`Writer::send`] does.
     pub fn request(&mut self, method: &str, params: Option<Payload>) -> Result<Arc<str>, Error> {
         self.last_id += 1;
         let id = self.last_id.to_string();

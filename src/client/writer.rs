@@ -52,11 +52,9 @@ impl Writer {
         self.outbox.finish();
     }
 
-    /// Queues one frame. It is written while the connection is read, or when it is dropped.
-    ///
-    /// # Errors
-    /// [`Error::Closed`] if the connection is over, [`Error::LineTooLong`], or [`Error::Broken`] if
-    /// too much is waiting already, which ends the connection.
+    /// Queues one frame. It is written while the connection is read, or when it is dropped. Fails
+    /// with [`Error::Closed`], [`Error::LineTooLong`], or, if too much is waiting already, with
+    /// [`Error::Broken`], which ends the connection.
     pub fn send(&self, frame: &NodeFrame) -> Result<(), Error> {
         let mut line = Vec::new();
         frame.encode(&mut line);

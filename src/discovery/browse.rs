@@ -20,9 +20,6 @@ const BEFORE_FOLLOW_UP: Duration = Duration::from_millis(200);
 
 /// The bridges with this service type that answer within the timeout, on any interface that leads
 /// to a local network.
-///
-/// # Errors
-/// There is no such interface, or the interfaces cannot be listed.
 pub(crate) fn browse(service_type: &str, timeout: Duration) -> io::Result<Vec<DiscoveredBridge>> {
     let interfaces = InterfaceSelection::everywhere().choose(&addresses::list()?);
     let sockets = open(&interfaces);

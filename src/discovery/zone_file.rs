@@ -87,10 +87,8 @@ impl ZoneFile {
     }
 
     /// Writes the file durably if it is not current. Returns how the zone compared with the file
-    /// before, and the path of the copy of the replaced file, if that was foreign.
-    ///
-    /// # Errors
-    /// See [`Error`]; the old file is still in place.
+    /// before, and the path of the copy of the replaced file, if that was foreign. After an error
+    /// the old file is still in place.
     pub(crate) fn update(
         &self,
         zone: &Zone,

@@ -123,18 +123,12 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
 
     /// Waits, writing meanwhile, until one more request may be unanswered. For lines that were
     /// read together with the ones before them.
-    ///
-    /// # Errors
-    /// The socket's.
     pub(crate) fn wait_for_answers(&mut self) -> io::Result<()> {
         self.write_while(|duplex| duplex.unanswered >= duplex.max_unanswered)
     }
 
     /// Sends what waits and nothing after it, for at most [`limits::CLOSE_FLUSH`]; nothing more is
     /// read.
-    ///
-    /// # Errors
-    /// The socket's.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         self.outbox.finish();
         self.discards_input = true;

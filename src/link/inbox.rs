@@ -54,17 +54,11 @@ impl Inbox {
     }
 
     /// Posts an input.
-    ///
-    /// # Errors
-    /// The router is gone.
     pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
         self.sender.send(Posted { input, reply: None }).map_err(|_| Closed)
     }
 
     /// Posts a new connection's first input together with the handle for replies.
-    ///
-    /// # Errors
-    /// The router is gone.
     pub(crate) fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
         self.sender.send(Posted { input, reply: Some(reply) }).map_err(|_| Closed)?;
         // Either this is seen here, or the input was in the queue when it was emptied.

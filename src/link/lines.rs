@@ -15,10 +15,8 @@ pub(crate) enum Line {
 
 /// Reads up to the next line feed and appends to `line`, which holds what has come of the line so
 /// far: after an error such as `WouldBlock`, reading can go on. `limit` is asked for every piece
-/// that arrives, and `progress` called for every one that does not end the line.
-///
-/// # Errors
-/// The reader's, or that of `progress`.
+/// that arrives, and `progress` called for every one that does not end the line. Fails with the
+/// errors of the reader and of `progress`.
 pub(crate) fn read_line(
     reader: &mut impl BufRead,
     line: &mut Vec<u8>,

@@ -131,9 +131,6 @@ enum OutboxState {
 
 impl<T: Outgoing> Outbox<T> {
     /// An empty outbox of a connection whose lines may be `line_limit` bytes long.
-    ///
-    /// # Errors
-    /// No descriptor left.
     pub(crate) fn new(line_limit: usize) -> io::Result<Self> {
         let queue = FrameQueue {
             frames: VecDeque::new(),
@@ -161,10 +158,8 @@ impl<T: Outgoing> Outbox<T> {
         self.lock().state == OutboxState::Open
     }
 
-    /// Leaves a frame for the connection. What comes after the end is dropped.
-    ///
-    /// # Errors
-    /// Too much is waiting already; the connection ends.
+    /// Leaves a frame for the connection. What comes after the end is dropped. Fails, and ends the
+    /// connection, if too much is waiting already.
     pub(crate) fn push(&self, frame: T) -> Result<(), TooSlow> {
         let mut queue = self.lock();
         if queue.state != OutboxState::Open {

@@ -23,9 +23,6 @@ struct Ends {
 
 impl Stop {
     /// A request that has not been made yet.
-    ///
-    /// # Errors
-    /// No descriptors are left.
     pub fn new() -> io::Result<Self> {
         let (watched, trigger) = UnixStream::pair()?;
         trigger.set_nonblocking(true)?;
@@ -39,9 +36,6 @@ impl Stop {
     }
 
     /// The descriptor into which a signal handler may write a byte to make the request.
-    ///
-    /// # Errors
-    /// No descriptors are left.
     pub fn trigger(&self) -> io::Result<UnixStream> {
         self.0.trigger.try_clone()
     }

@@ -83,10 +83,8 @@ impl NetStream {
         matches!(self, Self::Plain(_))
     }
 
-    /// Goes on with the handshake; returns when it is complete.
-    ///
-    /// # Errors
-    /// `WouldBlock` while the other side has to be waited for, a [`TlsError`], or the socket's.
+    /// Goes on with the handshake; returns when it is complete. `WouldBlock` while the other side
+    /// has to be waited for.
     pub(crate) fn handshake(&mut self) -> io::Result<()> {
         let Self::Secured(secured) = self else { return Ok(()) };
         loop {

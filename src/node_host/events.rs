@@ -155,9 +155,6 @@ impl LateEvents {
 }
 
 /// Sends an event.
-///
-/// # Errors
-/// The connection has ended.
 pub(super) fn send(writer: &Writer, event: NodeEvent, payload: &str) -> Result<(), Error> {
     writer.send(&NodeFrame::event(event.as_str(), payload))
 }

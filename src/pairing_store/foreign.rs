@@ -10,9 +10,6 @@ use std::sync::Arc;
 impl PairingStore {
     /// Who is paired according to the files of a state directory, which need not exist. Nothing is
     /// made or changed.
-    ///
-    /// # Errors
-    /// An unreadable or damaged file.
     pub(crate) fn peek(state_dir: &Path) -> Result<BTreeMap<NodeId, Arc<PairedNode>>, Error> {
         let (paired, _) = read_paired(&state_dir.join("nodes").join(PAIRED))?;
         read_pending(&state_dir.join("nodes").join(PENDING))?;
@@ -36,9 +33,6 @@ pub(crate) enum Unusable {
 
 /// Reads a pairing file of another gateway, entry by entry. Tokens in the clear are hashed at
 /// once; the key of an entry is the node's id, whatever the entry itself says.
-///
-/// # Errors
-/// What is wrong with the whole file.
 pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<Foreign>, String> {
     let read = |key: &str, text: &str| {
         let id = NodeId::new(key).map_err(Unusable::BadId)?;

@@ -98,9 +98,6 @@ impl std::error::Error for Error {
 impl PairingStore {
     /// Reads the files in `nodes/` of the state directory, or makes room for them. Tokens in the
     /// clear, as the old gateway stored them, are replaced by their hashes at once.
-    ///
-    /// # Errors
-    /// An unreadable or damaged file, or a directory that cannot be made.
     pub fn open(state_dir: &Path, now: Wall) -> Result<(Self, PairingBook), Error> {
         let dir = state_dir.join("nodes");
         files::create_private_dir(&dir).map_err(|e| Error::io("create", &dir, e))?;
@@ -125,11 +122,9 @@ impl PairingStore {
         Ok((store, book))
     }
 
-    /// Writes what has changed since the last time; it is on disk when this returns.
-    ///
-    /// # Errors
-    /// The file that could not be written. The router keeps the old book then; should the first
-    /// of two files be in place already, the next save brings the other one along.
+    /// Writes what has changed since the last time; it is on disk when this returns. After an error
+    /// the router keeps the old book; should the first of two files be in place already, the next
+    /// save brings the other one along.
     pub fn save(&mut self, book: &PairingBook) -> Result<(), Error> {
         // Both are complete on disk before either takes its place, so that a full disk is noticed
         // while nothing has changed.

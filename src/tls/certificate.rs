@@ -70,9 +70,6 @@ impl CertificateFiles {
     }
 
     /// Reads the pair, after generating it if there is none and that is allowed.
-    ///
-    /// # Errors
-    /// The files are missing, incomplete, unreadable or not what they should be.
     pub(crate) fn load(&self) -> Result<Certificate, Error> {
         match (exists(&self.certificate)?, exists(&self.key)?) {
             (true, true) => {}
@@ -165,9 +162,6 @@ impl CertificateInfo {
     }
 
     /// Reads the certificate in a file, without its key. `None` if there is no file.
-    ///
-    /// # Errors
-    /// The file cannot be read, or holds no certificate.
     #[cfg(any(test, feature = "cli"))]
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
         let is_there = exists(path)?;

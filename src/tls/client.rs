@@ -52,9 +52,6 @@ impl std::error::Error for PinMismatch {}
 
 /// The node's TLS configuration: versions 1.2 and 1.3, without session resumption, so that every
 /// handshake shows the certificate, and without early data.
-///
-/// # Errors
-/// The crypto provider supports neither version.
 pub(crate) fn client_config(trust: Trust) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier { trust, algorithms: provider.signature_verification_algorithms };

@@ -23,9 +23,6 @@ struct Current {
 impl Acceptor {
     /// Serves TLS with this certificate. If `allows_plaintext` is set, nodes without TLS may
     /// connect at the same port.
-    ///
-    /// # Errors
-    /// The certificate cannot be used.
     pub(crate) fn new(certificate: Certificate, allows_plaintext: bool) -> Result<Self, Error> {
         let current = RwLock::new(Current::new(certificate)?);
         Ok(Self { current, allows_plaintext })
@@ -33,9 +30,6 @@ impl Acceptor {
 
     /// Reads the files again and uses their certificate for new connections. Returns whether it
     /// differs from the one before. After an error the old certificate stays in use.
-    ///
-    /// # Errors
-    /// The files cannot be used.
     pub(crate) fn reload(&self, files: &CertificateFiles) -> Result<bool, Error> {
         let new = Current::new(files.load()?)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -45,9 +39,6 @@ impl Acceptor {
     }
 
     /// The TLS state of a new connection.
-    ///
-    /// # Errors
-    /// The TLS library rejects the configuration, which it has accepted before.
     pub(crate) fn connection(&self) -> Result<ServerConnection, rustls::Error> {
         ServerConnection::new(self.current().config)
     }

@@ -101,9 +101,6 @@ impl std::error::Error for Error {
 
 impl BindPlan {
     /// Decides what to listen on.
-    ///
-    /// # Errors
-    /// A tailnet is wanted, there is none, and it shall not be waited for.
     pub(super) fn target(&self, own: &[InterfaceAddress]) -> Result<Target, Error> {
         let has_tailnet = Tailnet::of(own).addresses().next().is_some();
         Ok(match self.bind {

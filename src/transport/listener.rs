@@ -37,9 +37,6 @@ pub(crate) struct Reception {
 
 impl Listener {
     /// Binds an address; with port 0, the system chooses one.
-    ///
-    /// # Errors
-    /// What the system says.
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = bind(address)?;
         let address = socket.local_addr()?;
@@ -52,9 +49,6 @@ impl Listener {
     }
 
     /// Starts the thread that accepts connections until the alarm of `stop`.
-    ///
-    /// # Errors
-    /// No thread left.
     pub(super) fn start(
         self,
         number: usize,

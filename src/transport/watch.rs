@@ -65,10 +65,8 @@ impl Listening {
 }
 
 impl Bound {
-    /// Binds what the plan says.
-    ///
-    /// # Errors
-    /// Something is missing that cannot, or shall not, be waited for.
+    /// Binds what the plan says. Fails if something is missing that cannot, or shall not, be waited
+    /// for.
     pub(crate) fn open(plan: &BindPlan) -> Result<Self, Error> {
         let own = plan.look()?;
         let target = plan.target(&own)?;
@@ -109,9 +107,6 @@ impl Bound {
     }
 
     /// Starts to accept.
-    ///
-    /// # Errors
-    /// No thread or descriptor left.
     pub(crate) fn start(self, reception: Reception) -> io::Result<Listeners> {
         let Self { target, listeners, listening } = self;
         let port = listeners.first().map_or(0, |listener| listener.address().port());

@@ -53,10 +53,7 @@ impl Approvals {
         Self { path, owner, home, may_widen, log_limit, last_use_noted: Mutex::new(None) }
     }
 
-    /// What counts for an agent.
-    ///
-    /// # Errors
-    /// Why the file cannot be trusted; nothing may be run then.
+    /// What counts for an agent. Fails if the file cannot be trusted; nothing may run then.
     pub(super) fn rules(&self, agent: Option<&str>) -> Result<Rules, String> {
         let snapshot = self.read()?;
         Ok(snapshot.document.rules(agent, &self.owner, self.home.as_deref()))
@@ -72,9 +69,6 @@ impl Approvals {
     }
 
     /// The answer to `system.execApprovals.get`.
-    ///
-    /// # Errors
-    /// The file cannot be trusted.
     pub(super) fn get(&self) -> Result<ExecApprovals, WireError> {
         Ok(self.show(self.read().map_err(WireError::unavailable)?))
     }
@@ -88,11 +82,9 @@ impl Approvals {
         }
     }
 
-    /// Does what `system.execApprovals.set` asks for, and answers as `get` does.
-    ///
-    /// # Errors
-    /// The content makes no sense, was made from an older one, allows more than the gateway may
-    /// allow itself, or cannot be saved.
+    /// Does what `system.execApprovals.set` asks for, and answers as `get` does. Fails if the
+    /// content makes no sense, was made from an older one, allows more than the gateway may allow
+    /// itself, or cannot be saved.
     pub(super) fn replace(
         &self,
         file: Value,
