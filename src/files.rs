@@ -2,8 +2,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Copies of one file that are kept when somebody else has changed it.
+const COPIES: u32 = 100;
 
 /// New content that is on disk but not in place yet. Dropped without [`Staged::commit`], it is
 /// removed and the old content stays.
@@ -104,6 +107,30 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// A directory could not be created.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Copies a file to a new name that says why it is there. (A hard link would be enough, but the
+/// system may forbid one to another user's file.) Durable once the directory is synced.
+pub(crate) fn keep_copy(path: &Path) -> io::Result<PathBuf> {
+    let mut file = File::open(path)?;
+    let mode = file.metadata()?.mode();
+    for number in 1..=COPIES {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".changed-by-somebody-else-{number}"));
+        let mut copy = match OpenOptions::new().write(true).create_new(true).mode(mode).open(&name)
+        {
+            Ok(copy) => copy,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = io::copy(&mut file, &mut copy).and_then(|_| copy.sync_all()) {
+            // An incomplete copy is useless, and the file itself is still in place.
+            let _ = fs::remove_file(&name);
+            return Err(error);
+        }
+        return Ok(name.into());
+    }
+    Err(io::Error::other(format!("there are {COPIES} copies already; remove some")))
 }
 
 /// Reads a file; `None` if there is none.

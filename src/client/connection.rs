@@ -52,7 +52,6 @@ impl fmt::Debug for ConnectOptions {
 /// A connection on which nothing has been sent yet.
 pub struct Connection {
     lines: BufReader<Duplex<NetStream, Vec<u8>>>,
-    /// What has come of the next line.
     line: Vec<u8>,
     heard: Instant,
     writer: Writer,
@@ -62,7 +61,6 @@ pub struct Connection {
     pub gateway: (String, u16),
     /// The certificate whose key the gateway proved to hold, if the connection is encrypted.
     pub certificate: Option<Fingerprint>,
-    /// What the caller demanded.
     pub(super) trust: Option<Trust>,
 }
 
@@ -105,7 +103,6 @@ impl Connection {
         &self.writer
     }
 
-    /// When the last byte was read.
     pub(super) fn heard(&self) -> Instant {
         self.heard
     }
@@ -203,7 +200,6 @@ impl Drop for Connection {
     }
 }
 
-/// Whether these first bytes are TLS.
 pub(super) fn is_tls(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| RECORD_TYPES.contains(first))
 }

@@ -22,7 +22,6 @@ const VERSION: u64 = 1;
 #[derive(Clone)]
 pub struct IdentityFile {
     path: PathBuf,
-    /// Everything in the file, known or not.
     content: Map<String, Value>,
     node_id: NodeId,
     token: Option<Token>,
@@ -183,7 +182,6 @@ impl IdentityFile {
     }
 }
 
-/// The file's text; `None` if there is no file.
 fn read(path: &Path) -> Result<Option<String>, Error> {
     let fail = |source| Error::File { path: path.to_owned(), verb: "read", source };
     let file = match File::open(path) {
@@ -211,7 +209,6 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     Ok(Some(String::from_utf8(bytes).unwrap_or_default()))
 }
 
-/// The content of an undamaged file, or what is wrong with it.
 fn parse(text: &str) -> Result<Map<String, Value>, String> {
     // The parser's own words could quote the file, and with it a token; its position cannot.
     let value: Value = serde_json::from_str(text).map_err(|error| {
@@ -256,7 +253,6 @@ fn way_out(problem: &str) -> String {
     )
 }
 
-/// A random UUID (version 4).
 fn fresh_node_id() -> Result<NodeId, Error> {
     let text = random::uuid(random_bits()?);
     Ok(NodeId::new(&text).expect("a UUID is a short printable text"))

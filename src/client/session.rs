@@ -203,7 +203,6 @@ fn wait_for_admission(connection: &mut Connection) -> Result<Admission, Error> {
 }
 
 impl Admission {
-    /// The content of `hello-ok`.
     fn of(frame: GatewayFrame) -> Option<Self> {
         match frame {
             GatewayFrame::HelloOk { server_name, canvas_host_url, main_session_key } => {

@@ -34,7 +34,6 @@ impl Writer {
         Self { outbox, trace: Arc::new(Mutex::new(trace)) }
     }
 
-    /// A writer without a connection, and what it queues.
     #[cfg(test)]
     pub(crate) fn alone() -> (Self, Arc<Outbox<Vec<u8>>>) {
         let outbox = Arc::new(Outbox::new(0).unwrap());

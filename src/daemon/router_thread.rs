@@ -315,7 +315,7 @@ impl RouterThread {
             listeners: listening.addresses.iter().map(view).collect(),
             waiting_for: listening.waiting_for,
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
-            certificate: tls.map(|tls| tls.view(now_ms)),
+            certificate: tls.map(|tls| tls.info().view(now_ms)),
             discovery: DiscoveryView { mdns: facts.announced.read() },
             ..status
         }

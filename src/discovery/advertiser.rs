@@ -45,7 +45,6 @@ impl Advertiser {
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Announces something else from now on.
     pub(crate) fn update(&self, announcement: Announcement) {
         self.shared.order(|orders| orders.announcement = Some(announcement));
     }

@@ -18,17 +18,13 @@ const TTL: u32 = 75 * 60;
 /// A bridge on the local network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DiscoveredBridge {
-    /// The name of the service instance.
     pub(crate) name: String,
     /// The host name: `studio.local`.
     pub(crate) host: String,
-    /// The port to connect to.
     pub(crate) port: u16,
     /// Its addresses, IPv4 first; link-local ones with `%` and the interface.
     pub(crate) addresses: Vec<String>,
-    /// The interfaces on which it was found.
     pub(crate) interfaces: Vec<String>,
-    /// Its TXT record.
     pub(crate) txt: BTreeMap<String, String>,
 }
 
@@ -80,7 +76,6 @@ impl BrowseResults {
         packet.build_bytes_vec_compressed().unwrap_or_default()
     }
 
-    /// Queries for the missing records of the known instances.
     pub(super) fn follow_up_queries(&self) -> Vec<Vec<u8>> {
         let mut questions = Vec::new();
         for (name, instance) in &self.instances {

@@ -8,13 +8,10 @@ pub(super) const MDNS_PORT: u16 = 5353;
 /// An interface and an address family; each pair has a socket and a responder of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct InterfaceId {
-    /// The kernel's index of the interface.
     pub(super) index: u32,
-    /// Whether it is IPv6.
     pub(super) v6: bool,
 }
 
-/// A datagram to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Transmit {
     pub(super) interface: InterfaceId,

@@ -18,7 +18,6 @@ const VIRTUAL: &str = "br- cali cilium cni docker flannel kube lxc lxd podman ta
 const UNSPECIFIED: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
-/// Which interfaces and addresses to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InterfaceSelection {
     /// Addresses the bridge listens on; an unspecified one stands for all of its family.
@@ -27,7 +26,6 @@ pub(crate) struct InterfaceSelection {
     pub(crate) names: Vec<String>,
 }
 
-/// An interface to announce on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
     pub(super) name: String,
@@ -46,7 +44,6 @@ impl Interface {
 /// The addresses of one interface, as far as they matter for its announcement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AnnouncedAddresses {
-    /// The addresses to announce.
     pub(super) announced: Vec<IpAddr>,
     /// Every network the interface is in.
     pub(super) networks: Vec<Network>,
@@ -55,10 +52,8 @@ pub(super) struct AnnouncedAddresses {
     pub(super) is_complete: bool,
 }
 
-/// A network that the interface is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Network {
-    /// Our address.
     pub(super) ip: IpAddr,
     /// How many of its leading bits are the network's.
     pub(super) prefix: u8,
@@ -89,7 +84,6 @@ impl InterfaceSelection {
         Self { listening: UNSPECIFIED.to_vec(), names: Vec::new() }
     }
 
-    /// The selected interfaces among all addresses of this machine.
     pub(super) fn choose(&self, own: &[InterfaceAddress]) -> Vec<Interface> {
         let mut by_index: BTreeMap<u32, Vec<&InterfaceAddress>> = BTreeMap::new();
         for address in own.iter().filter(|address| self.includes(address)) {

@@ -27,7 +27,6 @@ const BATCH: usize = 32;
 /// The shortest time between two scans of the interfaces: a starting container changes many.
 const SCAN_PAUSE: Duration = Duration::from_millis(100);
 
-/// A shared view of what is announced now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AnnouncementState(Arc<Mutex<Option<MdnsView>>>);
 
@@ -42,7 +41,6 @@ impl AnnouncementState {
     }
 }
 
-/// What the advertiser and its thread share.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Wakes the thread for new orders.
@@ -120,7 +118,6 @@ impl MdnsThread {
         }
     }
 
-    /// Runs until it is ordered to stop.
     pub(super) fn run(mut self) {
         loop {
             let now = Instant::now();
@@ -228,7 +225,6 @@ impl MdnsThread {
         }
     }
 
-    /// Lists the interfaces and follows what has changed.
     fn scan(&mut self, now: Instant) {
         let is_first = self.last_scan.replace(now).is_none();
         let own = match addresses::list() {

@@ -21,7 +21,6 @@ pub(crate) struct Profile {
     pub zone: Option<ZoneSettings>,
 }
 
-/// The wide-area zone and the address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ZoneSettings {
     /// The domain, without a dot at its end.

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Permits a number of events in each second.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     per_second: u32,

@@ -21,7 +21,6 @@ pub(crate) struct Service {
     pub name: String,
     /// The machine's name: one DNS label, without a domain.
     pub host: String,
-    /// The port nodes connect to.
     pub port: u16,
     /// The certificate's fingerprint; `None` if the bridge speaks plain text only.
     pub fingerprint: Option<Fingerprint>,
@@ -29,7 +28,6 @@ pub(crate) struct Service {
     pub gateway_port: u16,
     /// The port of a canvas host on this machine.
     pub canvas_port: Option<u16>,
-    /// The port of this machine's SSH server.
     pub ssh_port: Option<u16>,
     /// The machine's name in a tailnet, without a dot at its end.
     pub tailnet_dns: Option<String>,
@@ -37,10 +35,8 @@ pub(crate) struct Service {
     pub cli_path: Option<String>,
 }
 
-/// What is announced in the local network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Announcement {
-    /// The bridge.
     pub service: Service,
     /// The service types it is announced as, such as [`SERVICE_TYPE`].
     pub types: Vec<String>,
@@ -49,7 +45,6 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    /// The TXT strings for the current host name.
     pub(super) fn txt(&self, host: &str) -> Vec<String> {
         let mut strings = Service { host: host.to_owned(), ..self.service.clone() }.local_txt();
         let is_for_operators =
@@ -113,7 +108,6 @@ impl Service {
     }
 }
 
-/// Collects TXT strings.
 #[derive(Default)]
 struct Txt(Vec<String>);
 

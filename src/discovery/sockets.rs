@@ -15,7 +15,6 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 /// The hop limit of every packet, which shows that no router has forwarded it (RFC 6762, 11).
 const HOPS: u32 = 255;
 
-/// The multicast group.
 pub(super) fn group(id: InterfaceId) -> SocketAddr {
     if id.v6 {
         SocketAddrV6::new(GROUP_V6, MDNS_PORT, 0, id.index).into()
@@ -24,7 +23,6 @@ pub(super) fn group(id: InterfaceId) -> SocketAddr {
     }
 }
 
-/// Opens the socket of an interface and family.
 pub(super) fn open(id: InterfaceId) -> io::Result<UdpSocket> {
     let domain = if id.v6 { Domain::IPV6 } else { Domain::IPV4 };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;

@@ -15,7 +15,6 @@ const NO_SERIAL: &str = "SERIAL";
 /// The suffix that makes a host name an instance name.
 const INSTANCE: &str = "-bridge";
 
-/// A zone without its serial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Zone {
     domain: String,
@@ -25,7 +24,6 @@ pub(crate) struct Zone {
 /// What an existing zone file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExistingZone<'a> {
-    /// The hash in the first line.
     pub(super) hash: Option<&'a str>,
     pub(super) serial: Option<u32>,
     /// Whether the hash is that of the content.
@@ -33,7 +31,6 @@ pub(super) struct ExistingZone<'a> {
 }
 
 impl Zone {
-    /// The zone for a service at these addresses.
     pub(crate) fn new(domain: &str, service: &Service, v4: Ipv4Addr, v6: Option<Ipv6Addr>) -> Self {
         let host = &service.host;
         let instance = instance(service);
@@ -59,7 +56,6 @@ impl Zone {
         format!("{:08x}", fnv1a(self.body(NO_SERIAL).as_bytes()))
     }
 
-    /// The text of the zone file.
     pub(super) fn text(&self, serial: u32) -> String {
         format!("{HASH}{}\n{}", self.hash(), self.body(&serial.to_string()))
     }
@@ -110,7 +106,6 @@ pub(super) fn next_serial(old: Option<u32>, now_ms: u64) -> u32 {
     }
 }
 
-/// The instance label.
 fn instance(service: &Service) -> String {
     let host: String = service.host.chars().take(LABEL_BYTES - INSTANCE.len()).collect();
     label(&format!("{}{INSTANCE}", host.trim_end_matches('-')))
@@ -129,7 +124,6 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-/// FNV-1a, 32 bits.
 fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619))
 }

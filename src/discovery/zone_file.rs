@@ -3,38 +3,32 @@
 //! edited stays until then, and is copied before it is replaced.
 
 use crate::discovery::zone::{next_serial, ExistingZone, Zone};
-use crate::files::{create_private_dir, Staged};
+use crate::files::{create_private_dir, keep_copy, Staged};
 use crate::protocol::limits;
 use rustix::fs::{flock, FlockOperation};
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
-/// A zone file, whether or not it exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ZoneFile {
     path: PathBuf,
 }
 
-/// How a zone compares with its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Comparison {
     /// What the file should contain.
     pub(crate) text: String,
-    /// The serial in that text.
     pub(crate) serial: u32,
-    /// Whether the file is current.
     pub(crate) is_current: bool,
     /// Whether somebody else wrote or edited the file.
     pub(crate) is_foreign: bool,
 }
 
-/// Why the file could not be compared or written.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// Another process is writing the file.
     Busy(PathBuf),
     /// A file operation failed: its description, the file, and the cause.
     Io(&'static str, PathBuf, io::Error),
@@ -105,7 +99,7 @@ impl ZoneFile {
             file.set_permissions(Permissions::from_mode(0o644))
         });
         let (staged, ()) = staged.map_err(|e| self.io("write", e))?;
-        let copy = compared.is_foreign.then(|| self.copy_aside()).transpose();
+        let copy = compared.is_foreign.then(|| keep_copy(&self.path)).transpose();
         let copy = copy.map_err(|e| self.io("keep a copy of", e))?;
         staged.commit_durably().map_err(|e| self.io("replace", e))?;
         Ok((compared, copy))
@@ -134,30 +128,6 @@ impl ZoneFile {
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Busy(self.path.clone())),
             Err(errno) => Err(self.io("lock the directory of", errno.into())),
         }
-    }
-
-    /// Copies the file to a new name. (The system may forbid hard links to another user's file.)
-    fn copy_aside(&self) -> io::Result<PathBuf> {
-        for number in 1..=limits::ZONES_ASIDE {
-            let mut name = self.path.file_name().unwrap_or_default().to_owned();
-            name.push(format!(".changed-by-somebody-else-{number}"));
-            let path = self.path.with_file_name(name);
-            match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path) {
-                Ok(mut copy) => {
-                    let copied = io::copy(&mut File::open(&self.path)?, &mut copy);
-                    if let Err(error) = copied.and_then(|_| copy.sync_all()) {
-                        // An incomplete copy is useless, and the file itself is still in place.
-                        let _ = fs::remove_file(&path);
-                        return Err(error);
-                    }
-                    return Ok(path);
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let most = limits::ZONES_ASIDE;
-        Err(io::Error::other(format!("there are {most} copies already; remove some")))
     }
 
     fn io(&self, action: &'static str, source: io::Error) -> Error {

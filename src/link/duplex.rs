@@ -1,13 +1,11 @@
 //! One thread, both directions: a `Read` that writes while it waits.
 //!
-//! The thread's loop above looks like any blocking line loop. Below it, `read` first writes what
-//! waits in the outbox, as far as the socket takes it, and then sleeps in `poll` until there is
-//! something to read, something to write, or a deadline. Writing never blocks the thread, reading
-//! goes on while output is blocked, and the socket has one owner, so there is nothing to lock.
+//! `read` first writes what waits in the outbox, as far as the socket takes it, and then sleeps in
+//! `poll` until there is something to read, something to write, or a deadline. Reading goes on while
+//! output is blocked, and the socket has one owner, so there is nothing to lock.
 //!
-//! Two rules keep a peer that sends requests without reading answers from exhausting memory: it is
-//! not read
-//! while [`limits::UNANSWERED`] of its requests are unanswered, and not while more than
+//! A peer that sends requests without reading answers must not exhaust memory: it is not read while
+//! [`limits::UNANSWERED`] of its requests are unanswered, or more than
 //! [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
 
 use crate::link::{Outbox, Outgoing, Stop, WriteBuffer};
@@ -20,7 +18,6 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// The other side closed.
@@ -54,7 +51,6 @@ pub(crate) trait Stream: Read + Write + AsFd {
 
 impl Stream for UnixStream {}
 
-/// A socket that is not blocking, its outbox, and what is half written.
 #[derive(Debug)]
 pub(crate) struct Duplex<S, T> {
     stream: S,
@@ -161,12 +157,10 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         self.discards_input = true;
     }
 
-    /// Why reading ended.
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.ending
     }
 
-    /// The stream under it.
     pub(crate) fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
@@ -176,7 +170,6 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         !self.out.is_empty() || self.stream.has_unsent()
     }
 
-    /// Writes as much as the socket takes.
     fn flush_outbox(&mut self) -> io::Result<()> {
         loop {
             while self.out.len() < limits::WRITE_BUFFER {
@@ -198,7 +191,10 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
             };
             match result {
                 Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(Some(written)) => self.wrote(written),
+                Ok(Some(written)) => {
+                    self.blocked_since = None;
+                    self.out.advance(written);
+                }
                 Ok(None) => self.blocked_since = None,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.blocked_since.get_or_insert_with(Instant::now);
@@ -208,11 +204,6 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    fn wrote(&mut self, bytes: usize) {
-        self.blocked_since = None;
-        self.out.advance(bytes);
     }
 
     /// Whether the connection is over from our side.

@@ -13,23 +13,14 @@ use std::time::Duration;
 /// the router thread; the router itself only knows numbers.
 #[derive(Debug)]
 pub(crate) struct Posted {
-    /// What happened.
     pub input: Input,
-    /// How to reach a new connection.
     pub reply: Option<ReplyHandle>,
 }
 
 /// Where the router thread sends a connection's frames.
 #[derive(Debug)]
 pub(crate) enum ReplyHandle {
-    /// To a node.
-    Node {
-        /// The frames that wait to be written.
-        outbox: OutboxSender<GatewayFrame>,
-        /// What counts the connection.
-        limiter: Arc<ConnectionLimiter>,
-    },
-    /// To an operator.
+    Node { outbox: OutboxSender<GatewayFrame>, limiter: Arc<ConnectionLimiter> },
     Operator(OutboxSender<OperatorFrame>),
 }
 
@@ -46,14 +37,12 @@ pub(crate) struct Inbox {
 pub(crate) struct Closed;
 
 impl Inbox {
-    /// Both ends.
     pub(crate) fn new() -> (Self, Inputs) {
         let (sender, receiver) = bounded(limits::INBOX);
         let ended = Arc::new(AtomicBool::new(false));
         (Self { sender, ended: ended.clone() }, Inputs { receiver, ended })
     }
 
-    /// Posts an input.
     pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
         self.sender.send(Posted { input, reply: None }).map_err(|_| Closed)
     }

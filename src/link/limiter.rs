@@ -9,7 +9,6 @@ use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// The limits and the connections counted against them.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimiter {
     max_connections: usize,
@@ -40,7 +39,6 @@ pub(crate) struct Permit {
 }
 
 impl ConnectionLimiter {
-    /// A limiter for so many connections, so many of them unauthenticated.
     pub(crate) fn new(max_connections: usize, max_unauthenticated: usize) -> Arc<Self> {
         let open = Mutex::new(OpenConnections::default());
         Arc::new(Self { max_connections, max_unauthenticated, open, released: Condvar::new() })

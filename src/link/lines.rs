@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead};
 
-/// How reading a line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// There is a line; its line feed is not in it.

@@ -13,23 +13,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-/// A frame that can be written.
 pub(crate) trait Outgoing: Send + 'static {
     /// About how many bytes it takes.
     fn weight(&self) -> usize;
-    /// Whether it answers a request of the other side.
-    fn is_answer(&self) -> bool;
-    /// Whether it answers a hello; the connection is not read before this has been sent.
-    fn is_admission_decision(&self) -> bool;
-    /// Whether it may be dropped under pressure.
-    fn is_superseded_later(&self) -> bool;
-    /// Appends the line.
     fn encode(self, out: &mut WriteBuffer);
+    /// Whether it answers a request of the other side.
+    fn is_answer(&self) -> bool {
+        false
+    }
+    /// Whether it answers a hello; the connection is not read before this has been sent.
+    fn is_admission_decision(&self) -> bool {
+        false
+    }
+    /// Whether it may be dropped under pressure.
+    fn is_superseded_later(&self) -> bool {
+        false
+    }
 }
 
 impl Outgoing for GatewayFrame {
     fn weight(&self) -> usize {
         self.weight()
+    }
+
+    fn encode(self, out: &mut WriteBuffer) {
+        out.append(|out| Self::encode(&self, out));
     }
 
     fn is_answer(&self) -> bool {
@@ -43,27 +51,11 @@ impl Outgoing for GatewayFrame {
     fn is_superseded_later(&self) -> bool {
         self.is_superseded_later()
     }
-
-    fn encode(self, out: &mut WriteBuffer) {
-        out.append(|out| Self::encode(&self, out));
-    }
 }
 
 impl Outgoing for OperatorFrame {
     fn weight(&self) -> usize {
         self.weight()
-    }
-
-    fn is_answer(&self) -> bool {
-        matches!(self, Self::Reply { .. })
-    }
-
-    fn is_admission_decision(&self) -> bool {
-        false
-    }
-
-    fn is_superseded_later(&self) -> bool {
-        false
     }
 
     fn encode(self, out: &mut WriteBuffer) {
@@ -74,24 +66,16 @@ impl Outgoing for OperatorFrame {
         out.share(body);
         out.append(|out| out.extend_from_slice(&tail));
     }
+
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Reply { .. })
+    }
 }
 
 /// A line that is encoded already.
 impl Outgoing for Vec<u8> {
     fn weight(&self) -> usize {
         self.len()
-    }
-
-    fn is_answer(&self) -> bool {
-        false
-    }
-
-    fn is_admission_decision(&self) -> bool {
-        false
-    }
-
-    fn is_superseded_later(&self) -> bool {
-        false
     }
 
     fn encode(self, out: &mut WriteBuffer) {
@@ -103,7 +87,6 @@ impl Outgoing for Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooSlow;
 
-/// The queue, its limit, and the waker of the thread that empties it.
 #[derive(Debug)]
 pub(crate) struct Outbox<T> {
     queue: Mutex<FrameQueue<T>>,
@@ -153,7 +136,6 @@ impl<T: Outgoing> Outbox<T> {
         self
     }
 
-    /// Whether frames are still taken.
     pub(crate) fn is_open(&self) -> bool {
         self.lock().state == OutboxState::Open
     }
@@ -196,7 +178,6 @@ impl<T: Outgoing> Outbox<T> {
         self.waker.wake();
     }
 
-    /// Changes how long a line from the other side may be.
     pub(crate) fn set_line_limit(&self, bytes: usize) {
         self.line_limit.store(bytes, Ordering::Relaxed);
     }

@@ -25,16 +25,13 @@ pub(crate) struct Socket(Arc<TcpStream>);
 /// A TCP socket that does not block, with or without TLS.
 #[derive(Debug)]
 pub(crate) enum NetStream {
-    /// Nothing is encrypted.
     Plain(Socket),
     /// The other side's first byte decides whether it speaks TLS. What is written before that is
     /// lost: it would be in the clear.
     Undecided(Socket, Arc<Acceptor>),
-    /// Everything is encrypted.
     Secured(Box<Secured>),
 }
 
-/// A socket and its TLS state, as server or client.
 #[derive(Debug)]
 pub(crate) struct Secured {
     socket: Socket,
@@ -59,7 +56,6 @@ pub(crate) enum TlsError {
 }
 
 impl NetStream {
-    /// A connection without TLS.
     pub(crate) fn plain(socket: Arc<TcpStream>) -> Self {
         Self::Plain(Socket(socket))
     }
@@ -116,7 +112,6 @@ impl NetStream {
         }
     }
 
-    /// The socket under it all.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) | Self::Undecided(socket, _) => &socket.0,
@@ -191,7 +186,6 @@ impl AsFd for NetStream {
 }
 
 impl Secured {
-    /// Sends what is encrypted already.
     fn send(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             if self.tls.write_tls(&mut self.socket)? == 0 {

@@ -13,7 +13,6 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
-    /// A waker whose thread is awake.
     pub(crate) fn new() -> io::Result<Self> {
         let descriptor = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         Ok(Self { descriptor, asleep: AtomicBool::new(false) })

@@ -29,12 +29,10 @@ impl Chunk {
 }
 
 impl WriteBuffer {
-    /// Whether everything is written.
     pub(crate) fn is_empty(&self) -> bool {
         self.left == 0
     }
 
-    /// How many bytes wait.
     pub(crate) fn len(&self) -> usize {
         self.left
     }

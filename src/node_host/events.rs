@@ -54,7 +54,6 @@ impl ExecEvents {
     }
 }
 
-/// The end of a long output.
 fn tail(output: &str) -> String {
     let count = output.chars().count();
     if count <= limits::RUN_EVENT_CHARS {
@@ -100,7 +99,6 @@ struct Inner {
 }
 
 impl LateEvents {
-    /// Sends what waits on a new connection.
     pub(super) fn connected(&self, writer: &Writer) {
         self.lock().writer = Some(writer.clone());
         self.flush();
@@ -154,7 +152,6 @@ impl LateEvents {
     }
 }
 
-/// Sends an event.
 pub(super) fn send(writer: &Writer, event: NodeEvent, payload: &str) -> Result<(), Error> {
     writer.send(&NodeFrame::event(event.as_str(), payload))
 }

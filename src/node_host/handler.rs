@@ -44,7 +44,6 @@ pub(super) fn run(
     Err(WireError::unavailable(last_line(&stderr).unwrap_or_else(|| status.to_string())))
 }
 
-/// What a program wrote, as a payload.
 fn result(output: &[u8]) -> Option<Payload> {
     let text = String::from_utf8_lossy(output);
     let text = text.trim();

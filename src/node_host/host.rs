@@ -32,7 +32,6 @@ pub(crate) struct HostOptions {
     /// Commands (`lamp.on`, or `lamp.*` for all that begin with `lamp.`) and the programs that
     /// carry them out; also for commands that the host itself knows.
     pub handles: Vec<(String, OsString)>,
-    /// How long such a program may run.
     pub handle_time: Duration,
     /// What the owner allows `system.run`.
     pub owner: OwnerPolicy,
@@ -50,7 +49,6 @@ pub(crate) struct Host {
     running: Vec<JoinHandle<()>>,
 }
 
-/// What the threads of invokes share.
 #[derive(Debug)]
 struct Commands {
     handles: Vec<(String, OsString)>,
@@ -144,7 +142,6 @@ impl Host {
         writer.send(&NodeFrame::invoke_res(id, Err(refusal)))
     }
 
-    /// Kills what is running, and waits until it is gone.
     pub(crate) fn stop(&mut self) {
         self.cancel.request();
         for thread in self.running.drain(..) {
@@ -161,7 +158,6 @@ impl Drop for Host {
     }
 }
 
-/// What carries out a command.
 enum Work {
     Handler(OsString),
     Run,
@@ -205,7 +201,6 @@ fn closest<'a>(handlers: &'a [(String, OsString)], command: &str) -> Option<&'a 
     exact.or_else(|| matching.max_by_key(|(name, _)| name.len())).map(|(_, program)| program)
 }
 
-/// What the thread of one invoke needs.
 struct HostInvoke {
     commands: Arc<Commands>,
     work: Work,

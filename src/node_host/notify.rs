@@ -10,12 +10,10 @@ use crate::protocol::{limits, Payload, WireError};
 /// The program that shows notifications, by the freedesktop.org specification.
 const PROGRAM: &str = "notify-send";
 
-/// Whether this machine can show notifications.
 pub(super) fn is_possible(search: &SearchPath) -> bool {
     search.find(PROGRAM).is_some()
 }
 
-/// Carries out `system.notify`.
 pub(super) fn answer(
     search: &SearchPath,
     params: &str,

@@ -20,11 +20,8 @@ pub(crate) struct Pattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
     Exactly(char),
-    /// `?`
     One,
-    /// `*`
     Some,
-    /// `**`
     Any,
 }
 
@@ -52,7 +49,6 @@ impl Pattern {
         (!pieces.is_empty()).then(|| Self { text: text.to_owned(), pieces, is_path })
     }
 
-    /// As it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }

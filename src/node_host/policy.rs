@@ -11,11 +11,9 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Security {
-    /// Nothing.
     Deny,
     /// The programs on the allowlist, with any arguments.
     Allowlist,
-    /// Everything.
     Full,
 }
 
@@ -108,14 +106,11 @@ impl Rules {
     }
 }
 
-/// Why a program may not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Denial {
-    /// Nothing may.
     Disabled,
     /// A person would have to approve it, and this node cannot ask one.
     ApprovalRequired,
-    /// It is not on the allowlist.
     AllowlistMiss,
     /// It wants to record the screen, which this node cannot.
     ScreenRecording,

@@ -16,7 +16,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// The result of a program that was not started.
 pub(super) fn failed(error: String) -> RunResult {
     RunResult { success: Some(false), error: Some(error), ..RunResult::default() }
 }
@@ -103,7 +102,6 @@ struct Capture {
 }
 
 impl Capture {
-    /// What is not kept is discarded.
     fn take(&mut self, bytes: &[u8], is_stderr: bool) {
         let room = limits::RUN_OUTPUT - self.stdout.len() - self.stderr.len();
         let kept = &bytes[..bytes.len().min(room)];

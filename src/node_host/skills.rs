@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// The list.
 #[derive(Debug, Default)]
 pub(super) struct Skills {
     state: Mutex<SkillsState>,
@@ -22,7 +21,6 @@ pub(super) struct Skills {
 #[derive(Debug, Default)]
 struct SkillsState {
     bins: Arc<BTreeSet<String>>,
-    /// When it was told.
     told: Option<Instant>,
     /// The question under way: its id, and when it was asked.
     asked: Option<(String, Instant)>,

@@ -23,7 +23,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs programs for the gateway, within what the owner allows.
 #[derive(Debug)]
 pub(super) struct SystemRun {
     search: Arc<SearchPath>,
@@ -104,7 +103,6 @@ impl SystemRun {
     }
 }
 
-/// A program that may run.
 struct Permission {
     rules: Rules,
     program: Option<Found>,
@@ -112,7 +110,6 @@ struct Permission {
     is_listed: bool,
 }
 
-/// Valid parameters.
 struct Request {
     params: Params,
     cwd: PathBuf,

@@ -9,14 +9,12 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The `PATH` of a node without one.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Where programs are looked for. The gateway cannot change it.
 #[derive(Clone, Debug)]
 pub(super) struct SearchPath(Vec<PathBuf>);
 
-/// A program that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// Absolute, without `.`, `..` or empty parts.
@@ -26,14 +24,12 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The last part of its path.
     pub(super) fn name(&self) -> Option<&str> {
         self.path.file_name()?.to_str()
     }
 }
 
 impl SearchPath {
-    /// The node's own.
     pub(super) fn from_env() -> Self {
         Self::new(&env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()))
     }
@@ -44,7 +40,6 @@ impl SearchPath {
         Self(env::split_paths(text).filter(|dir| dir.is_absolute()).collect())
     }
 
-    /// The first program of this name.
     pub(super) fn find(&self, name: &str) -> Option<PathBuf> {
         if name.is_empty() || name.contains('/') {
             return None;

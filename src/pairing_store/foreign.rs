@@ -25,9 +25,7 @@ pub(crate) type Foreign = (String, Result<(NodeId, PairedNode), Unusable>);
 pub(crate) enum Unusable {
     /// Nobody could log in with it.
     NoToken,
-    /// The node id is none.
     BadId(&'static str),
-    /// It makes no sense.
     Damaged(&'static str),
 }
 

@@ -27,9 +27,6 @@ use std::{fmt, fs, io};
 const PAIRED: &str = "paired.json";
 const PENDING: &str = "pending.json";
 
-/// Versions of one file by somebody else that are kept before nothing is written any more.
-const MOST_ASIDE: u32 = 100;
-
 /// The pairing files and what is known to be in them.
 #[derive(Debug)]
 pub struct PairingStore {
@@ -38,7 +35,6 @@ pub struct PairingStore {
     pending: PairingFile<RequestId, PairingRequest>,
 }
 
-/// One of the two files.
 #[derive(Debug)]
 struct PairingFile<K, V> {
     path: PathBuf,
@@ -172,14 +168,14 @@ impl<K: Ord + Serialize, V> PairingFile<K, V> {
         staged.map(Some).map_err(|e| Error::io("write", &self.path, e))
     }
 
-    /// Puts staged entries in place. Somebody else's version of the file gets a second name first,
-    /// so that it is not lost. The file itself is there at every moment.
+    /// Puts staged entries in place. Somebody else's version of the file is copied first, so that it
+    /// is not lost. The file itself is there at every moment.
     fn replace(&mut self, staged: Option<Staged>, entries: &Entries<K, V>) -> Result<(), Error> {
         let Some(staged) = staged else { return Ok(()) };
         let path = &self.path;
         let found = stamp(path);
         if found.is_some() && found != self.stamp {
-            let aside = keep_aside(path).map_err(|e| Error::io("keep a copy of", path, e))?;
+            let aside = files::keep_copy(path).map_err(|e| Error::io("keep a copy of", path, e))?;
             log::warn!(
                 "{} was edited while the bridge was running; the edited version was moved to {}. \
                  Use the nodes commands instead",
@@ -192,19 +188,6 @@ impl<K: Ord + Serialize, V> PairingFile<K, V> {
         self.stamp = stamp(path);
         Ok(())
     }
-}
-
-fn keep_aside(path: &Path) -> io::Result<PathBuf> {
-    for number in 1..=MOST_ASIDE {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(".changed-by-somebody-else-{number}"));
-        match fs::hard_link(path, &aside) {
-            Ok(()) => return Ok(aside.into()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other(format!("there are {MOST_ASIDE} of them already; look at them")))
 }
 
 impl Error {

@@ -22,16 +22,13 @@ use std::{fmt, fs, io};
 pub(crate) struct CertificateFiles {
     /// The certificate, or a chain that begins with it.
     pub certificate: PathBuf,
-    /// Its private key.
     pub key: PathBuf,
     /// Whether to generate a pair if neither file exists.
     pub generate: bool,
 }
 
-/// The public properties of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateInfo {
-    /// The file it was read from.
     pub path: PathBuf,
     /// What nodes pin.
     pub fingerprint: Fingerprint,
@@ -39,7 +36,6 @@ pub(crate) struct CertificateInfo {
     pub validity: Option<Validity>,
 }
 
-/// A certificate with its private key.
 pub(crate) struct Certificate {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -75,8 +71,7 @@ impl CertificateFiles {
             (true, true) => {}
             (false, true) => self.finish_interrupted()?,
             (true, false) => {
-                let (present, absent) = (self.certificate.clone(), self.key.clone());
-                return Err(Error::IncompletePair { present, absent });
+                return Err(Error::IncompletePair(self.certificate.clone(), self.key.clone()));
             }
             (false, false) if self.generate => self.write_new_pair()?,
             (false, false) => return Err(Error::Missing(self.certificate.clone())),
@@ -98,8 +93,8 @@ impl CertificateFiles {
     /// [`CertificateFiles::finish_interrupted`] recognises.
     fn write_new_pair(&self) -> Result<(), Error> {
         let generated = generate::generate(calendar::now_ms()).map_err(Error::Generate)?;
-        let key = stage(&self.key, &generated.key)?;
-        let certificate = stage(&self.certificate, &generated.certificate)?;
+        let key = stage(&self.key, &generated.signing_key.serialize_pem())?;
+        let certificate = stage(&self.certificate, &generated.cert.pem())?;
         sync(&self.key)?;
         sync(&self.certificate)?;
         key.commit().map_err(|source| Error::Write(self.key.clone(), source))?;
@@ -125,21 +120,15 @@ impl CertificateFiles {
                 .map_err(|source| Error::Write(self.certificate.clone(), source))?;
             return sync(&self.certificate);
         }
-        let (present, absent) = (self.key.clone(), self.certificate.clone());
-        Err(Error::IncompletePair { present, absent })
+        Err(Error::IncompletePair(self.key.clone(), self.certificate.clone()))
     }
 }
 
 impl Certificate {
     /// How a gateway serves TLS 1.2 and 1.3 with this certificate.
     pub(super) fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
-        let refused = |source| {
-            let (certificate, key) = (self.info.path.clone(), self.key_path.clone());
-            match source {
-                rustls::Error::InconsistentKeys(_) => Error::Mismatch { certificate, key },
-                source => Error::Unusable { certificate, key, source },
-            }
-        };
+        let refused =
+            |source| Error::Unusable(self.info.path.clone(), self.key_path.clone(), source);
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(refused)?

@@ -7,40 +7,17 @@ use std::{error, fmt, io};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no certificate at this path, and none may be generated.
     Missing(PathBuf),
-    /// Only one of the two files exists.
-    IncompletePair {
-        /// The file that exists.
-        present: PathBuf,
-        /// The file that does not.
-        absent: PathBuf,
-    },
-    /// The file could not be read.
+    /// The first file exists, the second does not.
+    IncompletePair(PathBuf, PathBuf),
     Read(PathBuf, io::Error),
     /// The file holds no such object ("certificate" or "private key") in PEM form.
     NotPem(PathBuf, &'static str),
     /// The file holds such an object, but it is damaged.
     DamagedPem(PathBuf, &'static str),
-    /// The key cannot be read without a passphrase.
     Encrypted(PathBuf),
-    /// The certificate belongs to another key.
-    Mismatch {
-        /// The file of the certificate.
-        certificate: PathBuf,
-        /// The file of the key.
-        key: PathBuf,
-    },
-    /// The TLS library rejects the pair.
-    Unusable {
-        /// The file of the certificate.
-        certificate: PathBuf,
-        /// The file of the key.
-        key: PathBuf,
-        /// The library's reason.
-        source: rustls::Error,
-    },
-    /// A pair could not be generated.
+    /// The TLS library rejects the certificate in the first file with the key in the second.
+    Unusable(PathBuf, PathBuf, rustls::Error),
     Generate(rcgen::Error),
     /// A pair was generated but could not be written to this file.
     Write(PathBuf, io::Error),
@@ -63,7 +40,7 @@ impl fmt::Display for Error {
                  bridge.tls.certPath, keyPath and autoGenerate to have the bridge generate one",
                 quoted(path)
             ),
-            Self::IncompletePair { present, absent } => write!(
+            Self::IncompletePair(present, absent) => write!(
                 f,
                 "half a TLS certificate: {} exists, {} does not. Restore the missing file; if the \
                  bridge generated the pair, remove the other one, and the next start generates a \
@@ -90,14 +67,12 @@ impl fmt::Display for Error {
                 quoted(path),
                 path.display()
             ),
-            Self::Mismatch { certificate, key } => write!(
-                f,
-                "the TLS certificate {} does not belong to the key {}",
-                quoted(certificate),
-                quoted(key)
-            ),
-            Self::Unusable { certificate, key, source } => {
+            Self::Unusable(certificate, key, source) => {
                 let (certificate, key) = (quoted(certificate), quoted(key));
+                if matches!(source, rustls::Error::InconsistentKeys(_)) {
+                    let problem = format_args!("does not belong to the key {key}");
+                    return write!(f, "the TLS certificate {certificate} {problem}");
+                }
                 write!(f, "the TLS certificate {certificate} with the key {key} cannot be used: ")?;
                 unusable(f, source)
             }

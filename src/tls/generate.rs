@@ -6,8 +6,8 @@ use crate::protocol::label::host_label;
 use crate::protocol::limits;
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    CertificateParams, CertifiedKey, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::pki_types::DnsName;
 use std::collections::BTreeSet;
@@ -18,16 +18,10 @@ use std::time::Duration;
 /// certificate must not expire in 1980. Certificates cannot express years beyond 9999.
 const EXPIRY_RANGE_MS: (u64, u64) = (1_767_225_600_000, 253_402_214_400_000);
 
-/// A key and its certificate, both in PEM form.
-pub(super) struct Generated {
-    pub(super) certificate: String,
-    pub(super) key: String,
-}
-
 /// Generates a P-256 key and a certificate for it. A P-256 handshake costs a Raspberry Pi a sixth of
 /// an RSA handshake.
-pub(super) fn generate(now_ms: u64) -> Result<Generated, rcgen::Error> {
-    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+pub(super) fn generate(now_ms: u64) -> Result<CertifiedKey<KeyPair>, rcgen::Error> {
+    let signing_key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "openclaw-bridge");
@@ -43,8 +37,7 @@ pub(super) fn generate(now_ms: u64) -> Result<Generated, rcgen::Error> {
     // A day early, because a phone's clock may be slow.
     params.not_before = midnight(now_ms.saturating_sub(DAY_MS));
     params.not_after = midnight(now_ms.max(earliest).saturating_add(lifetime));
-    let certificate = params.self_signed(&key)?;
-    Ok(Generated { certificate: certificate.pem(), key: key.serialize_pem() })
+    Ok(CertifiedKey { cert: params.self_signed(&signing_key)?, signing_key })
 }
 
 /// Every name and address by which nodes may reach this machine. Not the bridge's display name.
@@ -103,7 +96,7 @@ mod tests {
         for (now, from, until) in
             [(1_768_799_167_123, "2026-01-18", "2036-01-17"), (5_000, "1970-01-01", "2035-12-30")]
         {
-            let pem = generate(now).unwrap().certificate;
+            let pem = generate(now).unwrap().cert.pem();
             let certificate = crate::tls::pem::certificates(pem.as_bytes()).unwrap();
             let validity = crate::tls::validity::Validity::of(&certificate[0]).unwrap();
             assert!(calendar::iso(validity.not_before_ms).starts_with(from));

@@ -16,7 +16,6 @@ pub(super) fn private_key(text: &[u8]) -> io::Result<Option<PrivateKeyDer<'stati
     rustls_pemfile::private_key(&mut &*text)
 }
 
-/// Whether the key in the text cannot be read without a passphrase.
 pub(super) fn is_encrypted(text: &[u8]) -> bool {
     const WORD: &[u8] = b"ENCRYPTED";
     text.windows(WORD.len()).any(|window| window == WORD)

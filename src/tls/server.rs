@@ -3,7 +3,6 @@
 use super::certificate::{Certificate, CertificateFiles, CertificateInfo};
 use super::error::Error;
 use super::fingerprint::Fingerprint;
-use crate::protocol::operator::CertificateView;
 use rustls::{ServerConfig, ServerConnection};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -38,32 +37,22 @@ impl Acceptor {
         Ok(differs)
     }
 
-    /// The TLS state of a new connection.
     pub(crate) fn connection(&self) -> Result<ServerConnection, rustls::Error> {
         ServerConnection::new(self.current().config)
     }
 
-    /// The fingerprint of the certificate in use.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         self.current().info.fingerprint
     }
 
-    /// The certificate in use.
     pub(crate) fn info(&self) -> Arc<CertificateInfo> {
         self.current().info
     }
 
-    /// The certificate in use, as operators see it in `status`.
-    pub(crate) fn view(&self, now_ms: u64) -> CertificateView {
-        self.info().view(now_ms)
-    }
-
-    /// Whether nodes without TLS may connect, too.
     pub(crate) fn allows_plaintext(&self) -> bool {
         self.allows_plaintext
     }
 
-    /// `required` or `optional`.
     pub(crate) fn mode(&self) -> &'static str {
         if self.allows_plaintext {
             "optional"

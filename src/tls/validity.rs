@@ -5,7 +5,6 @@
 
 use crate::calendar::{self, DAY_MS};
 
-/// ASN.1 tags.
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -14,9 +13,7 @@ const VERSION: u8 = 0xa0;
 /// The validity period of a certificate, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
-    /// `notBefore`
     pub not_before_ms: u64,
-    /// `notAfter`
     pub not_after_ms: u64,
 }
 

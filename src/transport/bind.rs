@@ -10,11 +10,8 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// What the configuration says about listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BindPlan {
-    /// `bridge.bind`
     pub bind: Bind,
-    /// `bridge.port`
     pub port: u16,
-    /// `bridge.waitForTailnet`
     pub wait: bool,
 }
 
@@ -24,9 +21,7 @@ pub(crate) struct BindPlan {
 /// through a tailnet that comes later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// This machine only.
     Loopback,
-    /// Every address.
     Everywhere,
     /// One address, there or not.
     Address(IpAddr),
@@ -34,7 +29,6 @@ pub(super) enum Target {
     Tailnet,
 }
 
-/// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) ip: IpAddr,
@@ -42,18 +36,13 @@ pub(super) struct Endpoint {
     pub(super) required: bool,
 }
 
-/// Why the bridge cannot listen.
 #[derive(Debug)]
 pub enum Error {
     /// `bind: "tailnet"`, and this machine is in no tailnet.
     NoTailnet,
-    /// The machine's addresses cannot be listed.
     Interfaces(io::Error),
-    /// Listening on an address failed.
     Refused {
-        /// The address.
         address: SocketAddr,
-        /// Why.
         source: io::Error,
     },
 }
@@ -100,7 +89,6 @@ impl std::error::Error for Error {
 }
 
 impl BindPlan {
-    /// Decides what to listen on.
     pub(super) fn target(&self, own: &[InterfaceAddress]) -> Result<Target, Error> {
         let has_tailnet = Tailnet::of(own).addresses().next().is_some();
         Ok(match self.bind {
@@ -127,30 +115,20 @@ impl Target {
     /// The endpoints with these addresses of the machine. The first one that can be had decides
     /// about the port if that is 0.
     pub(super) fn endpoints(self, own: &[InterfaceAddress]) -> Vec<Endpoint> {
-        let required = |ip: IpAddr| Endpoint { ip, required: true };
-        let optional = |ip: IpAddr| Endpoint { ip, required: false };
-        let mut endpoints: Vec<Endpoint> = match self {
+        let mut ips: Vec<IpAddr> = match self {
             // The bridge also starts on a kernel without IPv6.
-            Self::Loopback => {
-                return vec![required(LOOPBACK), optional(Ipv6Addr::LOCALHOST.into())];
-            }
-            Self::Everywhere => {
-                let v6 = Ipv6Addr::UNSPECIFIED.into();
-                return vec![required(Ipv4Addr::UNSPECIFIED.into()), optional(v6)];
-            }
-            Self::Address(ip) if ip.is_loopback() || ip.is_unspecified() => {
-                return vec![required(ip)]
-            }
-            Self::Address(ip) => vec![required(ip)],
+            Self::Loopback => vec![LOOPBACK, Ipv6Addr::LOCALHOST.into()],
+            Self::Everywhere => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            Self::Address(ip) => vec![ip],
             // Both, because the zone tells nodes of both.
-            Self::Tailnet => Tailnet::of(own).addresses().map(optional).collect(),
+            Self::Tailnet => Tailnet::of(own).addresses().collect(),
         };
-        if let Some(first) = endpoints.first_mut() {
-            first.required = true;
+        let first = ips.first().copied();
+        if self.moves() {
+            // For apps on this machine and for SSH tunnels.
+            ips.push(LOOPBACK);
         }
-        // For apps on this machine and for SSH tunnels.
-        endpoints.push(optional(LOOPBACK));
-        endpoints
+        ips.into_iter().map(|ip| Endpoint { ip, required: Some(ip) == first }).collect()
     }
 
     /// Whether the addresses can change while the bridge runs.

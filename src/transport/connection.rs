@@ -14,21 +14,30 @@ use crate::router::{ConnId, Input};
 use crate::tls::Acceptor;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A connection that has been accepted.
 pub(super) struct NodeConnection {
     pub(super) conn: ConnId,
     pub(super) peer: IpAddr,
     pub(super) stream: Arc<TcpStream>,
     /// Released when the thread ends.
     pub(super) permit: Permit,
-    pub(super) limiter: Arc<ConnectionLimiter>,
-    pub(super) inbox: Inbox,
-    /// `None` if nothing is encrypted.
-    pub(super) tls: Option<Arc<Acceptor>>,
-    pub(super) log_limit: Arc<LogLimit>,
+    pub(super) reception: Reception,
+}
+
+/// What all connections share.
+#[derive(Clone, Debug)]
+pub(crate) struct Reception {
+    pub inbox: Inbox,
+    pub limiter: Arc<ConnectionLimiter>,
+    /// What connections are encrypted with; `None` leaves them in the clear.
+    pub tls: Option<Arc<Acceptor>>,
+    /// Limits the log lines that unauthenticated connections cause.
+    pub log_limit: Arc<LogLimit>,
+    /// The last connection's number; shared, so that numbers are never used twice.
+    pub last: Arc<AtomicU64>,
 }
 
 type Lines = BufReader<Duplex<NetStream, GatewayFrame>>;
@@ -52,14 +61,14 @@ impl NodeConnection {
         let outbox = Arc::new(Outbox::new(limits::LINE_UNAUTHENTICATED)?);
         let door = ReplyHandle::Node {
             outbox: OutboxSender::new(outbox.clone()),
-            limiter: self.limiter.clone(),
+            limiter: self.reception.limiter.clone(),
         };
         let hello = Input::Connected { conn: self.conn, peer: self.peer };
-        if self.inbox.introduce(hello, door).is_err() {
+        if self.reception.inbox.introduce(hello, door).is_err() {
             return Ok(None);
         }
-        let _guard = DisconnectGuard { inbox: &self.inbox, conn: self.conn };
-        let stream = NetStream::accepted(self.stream.clone(), self.tls.clone());
+        let _guard = DisconnectGuard { inbox: &self.reception.inbox, conn: self.conn };
+        let stream = NetStream::accepted(self.stream.clone(), self.reception.tls.clone());
         let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED);
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let result = self.converse(&mut lines, &outbox);
@@ -72,7 +81,6 @@ impl NodeConnection {
         result.map(|()| ending)
     }
 
-    /// Everything between the introduction and the end.
     fn converse(&self, lines: &mut Lines, outbox: &Outbox<GatewayFrame>) -> io::Result<()> {
         let first = lines.fill_buf()?.first().copied();
         let bad = match first {
@@ -82,7 +90,7 @@ impl NodeConnection {
         if let Some(bad) = bad {
             // The router answers and closes; nothing that follows is read.
             lines.get_mut().stop_reading();
-            if self.inbox.post(Input::BadFrame { conn: self.conn, bad }).is_ok() {
+            if self.reception.inbox.post(Input::BadFrame { conn: self.conn, bad }).is_ok() {
                 // What the buffer holds already is the rest of the bad input.
                 let buffered = lines.buffer().len();
                 lines.consume(buffered);
@@ -100,7 +108,7 @@ impl NodeConnection {
             TlsError::Handshake(_) => ("tls handshake", true),
             TlsError::Broken(_) => ("tls broken", true),
         };
-        if let Some(more) = self.log_limit.admit(kind) {
+        if let Some(more) = self.reception.log_limit.admit(kind) {
             log::info!("node: {error} conn={} ip={}{more}", self.conn, self.peer);
         }
         is_alerted
@@ -119,7 +127,7 @@ impl NodeConnection {
                 if last_activity.elapsed() >= limits::ACTIVITY_INTERVAL {
                     last_activity = Instant::now();
                     // If the router is gone, the next frame will notice.
-                    let _ = self.inbox.post(Input::Activity { conn: self.conn });
+                    let _ = self.reception.inbox.post(Input::Activity { conn: self.conn });
                 }
                 Ok(())
             };
@@ -157,7 +165,7 @@ impl NodeConnection {
             NodeFrame::Req { .. } | NodeFrame::Ping { .. } => duplex.expect_answer(),
             _ => {}
         }
-        self.inbox.post(Input::Frame { conn: self.conn, frame })
+        self.reception.inbox.post(Input::Frame { conn: self.conn, frame })
     }
 }
 

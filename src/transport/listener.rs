@@ -1,51 +1,38 @@
 //! Accepts nodes: one thread for each address, one thread for each connection.
 
-use crate::link::{accept_until, ConnectionLimiter, Inbox, Waker};
-use crate::log_limit::LogLimit;
+use crate::link::{accept_until, Waker};
 use crate::protocol::limits;
 use crate::router::ConnId;
-use crate::tls::Acceptor;
-use crate::transport::connection::NodeConnection;
+use crate::transport::connection::{NodeConnection, Reception};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 /// A bound address whose connections are not accepted yet.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(super) struct Listener {
     socket: TcpListener,
-    address: SocketAddr,
-}
-
-/// What every accept thread needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Reception {
-    /// Where inputs go.
-    pub inbox: Inbox,
-    /// How many connections may be open.
-    pub limiter: Arc<ConnectionLimiter>,
-    /// What connections are encrypted with; `None` leaves them in the clear.
-    pub tls: Option<Arc<Acceptor>>,
-    /// Limits the log lines that unauthenticated connections cause.
-    pub log_limit: Arc<LogLimit>,
-    /// The last connection's number; shared, so that numbers are never used twice.
-    pub last: Arc<AtomicU64>,
+    /// With the port it got.
+    pub(super) address: SocketAddr,
 }
 
 impl Listener {
     /// Binds an address; with port 0, the system chooses one.
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = bind(address)?;
-        let address = socket.local_addr()?;
-        Ok(Self { socket, address })
-    }
-
-    /// The address, with the port it got.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            // IPv4 has a listener of its own.
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(limits::LISTEN_BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from(socket);
+        Ok(Self { address: socket.local_addr()?, socket })
     }
 
     /// Starts the thread that accepts connections until the alarm of `stop`.
@@ -64,19 +51,6 @@ impl Listener {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // IPv4 has a listener of its own.
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(limits::LISTEN_BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
 impl Reception {
     /// Starts the connection's thread. A failure concerns this connection only, unless the system
     /// is short of a resource, which is worth a pause.
@@ -93,16 +67,7 @@ impl Reception {
             }
             return Ok(());
         };
-        let connection = NodeConnection {
-            conn,
-            peer,
-            stream,
-            permit,
-            limiter: self.limiter.clone(),
-            inbox: self.inbox.clone(),
-            tls: self.tls.clone(),
-            log_limit: self.log_limit.clone(),
-        };
+        let connection = NodeConnection { conn, peer, stream, permit, reception: self.clone() };
         let thread = Builder::new().name(format!("node-{conn}")).stack_size(limits::STACK);
         thread.spawn(move || connection.run()).map(drop)
     }

@@ -7,5 +7,5 @@ mod connection;
 mod listener;
 mod watch;
 
-pub(crate) use listener::{Listener, Reception};
+pub(crate) use connection::Reception;
 pub(crate) use watch::{Bound, Listeners, Listening};

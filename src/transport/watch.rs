@@ -4,7 +4,8 @@
 use crate::addresses::InterfaceAddress;
 use crate::link::Waker;
 use crate::transport::bind::{BindPlan, Endpoint, Error, Target};
-use crate::transport::{Listener, Reception};
+use crate::transport::connection::Reception;
+use crate::transport::listener::Listener;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,10 +23,8 @@ pub(crate) struct Bound {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listening(Arc<Mutex<ListenerState>>);
 
-/// See [`Listening`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListenerState {
-    /// Addresses and ports.
     pub addresses: Vec<SocketAddr>,
     /// What is missing and waited for.
     pub waiting_for: Option<String>,
@@ -38,7 +37,6 @@ pub(crate) struct Listeners {
     port: u16,
     open: Vec<OpenListener>,
     reception: Reception,
-    /// For the names of threads.
     last: usize,
     listening: Listening,
 }
@@ -54,7 +52,6 @@ struct OpenListener {
 }
 
 impl Listening {
-    /// The state at this moment.
     pub(crate) fn now(&self) -> ListenerState {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -75,7 +72,7 @@ impl Bound {
             let address = SocketAddr::new(ip, port);
             match Listener::bind(address) {
                 Ok(listener) => {
-                    port = listener.address().port();
+                    port = listener.address.port();
                     listeners.push(listener);
                 }
                 Err(source) => {
@@ -94,7 +91,7 @@ impl Bound {
             Some(error) if listeners.is_empty() => Err(error),
             _ => {
                 let listening = Listening::default();
-                let addresses = listeners.iter().map(Listener::address).collect();
+                let addresses = listeners.iter().map(|listener| listener.address).collect();
                 listening.set(ListenerState { addresses, waiting_for: None });
                 Ok(Self { target, listeners, listening })
             }
@@ -106,10 +103,9 @@ impl Bound {
         &self.listening
     }
 
-    /// Starts to accept.
     pub(crate) fn start(self, reception: Reception) -> io::Result<Listeners> {
         let Self { target, listeners, listening } = self;
-        let port = listeners.first().map_or(0, |listener| listener.address().port());
+        let port = listeners.first().map_or(0, |listener| listener.address.port());
         let mut started =
             Listeners { target, port, open: Vec::new(), reception, last: 0, listening };
         for listener in listeners {
@@ -125,12 +121,10 @@ impl Listeners {
         self.port
     }
 
-    /// Whether they are where the tailnet is.
     pub(crate) fn follow_tailnet(&self) -> bool {
         self.target == Target::Tailnet
     }
 
-    /// Whether there is anything to follow.
     pub(crate) fn moves(&self) -> bool {
         self.target.moves()
     }
@@ -152,7 +146,8 @@ impl Listeners {
             if self.open.iter().any(|open| open.address.ip() == *ip) {
                 continue;
             }
-            match self.open_at(SocketAddr::new(*ip, self.port)) {
+            let listener = Listener::bind(SocketAddr::new(*ip, self.port));
+            match listener.and_then(|listener| self.accept_at(listener)) {
                 Ok(address) => log::info!("listening on {address}"),
                 Err(error) if *required => waiting_for = Some(absence(*ip, &error)),
                 Err(_) => {}
@@ -194,12 +189,8 @@ impl Listeners {
         self.listening.set(ListenerState { addresses, waiting_for });
     }
 
-    fn open_at(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
-        self.accept_at(Listener::bind(address)?)
-    }
-
     fn accept_at(&mut self, listener: Listener) -> io::Result<SocketAddr> {
-        let address = listener.address();
+        let address = listener.address;
         let stop = Arc::new(Waker::new()?);
         let thread = listener.start(self.last + 1, stop.clone(), self.reception.clone())?;
         self.last += 1;

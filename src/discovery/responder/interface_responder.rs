@@ -35,14 +35,18 @@ const DEFENCE_INTERVAL: Duration = Duration::from_millis(250);
 /// Announcements of new records (RFC 6762, section 8.3).
 const ANNOUNCEMENTS: u8 = 2;
 
-/// How far the announcement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Asking whether the names are free; the next probe, or the end of probing, is due at `at`.
-    Probing { sent: u8, at: Instant },
+    Probing {
+        sent: u8,
+        at: Instant,
+    },
     /// Sending all records unasked; the next announcement is due at `at`.
-    Announcing { sent: u8, at: Instant },
-    /// Only answering questions.
+    Announcing {
+        sent: u8,
+        at: Instant,
+    },
     Settled,
 }
 
@@ -159,7 +163,6 @@ impl InterfaceResponder {
         own.due = Some(own.due.map_or(due, |old| old.min(due)));
     }
 
-    /// When [`InterfaceResponder::tick`] is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let due = self.records.iter().filter_map(|own| own.due).min();
         match self.phase {
@@ -170,7 +173,6 @@ impl InterfaceResponder {
         }
     }
 
-    /// The multicasts that are due.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Transmit> {
         if let Phase::Probing { sent, at } = self.phase {
             if at > now {
@@ -230,7 +232,6 @@ impl InterfaceResponder {
         (is_link_local || is_near) && self.unicast_limit.take(now)
     }
 
-    /// Goodbye packets for everything that was announced.
     pub(super) fn goodbye(&self) -> Vec<Transmit> {
         self.goodbye_for(|kind| !kind.is_negative())
     }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::time::Duration;
 
-/// A xorshift generator.
 #[derive(Debug)]
 pub(super) struct Jitter(u64);
 

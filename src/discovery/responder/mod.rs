@@ -28,7 +28,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// See the module.
 pub(super) struct Responder {
     announcement: Announcement,
     names: Names,
@@ -59,7 +58,6 @@ impl Responder {
         }
     }
 
-    /// Adds an interface, or changes its addresses.
     pub(super) fn set_interface(
         &mut self,
         now: Instant,
@@ -79,7 +77,6 @@ impl Responder {
         self.interfaces.remove(&id);
     }
 
-    /// Announces something else from now on.
     pub(super) fn update(&mut self, now: Instant, announcement: Announcement) -> Vec<Transmit> {
         if announcement == self.announcement {
             return Vec::new();
@@ -101,17 +98,14 @@ impl Responder {
         goodbye
     }
 
-    /// Goodbye packets for everything that was announced.
     pub(super) fn goodbye(&self) -> Vec<Transmit> {
         self.interfaces.values().flat_map(InterfaceResponder::goodbye).collect()
     }
 
-    /// When [`Responder::tick`] is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.interfaces.values().filter_map(InterfaceResponder::next_deadline).min()
     }
 
-    /// The datagrams that are due.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Transmit> {
         self.interfaces.values_mut().flat_map(|interface| interface.tick(now)).collect()
     }
@@ -141,7 +135,6 @@ impl Responder {
         out
     }
 
-    /// Another host uses one of our names.
     fn resolve_conflict(&mut self, now: Instant, id: InterfaceId, kind: NameKind) -> Vec<Transmit> {
         let is_settled = |interface: &InterfaceResponder| interface.phase == Phase::Settled;
         if self.interfaces.values().all(is_settled) {

@@ -11,7 +11,6 @@ pub(super) enum NameKind {
     Host,
 }
 
-/// The names in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Names {
     wanted_instance: String,
@@ -37,7 +36,6 @@ impl Names {
         self.wanted_instance == service.instance() && self.wanted_host == service.host
     }
 
-    /// Replaces a name that another host uses by the next one.
     pub(super) fn rename(&mut self, kind: NameKind) {
         let current = |names: &Self| match kind {
             NameKind::Instance => names.instance(),
@@ -75,7 +73,6 @@ pub(in crate::discovery) fn name<'l>(labels: impl IntoIterator<Item = &'l str>) 
     Name::new_with_labels(&labels.into_iter().map(label).collect::<Vec<_>>())
 }
 
-/// `_name._tcp.local`
 pub(in crate::discovery) fn type_name(service_type: &str) -> Name<'static> {
     name(service_type.split('.').chain(["local"]))
 }

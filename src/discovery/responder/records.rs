@@ -68,7 +68,6 @@ pub(super) struct OwnRecord {
     /// Bytes in a packet, without compression.
     pub(super) size: usize,
     pub(super) last_multicast: Option<Instant>,
-    /// When it is to be multicast.
     pub(super) due: Option<Instant>,
     /// Who alone asked for it, and may still say that it has the record in its cache.
     pub(super) querier: Option<IpAddr>,
@@ -103,7 +102,6 @@ impl OwnRecord {
     }
 }
 
-/// All records of one interface.
 pub(super) fn records(
     announcement: &Announcement,
     names: &Names,

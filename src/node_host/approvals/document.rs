@@ -23,7 +23,6 @@ const EVERY: &str = "*";
 pub(super) struct ApprovalsDocument(Map<String, Value>);
 
 impl ApprovalsDocument {
-    /// What counts if there is no file.
     pub(super) fn empty() -> Self {
         let content = [("version".to_owned(), json!(1)), ("agents".to_owned(), json!({}))];
         Self(content.into_iter().collect())

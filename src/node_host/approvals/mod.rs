@@ -26,7 +26,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// The file, and who may change it.
 #[derive(Debug)]
 pub(super) struct Approvals {
     path: PathBuf,
@@ -39,7 +38,6 @@ pub(super) struct Approvals {
     last_use_noted: Mutex<Option<Instant>>,
 }
 
-/// The file as it is now.
 struct Snapshot {
     exists: bool,
     hash: String,
@@ -68,7 +66,6 @@ impl Approvals {
         Ok(agents.map(effect).max().unwrap_or(Security::Deny))
     }
 
-    /// The answer to `system.execApprovals.get`.
     pub(super) fn get(&self) -> Result<ExecApprovals, WireError> {
         Ok(self.show(self.read().map_err(WireError::unavailable)?))
     }

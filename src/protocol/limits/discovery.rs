@@ -57,5 +57,3 @@ pub const TAILSCALE_BYTES: usize = 1024 * 1024;
 pub const DOMAIN_CHARS: usize = 160;
 /// Bytes of a zone file that are read; ours has less than 4 KiB.
 pub const ZONE_BYTES: u64 = 256 * 1024;
-/// Zone files that somebody else has edited and that are kept beside ours.
-pub const ZONES_ASIDE: u32 = 100;
