@@ -53,7 +53,8 @@ impl fmt::Debug for ConnectOptions {
 pub struct Connection {
     lines: BufReader<Duplex<NetStream, Vec<u8>>>,
     line: Vec<u8>,
-    heard: Instant,
+    /// When the last byte was read.
+    pub(super) heard: Instant,
     writer: Writer,
     trace: Option<Trace>,
     stop: Stop,
@@ -101,10 +102,6 @@ impl Connection {
     /// For sending, from any thread.
     pub fn writer(&self) -> &Writer {
         &self.writer
-    }
-
-    pub(super) fn heard(&self) -> Instant {
-        self.heard
     }
 
     /// The next line; `None` at `deadline`. Writes meanwhile. Takes a little of what is there
@@ -277,19 +274,17 @@ fn reach(host: &str, port: u16, timeout: Duration, stop: &Stop) -> Result<TcpStr
     let fail = |source| Error::Connect { address: address.clone(), source };
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for address in (host, port).to_socket_addrs().map_err(fail)? {
-        let socket = match begin_to_connect(address) {
-            Ok(socket) => socket,
-            Err(error) => {
-                last = error;
-                continue;
+        let result = match begin_to_connect(address) {
+            Ok(socket) => {
+                match wait_for(socket.as_fd(), PollFlags::OUT, wait::after(timeout), stop)? {
+                    true => socket.take_error().and_then(|error| error.map_or(Ok(socket), Err)),
+                    false => Err(ErrorKind::TimedOut.into()),
+                }
             }
+            Err(error) => Err(error),
         };
-        if !wait_for(socket.as_fd(), PollFlags::OUT, wait::after(timeout), stop)? {
-            last = ErrorKind::TimedOut.into();
-            continue;
-        }
-        match socket.take_error().and_then(|error| error.map_or(Ok(()), Err)) {
-            Ok(()) => return Ok(socket.into()),
+        match result {
+            Ok(socket) => return Ok(socket.into()),
             Err(error) => last = error,
         }
     }

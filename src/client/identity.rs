@@ -35,30 +35,19 @@ impl IdentityFile {
     /// [`Error::Identity`] or [`Error::File`].
     pub fn open(path: &Path, wanted: Option<&str>) -> Result<Self, Error> {
         let problem = |problem: String| Error::Identity { path: path.to_owned(), problem };
-        let wanted = match wanted {
-            Some(text) => {
-                Some(NodeId::new(text).map_err(|why| problem(format!("cannot be used: {why}")))?)
-            }
-            None => None,
-        };
+        let wanted = wanted.map(NodeId::new).transpose();
+        let wanted = wanted.map_err(|why| problem(format!("cannot be used: {why}")))?;
         let mut content = match read(path)? {
             Some(text) => parse(&text).map_err(problem)?,
             None => Map::new(),
         };
-        let token = match content.get("token") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Token::presented(text),
-            Some(_) => return Err(problem(way_out("has a token that is not a string"))),
-        };
-        let trust = stored_trust(&content).map_err(|what| problem(way_out(what)))?;
-        let stored = match content.get("nodeId") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(
-                NodeId::new(text).map_err(|why| problem(way_out(&format!("is damaged: {why}"))))?,
-            ),
-            Some(_) => return Err(problem(way_out("has a nodeId that is not a string"))),
-        };
-        if let (None, Some(_)) = (&stored, &token) {
+        let token = text(content.get("token"), "token").map_err(problem)?;
+        let token = token.and_then(Token::presented);
+        let trust = stored_trust(&content).map_err(problem)?;
+        let stored = text(content.get("nodeId"), "nodeId").map_err(problem)?;
+        let stored = stored.map(NodeId::new).transpose();
+        let stored = stored.map_err(|why| problem(way_out(&format!("is damaged: {why}"))))?;
+        if stored.is_none() && token.is_some() {
             return Err(problem(way_out("has a token but no nodeId")));
         }
         if let Some(node_id) = stored {
@@ -69,10 +58,7 @@ impl IdentityFile {
             }
             return Ok(Self { path: path.to_owned(), content, node_id, token, trust });
         }
-        let node_id = match wanted {
-            Some(node_id) => node_id,
-            None => fresh_node_id()?,
-        };
+        let node_id = wanted.map_or_else(fresh_node_id, Ok)?;
         content.insert("version".into(), VERSION.into());
         content.insert("nodeId".into(), node_id.as_str().into());
         let identity = Self { path: path.to_owned(), content, node_id, token, trust };
@@ -183,30 +169,30 @@ impl IdentityFile {
 }
 
 fn read(path: &Path) -> Result<Option<String>, Error> {
-    let fail = |source| Error::File { path: path.to_owned(), verb: "read", source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fail(error)),
+    let read = || {
+        let file = File::open(path)?;
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.display();
+            log::warn!(
+                "identity file is accessible to other users, run `chmod 600 {path}` path={path} \
+                 mode={mode:o}"
+            );
+        }
+        let mut bytes = Vec::new();
+        file.take(limits::IDENTITY_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limits::IDENTITY_BYTES {
+            let kind = io::ErrorKind::InvalidData;
+            return Err(io::Error::new(kind, "too large for an identity file"));
+        }
+        Ok(bytes)
     };
-    let mode = file.metadata().map_err(fail)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let path = path.display();
-        log::warn!(
-            "identity file is accessible to other users, run `chmod 600 {path}` path={path} \
-             mode={mode:o}"
-        );
+    match read() {
+        // Damaged text fails as damaged JSON, with a way out.
+        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_default())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File { path: path.to_owned(), verb: "read", source }),
     }
-    let mut bytes = Vec::new();
-    file.take(limits::IDENTITY_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
-    if bytes.len() as u64 > limits::IDENTITY_BYTES {
-        return Err(fail(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "too large for an identity file",
-        )));
-    }
-    // Damaged text fails as damaged JSON, with a way out.
-    Ok(Some(String::from_utf8(bytes).unwrap_or_default()))
 }
 
 fn parse(text: &str) -> Result<Map<String, Value>, String> {
@@ -225,25 +211,26 @@ fn parse(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// What the gateway in the file has to show. `tls: false` takes a fingerprint back.
-fn stored_trust(content: &Map<String, Value>) -> Result<Option<Trust>, &'static str> {
+fn stored_trust(content: &Map<String, Value>) -> Result<Option<Trust>, String> {
     let Some(gateway) = content.get("gateway") else { return Ok(None) };
-    let pin = match gateway.get("tlsFingerprint") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) if text.trim().is_empty() => None,
-        Some(Value::String(text)) => {
-            let pin: Fingerprint = text
-                .parse()
-                .map_err(|_| "has a tlsFingerprint that is not a SHA-256 fingerprint")?;
-            Some(pin)
-        }
-        Some(_) => return Err("has a tlsFingerprint that is not a string"),
-    };
+    let pin = text(gateway.get("tlsFingerprint"), "tlsFingerprint")?;
+    let pin = pin.filter(|pin| !pin.trim().is_empty()).map(str::parse).transpose();
+    let pin: Option<Fingerprint> =
+        pin.map_err(|_| way_out("has a tlsFingerprint that is not a SHA-256 fingerprint"))?;
     Ok(match gateway.get("tls") {
         None | Some(Value::Null) => pin.map(Trust::Pinned),
         Some(Value::Bool(false)) => None,
         Some(Value::Bool(true)) => Some(pin.map_or(Trust::FirstUse, Trust::Pinned)),
-        Some(_) => return Err("has a gateway.tls that is neither true nor false"),
+        Some(_) => return Err(way_out("has a gateway.tls that is neither true nor false")),
     })
+}
+
+fn text<'a>(value: Option<&'a Value>, key: &str) -> Result<Option<&'a str>, String> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(way_out(&format!("has a {key} that is not a string"))),
+    }
 }
 
 fn way_out(problem: &str) -> String {

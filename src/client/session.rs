@@ -6,7 +6,6 @@ use crate::client::identity::IdentityFile;
 use crate::client::writer::Writer;
 use crate::protocol::{
     limits, FrameType, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, Payload,
-    Token,
 };
 use crate::tls::{Fingerprint, Trust};
 use crate::wait;
@@ -82,12 +81,8 @@ pub fn join(
 ) -> Result<Session, Error> {
     settle_trust(&connection, identity, progress)?;
     let node_id = identity.node_id().clone();
-    let hello = Hello {
-        node: Ok(node_id.clone()),
-        token: identity.token().cloned(),
-        protocol: None,
-        profile: profile.clone(),
-    };
+    let (node, token) = (Ok(node_id.clone()), identity.token().cloned());
+    let hello = Hello { node, token, protocol: None, profile: profile.clone() };
     connection.writer().send(&NodeFrame::Hello(Box::new(hello)))?;
     let admission = match first_answer(&mut connection, limits::HOST_HELLO)? {
         Some(admission) => admission,
@@ -96,11 +91,17 @@ pub fn join(
             let request = PairRequest { node, profile, silent: false };
             connection.writer().send(&NodeFrame::PairRequest(Box::new(request)))?;
             progress(Progress::AskedForPairing(node_id));
-            let token = wait_for_approval(&mut connection)?;
-            let (host, port) = (connection.gateway.0.clone(), connection.gateway.1);
+            let new_token = |frame| match frame {
+                GatewayFrame::PairOk { token } => Some(token),
+                _ => None,
+            };
+            let after = limits::HOST_APPROVAL;
+            let token = wait_for(&mut connection, FrameType::PairRequest, after, new_token)?;
+            let token = token.ok_or(Error::NotAGateway("it sent an empty token"))?;
+            let (host, port) = connection.gateway.clone();
             identity.store_token(token, (&host, port), connection.certificate)?;
             progress(Progress::Paired);
-            wait_for_admission(&mut connection)?
+            wait_for(&mut connection, FrameType::Hello, limits::HOST_HELLO, Admission::of)?
         }
     };
     Ok(Session { admission, connection, keepalive: Keepalive::default(), pinged: None, last_id: 0 })
@@ -171,33 +172,22 @@ fn first_answer(
     }
 }
 
-fn wait_for_approval(connection: &mut Connection) -> Result<Token, Error> {
-    let after = limits::HOST_APPROVAL;
+/// Waits for the frame that `take` is looking for. A refusal ends the wait.
+fn wait_for<T>(
+    connection: &mut Connection,
+    to: FrameType,
+    after: Duration,
+    take: impl Fn(GatewayFrame) -> Option<T>,
+) -> Result<T, Error> {
     let deadline = wait::after(after);
     loop {
         match next_frame(connection, deadline)? {
-            None => return Err(Error::NoAnswer { to: FrameType::PairRequest.as_str(), after }),
-            Some(GatewayFrame::PairOk { token }) => {
-                return token.ok_or(Error::NotAGateway("it sent an empty token"));
-            }
+            None => return Err(Error::NoAnswer { to: to.as_str(), after }),
             Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
-            Some(_) => {}
-        }
-    }
-}
-
-fn wait_for_admission(connection: &mut Connection) -> Result<Admission, Error> {
-    let after = limits::HOST_HELLO;
-    let deadline = wait::after(after);
-    loop {
-        match next_frame(connection, deadline)? {
-            None => return Err(Error::NoAnswer { to: FrameType::Hello.as_str(), after }),
-            Some(GatewayFrame::Error(refusal)) => return Err(Error::Refused(refusal)),
-            Some(frame) => {
-                if let Some(admission) = Admission::of(frame) {
-                    return Ok(admission);
-                }
-            }
+            Some(frame) => match take(frame) {
+                Some(taken) => return Ok(taken),
+                None => continue,
+            },
         }
     }
 }
@@ -288,11 +278,11 @@ impl Session {
     }
 
     fn lost_at(&self) -> Instant {
-        wait::later(self.connection.heard(), self.keepalive.lost_after)
+        wait::later(self.connection.heard, self.keepalive.lost_after)
     }
 
     fn next_ping(&self) -> Instant {
-        let heard = self.connection.heard();
+        let heard = self.connection.heard;
         let last = self.pinged.map_or(heard, |pinged| pinged.max(heard));
         wait::later(last, self.keepalive.ping_after)
     }

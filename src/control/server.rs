@@ -198,7 +198,7 @@ impl OperatorConnection {
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let mut line = Vec::new();
         // The first request carries the handle; before it there is nothing to send.
-        let mut reply = Some(ReplyHandle::Operator(OutboxSender::new(outbox.clone())));
+        let mut reply = Some(ReplyHandle::Operator(OutboxSender(outbox.clone())));
         loop {
             match read_line(&mut lines, &mut line, || outbox.line_limit(), || Ok(()))? {
                 Line::Complete if line.trim_ascii().is_empty() => {

@@ -61,8 +61,7 @@ impl Operator {
         let posted = if self.introduced {
             self.inbox.post(input)
         } else {
-            self.inbox
-                .introduce(input, ReplyHandle::Operator(OutboxSender::new(self.outbox.clone())))
+            self.inbox.introduce(input, ReplyHandle::Operator(OutboxSender(self.outbox.clone())))
         };
         posted.map_err(|_| ended())?;
         self.introduced = true;

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 /// Between the first two questions; doubles each time (RFC 6762, section 5.2).
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Before a question for what is missing in the answers.
 const BEFORE_FOLLOW_UP: Duration = Duration::from_millis(200);
 

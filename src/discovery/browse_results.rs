@@ -11,7 +11,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Questions in one packet.
 const QUESTIONS: usize = 8;
-
 /// Seconds to live of the known answers in our questions.
 const TTL: u32 = 75 * 60;
 

@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 
 /// Packets read from one socket before the others are read.
 const BATCH: usize = 32;
-
 /// The shortest time between two scans of the interfaces: a starting container changes many.
 const SCAN_PAUSE: Duration = Duration::from_millis(100);
 

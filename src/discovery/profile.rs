@@ -8,7 +8,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// The domain that the apps browse besides `local.` (protocol section 10.1).
 pub(crate) const DOMAIN: &str = "clawdbot.internal";
-
 /// The gateway's port if it cannot be derived from the bridge's.
 const GATEWAY_PORT: u16 = 18789;
 

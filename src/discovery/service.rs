@@ -7,10 +7,8 @@ use std::fmt::Display;
 
 /// The service type that the apps browse for.
 pub(crate) const SERVICE_TYPE: &str = "_clawdbot-bridge._tcp";
-
 /// The longest TXT string, in bytes (its length is one byte on the wire).
 const TXT_BYTES: usize = 255;
-
 /// The suffix that the old gateway added to names, and that the apps expect.
 const SUFFIX: &str = " (Clawdbot)";
 

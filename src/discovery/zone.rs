@@ -8,10 +8,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The first line of a zone file, before the hash of the content.
 const HASH: &str = "; clawdbot-content-hash: ";
-
 /// Replaces the serial when the content is hashed.
 const NO_SERIAL: &str = "SERIAL";
-
 /// The suffix that makes a host name an instance name.
 const INSTANCE: &str = "-bridge";
 

@@ -107,7 +107,7 @@ mod tests {
                 command: Ok(OperatorCommand::GetStatus(GetStatus {})),
             };
             let input = Input::Operator { op: OperatorId(1), request };
-            inbox.introduce(input, ReplyHandle::Operator(OutboxSender::new(outbox.clone())))
+            inbox.introduce(input, ReplyHandle::Operator(OutboxSender(outbox.clone())))
         };
         come().unwrap();
         drop(inputs);

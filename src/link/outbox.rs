@@ -252,17 +252,10 @@ impl<T: Outgoing> Outbox<T> {
     }
 }
 
-/// The sending end of an outbox. Dropping it finishes the outbox: the connection closes once
+/// The only sender of an outbox. Dropping it finishes the outbox: the connection closes once
 /// everything is sent.
 #[derive(Debug)]
-pub(crate) struct OutboxSender<T: Outgoing>(Arc<Outbox<T>>);
-
-impl<T: Outgoing> OutboxSender<T> {
-    /// The only sender of this outbox.
-    pub(crate) fn new(outbox: Arc<Outbox<T>>) -> Self {
-        Self(outbox)
-    }
-}
+pub(crate) struct OutboxSender<T: Outgoing>(pub(crate) Arc<Outbox<T>>);
 
 impl<T: Outgoing> Deref for OutboxSender<T> {
     type Target = Outbox<T>;

@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::Connection;
 use std::error::Error;
 use std::fmt;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -18,23 +18,20 @@ use std::sync::Arc;
 /// The first byte of a TLS handshake.
 pub(crate) const TLS_HANDSHAKE: u8 = 0x16;
 
-/// The socket, shared with the connection limiter, which may shut it down.
-#[derive(Debug)]
-pub(crate) struct Socket(Arc<TcpStream>);
-
-/// A TCP socket that does not block, with or without TLS.
+/// A TCP socket that does not block, with or without TLS. It is shared with the connection limiter,
+/// which may shut it down.
 #[derive(Debug)]
 pub(crate) enum NetStream {
-    Plain(Socket),
+    Plain(Arc<TcpStream>),
     /// The other side's first byte decides whether it speaks TLS. What is written before that is
     /// lost: it would be in the clear.
-    Undecided(Socket, Arc<Acceptor>),
+    Undecided(Arc<TcpStream>, Arc<Acceptor>),
     Secured(Box<Secured>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Secured {
-    socket: Socket,
+    socket: Arc<TcpStream>,
     tls: Connection,
     /// Bytes that are encrypted, but that the socket has not taken yet; they do not count as
     /// written.
@@ -57,20 +54,19 @@ pub(crate) enum TlsError {
 
 impl NetStream {
     pub(crate) fn plain(socket: Arc<TcpStream>) -> Self {
-        Self::Plain(Socket(socket))
+        Self::Plain(socket)
     }
 
     /// The server side of a connection. Without an acceptor there is no TLS.
     pub(crate) fn accepted(socket: Arc<TcpStream>, acceptor: Option<Arc<Acceptor>>) -> Self {
         match acceptor {
-            Some(acceptor) => Self::Undecided(Socket(socket), acceptor),
+            Some(acceptor) => Self::Undecided(socket, acceptor),
             None => Self::plain(socket),
         }
     }
 
     /// A connection with TLS, whose handshake has not begun.
     pub(crate) fn secured(socket: Arc<TcpStream>, tls: Connection) -> Self {
-        let socket = Socket(socket);
         Self::Secured(Box::new(Secured { socket, tls, encrypted: 0, has_close_notify: false }))
     }
 
@@ -114,8 +110,8 @@ impl NetStream {
 
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
-            Self::Plain(socket) | Self::Undecided(socket, _) => &socket.0,
-            Self::Secured(secured) => &secured.socket.0,
+            Self::Plain(socket) | Self::Undecided(socket, _) => socket,
+            Self::Secured(secured) => &secured.socket,
         }
     }
 
@@ -123,10 +119,10 @@ impl NetStream {
     fn decide(&mut self) -> io::Result<bool> {
         let Self::Undecided(socket, acceptor) = self else { return Ok(true) };
         let mut first = [0];
-        if socket.0.peek(&mut first)? == 0 {
+        if socket.peek(&mut first)? == 0 {
             return Ok(false);
         }
-        let socket = socket.0.clone();
+        let socket = socket.clone();
         *self = match first[0] {
             TLS_HANDSHAKE => {
                 let tls = acceptor.connection().map_err(|e| TlsError::Handshake(e).into_io())?;
@@ -142,7 +138,7 @@ impl NetStream {
 impl Read for NetStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(socket) => socket.read(buffer),
+            Self::Plain(socket) => (&**socket).read(buffer),
             Self::Secured(secured) => secured.read(buffer),
             Self::Undecided(..) => match self.decide()? {
                 true => self.read(buffer),
@@ -155,7 +151,7 @@ impl Read for NetStream {
 impl Write for NetStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(socket) => socket.write(bytes),
+            Self::Plain(socket) => (&**socket).write(bytes),
             Self::Secured(secured) => secured.write(bytes),
             Self::Undecided(..) => Ok(bytes.len()),
         }
@@ -188,7 +184,7 @@ impl AsFd for NetStream {
 impl Secured {
     fn send(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
-            if self.tls.write_tls(&mut self.socket)? == 0 {
+            if self.tls.write_tls(&mut &*self.socket)? == 0 {
                 return Err(ErrorKind::WriteZero.into());
             }
         }
@@ -203,7 +199,7 @@ impl Secured {
 
     /// Takes in what the socket has; returns how many bytes that were, 0 at its end.
     fn receive(&mut self) -> io::Result<usize> {
-        let bytes = self.tls.read_tls(&mut self.socket)?;
+        let bytes = self.tls.read_tls(&mut &*self.socket)?;
         let result = self.tls.process_new_packets();
         if result.is_ok() && !self.tls.is_handshaking() {
             // The answer to a change of keys is held back until something is written.
@@ -258,26 +254,6 @@ impl Write for Secured {
 
     fn flush(&mut self) -> io::Result<()> {
         self.send()
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.0).write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self.0).write_vectored(slices)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

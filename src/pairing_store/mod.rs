@@ -51,21 +51,9 @@ type Stamp = Option<(u64, u64, i64, i64)>;
 #[derive(Debug)]
 pub enum Error {
     /// The file system refused.
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The file is there but makes no sense.
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
+    Damaged { path: PathBuf, what: String },
 }
 
 impl fmt::Display for Error {

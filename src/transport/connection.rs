@@ -60,7 +60,7 @@ impl NodeConnection {
     fn serve(&self) -> io::Result<Option<Ending>> {
         let outbox = Arc::new(Outbox::new(limits::LINE_UNAUTHENTICATED)?);
         let door = ReplyHandle::Node {
-            outbox: OutboxSender::new(outbox.clone()),
+            outbox: OutboxSender(outbox.clone()),
             limiter: self.reception.limiter.clone(),
         };
         let hello = Input::Connected { conn: self.conn, peer: self.peer };

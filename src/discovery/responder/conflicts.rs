@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 /// How long the loser of two simultaneous probes waits (RFC 6762, section 8.2).
 const LOSER_WAITS: Duration = Duration::from_secs(1);
-
 /// Milliseconds before a record is multicast that another responder has withdrawn.
 const BEFORE_RESCUE: Range<u64> = 20..120;
 

@@ -17,21 +17,16 @@ use std::time::{Duration, Instant};
 /// Milliseconds before the first probe, so that machines that are switched on together do not all
 /// probe at once (RFC 6762, section 8.1).
 const BEFORE_PROBING: Range<u64> = 0..250;
-
 /// Between two probes, and after the last one (RFC 6762, section 8.1).
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-
 /// Probes for one name (RFC 6762, section 8.1).
 const PROBES: u8 = 3;
-
 /// Between two announcements (RFC 6762, section 8.3), and the shortest time between two multicasts
 /// of one record (section 6).
 const SECOND: Duration = Duration::from_secs(1);
-
 /// The shortest time between two multicasts of a record that is defended against a probe
 /// (RFC 6762, section 6).
 const DEFENCE_INTERVAL: Duration = Duration::from_millis(250);
-
 /// Announcements of new records (RFC 6762, section 8.3).
 const ANNOUNCEMENTS: u8 = 2;
 

@@ -7,7 +7,6 @@ use simple_dns::{CLASS, OPCODE, QTYPE, RCODE};
 
 /// Seconds for which a legacy resolver may cache an answer (RFC 6762, section 6.7).
 const TTL_LEGACY: u32 = 10;
-
 /// Bytes of a packet's header, of the shortest question, and of the shortest record.
 const HEADER: usize = 12;
 const SHORTEST_QUESTION: usize = 5;

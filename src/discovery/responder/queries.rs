@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 /// Milliseconds before an answer that other responders may give as well.
 const BEFORE_SHARED: Range<u64> = 20..120;
-
 /// Milliseconds before an answer if the querier will send more known answers.
 const BEFORE_KNOWN: Range<u64> = 400..500;
 

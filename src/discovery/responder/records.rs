@@ -11,7 +11,6 @@ use std::time::Instant;
 
 /// Seconds to live of records with a host name in their name or data (RFC 6762, section 10).
 const TTL_HOST: u32 = 120;
-
 /// Seconds to live of all other records.
 const TTL_OTHER: u32 = 75 * 60;
 

@@ -11,10 +11,8 @@ use std::path::Path;
 
 /// The agent that is meant if the gateway names none.
 const MAIN: &str = "main";
-
 /// What that agent was called before.
 const MAIN_BEFORE: &str = "default";
-
 /// The entry that counts for every agent.
 const EVERY: &str = "*";
 
