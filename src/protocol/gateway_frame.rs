@@ -11,75 +11,56 @@ use std::sync::Arc;
 
 /// A frame from the gateway to a node. A missing `payloadJSON` or `paramsJSON` is written as an
 /// explicit null, other missing fields are left out, as the old gateway did (protocol section 2.7).
+/// For ids, payloads and parameters see [`NodeFrame`](crate::protocol::NodeFrame).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the variants describe their fields")]
 #[non_exhaustive]
 pub enum GatewayFrame {
-    /// The node is admitted.
+    /// The node is admitted. iOS refuses a `hello-ok` without a server name. The main session key
+    /// is that of the apps' main chat; this gateway always sends it.
     HelloOk {
-        /// The gateway's name; iOS refuses a `hello-ok` without it.
         server_name: Arc<str>,
-        /// Where the canvas host is, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         canvas_host_url: Option<Arc<str>>,
-        /// The session key that the apps use for their main chat. This gateway always sends it.
         #[serde(skip_serializing_if = "Option::is_none")]
         main_session_key: Option<Arc<str>>,
     },
-    /// The operator approved.
+    /// The operator approved: the node's token from now on; `None` only if another gateway did not
+    /// send one.
     PairOk {
-        /// The node's token from now on; `None` only if another gateway did not send one.
         #[serde(serialize_with = "wire::revealed")]
         token: Option<Token>,
     },
     /// The connection, or its last frame, is refused.
     Error(WireError),
-    /// The answer to a `req`.
+    /// The answer to a `req`: the result, or why there is none.
     Res {
-        /// The request's id.
         id: Arc<str>,
-        /// The result as text, or why there is none.
         #[serde(flatten, serialize_with = "wire::outcome")]
         result: Result<Option<Payload>, WireError>,
     },
     /// An event for the node.
     Event {
-        /// The event's name.
         event: Arc<str>,
-        /// The event's content as text.
         #[serde(rename = "payloadJSON")]
         payload: Option<Payload>,
     },
-    /// An event of a conversation, sent as `event` with the session key that the node uses for it.
+    /// An event of a conversation, sent as `event` with the node's own spelling of the session key.
+    /// The payload is a JSON object without it.
     #[serde(skip)]
-    SessionEvent {
-        /// The event's name.
-        event: Arc<str>,
-        /// The conversation, in the node's own spelling.
-        session_key: Arc<str>,
-        /// The event's content as the text of a JSON object, without its `sessionKey`.
-        payload: Payload,
-    },
+    SessionEvent { event: Arc<str>, session_key: Arc<str>, payload: Payload },
     /// The node is asked to carry out a command.
     Invoke {
-        /// Comes back in the answer.
         id: Arc<str>,
-        /// The command.
         command: Arc<str>,
-        /// Its parameters as text.
         #[serde(rename = "paramsJSON")]
         params: Option<Payload>,
     },
     /// Asks the node for a sign of life.
-    Ping {
-        /// Comes back in the pong.
-        id: Arc<str>,
-    },
+    Ping { id: Arc<str> },
     /// The answer to a ping.
-    Pong {
-        /// The ping's id.
-        id: Arc<str>,
-    },
+    Pong { id: Arc<str> },
     /// A frame without a type, or of a type that only nodes send or that is not known here.
     #[serde(skip)]
     Unknown,

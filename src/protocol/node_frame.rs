@@ -28,9 +28,11 @@ names! {
     }
 }
 
-/// A frame from a node to the gateway.
+/// A frame from a node to the gateway. The sender of a `req`, `invoke` or `ping` chooses its id, and
+/// the answer carries the same. Payloads and parameters are JSON text that is not parsed yet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum NodeFrame {
     /// The node introduces itself and proves who it is.
     Hello(Box<Hello>),
@@ -38,40 +40,27 @@ pub enum NodeFrame {
     PairRequest(Box<PairRequest>),
     /// A call of an allowlisted method. `id` or `method` may be missing; the answer says so.
     Req {
-        /// Chosen by the node; comes back in the answer.
         id: Option<Arc<str>>,
-        /// Trimmed.
         method: Option<Arc<str>>,
-        /// Parameters as text, not parsed yet.
         #[serde(rename = "paramsJSON")]
         params: Option<Payload>,
     },
     /// A signal from the node; never answered.
     Event {
-        /// The event's name.
         event: Arc<str>,
-        /// The event's content as text, not parsed yet.
         #[serde(rename = "payloadJSON")]
         payload: Option<Payload>,
     },
-    /// The answer to an invoke.
+    /// The answer to an invoke: the result, or what went wrong.
     InvokeRes {
-        /// The id that the invoke carried.
         id: Arc<str>,
-        /// The result as text, or what went wrong.
         #[serde(flatten, serialize_with = "wire::outcome")]
         result: Result<Option<Payload>, InvokeFailure>,
     },
     /// Asks the gateway for a sign of life.
-    Ping {
-        /// Comes back in the pong.
-        id: Arc<str>,
-    },
+    Ping { id: Arc<str> },
     /// The answer to a ping.
-    Pong {
-        /// The ping's id.
-        id: Arc<str>,
-    },
+    Pong { id: Arc<str> },
     /// A frame of a type that only the gateway may send.
     #[serde(skip)]
     NotForNodes(FrameType),

@@ -66,73 +66,36 @@ impl fmt::Display for OperatorId {
     }
 }
 
-/// Something that happened.
+/// Something that happened. The number of a connection is never used twice.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum Input {
-    /// A connection was accepted.
-    Connected {
-        /// Its number; never used twice.
-        conn: ConnId,
-        /// Where it comes from.
-        peer: IpAddr,
-    },
+    /// A connection from this address was accepted.
+    Connected { conn: ConnId, peer: IpAddr },
     /// A node sent a frame.
-    Frame {
-        /// The connection it arrived on.
-        conn: ConnId,
-        /// The frame.
-        frame: NodeFrame,
-    },
+    Frame { conn: ConnId, frame: NodeFrame },
     /// A connection sent something that is not a frame.
-    BadFrame {
-        /// The connection it arrived on.
-        conn: ConnId,
-        /// What is wrong with it.
-        bad: BadFrame,
-    },
+    BadFrame { conn: ConnId, bad: BadFrame },
     /// A long line is still arriving: the node is alive.
-    Activity {
-        /// The connection it arrives on.
-        conn: ConnId,
-    },
+    Activity { conn: ConnId },
     /// A connection ended.
-    Disconnected {
-        /// The connection; its number is not used again.
-        conn: ConnId,
-    },
+    Disconnected { conn: ConnId },
     /// An operator sent a request.
-    Operator {
-        /// The operator's connection.
-        op: OperatorId,
-        /// The request, or why it cannot be read.
-        request: OperatorRequest,
-    },
+    Operator { op: OperatorId, request: OperatorRequest },
     /// An operator disconnected.
-    OperatorGone {
-        /// The operator's connection.
-        op: OperatorId,
-    },
-    /// The backend finished a call.
-    Answered {
-        /// The call.
-        call: CallId,
-        /// The result as JSON text, or the error for the caller.
-        result: Result<Payload, WireError>,
-    },
+    OperatorGone { op: OperatorId },
+    /// The backend finished a call, with a result as JSON text or an error for the caller.
+    Answered { call: CallId, result: Result<Payload, WireError> },
     /// The backend sent an event.
     BackendEvent(BackendEvent),
     /// The pairing files hold the book of the last [`Output::Save`](super::Output::Save).
     Saved,
     /// They do not, for this reason, and hold what they held before.
-    SaveFailed {
-        /// The cause, for the operator.
-        reason: String,
-    },
-    /// The configuration was read again.
+    SaveFailed { reason: String },
+    /// The configuration was read again. The old policy stays if it could not be read. `reply` is
+    /// the operator's request that caused it, and its answer.
     Configured {
-        /// The rules from now on; the old ones stay if it could not be read.
         policy: Option<Box<Policy>>,
-        /// The operator's request that caused it, and its answer.
         reply: Option<(Requester, Result<Answer, WireError>)>,
     },
     /// A deadline may have passed.

@@ -14,81 +14,31 @@ use std::sync::Arc;
 
 /// Something the router wants done.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum Output {
     /// Send a frame to a connection.
-    Send {
-        /// The connection.
-        to: ConnId,
-        /// The frame.
-        frame: GatewayFrame,
-    },
+    Send { to: ConnId, frame: GatewayFrame },
     /// The connection is admitted as this node: lift the limits of unauthenticated connections.
-    Admit {
-        /// The connection.
-        conn: ConnId,
-        /// The node it is admitted as.
-        node: NodeId,
-    },
-    /// The connection waits for an operator's decision: it may be silent meanwhile.
-    Wait {
-        /// The connection.
-        conn: ConnId,
-        /// The node id it claims.
-        node: NodeId,
-    },
-    /// Lines on this connection may be this long.
-    LineLimit {
-        /// The connection.
-        conn: ConnId,
-        /// The longest line in bytes.
-        bytes: usize,
-    },
+    Admit { conn: ConnId, node: NodeId },
+    /// The connection, which claims to be this node, waits for an operator's decision: it may be
+    /// silent meanwhile.
+    Wait { conn: ConnId, node: NodeId },
+    /// Lines on this connection may have this many bytes.
+    LineLimit { conn: ConnId, bytes: usize },
     /// Send what is queued, then close. The connection's number is forgotten.
-    Close {
-        /// The connection.
-        conn: ConnId,
-        /// The reason, for the log.
-        why: CloseReason,
-    },
-    /// Write the pairing files, then say how that went.
-    Save {
-        /// Their new content.
-        book: PairingBook,
-    },
-    /// Call the backend.
-    Call {
-        /// Comes back in `Answered`.
-        call: CallId,
-        /// Who made the call.
-        caller: Caller,
-        /// The method.
-        method: Method,
-        /// Its parameters as text.
-        params: Option<Payload>,
-    },
+    Close { conn: ConnId, why: CloseReason },
+    /// Write this into the pairing files, then say how that went.
+    Save { book: PairingBook },
+    /// Call the backend; the answer comes back in [`Input::Answered`](super::Input::Answered).
+    Call { call: CallId, caller: Caller, method: Method, params: Option<Payload> },
     /// Notify the backend.
     Notify(NodeNotice),
     /// Answer an operator.
-    Reply {
-        /// The operator's request.
-        to: Requester,
-        /// The answer.
-        result: Result<Answer, WireError>,
-    },
-    /// Send an event to operators.
-    Publish {
-        /// The operators who subscribed to it.
-        to: Vec<OperatorId>,
-        /// The event.
-        event: Arc<OperatorEvent>,
-    },
+    Reply { to: Requester, result: Result<Answer, WireError> },
+    /// Send an event to the operators who subscribed to it.
+    Publish { to: Vec<OperatorId>, event: Arc<OperatorEvent> },
     /// Something that only the daemon around the router can do.
-    Daemon {
-        /// The operator's request.
-        requester: Requester,
-        /// What to do.
-        task: DaemonTask,
-    },
+    Daemon { requester: Requester, task: DaemonTask },
 }
 
 /// What the daemon does for an operator.
@@ -116,20 +66,14 @@ pub enum Caller {
 /// What happened to a node, for the backend.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum NodeNotice {
     /// A node was admitted; not sent for a repeated hello.
     Online(NodeId),
     /// A node is gone, and did not come back within the grace period.
     Offline(NodeId),
     /// A node sent an event that the router does not handle itself.
-    Event {
-        /// The node.
-        node: NodeId,
-        /// The event's name.
-        event: Arc<str>,
-        /// Its content as text.
-        payload: Payload,
-    },
+    Event { node: NodeId, event: Arc<str>, payload: Payload },
 }
 
 /// Why a connection is closed.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 /// Something that an operator may want to know.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the variants describe their fields")]
 #[non_exhaustive]
 pub enum OperatorEvent {
     /// `node.pair.requested`: a node asks to be paired.
@@ -19,23 +20,12 @@ pub enum OperatorEvent {
     PairResolved(PairResolved),
     /// `presence`: a node came or went.
     Presence(Box<Presence>),
-    /// An event of a conversation. Decodes as [`OperatorEvent::Backend`]: on the wire the two do
+    /// An event of a conversation, whose session key is in its canonical spelling and left out of
+    /// the payload, a JSON object. Decodes as [`OperatorEvent::Backend`]: on the wire the two do
     /// not differ.
-    Session {
-        /// Its name.
-        event: Arc<str>,
-        /// The conversation, in its canonical spelling.
-        session_key: Arc<str>,
-        /// Its content as the text of a JSON object, without its `sessionKey`.
-        payload: Payload,
-    },
-    /// An event of the backend.
-    Backend {
-        /// Its name.
-        event: Arc<str>,
-        /// Its content as JSON text.
-        payload: Option<Payload>,
-    },
+    Session { event: Arc<str>, session_key: Arc<str>, payload: Payload },
+    /// An event of the backend, with its content as JSON text.
+    Backend { event: Arc<str>, payload: Option<Payload> },
 }
 
 records! {
