@@ -19,17 +19,15 @@ pub(super) struct Connections {
 }
 
 #[derive(Debug)]
-struct ConnectionState {
-    peer: IpAddr,
+pub(super) struct ConnectionState {
+    pub(super) peer: IpAddr,
     /// The node it is admitted as; `None` while it is unauthenticated.
-    node: Option<NodeId>,
+    pub(super) node: Option<NodeId>,
     /// What the node said about itself on this connection.
-    profile: NodeProfile,
+    pub(super) profile: NodeProfile,
     /// When it was admitted.
     since: Wall,
-    /// How often it was refused something.
     refusals: u32,
-    /// Frames it sent before it was admitted.
     unauthenticated_frames: u32,
     /// The last time anything arrived.
     active: Mono,
@@ -62,25 +60,25 @@ impl Connections {
         ctx.timers.set(ctx.after(limits::GREETING_DEADLINE), Timer::Greeting(conn));
     }
 
-    /// Something arrived on the connection. Returns whether the connection is open.
-    pub(super) fn activity(&mut self, ctx: &Context, conn: ConnId) -> bool {
-        let Some(connection) = self.open.get_mut(&conn) else { return false };
+    /// Something arrived. Returns the connection, if it is open.
+    pub(super) fn activity(&mut self, ctx: &Context, conn: ConnId) -> Option<&mut ConnectionState> {
+        let connection = self.open.get_mut(&conn)?;
         (connection.active, connection.pinged) = (ctx.now.mono, false);
-        true
+        Some(connection)
     }
 
-    /// As [`Connections::activity`], for a frame. An unauthenticated connection may send only a few.
+    /// Whether the connection may send a frame: an unauthenticated one may send only a few.
     pub(super) fn accepts_frame(&mut self, ctx: &mut Context, conn: ConnId) -> bool {
-        let is_open = self.activity(ctx, conn);
-        let Some(connection) = self.open.get_mut(&conn) else { return is_open };
-        if connection.node.is_none() {
-            connection.unauthenticated_frames += 1;
-            if connection.unauthenticated_frames > limits::UNAUTHENTICATED_FRAMES {
-                ctx.close(conn, CloseReason::Refused);
-                return false;
-            }
+        let Some(connection) = self.activity(ctx, conn) else { return false };
+        if connection.node.is_some() {
+            return true;
         }
-        is_open
+        connection.unauthenticated_frames += 1;
+        let accepts = connection.unauthenticated_frames <= limits::UNAUTHENTICATED_FRAMES;
+        if !accepts {
+            ctx.close(conn, CloseReason::Refused);
+        }
+        accepts
     }
 
     /// All open connections.
@@ -88,14 +86,13 @@ impl Connections {
         self.open.keys().copied().collect()
     }
 
-    /// The address a connection comes from.
-    pub(super) fn peer(&self, conn: ConnId) -> Option<IpAddr> {
-        self.open.get(&conn).map(|connection| connection.peer)
+    pub(super) fn get(&self, conn: ConnId) -> Option<&ConnectionState> {
+        self.open.get(&conn)
     }
 
     /// The node a connection is admitted as.
     pub(super) fn node(&self, conn: ConnId) -> Option<&NodeId> {
-        self.open.get(&conn)?.node.as_ref()
+        self.get(conn)?.node.as_ref()
     }
 
     /// The connection of a node that is online.
@@ -104,24 +101,13 @@ impl Connections {
     }
 
     /// The nodes that are online.
-    pub(super) fn online(&self) -> impl Iterator<Item = &NodeId> {
+    pub(super) fn online(&self) -> impl ExactSizeIterator<Item = &NodeId> {
         self.online.keys()
     }
 
-    /// How many nodes are online.
-    pub(super) fn online_count(&self) -> usize {
-        self.online.len()
-    }
-
-    /// How many connections are open, and how many of them unauthenticated.
     pub(super) fn counts(&self) -> ConnectionCounts {
         let open = self.open.len();
         ConnectionCounts { open, unauthenticated: open - self.online.len() }
-    }
-
-    /// Whether the node on this connection carries out one invoke at a time.
-    pub(super) fn is_sequential(&self, conn: ConnId) -> bool {
-        self.open.get(&conn).is_some_and(|connection| connection.profile.is_sequential())
     }
 
     /// The node that a frame speaks for. A connection cannot change its node.

@@ -35,30 +35,21 @@ impl Subscriptions {
             _ => limits::EVENT_BYTES,
         };
         let Some(payload) = payload.filter(|text| text.len() <= limit) else { return };
-        match known {
-            Some(NodeEvent::ChatSubscribe) => self.subscribe(node, session::key_in(&payload)),
-            Some(NodeEvent::ChatUnsubscribe) => {
-                self.unsubscribe(&node, session::key_in(&payload));
-            }
-            _ => ctx.notify(NodeNotice::Event { node, event, payload }),
-        }
-    }
-
-    /// Without a key, or beyond the limit, nothing happens.
-    fn subscribe(&mut self, node: NodeId, key: Option<String>) {
-        let Some(key) = key else { return };
-        let keys = self.by_node.entry(node).or_default();
+        let subscribes = match known {
+            Some(NodeEvent::ChatSubscribe) => true,
+            Some(NodeEvent::ChatUnsubscribe) => false,
+            _ => return ctx.notify(NodeNotice::Event { node, event, payload }),
+        };
+        let Some(key) = session::key_in(&payload) else { return };
         let canonical = session::canonical(&key);
-        if keys.contains_key(&canonical) || keys.len() < limits::SUBSCRIPTIONS {
+        let keys = self.by_node.entry(node.clone()).or_default();
+        if !subscribes {
+            keys.remove(&canonical);
+        } else if keys.contains_key(&canonical) || keys.len() < limits::SUBSCRIPTIONS {
             keys.insert(canonical, key.into());
         }
-    }
-
-    fn unsubscribe(&mut self, node: &NodeId, key: Option<String>) {
-        let (Some(key), Some(keys)) = (key, self.by_node.get_mut(node)) else { return };
-        keys.remove(&session::canonical(&key));
         if keys.is_empty() {
-            self.by_node.remove(node);
+            self.by_node.remove(&node);
         }
     }
 

@@ -39,7 +39,7 @@ impl Router {
 
     /// What arrived is not a frame.
     pub(super) fn bad_frame(&mut self, conn: ConnId, bad: &BadFrame) {
-        if !self.connections.activity(&self.ctx, conn) {
+        if self.connections.activity(&self.ctx, conn).is_none() {
             return;
         }
         let error = match bad {
@@ -84,7 +84,7 @@ impl Router {
         if is_new {
             self.ctx.notify(NodeNotice::Online(node.clone()));
         }
-        let peer = self.connections.peer(conn);
+        let peer = self.connections.get(conn).map(|connection| connection.peer);
         self.pairing.update_profile(&mut self.ctx, node, &paired, profile, peer);
     }
 
@@ -93,8 +93,9 @@ impl Router {
             Ok(node) => node,
             Err(error) => return self.ctx.refuse(conn, error),
         };
-        let Some(peer) = self.connections.peer(conn) else { return };
-        let from = Waiter { conn, is_admitted: self.connections.node(conn).is_some() };
+        let Some(connection) = self.connections.get(conn) else { return };
+        let from = Waiter { conn, is_admitted: connection.node.is_some() };
+        let peer = connection.peer;
         let (profile, silent) = (request.profile, request.silent);
         let candidate = Candidate { from, peer, node, profile, silent };
         self.pairing.request(&mut self.ctx, candidate);
@@ -107,7 +108,7 @@ impl Router {
             self.ctx.close(older, CloseReason::TakenOver);
             self.forget_closed("node connection replaced by a newer one");
         }
-        self.pairing.forget_connection(&mut self.ctx, conn);
+        self.pairing.waiting.forget_connection(&mut self.ctx, conn);
         let paired = self.pairing.paired(node).map(AsRef::as_ref);
         self.connections.admit(&mut self.ctx, conn, node, profile, paired);
         let frame = GatewayFrame::HelloOk {

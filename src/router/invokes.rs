@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 type Outcome = Result<Answer, WireError>;
+/// A node, and the idempotency key of an invoke for it.
 type Key = (NodeId, Arc<str>);
 
 /// Invokes that are queued or under way, and the outcomes of those that had an idempotency key.
@@ -24,7 +25,7 @@ type Key = (NodeId, Arc<str>);
 pub(super) struct Invokes {
     open: BTreeMap<Arc<str>, PendingInvoke>,
     queues: BTreeMap<ConnId, InvokeQueue>,
-    keyed: BTreeMap<Key, Keyed>,
+    done: BTreeMap<Key, FinishedInvoke>,
 }
 
 /// The invokes of one connection.
@@ -38,31 +39,31 @@ struct InvokeQueue {
     recordings: BTreeSet<Arc<str>>,
 }
 
+/// What the node is asked to do.
+#[derive(Debug, PartialEq)]
+struct Task {
+    command: Arc<str>,
+    params: Option<Payload>,
+}
+
 #[derive(Debug)]
 struct PendingInvoke {
     node: NodeId,
     conn: ConnId,
-    command: Arc<str>,
-    params: Option<Payload>,
+    task: Task,
     timeout: Duration,
-    key: Option<Arc<str>>,
+    key: Option<Key>,
     requesters: Vec<Requester>,
     /// It was sent; until then it is queued.
     sent: bool,
 }
 
-/// The use of an idempotency key.
 #[derive(Debug)]
-struct Keyed {
-    command: Arc<str>,
-    params: Option<Payload>,
-    state: KeyedState,
-}
-
-#[derive(Debug)]
-enum KeyedState {
-    Open(Arc<str>),
-    Done { outcome: Outcome, until: Mono },
+struct FinishedInvoke {
+    task: Task,
+    outcome: Outcome,
+    /// When it is forgotten.
+    until: Mono,
 }
 
 impl Invokes {
@@ -75,20 +76,19 @@ impl Invokes {
         node: NodeId,
         request: InvokeNode,
     ) -> Result<(), WireError> {
-        let command: Arc<str> = request.command.trim().into();
-        if command.is_empty() {
+        let timeout = request.timeout();
+        let task = Task { command: request.command.trim().into(), params: request.params };
+        if task.command.is_empty() {
             return Err(WireError::invalid("command required"));
         }
-        let timeout = request.timeout();
-        let key: Option<Arc<str>> = request.idempotency_key.map(Into::into);
+        let key = request.idempotency_key.map(|key| (node.clone(), key.into()));
         if let Some(key) = &key {
-            let key = (node.clone(), key.clone());
-            if self.join(ctx, &requester, &key, &command, &request.params)? {
+            if self.join(ctx, &requester, key, &task)? {
                 return Ok(());
             }
         }
-        if !ctx.policy.allow.permits_command(node.as_str(), &command) {
-            let text = format!("{command} is not in bridge.allow.commands for node {node}");
+        if !ctx.policy.allow.permits_command(node.as_str(), &task.command) {
+            let text = format!("{} is not in bridge.allow.commands for node {node}", task.command);
             return Err(WireError::new(ErrorCode::Forbidden, text));
         }
         let Some(conn) = connections.of(&node) else {
@@ -100,17 +100,10 @@ impl Invokes {
         }
         let id: Arc<str> = ctx.ids.unique().into();
         queue.ids.push(id.clone());
-        if let Some(key) = &key {
-            let state = KeyedState::Open(id.clone());
-            let keyed = Keyed { command: command.clone(), params: request.params.clone(), state };
-            self.keyed.insert((node.clone(), key.clone()), keyed);
-        }
         let requesters = vec![requester];
-        let params = request.params;
-        let invoke =
-            PendingInvoke { node, conn, command, params, timeout, key, requesters, sent: false };
+        let invoke = PendingInvoke { node, conn, task, timeout, key, requesters, sent: false };
         self.open.insert(id.clone(), invoke);
-        if connections.is_sequential(conn) {
+        if connections.get(conn).is_some_and(|connection| connection.profile.is_sequential()) {
             self.send_next(ctx, conn);
         } else {
             self.send(ctx, &id);
@@ -125,26 +118,24 @@ impl Invokes {
         ctx: &mut Context,
         requester: &Requester,
         key: &Key,
-        command: &str,
-        params: &Option<Payload>,
+        task: &Task,
     ) -> Result<bool, WireError> {
-        let Some(keyed) = self.keyed.get(key) else { return Ok(false) };
-        if *keyed.command != *command || keyed.params != *params {
+        let mut open = self.open.values_mut().find(|invoke| invoke.key.as_ref() == Some(key));
+        let done = self.done.get(key);
+        let before = open.as_ref().map(|invoke| &invoke.task).or(done.map(|done| &done.task));
+        if before.is_some_and(|before| before != task) {
             let text = "this idempotency key was used for another invoke; choose a new one";
             return Err(WireError::invalid(text));
         }
-        match &keyed.state {
-            KeyedState::Done { outcome, .. } => ctx.reply(requester.clone(), outcome.clone()),
-            KeyedState::Open(id) => {
-                if let Some(invoke) = self.open.get_mut(id) {
-                    if invoke.requesters.len() >= limits::OPERATOR_REQUESTS {
-                        return Err(WireError::unavailable("too many wait for this invoke"));
-                    }
-                    invoke.requesters.push(requester.clone());
-                }
+        if let Some(invoke) = &mut open {
+            if invoke.requesters.len() >= limits::OPERATOR_REQUESTS {
+                return Err(WireError::unavailable("too many wait for this invoke"));
             }
+            invoke.requesters.push(requester.clone());
+        } else if let Some(done) = done {
+            ctx.reply(requester.clone(), done.outcome.clone());
         }
-        Ok(true)
+        Ok(open.is_some() || done.is_some())
     }
 
     /// Sends the first invoke of the connection if it is still queued.
@@ -161,7 +152,12 @@ impl Invokes {
         ctx.counters.invokes += 1;
         let ends = ctx.after(invoke.timeout);
         ctx.timers.set(ends, Timer::Invoke(id.clone()));
-        let (conn, command) = (invoke.conn, invoke.command.clone());
+        let (conn, command) = (invoke.conn, invoke.task.command.clone());
+        // Only a key needs the parameters, which may be long, for a comparison.
+        let params = match invoke.key {
+            Some(_) => invoke.task.params.clone(),
+            None => invoke.task.params.take(),
+        };
         let queue = self.queues.entry(conn).or_default();
         queue.busy_until = queue.busy_until.max(ends);
         // An id stays until its answer came, however late: the line is long then, too.
@@ -170,7 +166,6 @@ impl Invokes {
             queue.recordings.insert(id.clone());
             ctx.outputs.push(Output::LineLimit { conn, bytes: limits::LINE_RECORDING });
         }
-        let params = invoke.params.take();
         ctx.send(conn, GatewayFrame::Invoke { id: id.clone(), command, params });
     }
 
@@ -194,7 +189,7 @@ impl Invokes {
             Ok(payload) => Ok(Answer::Invoked(Invoked {
                 ok: true,
                 node_id: invoke.node.clone(),
-                command: invoke.command.clone(),
+                command: invoke.task.command.clone(),
                 payload: payload.map(InvokePayload),
             })),
             Err(failure) => Err(node_error(&failure)),
@@ -254,26 +249,24 @@ impl Invokes {
         self.queues.get(&conn).map(|queue| queue.busy_until).unwrap_or_default()
     }
 
-    /// Removes an open invoke. The key of one that the node never saw may be used again.
+    /// Removes an open invoke.
     fn take(&mut self, id: &str) -> Option<PendingInvoke> {
         let invoke = self.open.remove(id)?;
         if let Some(queue) = self.queues.get_mut(&invoke.conn) {
             queue.ids.retain(|other| **other != *id);
         }
-        if let Some(key) = invoke.key.clone().filter(|_| !invoke.sent) {
-            self.keyed.remove(&(invoke.node.clone(), key));
-        }
         Some(invoke)
     }
 
-    /// Answers everybody who asked, and remembers the outcome for the key.
+    /// Answers everybody who asked, and remembers the outcome for the key. The key of an invoke that
+    /// the node never saw may be used again.
     fn finish(&mut self, ctx: &mut Context, id: &str, outcome: Outcome) {
         let Some(invoke) = self.take(id) else { return };
         if invoke.sent {
             ctx.timers.cancel(&Timer::Invoke(id.into()));
             ctx.counters.invokes_failed += u64::from(outcome.is_err());
             if let Some(key) = invoke.key {
-                self.remember(ctx, (invoke.node, key), &outcome);
+                self.remember(ctx, key, invoke.task, &outcome);
             }
         }
         for requester in invoke.requesters {
@@ -281,7 +274,7 @@ impl Invokes {
         }
     }
 
-    fn remember(&mut self, ctx: &mut Context, key: Key, outcome: &Outcome) {
+    fn remember(&mut self, ctx: &mut Context, key: Key, task: Task, outcome: &Outcome) {
         let until = ctx.after(limits::INVOKE_REMEMBERED);
         let outcome = match outcome {
             Ok(Answer::Invoked(Invoked { payload: Some(payload), .. }))
@@ -292,29 +285,20 @@ impl Invokes {
             }
             other => other.clone(),
         };
-        if let Some(keyed) = self.keyed.get_mut(&key) {
-            keyed.state = KeyedState::Done { outcome, until };
-        }
-        ctx.timers.set(until, Timer::Outcome(key.0, key.1));
-        if self.keyed.len() > limits::INVOKES + limits::INVOKES_REMEMBERED {
-            self.forget_oldest_outcome(ctx);
-        }
-    }
-
-    fn forget_oldest_outcome(&mut self, ctx: &mut Context) {
-        let done = self.keyed.iter().filter_map(|(key, keyed)| match keyed.state {
-            KeyedState::Done { until, .. } => Some((until, key.clone())),
-            KeyedState::Open(_) => None,
-        });
-        if let Some((_, key)) = done.min() {
-            self.keyed.remove(&key);
-            ctx.timers.cancel(&Timer::Outcome(key.0, key.1));
+        ctx.timers.set(until, Timer::Outcome(key.0.clone(), key.1.clone()));
+        self.done.insert(key, FinishedInvoke { task, outcome, until });
+        if self.done.len() > limits::INVOKES_REMEMBERED {
+            let oldest = self.done.iter().min_by_key(|(_, done)| done.until);
+            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+                self.done.remove(&key);
+                ctx.timers.cancel(&Timer::Outcome(key.0, key.1));
+            }
         }
     }
 
     /// A finished invoke has been remembered long enough.
     pub(super) fn forget_outcome(&mut self, node: NodeId, key: Arc<str>) {
-        self.keyed.remove(&(node, key));
+        self.done.remove(&(node, key));
     }
 }
 

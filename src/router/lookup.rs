@@ -16,7 +16,7 @@ impl Router {
 
     /// Every paired node: connected first, then by name, then by id.
     pub(super) fn node_views(&self) -> Vec<NodeView> {
-        let paired = self.pairing.book().paired.iter();
+        let paired = self.pairing.book.paired.iter();
         let mut views: Vec<NodeView> =
             paired.map(|(node, paired)| self.connections.view(node, paired)).collect();
         views.sort_by_cached_key(|view| {
@@ -27,7 +27,7 @@ impl Router {
 
     /// Every request, and every paired node, newest first.
     pub(super) fn pairings(&self) -> Answer {
-        let pending = self.pairing.book().pending.iter();
+        let pending = self.pairing.book.pending.iter();
         let mut pending: Vec<PendingView> =
             pending.map(|(id, request)| self.pairing.pending_view(id, request)).collect();
         pending.sort_by(|a, b| b.ts.cmp(&a.ts).then_with(|| a.request_id.cmp(&b.request_id)));
@@ -44,7 +44,7 @@ impl Router {
         delivered: bool,
     ) -> Result<Answer, WireError> {
         let future = || {
-            let request = self.pairing.book().pending.get(id)?;
+            let request = self.pairing.book.pending.get(id)?;
             Some(NodeView {
                 node_id: request.node.clone(),
                 profile: request.profile.clone(),
@@ -92,7 +92,7 @@ impl Router {
         if query.is_empty() {
             return Err(WireError::invalid("requestId required"));
         }
-        let pending = &self.pairing.book().pending;
+        let pending = &self.pairing.book.pending;
         let exact = pending.get_key_value(&RequestId(query.into()));
         let wanted = folded(query);
         let matches = pending.iter().filter(|(id, request)| {

@@ -132,7 +132,7 @@ impl Router {
         self.dispatch(input);
         self.forget_closed(CONNECTION_CLOSED);
         // Timers may save, too, and one save is under way at most.
-        while !self.pairing.is_saving() {
+        while self.pairing.unsaved.is_none() {
             let Some(timer) = self.ctx.timers.pop_due(now.mono) else { break };
             self.timer(timer);
             self.forget_closed(CONNECTION_CLOSED);
@@ -175,14 +175,18 @@ impl Router {
         let ctx = &mut self.ctx;
         match timer {
             Timer::Greeting(conn) => {
-                if !self.pairing.is_waiting(conn) {
+                if !self.pairing.waiting.contains(conn) {
                     self.connections.greeting_timed_out(ctx, conn);
                 }
             }
             Timer::Silence(conn) => {
                 self.connections.check_silence(ctx, conn, self.invokes.busy_until(conn));
             }
-            Timer::CoolDown(conn) => self.pairing.cooled_down(ctx, conn),
+            Timer::CoolDown(conn) => {
+                if let Some(candidate) = self.pairing.waiting.held.remove(&conn) {
+                    self.pairing.request(ctx, candidate);
+                }
+            }
             Timer::Pairing(id) => self.expired(&id),
             Timer::Call(call) => {
                 // Android waits forever for an answer, so there is one even when the backend hangs.
@@ -235,7 +239,7 @@ impl Router {
     fn forget_connection(&mut self, conn: ConnId, reason: &'static str) {
         self.calls.forget_connection(&mut self.ctx, conn);
         self.invokes.forget_connection(&mut self.ctx, conn, reason);
-        self.pairing.forget_connection(&mut self.ctx, conn);
+        self.pairing.waiting.forget_connection(&mut self.ctx, conn);
         self.connections.forget_connection(&mut self.ctx, conn);
     }
 }

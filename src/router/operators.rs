@@ -79,12 +79,12 @@ impl Router {
 
     /// What the router knows of the status.
     fn status(&self) -> Status {
-        let book = self.pairing.book();
+        let book = &self.pairing.book;
         Status {
             server_name: self.ctx.policy.server_name.to_string(),
             nodes: NodeCounts {
                 paired: book.paired.len(),
-                connected: self.connections.online_count(),
+                connected: self.connections.online().len(),
                 pending: book.pending.len(),
             },
             connections: self.connections.counts(),

@@ -15,18 +15,10 @@ mod command;
 mod event;
 mod frame;
 
-pub use answer::{
-    Answer, Approved, CertificateView, ConnectionCounts, Counters, DiscoveryView, Done,
-    InvokePayload, Invoked, ListenerView, LogLevel, MdnsView, NodeCounts, NodeDetails, NodeList,
-    NodeView, Pairings, PendingView, Rejected, Reloaded, Renamed, Revoked, Status,
-};
-pub use command::{
-    ApprovePairing, DescribeNode, GetStatus, InvokeNode, ListNodes, ListPairings, OperatorCall,
-    OperatorCommand, RejectPairing, Reload, RenameNode, RevokeNode, SetLogLevel, Stop,
-    SubscribeEvents,
-};
-pub use event::{OperatorEvent, PairResolved, Presence};
-pub use frame::OperatorFrame;
+pub use answer::*;
+pub use command::*;
+pub use event::*;
+pub use frame::*;
 
 use crate::protocol::json::{self, Fields};
 use crate::protocol::{wire, WireError};

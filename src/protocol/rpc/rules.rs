@@ -2,7 +2,7 @@
 //! stop at the first mistake and word it differently.
 
 use crate::protocol::json::mend_surrogates;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// What one parameter must be. The name is its field's, or in camelCase already.
 #[derive(Debug)]
@@ -58,10 +58,7 @@ pub(super) fn checked(rules: &[Rule], text: Option<&str>) -> Result<Map<String, 
     for Rule { name, required, kind } in rules {
         let name = camel_case(name);
         match fields.get_mut(&name) {
-            Some(value) => {
-                let found = kind.mistakes(value).into_iter();
-                mistakes.extend(found.map(|mistake| format!("data/{name} {mistake}")));
-            }
+            Some(value) => mistakes.extend(kind.mistake(&name, value)),
             None if *required => {
                 mistakes.push(format!("data must have required property '{name}'"));
             }
@@ -87,47 +84,50 @@ fn camel_case(name: &str) -> String {
 
 impl Kind {
     /// What is wrong with a value. An integer in another notation is replaced by its plain form.
-    fn mistakes(&self, value: &mut Value) -> Vec<String> {
-        let wrong = |what: &str| vec![what.to_owned()];
-        match (self, &*value) {
+    fn mistake(&self, name: &str, value: &mut Value) -> Option<String> {
+        let wrong = match (self, &*value) {
             (Self::TextOrNull(..) | Self::ChoiceOrNull(_), Value::Null)
             | (Self::Flag, Value::Bool(_))
-            | (Self::List, Value::Array(_)) => Vec::new(),
+            | (Self::List, Value::Array(_)) => return None,
+            (Self::ChoiceOrNull(choices), Value::String(text)) if choices.contains(&&**text) => {
+                return None;
+            }
+            // A text has at most as many characters as bytes, so a photo need not be counted.
             (Self::Text(least, most) | Self::TextOrNull(least, most), Value::String(text)) => {
-                // A text has at most as many characters as bytes, so a photo need not be counted.
                 if text.chars().take(*least).count() < *least {
-                    wrong(&format!("must NOT have fewer than {least} characters"))
+                    format!("must NOT have fewer than {least} characters")
                 } else if text.len() > *most && text.chars().count() > *most {
-                    wrong(&format!("must NOT have more than {most} characters"))
+                    format!("must NOT have more than {most} characters")
                 } else {
-                    Vec::new()
+                    return None;
                 }
             }
-            (Self::ChoiceOrNull(choices), Value::String(text)) if choices.contains(&&**text) => {
-                Vec::new()
-            }
-            (Self::Integer(least, most), Value::Number(number)) => {
-                let float = number.as_f64().filter(|number| number.fract() == 0.0);
-                let Some(float) = float else { return wrong("must be integer") };
+            (Self::Integer(least, most), Value::Number(number)) if is_integer(number) => {
                 // A float beyond the range of u64 becomes its nearest bound.
+                let float = number.as_f64().unwrap_or_default();
                 let integer = number.as_u64().unwrap_or(float as u64);
                 *value = integer.into();
                 if float < 0.0 || integer < *least {
-                    wrong(&format!("must be >= {least}"))
+                    format!("must be >= {least}")
                 } else if integer > *most {
-                    wrong(&format!("must be <= {most}"))
+                    format!("must be <= {most}")
                 } else {
-                    Vec::new()
+                    return None;
                 }
             }
-            (Self::Text(..), _) => wrong("must be string"),
-            (Self::TextOrNull(..), _) => vec!["must be string".into(), "must be null".into()],
-            (Self::ChoiceOrNull(_), _) => wrong("must be equal to one of the allowed values"),
-            (Self::Integer(..), _) => wrong("must be integer"),
-            (Self::Flag, _) => wrong("must be boolean"),
-            (Self::List, _) => wrong("must be array"),
-        }
+            (Self::Text(..), _) => "must be string".to_owned(),
+            (Self::TextOrNull(..), _) => format!("must be string; data/{name} must be null"),
+            (Self::ChoiceOrNull(_), _) => "must be equal to one of the allowed values".to_owned(),
+            (Self::Integer(..), _) => "must be integer".to_owned(),
+            (Self::Flag, _) => "must be boolean".to_owned(),
+            (Self::List, _) => "must be array".to_owned(),
+        };
+        Some(format!("data/{name} {wrong}"))
     }
+}
+
+fn is_integer(number: &Number) -> bool {
+    number.as_f64().is_some_and(|number| number.fract() == 0.0)
 }
 
 #[cfg(test)]

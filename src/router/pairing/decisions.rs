@@ -27,8 +27,8 @@ impl Router {
                 "too many paired nodes; revoke one first, or raise bridge.limits.pairedNodes";
             return Err(WireError::unavailable(text));
         }
-        if let Some(waiter) = self.pairing.waiting.waiter(&id) {
-            self.pairing.deliver(&mut self.ctx, waiter.conn, id, &request, Some(requester));
+        if let Some(&Waiter { conn, .. }) = self.pairing.waiting.waiters.get(&id) {
+            self.pairing.deliver(&mut self.ctx, conn, id, &request, Some(requester));
         } else if request.approved_at.is_some() {
             return self.approved_answer(&id, &request.node, false).map(Some);
         } else {
@@ -80,7 +80,7 @@ impl Router {
         let Some(Unsaved { book, change, requester }) = self.pairing.unsaved.take() else { return };
         let before = std::mem::replace(&mut self.pairing.book, book);
         let pending = &self.pairing.book.pending;
-        self.pairing.waiting.forget_counts(|id| !pending.contains_key(id));
+        self.pairing.waiting.replaced.retain(|id, _| pending.contains_key(id));
         let answer = match change {
             Change::Profile => return,
             Change::Request { waiter, id } => {
@@ -164,7 +164,7 @@ impl Router {
 
     /// Closes the connection that waits for the request, and starts a cool-down.
     fn dismiss(&mut self, id: &RequestId, request: &PairingRequest, text: &'static str) {
-        if let Some(waiter) = self.pairing.waiting.waiter(id) {
+        if let Some(waiter) = self.pairing.waiting.waiters.get(id) {
             self.ctx.send_error(waiter.conn, WireError::unauthorized(text));
             self.ctx.close(waiter.conn, CloseReason::NotApproved);
         }

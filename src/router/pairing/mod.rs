@@ -29,15 +29,15 @@ pub(super) use waiting::{Candidate, Waiter};
 #[derive(Debug)]
 pub(super) struct Pairing {
     /// What is on disk, but for requests that have expired since.
-    book: PairingBook,
-    unsaved: Option<Unsaved>,
+    pub(super) book: PairingBook,
+    pub(super) unsaved: Option<Unsaved>,
+    pub(super) waiting: Waiting,
     cool_downs: CoolDowns,
-    waiting: Waiting,
 }
 
 /// A book that is being saved, the change it contains, and the operator who made the change.
 #[derive(Debug)]
-struct Unsaved {
+pub(super) struct Unsaved {
     book: PairingBook,
     change: Change,
     requester: Option<Requester>,
@@ -89,10 +89,6 @@ impl Pairing {
             ctx.timers.set(ctx.after(span), Timer::Pairing(id.clone()));
         }
         Self { book, unsaved: None, cool_downs: CoolDowns::default(), waiting: Waiting::default() }
-    }
-
-    pub(super) fn book(&self) -> &PairingBook {
-        &self.book
     }
 
     pub(super) fn paired(&self, node: &NodeId) -> Option<&Arc<PairedNode>> {
@@ -153,23 +149,6 @@ impl Pairing {
         self.save(ctx, book, Change::Request { waiter: from, id }, None);
     }
 
-    /// The cool-down of a held request is over.
-    pub(super) fn cooled_down(&mut self, ctx: &mut Context, conn: ConnId) {
-        if let Some(candidate) = self.waiting.release(conn) {
-            self.request(ctx, candidate);
-        }
-    }
-
-    /// The connection is gone or admitted: it waits for nothing any more.
-    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
-        self.waiting.forget_connection(ctx, conn);
-    }
-
-    /// Whether the connection waits for a decision or for the end of a cool-down.
-    pub(super) fn is_waiting(&self, conn: ConnId) -> bool {
-        self.waiting.contains(conn)
-    }
-
     /// Loopback carries everybody's SSH tunnels, so there the node id is counted instead of the
     /// address.
     fn has_room(&self, ctx: &Context, node: &NodeId, peer: IpAddr) -> bool {
@@ -225,11 +204,6 @@ impl Pairing {
         self.unsaved = Some(Unsaved { book, change, requester });
     }
 
-    /// Whether a save is under way.
-    pub(super) fn is_saving(&self) -> bool {
-        self.unsaved.is_some()
-    }
-
     /// A request is on disk: its connection waits, and operators see it.
     fn requested(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId) {
         ctx.counters.pairing_requests += 1;
@@ -250,8 +224,8 @@ impl Pairing {
             silent: request.silent,
             is_repair: request.is_repair,
             conflict: request.conflict,
-            replaced: self.waiting.replaced(id),
-            waiting: self.waiting.waiter(id).is_some(),
+            replaced: self.waiting.replaced.get(id).copied().unwrap_or_default(),
+            waiting: self.waiting.waiters.contains_key(id),
             ts: request.ts.0,
             approved_at_ms: request.approved_at.map(|at| at.0),
         }

@@ -9,13 +9,13 @@ use std::net::IpAddr;
 
 /// Which connection waits for what. A connection waits for one thing at most.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(in crate::router) struct Waiting {
     /// The connection that waits for each request.
-    waiters: BTreeMap<RequestId, Waiter>,
+    pub(super) waiters: BTreeMap<RequestId, Waiter>,
     /// How often the connection that waits for a request was replaced by another one.
-    replaced: BTreeMap<RequestId, u32>,
+    pub(super) replaced: BTreeMap<RequestId, u32>,
     /// Requests that are not shown before a cool-down is over.
-    held: BTreeMap<ConnId, Candidate>,
+    pub(in crate::router) held: BTreeMap<ConnId, Candidate>,
 }
 
 /// A connection that asks to be paired.
@@ -40,7 +40,7 @@ impl Waiting {
     /// From now on this connection, and no other, waits for the decision on the request.
     pub(super) fn wait(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId, node: NodeId) {
         let conn = waiter.conn;
-        if let Some(older) = self.waiter(&id).filter(|older| older.conn != conn) {
+        if let Some(older) = self.waiters.get(&id).copied().filter(|older| older.conn != conn) {
             if older.is_admitted {
                 // It has proven its identity; an unauthenticated one with the same profile has not.
                 let error = WireError::unavailable("the node itself waits for this already");
@@ -71,36 +71,16 @@ impl Waiting {
         true
     }
 
-    /// The request that was held back for this connection.
-    pub(super) fn release(&mut self, conn: ConnId) -> Option<Candidate> {
-        self.held.remove(&conn)
-    }
-
-    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
+    /// The connection is gone or admitted: it waits for nothing any more.
+    pub(in crate::router) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
         self.waiters.retain(|_, waiter| waiter.conn != conn);
         if self.held.remove(&conn).is_some() {
             ctx.timers.cancel(&Timer::CoolDown(conn));
         }
     }
 
-    /// Whether the connection waits for anything.
-    pub(super) fn contains(&self, conn: ConnId) -> bool {
+    pub(in crate::router) fn contains(&self, conn: ConnId) -> bool {
         self.held.contains_key(&conn) || self.waiters.values().any(|waiter| waiter.conn == conn)
-    }
-
-    /// The connection that waits for a request.
-    pub(super) fn waiter(&self, id: &RequestId) -> Option<Waiter> {
-        self.waiters.get(id).copied()
-    }
-
-    /// How often the connection that waits for a request was replaced by another one.
-    pub(super) fn replaced(&self, id: &RequestId) -> u32 {
-        self.replaced.get(id).copied().unwrap_or_default()
-    }
-
-    /// Drops the counts of requests that are gone.
-    pub(super) fn forget_counts(&mut self, is_gone: impl Fn(&RequestId) -> bool) {
-        self.replaced.retain(|id, _| !is_gone(id));
     }
 }
 
