@@ -110,21 +110,6 @@ impl Connections {
         ConnectionCounts { open, unauthenticated: open - self.online.len() }
     }
 
-    /// The node that a frame speaks for. A connection cannot change its node.
-    pub(super) fn identify(
-        &self,
-        conn: ConnId,
-        claimed: Result<NodeId, &'static str>,
-    ) -> Result<NodeId, WireError> {
-        let claimed = claimed.map_err(WireError::invalid)?;
-        match self.node(conn) {
-            Some(node) if *node != claimed => {
-                Err(WireError::invalid("this connection belongs to another nodeId"))
-            }
-            _ => Ok(claimed),
-        }
-    }
-
     /// Answers a hello with an error. The connection stays open, because the node may ask to be
     /// paired on it; but not one that had been admitted, whose node would not expect the error.
     pub(super) fn refuse_hello(&mut self, ctx: &mut Context, conn: ConnId, error: WireError) {
@@ -228,13 +213,6 @@ impl Connections {
         if self.absent.remove(node).is_some_and(|absence| !absence.announced) {
             ctx.notify(NodeNotice::Offline(node.clone()));
             self.publish(ctx, node, was, false);
-        }
-    }
-
-    /// Closes an unauthenticated connection that has not asked for a pairing in time.
-    pub(super) fn greeting_timed_out(&self, ctx: &mut Context, conn: ConnId) {
-        if self.open.get(&conn).is_some_and(|connection| connection.node.is_none()) {
-            ctx.close(conn, CloseReason::NoGreeting);
         }
     }
 

@@ -65,10 +65,7 @@ impl Router {
 
     /// A node presents its token (protocol section 2.2).
     fn hello(&mut self, conn: ConnId, hello: Hello) {
-        let node = match self.connections.identify(conn, hello.node) {
-            Ok(node) => node,
-            Err(error) => return self.ctx.refuse(conn, error),
-        };
+        let Some(node) = self.identify(conn, hello.node) else { return };
         if let Some(version) = hello.protocol.filter(|version| version != "1") {
             let shown: String = version.chars().take(16).collect();
             let text = format!("unsupported protocol {shown}; this gateway speaks protocol 1");
@@ -84,21 +81,27 @@ impl Router {
         if is_new {
             self.ctx.notify(NodeNotice::Online(node.clone()));
         }
-        let peer = self.connections.get(conn).map(|connection| connection.peer);
-        self.pairing.update_profile(&mut self.ctx, node, &paired, profile, peer);
+        self.update_profile(conn, node, &paired, profile);
     }
 
     fn pair_request(&mut self, conn: ConnId, request: PairRequest) {
-        let node = match self.connections.identify(conn, request.node) {
-            Ok(node) => node,
-            Err(error) => return self.ctx.refuse(conn, error),
-        };
+        let Some(node) = self.identify(conn, request.node) else { return };
         let Some(connection) = self.connections.get(conn) else { return };
         let from = Waiter { conn, is_admitted: connection.node.is_some() };
         let peer = connection.peer;
         let (profile, silent) = (request.profile, request.silent);
         let candidate = Candidate { from, peer, node, profile, silent };
         self.pairing.request(&mut self.ctx, candidate);
+    }
+
+    /// The node that a frame speaks for, or the frame is refused. A connection cannot change its
+    /// node.
+    fn identify(&mut self, conn: ConnId, claimed: Result<NodeId, &'static str>) -> Option<NodeId> {
+        let node = claimed.and_then(|node| match self.connections.node(conn) {
+            Some(own) if *own != node => Err("this connection belongs to another nodeId"),
+            _ => Ok(node),
+        });
+        node.map_err(|why| self.ctx.refuse(conn, WireError::invalid(why))).ok()
     }
 
     /// The connection becomes the node's only one, and is greeted.

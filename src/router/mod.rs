@@ -75,7 +75,6 @@ pub use output::{Caller, CloseReason, DaemonTask, NodeNotice, Output};
 pub use pairing::{PairedNode, PairingBook, PairingRequest, RequestId};
 pub use policy::Policy;
 
-use crate::protocol::operator::Answer;
 use crate::protocol::{Token, WireError};
 use calls::Calls;
 use connections::Connections;
@@ -160,14 +159,29 @@ impl Router {
             Input::Activity { conn } => drop(self.connections.activity(ctx, conn)),
             Input::Disconnected { conn } => self.forget_connection(conn, CONNECTION_CLOSED),
             Input::Operator { op, request } => self.operator(op, request),
-            Input::OperatorGone { op } => self.operator_gone(op),
+            Input::OperatorGone { op } => {
+                ctx.subscribers.remove(&op);
+                self.invokes.operator_gone(op);
+            }
             Input::Answered { call, result } => self.calls.answered(ctx, call, result),
             Input::BackendEvent(event) => self.subscriptions.fan_out(ctx, &self.connections, event),
             Input::Saved => self.saved(),
             Input::SaveFailed { reason } => self.save_failed(&reason),
-            Input::Configured { policy, reply } => self.configured(policy, reply),
+            Input::Configured { policy, reply } => {
+                if let Some(policy) = policy {
+                    ctx.policy = *policy;
+                }
+                if let Some((to, result)) = reply {
+                    ctx.reply(to, result);
+                }
+            }
             Input::Tick => {}
-            Input::Stop => self.stop(),
+            Input::Stop => {
+                self.stopping = true;
+                for conn in self.connections.ids() {
+                    self.close(conn, CloseReason::Stopping);
+                }
+            }
         }
     }
 
@@ -175,8 +189,9 @@ impl Router {
         let ctx = &mut self.ctx;
         match timer {
             Timer::Greeting(conn) => {
-                if !self.pairing.waiting.contains(conn) {
-                    self.connections.greeting_timed_out(ctx, conn);
+                let is_unauthenticated = self.connections.node(conn).is_none();
+                if is_unauthenticated && !self.pairing.waiting.contains(conn) {
+                    ctx.close(conn, CloseReason::NoGreeting);
                 }
             }
             Timer::Silence(conn) => {
@@ -200,26 +215,6 @@ impl Router {
                 self.connections.announce_absence(ctx, &node, paired);
             }
             Timer::Subscriptions(node) => self.subscriptions.forget(&node),
-        }
-    }
-
-    fn configured(
-        &mut self,
-        policy: Option<Box<Policy>>,
-        reply: Option<(Requester, Result<Answer, WireError>)>,
-    ) {
-        if let Some(policy) = policy {
-            self.ctx.policy = *policy;
-        }
-        if let Some((to, result)) = reply {
-            self.ctx.reply(to, result);
-        }
-    }
-
-    fn stop(&mut self) {
-        self.stopping = true;
-        for conn in self.connections.ids() {
-            self.close(conn, CloseReason::Stopping);
         }
     }
 

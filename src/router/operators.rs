@@ -92,9 +92,4 @@ impl Router {
             ..Status::default()
         }
     }
-
-    pub(super) fn operator_gone(&mut self, op: OperatorId) {
-        self.ctx.subscribers.remove(&op);
-        self.invokes.operator_gone(op);
-    }
 }

@@ -11,29 +11,19 @@ use std::sync::Arc;
 /// The result of an operator's request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[allow(missing_docs, reason = "the table of commands says which command has which answer")]
 #[non_exhaustive]
 pub enum Answer {
-    /// To `status`.
     Status(Box<Status>),
-    /// To `node.list`.
     Nodes(NodeList),
-    /// To `node.describe`.
     Node(Box<NodeDetails>),
-    /// To `node.pair.list`.
     Pairings(Pairings),
-    /// To `node.pair.approve`.
     Approved(Box<Approved>),
-    /// To `node.pair.reject`.
     Rejected(Rejected),
-    /// To `node.rename`.
     Renamed(Renamed),
-    /// To `node.revoke`.
     Revoked(Revoked),
-    /// To `node.invoke`.
     Invoked(Invoked),
-    /// To `reload`.
     Reloaded(Reloaded),
-    /// To `log`.
     Level(LogLevel),
     /// To a method that nodes may call: the backend's result.
     Called(InvokePayload),
@@ -41,9 +31,15 @@ pub enum Answer {
     Done(Done),
 }
 
-records! {
+/// As `records!`. A newer bridge may add fields.
+macro_rules! answers {
+    ($( $(#[$about:meta])* $name:ident $fields:tt )*) => {
+        records! { $( $(#[$about])* #[non_exhaustive] $name $fields )* }
+    };
+}
+
+answers! {
     /// Every paired node.
-    #[non_exhaustive]
     NodeList {
         /// The bridge's time, in milliseconds since 1970.
         ts: u64,
@@ -51,7 +47,6 @@ records! {
         nodes: Vec<NodeView>,
     }
     /// One paired node.
-    #[non_exhaustive]
     NodeDetails {
         /// The bridge's time, in milliseconds since 1970.
         ts: u64,
@@ -60,7 +55,6 @@ records! {
         node: NodeView,
     }
     /// Pairing requests and paired nodes.
-    #[non_exhaustive]
     Pairings {
         /// Requests that wait for a decision, newest first.
         pending: Vec<PendingView>,
@@ -68,7 +62,6 @@ records! {
         paired: Vec<NodeView>,
     }
     /// A pairing request was approved.
-    #[non_exhaustive]
     Approved {
         /// The request.
         request_id: Arc<str>,
@@ -78,7 +71,6 @@ records! {
         node: NodeView,
     }
     /// A pairing request was rejected.
-    #[non_exhaustive]
     Rejected {
         /// The request.
         request_id: Arc<str>,
@@ -86,7 +78,6 @@ records! {
         node_id: NodeId,
     }
     /// A node has a new name.
-    #[non_exhaustive]
     Renamed {
         /// The node.
         node_id: NodeId,
@@ -94,7 +85,6 @@ records! {
         display_name: String,
     }
     /// A pairing was deleted.
-    #[non_exhaustive]
     Revoked {
         /// The node.
         node_id: NodeId,
@@ -102,7 +92,6 @@ records! {
         was_connected: bool,
     }
     /// A node has carried out a command.
-    #[non_exhaustive]
     Invoked {
         /// Always true; there for scripts written for the old gateway.
         ok: bool,
@@ -115,7 +104,6 @@ records! {
     }
     /// The configuration was read again.
     #[derive(Default)]
-    #[non_exhaustive]
     Reloaded {
         /// The file that was read, if there is one.
         path: Option<String>,
@@ -125,15 +113,12 @@ records! {
         new_fingerprint_sha256?: String,
     }
     /// The log level now in force.
-    #[non_exhaustive]
     LogLevel {
         /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
         level: String,
     }    /// An answer without content.
-    #[non_exhaustive]
     Done {}
     /// A node as operators see it. Live values win over stored ones, but the name sticks.
-    #[non_exhaustive]
     NodeView {
         /// The node.
         node_id: NodeId,
@@ -154,7 +139,6 @@ records! {
         approved_at_ms: u64,
     }
     /// A pairing request as operators see it.
-    #[non_exhaustive]
     PendingView {
         /// What to approve or reject.
         request_id: Arc<str>,
@@ -187,7 +171,6 @@ records! {
     }    /// The answer to `status`.
     #[derive(Default)]
     #[serde(default)]
-    #[non_exhaustive]
     Status {
         /// Of this program.
         version: String,
@@ -218,13 +201,11 @@ records! {
     }
     /// How nodes find the bridge.
     #[derive(Default)]
-    #[non_exhaustive]
     DiscoveryView {
         /// What is announced in the local network; `None` if nothing is.
         mdns: Option<MdnsView>,
     }
     /// What is announced in the local network.
-    #[non_exhaustive]
     MdnsView {
         /// The name of the service.
         instance: String,
@@ -236,7 +217,6 @@ records! {
         interfaces: Vec<String>,
     }
     /// One address on which nodes may connect.
-    #[non_exhaustive]
     ListenerView {
         /// Address and port.
         address: String,
@@ -244,7 +224,6 @@ records! {
         tls: Cow<'static, str>,
     }
     /// The TLS certificate in use. What cannot be read in it is `null`.
-    #[non_exhaustive]
     CertificateView {
         /// Its file.
         path: String,
@@ -259,7 +238,6 @@ records! {
     }
     /// How many nodes.
     #[derive(Copy, Default)]
-    #[non_exhaustive]
     NodeCounts {
         /// Have a token.
         paired: usize,
@@ -270,7 +248,6 @@ records! {
     }
     /// How many connections.
     #[derive(Copy, Default)]
-    #[non_exhaustive]
     ConnectionCounts {
         /// In all.
         open: usize,
@@ -280,7 +257,6 @@ records! {
     /// What happened since the start.
     #[derive(Copy, Default)]
     #[serde(default)]
-    #[non_exhaustive]
     Counters {
         /// Connections that reached the router.
         connections: u64,

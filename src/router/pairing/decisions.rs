@@ -3,7 +3,7 @@
 
 use super::{Change, PairedNode, PairingBook, PairingRequest, RequestId, Unsaved, Waiter};
 use crate::protocol::operator::{Answer, OperatorEvent, PairResolved, Rejected, Renamed, Revoked};
-use crate::protocol::{limits, GatewayFrame, NodeId, Token, WireError};
+use crate::protocol::{limits, GatewayFrame, NodeId, NodeProfile, Token, WireError};
 use crate::router::timers::Timer;
 use crate::router::{CloseReason, ConnId, NodeNotice, Requester, Router};
 use std::collections::BTreeSet;
@@ -61,6 +61,24 @@ impl Router {
     pub(in crate::router) fn revoke(&mut self, requester: Requester, node: NodeId) {
         let book = self.pairing.book.without_node(&node);
         self.pairing.save(&mut self.ctx, book, Change::Revocation { node }, Some(requester));
+    }
+
+    /// Saves what an admitted node said about itself, if it is new. An address alone is not worth
+    /// a write: phones change theirs several times a day.
+    pub(in crate::router) fn update_profile(
+        &mut self,
+        conn: ConnId,
+        node: NodeId,
+        paired: &PairedNode,
+        profile: NodeProfile,
+    ) {
+        if profile != paired.profile {
+            let remote_ip =
+                self.connections.get(conn).map(|connection| connection.peer.to_string());
+            let entry = PairedNode { profile, remote_ip, ..paired.clone() };
+            let book = self.pairing.book.with_node(node, entry);
+            self.pairing.save(&mut self.ctx, book, Change::Profile, None);
+        }
     }
 
     /// The time of a request or of a kept approval is over. The file is not rewritten for it:

@@ -48,30 +48,18 @@ pub(super) struct Unsaved {
 enum Change {
     /// A node's profile; nobody waits for it.
     Profile,
-    Request {
-        waiter: Waiter,
-        id: RequestId,
-    },
+    /// A new request, for which this connection waits.
+    Request { waiter: Waiter, id: RequestId },
     /// A pairing with a new token. Without a requester, it was approved before.
-    Pairing {
-        conn: ConnId,
-        id: RequestId,
-        token: Token,
-    },
+    Pairing { conn: ConnId, id: RequestId, token: Token },
     /// An approval that is kept until the node comes for its token.
-    Approval {
-        id: RequestId,
-    },
-    Rejection {
-        id: RequestId,
-    },
-    Rename {
-        node: NodeId,
-        name: String,
-    },
-    Revocation {
-        node: NodeId,
-    },
+    Approval { id: RequestId },
+    /// A rejected request.
+    Rejection { id: RequestId },
+    /// A name from an operator.
+    Rename { node: NodeId, name: String },
+    /// A pairing that is taken away.
+    Revocation { node: NodeId },
 }
 
 impl Pairing {
@@ -159,24 +147,6 @@ impl Pairing {
         let of_same_origin = self.book.pending.values().filter(is_same_origin).count();
         self.book.pending.len() < ctx.policy.pending_pairings
             && of_same_origin < ctx.policy.pending_pairings_per_address
-    }
-
-    /// Saves what an admitted node said about itself, if it is new. An address alone is not worth
-    /// a write: phones change theirs several times a day.
-    pub(super) fn update_profile(
-        &mut self,
-        ctx: &mut Context,
-        node: NodeId,
-        paired: &PairedNode,
-        profile: NodeProfile,
-        peer: Option<IpAddr>,
-    ) {
-        if profile != paired.profile {
-            let remote_ip = peer.map(|peer| peer.to_string());
-            let entry = PairedNode { profile, remote_ip, ..paired.clone() };
-            let book = self.book.with_node(node, entry);
-            self.save(ctx, book, Change::Profile, None);
-        }
     }
 
     /// Makes the token; it is sent once it is on disk.
