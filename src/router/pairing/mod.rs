@@ -14,7 +14,7 @@ mod waiting;
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
 
 use crate::protocol::operator::{OperatorEvent, PendingView};
-use crate::protocol::{limits, ErrorCode, NodeId, NodeProfile, Token, WireError};
+use crate::protocol::{limits, ErrorCode, NodeId, Token, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Output, Requester};
