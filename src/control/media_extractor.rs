@@ -16,73 +16,76 @@ const PATH: [&[u8]; 3] = [b"payload", b"payload", b"base64"];
 const CHUNK: usize = 16 * 1024;
 
 /// Why the media cannot be taken out of an answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum MediaError {
-    /// What should be Base64 is not.
+    #[error("the media is invalid Base64")]
     NotBase64,
-    /// The line is too long even without the media.
+    #[error("the answer is too long and contains no media")]
     TooLong,
-    /// The answer could not be read; `UnexpectedEof` if it ends in the middle.
-    Read(io::Error),
-    /// The bytes could not be written.
-    Write(io::Error),
+    /// `UnexpectedEof` if the answer ends in the middle.
+    #[error("could not read the media")]
+    Read(#[source] io::Error),
+    #[error("could not write the media")]
+    Write(#[source] io::Error),
 }
 
-/// One line, as far as it has been read.
-pub(super) struct MediaExtractor<'a, R> {
-    input: &'a mut R,
-    media: &'a mut dyn Write,
-    was_found: bool,
-    /// The line without the media.
-    rest: Vec<u8>,
-}
-
-impl<'a, R: BufRead> MediaExtractor<'a, R> {
-    pub(super) fn new(input: &'a mut R, media: &'a mut dyn Write) -> Self {
-        Self { input, media, was_found: false, rest: Vec::new() }
-    }
-
-    /// Reads to the end of the line: the line without the media, and whether there was any.
-    pub(super) fn read_line(mut self) -> Result<(Vec<u8>, bool), MediaError> {
-        let mut depth = 0_usize;
-        // How many names of `PATH` lead to this place, and the last string, which may be a name.
-        let (mut on_path, mut string) = (0, 0..0);
-        loop {
-            match self.keep_next()? {
-                b'\n' => {
-                    self.rest.pop();
-                    return Ok((self.rest, self.was_found));
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => {
-                    depth = depth.saturating_sub(1);
-                    on_path = on_path.min(depth);
-                }
-                b',' => on_path = on_path.min(depth.saturating_sub(1)),
-                b':' if on_path + 1 == depth
-                    && PATH
-                        .get(on_path)
-                        .is_some_and(|name| self.rest[string.clone()] == **name) =>
-                {
-                    on_path = depth;
-                }
-                b'"' if on_path == PATH.len() && depth == PATH.len() => self.copy_media()?,
-                b'"' => {
-                    let start = self.rest.len();
-                    self.keep_string()?;
-                    string = start..self.rest.len() - 1;
-                }
-                _ => {}
+/// Reads to the end of the line, and writes the decoded media; returns the line without the media,
+/// and whether there was any.
+pub(super) fn extract(
+    input: &mut impl BufRead,
+    media: &mut dyn Write,
+) -> Result<(Vec<u8>, bool), MediaError> {
+    let mut line = Rest { input, kept: Vec::new() };
+    let (mut depth, mut was_found) = (0_usize, false);
+    // How many names of `PATH` lead to this place, and the last string, which may be a name.
+    let (mut on_path, mut string) = (0, 0..0);
+    loop {
+        match line.keep_next()? {
+            b'\n' => {
+                line.kept.pop();
+                return Ok((line.kept, was_found));
             }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                on_path = on_path.min(depth);
+            }
+            b',' => on_path = on_path.min(depth.saturating_sub(1)),
+            b':' if on_path + 1 == depth
+                && PATH.get(on_path).is_some_and(|name| line.kept[string.clone()] == **name) =>
+            {
+                on_path = depth;
+            }
+            b'"' if on_path == PATH.len() && depth == PATH.len() => {
+                if std::mem::replace(&mut was_found, true) {
+                    return Err(MediaError::NotBase64);
+                }
+                copy_media(line.input, media)?;
+                line.kept.push(b'"');
+            }
+            b'"' => {
+                let start = line.kept.len();
+                line.keep_string()?;
+                string = start..line.kept.len() - 1;
+            }
+            _ => {}
         }
     }
+}
 
+/// What is not media in a line, as far as it has been read.
+struct Rest<'a, R> {
+    input: &'a mut R,
+    kept: Vec<u8>,
+}
+
+impl<R: BufRead> Rest<'_, R> {
     fn keep_next(&mut self) -> Result<u8, MediaError> {
-        if self.rest.len() == limits::LINE_WITHOUT_MEDIA {
+        if self.kept.len() == limits::LINE_WITHOUT_MEDIA {
             return Err(MediaError::TooLong);
         }
         let byte = next(self.input).map_err(MediaError::Read)?;
-        self.rest.push(byte);
+        self.kept.push(byte);
         Ok(byte)
     }
 
@@ -91,33 +94,25 @@ impl<'a, R: BufRead> MediaExtractor<'a, R> {
         loop {
             match self.keep_next()? {
                 b'"' => return Ok(()),
-                b'\\' => {
-                    self.keep_next()?;
-                }
+                b'\\' => _ = self.keep_next()?,
                 _ => {}
             }
         }
     }
+}
 
-    fn copy_media(&mut self) -> Result<(), MediaError> {
-        if std::mem::replace(&mut self.was_found, true) {
-            return Err(MediaError::NotBase64);
-        }
-        let text = Base64Text { input: self.input, is_over: false };
-        let mut bytes = DecoderReader::new(text, &ENGINE);
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match bytes.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(count) => self.media.write_all(&chunk[..count]).map_err(MediaError::Write)?,
-                Err(error) if error.kind() == ErrorKind::InvalidData => {
-                    return Err(MediaError::NotBase64);
-                }
-                Err(error) => return Err(MediaError::Read(error)),
+fn copy_media(input: &mut impl BufRead, media: &mut dyn Write) -> Result<(), MediaError> {
+    let mut bytes = DecoderReader::new(Base64Text { input, is_over: false }, &ENGINE);
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match bytes.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => media.write_all(&chunk[..count]).map_err(MediaError::Write)?,
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(MediaError::NotBase64);
             }
+            Err(error) => return Err(MediaError::Read(error)),
         }
-        self.rest.push(b'"');
-        Ok(())
     }
 }
 
@@ -130,63 +125,41 @@ struct Base64Text<'a, R> {
 
 impl<R: BufRead> Read for Base64Text<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !self.is_over {
-            let available = fill(self.input)?;
-            let plain = available.iter().position(|byte| matches!(byte, b'"' | b'\\'));
-            let count = plain.unwrap_or(available.len()).min(buffer.len());
-            if count > 0 {
-                buffer[..count].copy_from_slice(&available[..count]);
-                self.input.consume(count);
-                return Ok(count);
-            }
-            if next(self.input)? == b'"' {
-                self.is_over = true;
-            } else if let Some(character) = self.escaped()? {
-                buffer[0] = character;
-                return Ok(1);
-            }
+        let mut count = 0;
+        while count < buffer.len() && !self.is_over {
+            let character = match next(self.input)? {
+                b'"' => {
+                    self.is_over = true;
+                    continue;
+                }
+                b'\\' => match next(self.input)? {
+                    b'n' | b'r' => continue,
+                    b'u' => self.unicode()?,
+                    character => character,
+                },
+                character => character,
+            };
+            buffer[count] = character;
+            count += 1;
         }
-        Ok(0)
+        Ok(count)
     }
 }
 
 impl<R: BufRead> Base64Text<'_, R> {
-    /// The character that is escaped, unless it is a line break.
-    fn escaped(&mut self) -> io::Result<Option<u8>> {
-        match next(self.input)? {
-            b'n' | b'r' => Ok(None),
-            b'u' => {
-                let mut value = 0;
-                for _ in 0..4 {
-                    let digit = char::from(next(self.input)?).to_digit(16);
-                    value = value * 16 + digit.ok_or(ErrorKind::InvalidData)?;
-                }
-                let character = u8::try_from(value).map_err(|_| ErrorKind::InvalidData)?;
-                Ok(Some(character).filter(|byte| !matches!(byte, b'\n' | b'\r')))
-            }
-            character => Ok(Some(character)),
-        }
+    /// The character with the number in the next four digits.
+    fn unicode(&mut self) -> io::Result<u8> {
+        let mut json = *br#""\u....""#;
+        self.input.read_exact(&mut json[3..7])?;
+        let character: char = serde_json::from_slice(&json)?;
+        u8::try_from(character).map_err(|_| ErrorKind::InvalidData.into())
     }
 }
 
 fn next(input: &mut impl BufRead) -> io::Result<u8> {
-    let byte = fill(input)?[0];
-    input.consume(1);
-    Ok(byte)
-}
-
-/// What has arrived, at least one byte.
-fn fill(input: &mut impl BufRead) -> io::Result<&[u8]> {
-    // The second call costs nothing: it returns what the first has filled.
-    while let Err(error) = input.fill_buf().map(|_| ()) {
-        if error.kind() != ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-    match input.fill_buf()? {
-        [] => Err(ErrorKind::UnexpectedEof.into()),
-        available => Ok(available),
-    }
+    let mut byte = [0];
+    input.read_exact(&mut byte)?;
+    Ok(byte[0])
 }
 
 #[cfg(test)]
@@ -198,7 +171,7 @@ mod tests {
         let mut media = Vec::new();
         let line = format!("{line}\nnext");
         let mut input = BufReader::with_capacity(size, line.as_bytes());
-        let (rest, found) = MediaExtractor::new(&mut input, &mut media).read_line()?;
+        let (rest, found) = extract(&mut input, &mut media)?;
         let mut after = String::new();
         input.read_to_string(&mut after).unwrap();
         assert_eq!(after, "next");
@@ -260,7 +233,7 @@ mod tests {
     fn an_answer_that_ends_in_the_middle_is_an_error() {
         for line in ["", r#"{"payload":{"payload":{"base64":"Zm"#, r#"{"x\"#] {
             let (mut input, mut media) = (line.as_bytes(), Vec::new());
-            let end = MediaExtractor::new(&mut input, &mut media).read_line();
+            let end = extract(&mut input, &mut media);
             let is_end = |error: &io::Error| error.kind() == ErrorKind::UnexpectedEof;
             assert!(matches!(end, Err(MediaError::Read(error)) if is_end(&error)), "{line}");
         }

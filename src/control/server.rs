@@ -2,20 +2,20 @@
 
 use crate::files;
 use crate::link::{
-    accept_until, read_line, Closed, Duplex, Inbox, Line, Outbox, OutboxSender, ReplyHandle, Waker,
+    accept_until, read_line, Duplex, Inbox, Line, Outbox, OutboxSender, ReplyHandle, Waker,
 };
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::OperatorRequest;
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, OperatorId};
+use std::fs;
 use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::{fmt, fs};
 
 /// The longest path a Unix socket can have on Linux, its closing zero included.
 const LONGEST_PATH: usize = 108;
@@ -28,58 +28,27 @@ pub(crate) struct Server {
 }
 
 /// Why the control socket could not be created.
-#[derive(Debug)]
-pub enum Error {
-    /// Another daemon answers there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(
+        "another bridge answers at `{}`; stop it first, or choose another --state-dir",
+        .0.display()
+    )]
     InUse(PathBuf),
-    /// The path is longer than a socket address allows.
+    #[error(
+        "`{}` is too long for a Unix socket ({} bytes at most); choose a shorter --state-dir, or \
+         set RUNTIME_DIRECTORY",
+        .0.display(),
+        LONGEST_PATH - 1
+    )]
     PathTooLong(PathBuf),
-    /// The socket could not be created.
-    Io {
-        /// The path of the socket.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse(path) => write!(
-                f,
-                "another bridge answers at `{}`; stop it first, or choose another --state-dir",
-                path.display()
-            ),
-            Self::PathTooLong(path) => write!(
-                f,
-                "`{}` is too long for a Unix socket ({} bytes at most); choose a shorter \
-                 --state-dir, or set RUNTIME_DIRECTORY",
-                path.display(),
-                LONGEST_PATH - 1
-            ),
-            Self::Io { path, .. } => {
-                write!(f, "could not create the control socket `{}`", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
+    #[error("could not create the control socket `{}`", path.display())]
+    Io { path: PathBuf, source: io::Error },
 }
 
 impl Server {
     /// Makes the socket. One that a killed daemon left behind is replaced; one that answers is
     /// not.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub(crate) fn bind(path: &Path) -> Result<Self, Error> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         if path.as_os_str().len() >= LONGEST_PATH {
@@ -115,9 +84,6 @@ impl Server {
 
     /// Starts the thread that accepts operators. `last` is the number of the last operator, here
     /// or elsewhere.
-    ///
-    /// # Errors
-    /// No thread left.
     pub(crate) fn start(
         self,
         inbox: Inbox,
@@ -125,16 +91,21 @@ impl Server {
         stop: Arc<Waker>,
         log_limit: Arc<LogLimit>,
     ) -> io::Result<JoinHandle<()>> {
-        let open = Arc::new(AtomicUsize::new(0));
+        // Each operator's thread holds one more reference.
+        let open = Arc::new(());
         Builder::new().name("control".into()).spawn(move || {
             accept_until(&stop, &self.listener, &log_limit, || {
                 let (stream, _) = self.listener.accept()?;
                 let op = OperatorId(last.fetch_add(1, Ordering::Relaxed) + 1);
-                let place = Place::take(&open);
+                let is_full = Arc::strong_count(&open) > limits::OPERATORS;
+                let place = open.clone();
                 let session = OperatorConnection { op, inbox: inbox.clone() };
-                Builder::new().name(format!("op-{op}")).spawn(move || match place {
-                    Some(_place) => session.run(stream),
-                    None => refuse(stream),
+                Builder::new().name(format!("op-{op}")).spawn(move || {
+                    let _place = place;
+                    match is_full {
+                        true => refuse(stream),
+                        false => session.run(stream),
+                    }
                 })?;
                 Ok(())
             });
@@ -146,22 +117,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         // It may have been removed already.
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// A slot for one operator; freed when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(open: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(open.clone());
-        (open.fetch_add(1, Ordering::Relaxed) < limits::OPERATORS).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -217,18 +172,16 @@ impl OperatorConnection {
             }
             lines.get_mut().expect_answer();
             let request = OperatorRequest::decode(&line);
-            if self.post(Input::Operator { op: self.op, request }, reply.take()).is_err() {
+            let input = Input::Operator { op: self.op, request };
+            let posted = match reply.take() {
+                Some(reply) => self.inbox.introduce(input, reply),
+                None => self.inbox.post(input),
+            };
+            if posted.is_err() {
                 return Ok(());
             }
             line.clear();
             line.shrink_to(limits::LINE_BUFFER_KEPT);
-        }
-    }
-
-    fn post(&self, input: Input, reply: Option<ReplyHandle>) -> Result<(), Closed> {
-        match reply {
-            Some(reply) => self.inbox.introduce(input, reply),
-            None => self.inbox.post(input),
         }
     }
 }

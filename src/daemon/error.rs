@@ -3,23 +3,30 @@
 use crate::transport::bind;
 use crate::{control, pairing_store, tls};
 use std::path::PathBuf;
-use std::{error, fmt, io};
+use std::{error, io};
 
 /// The error of the part that failed.
 type Cause = Box<dyn error::Error + Send + Sync>;
 
 /// Why the bridge could not be started, or ended by itself.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Another bridge uses the state directory.
+    #[error(
+        "another bridge{} uses `{dir}`; stop it with `openclaw-bridge stop --state-dir {dir}`, or \
+         choose another --state-dir",
+        pid.map_or_else(String::new, |pid| format!(" (pid {pid})")),
+        dir = dir.display()
+    )]
     InUse {
         /// The directory.
         dir: PathBuf,
-        /// The other process, if it said so.
+        /// The other process, if it is known.
         pid: Option<u32>,
     },
     /// The state directory cannot be used.
+    #[error("could not use the state directory `{}`", dir.display())]
     StateDir {
         /// The directory.
         dir: PathBuf,
@@ -27,66 +34,33 @@ pub enum Error {
         source: io::Error,
     },
     /// The pairing files cannot be used.
+    #[error(transparent)]
     Pairings(Cause),
     /// There is no address to listen on, or one cannot be listened on.
+    #[error(transparent)]
     Bind(Cause),
     /// TLS is enabled, but there is no usable certificate. The bridge never falls back to plain
-    /// text.
+    /// text. The text already contains the cause.
+    #[error("{0}")]
     Tls(Cause),
     /// The limit on open files leaves no room for nodes.
+    #[error(
+        "the limit of {open_files} open files leaves no room for nodes; raise it to 256 or more \
+         (`ulimit -n`, or LimitNOFILE in the unit)"
+    )]
     TooFewFiles {
         /// The limit.
         open_files: u64,
     },
     /// The control socket cannot be made.
+    #[error(transparent)]
     Control(Cause),
     /// The system is out of threads or descriptors.
-    System(io::Error),
+    #[error("the system is out of threads or descriptors")]
+    System(#[from] io::Error),
     /// The router ended, which is a bug.
+    #[error("the router failed; this is a bug, and the log above shows where")]
     RouterFailed,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse { dir, pid } => {
-                let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
-                let dir = dir.display();
-                write!(
-                    f,
-                    "another bridge{who} uses `{dir}`; stop it with `openclaw-bridge stop \
-                     --state-dir {dir}`, or choose another --state-dir"
-                )
-            }
-            Self::StateDir { dir, .. } => {
-                write!(f, "could not use the state directory `{}`", dir.display())
-            }
-            Self::Pairings(error) | Self::Bind(error) | Self::Tls(error) | Self::Control(error) => {
-                error.fmt(f)
-            }
-            Self::TooFewFiles { open_files } => write!(
-                f,
-                "the limit of {open_files} open files leaves no room for nodes; raise it to 256 or \
-                 more (`ulimit -n`, or LimitNOFILE in the unit)"
-            ),
-            Self::System(_) => f.write_str("the system is out of threads or descriptors"),
-            Self::RouterFailed => {
-                f.write_str("the router failed; this is a bug, and the log above shows where")
-            }
-        }
-    }
-}
-
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::StateDir { source, .. } | Self::System(source) => Some(source),
-            Self::Pairings(error) | Self::Bind(error) | Self::Control(error) => error.source(),
-            // The text already contains the cause.
-            Self::Tls(_) => None,
-            Self::InUse { .. } | Self::TooFewFiles { .. } | Self::RouterFailed => None,
-        }
-    }
 }
 
 impl From<pairing_store::Error> for Error {
