@@ -48,9 +48,6 @@ impl Staged {
     }
 
     /// Puts the new content in place of the old. Durable once the directory is synced.
-    ///
-    /// # Errors
-    /// The file could not be renamed; the old content is still in place.
     pub(crate) fn commit(mut self) -> io::Result<()> {
         fs::rename(&self.temp, &self.target)?;
         self.committed = true;
@@ -62,8 +59,7 @@ impl Staged {
     /// # Errors
     /// As [`Staged::commit`]; if only syncing the directory failed, the new content is in place.
     pub(crate) fn commit_durably(self) -> io::Result<()> {
-        let dir = self.target.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let dir = dir.unwrap_or_else(|| Path::new(".")).to_owned();
+        let dir = dir_of(&self.target).to_owned();
         self.commit()?;
         sync_dir(&dir)
     }
@@ -85,10 +81,13 @@ pub(crate) fn temp_name(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
+/// The directory that a file is in.
+pub(crate) fn dir_of(file: &Path) -> &Path {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    dir.unwrap_or_else(|| Path::new("."))
+}
+
 /// Makes renames in this directory durable.
-///
-/// # Errors
-/// The directory could not be synced.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }

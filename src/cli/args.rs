@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Error};
 use std::any::Any;
 use std::ffi::OsString;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What the arguments ask for.
@@ -39,10 +40,32 @@ impl CommandLine {
         text(name).or_else(|| text(&name.to_uppercase()))
     }
 
+    /// As [`CommandLine::value`], as an owned text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.value(name).map(str::to_owned)
+    }
+
+    /// The text of a required argument, or of one with a default.
+    pub(super) fn required(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
+    }
+
+    /// The value of a flag whose text was checked to be of this kind.
+    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.value(name)?.parse().ok()
+    }
+
     /// Every text of a flag or of a positional argument that may be repeated.
-    pub(super) fn values(&self, name: &str) -> Vec<&str> {
-        let values = self.matches.try_get_many::<String>(name).ok().flatten();
-        values.into_iter().flatten().map(String::as_str).collect()
+    pub(super) fn values(&self, name: &str) -> Vec<String> {
+        let values = self.matches.try_get_many(name).ok().flatten();
+        values.into_iter().flatten().cloned().collect()
+    }
+
+    /// Every NAME=VALUE of a flag that may be repeated.
+    pub(super) fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        let pairs = self.values(name).into_iter();
+        let split = |pair: String| Some(pair.split_once('=')?).map(|(a, b)| (a.into(), b.into()));
+        pairs.filter_map(split).collect()
     }
 
     /// Whether a flag was given; a default does not count.
@@ -56,9 +79,9 @@ impl CommandLine {
         self.get(name).copied()
     }
 
-    /// The value of a flag that is a port.
-    pub(super) fn port(&self, name: &str) -> Option<u16> {
-        self.get(name).copied()
+    /// The milliseconds of a flag that is a duration.
+    pub(super) fn milliseconds(&self, name: &str) -> Option<u64> {
+        self.duration(name).map(in_milliseconds)
     }
 
     /// A value of the type that the description gives it.
@@ -67,10 +90,12 @@ impl CommandLine {
     }
 }
 
-/// Reads the arguments, without the program's name.
-///
-/// # Errors
-/// A usage error: one line with the mistake and what was probably meant.
+pub(super) fn in_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Reads the arguments, without the program's name. An error is one line with the mistake and what
+/// was probably meant.
 pub(super) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
     let program = command();
     let name = OsString::from(program.get_name());

@@ -70,9 +70,13 @@ fn flags_have_values_and_defaults() {
     assert_eq!(command.duration("timeout"), Some(Duration::from_secs(10)));
     assert_eq!(command.duration("invoke-timeout"), Some(Duration::from_secs(15)));
     assert_eq!(command.value("idempotency-key"), None);
-    assert_eq!(run("serve --port 1 --port 2").port("port"), Some(2), "the last one counts");
+    assert_eq!(
+        run("serve --port 1 --port 2").get("port").copied(),
+        Some(2_u16),
+        "the last one counts"
+    );
     assert!(run("serve --tls --tls").is_set("tls"));
-    assert_eq!(run("node").port("port"), Some(18790));
+    assert_eq!(run("node").get("port").copied(), Some(18790_u16));
     assert_eq!(run("nodes list --timeout 5s").duration("timeout"), Some(Duration::from_secs(5)));
     assert_eq!(run("nodes --timeout 5s list").duration("timeout"), Some(Duration::from_secs(5)));
     let twice = error("nodes invoke --node a --command x --node b");

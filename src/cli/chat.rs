@@ -1,10 +1,6 @@
 //! `chat …`: the operator takes part in the conversations that nodes use.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::operator::{connect, show, text_argument, timeout};
-use crate::cli::text::{safe, safe_text};
-use crate::cli::{print, print_json};
+use super::*;
 use crate::control::{Client, ClientError};
 use crate::protocol::operator::{OperatorEvent, SubscribeEvents};
 use crate::protocol::rpc::chat::{
@@ -12,23 +8,20 @@ use crate::protocol::rpc::chat::{
 };
 use crate::protocol::rpc::event::{ChatEvent, ChatState};
 use crate::protocol::{base64, limits, GatewayEvent};
-use crate::random;
 use std::fs;
-use std::path::Path;
 
 /// Sends a message, and prints the answer as it arrives.
 pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
-    let milliseconds = |time: std::time::Duration| time.as_millis().try_into().unwrap_or(u64::MAX);
-    let attachments = line.values("attach").into_iter().map(|path| attachment(Path::new(path)));
+    let attachments = line.values("attach").into_iter().map(|path| attachment(Path::new(&path)));
     let attachments = attachments.collect::<Result<Vec<_>, _>>()?;
     let call = ChatSend {
-        session_key: session(line),
-        message: text_argument(line, "MESSAGE")?,
-        thinking: line.value("thinking").map(str::to_owned),
+        session_key: line.required("session"),
+        message: operator::text_argument(line, "MESSAGE")?,
+        thinking: line.text("thinking"),
         deliver: None,
         attachments: Some(attachments).filter(|list| !list.is_empty()),
-        timeout_ms: line.duration("run-timeout").map(milliseconds),
-        idempotency_key: random_id()?,
+        timeout_ms: line.milliseconds("run-timeout"),
+        idempotency_key: format!("cli-{:032x}", random_bits()?),
     };
     let mut client = connect(line)?;
     // Subscribes before it sends the message, so that no part of the answer is missed.
@@ -78,16 +71,14 @@ fn follow(client: &mut Client, run_id: &str, as_json: bool) -> Result<(), Failur
 }
 
 pub(super) fn history(line: &CommandLine) -> Result<(), Failure> {
-    let limit = line.value("limit").and_then(|text| text.parse().ok()).unwrap_or(20);
-    let limit = Some(limit.min(limits::HISTORY_MESSAGES as u64));
-    show(line, &ChatHistory { session_key: session(line), limit }, |history| {
+    let limit = line.parsed("limit").map(|limit: u64| limit.min(limits::HISTORY_MESSAGES as u64));
+    show(line, &ChatHistory { session_key: line.required("session"), limit }, |history| {
         let messages = history.messages.iter();
         let messages = messages.filter_map(|json| serde_json::from_str(json.get()).ok());
-        let text: String = messages
-            .map(|message: ChatMessage| {
-                format!("{}: {}\n", safe(&message.role), safe_text(&message.plain_text()))
-            })
-            .collect();
+        let shown = messages.map(|message: ChatMessage| {
+            format!("{}: {}\n", safe(&message.role), safe_text(&message.plain_text()))
+        });
+        let text: String = shown.collect();
         match text.is_empty() {
             true => "There are no messages yet.\n".to_owned(),
             false => text,
@@ -96,38 +87,27 @@ pub(super) fn history(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn abort(line: &CommandLine) -> Result<(), Failure> {
-    let run_id = line.value("run").map(str::to_owned);
-    show(line, &ChatAbort { session_key: session(line), run_id }, |answer| {
+    let call = ChatAbort { session_key: line.required("session"), run_id: line.text("run") };
+    show(line, &call, |answer| {
         if answer.aborted { "aborted\n" } else { "there was nothing to abort\n" }.to_owned()
     })
 }
 
 pub(super) fn inject(line: &CommandLine) -> Result<(), Failure> {
     let call = ChatInject {
-        session_key: session(line),
-        message: text_argument(line, "MESSAGE")?,
-        label: line.value("label").map(str::to_owned),
+        session_key: line.required("session"),
+        message: operator::text_argument(line, "MESSAGE")?,
+        label: line.text("label"),
     };
     show(line, &call, |answer| format!("message {}\n", safe(&answer.message_id)))
 }
 
-fn session(line: &CommandLine) -> String {
-    line.value("session").unwrap_or_default().to_owned()
-}
-
 /// Reads a file into an attachment as the apps send it.
 fn attachment(path: &Path) -> Result<Attachment, Failure> {
-    let bytes = fs::read(path)
-        .map_err(|error| Failure::failed(format!("could not read {}: {error}", path.display())))?;
+    let bytes = fs::read(path).map_err(could_not(format_args!("read {}", path.display())))?;
     Ok(Attachment {
         r#type: Some("file".into()),
         file_name: path.file_name().map(|name| safe(&name.to_string_lossy())),
         content: Some(base64::encode(&bytes)),
     })
-}
-
-fn random_id() -> Result<String, Failure> {
-    let bits = random::bits();
-    let bits = bits.map_err(|_| Failure::failed("could not get random numbers"))?;
-    Ok(format!("cli-{bits:032x}"))
 }

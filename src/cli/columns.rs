@@ -19,12 +19,8 @@ const CUT: &str = "…";
 const BOLD: &str = "\u{1b}[1m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// How many columns a terminal has; `None` if the stream is not a terminal or its size is unknown.
-pub(super) fn width(stream: impl AsFd + IsTerminal) -> Option<usize> {
-    size(stream).map(|(columns, _)| columns)
-}
-
-/// How many columns and lines a terminal has.
+/// How many columns and lines a terminal has; `None` if the stream is not a terminal or its size is
+/// unknown.
 pub(super) fn size(stream: impl AsFd + IsTerminal) -> Option<(usize, usize)> {
     if !stream.is_terminal() {
         return None;
@@ -42,44 +38,31 @@ pub(super) fn clip(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut end = 0;
-    let mut left = width;
-    for (at, character) in text.char_indices() {
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += character.width().unwrap_or_default();
         // One column is for the sign.
-        let used = character.width().unwrap_or_default();
-        if left <= used {
-            break;
-        }
-        left -= used;
-        end = at + character.len_utf8();
+        used < width
+    };
+    let mut cut: String = text.chars().take_while(fits).collect();
+    if width > 0 {
+        cut += CUT;
     }
-    let cut = if width > 0 { CUT } else { "" };
-    format!("{}{cut}", &text[..end])
+    cut
 }
 
-/// A column of a table.
-pub(super) struct Column<'a> {
-    pub(super) title: &'a str,
-    /// A terminal that is too narrow for all columns loses the one with the lowest rank first.
-    rank: u8,
-    /// The least width with which the column is still of use.
-    least: u16,
-}
-
-impl<'a> Column<'a> {
-    pub(super) const fn new(title: &'a str, rank: u8, least: u16) -> Self {
-        Self { title, rank, least }
-    }
-}
+/// A column of a table: its title; its rank, of which the lowest is lost first on a terminal that is
+/// too narrow for all; and the least width with which it is still of use.
+pub(super) type Column<'a> = (&'a str, u8, u16);
 
 /// Rows under headings, as wide as the terminal allows; complete if standard output is none.
 pub(super) fn table(columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
-    shown(columns, rows, width(io::stdout()))
+    shown(columns, rows, size(io::stdout()).map(|(columns, _)| columns))
 }
 
 /// Rows under headings, complete on every terminal, so that cells can be copied.
 pub(super) fn whole_table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let columns: Vec<_> = headings.iter().map(|title| Column::new(title, 0, 0)).collect();
+    let columns: Vec<Column<'_>> = headings.iter().map(|title| (*title, 0, 0)).collect();
     shown(&columns, rows, None)
 }
 
@@ -100,7 +83,7 @@ fn fit(columns: &[Column<'_>], rows: &[Vec<String>], limit: Option<usize>) -> St
     let mut table = Table::new();
     // Cells are cut, not wrapped, so no character separates words.
     table.load_preset(NOTHING).set_truncation_indicator(CUT).set_delimiter('\0');
-    table.set_header(one_line(Row::from(columns.iter().map(|column| column.title))));
+    table.set_header(one_line(Row::from(columns.iter().map(|(title, ..)| *title))));
     table.add_rows(rows.iter().map(|row| one_line(Row::from(row))));
     for column in table.column_iter_mut() {
         column.set_padding((0, GAP));
@@ -110,20 +93,17 @@ fn fit(columns: &[Column<'_>], rows: &[Vec<String>], limit: Option<usize>) -> St
         let limit = u16::try_from(limit).unwrap_or(u16::MAX).saturating_add(GAP);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(limit);
         let widths = table.column_max_content_widths();
-        let least: Vec<u16> =
-            columns.iter().zip(widths).map(|(column, width)| column.least.min(width)).collect();
-        let mut room = usize::from(limit);
-        let mut ranked: Vec<usize> = (0..columns.len()).collect();
-        ranked.sort_by_key(|at| std::cmp::Reverse(columns[*at].rank));
+        let mut ranked: Vec<_> = table.column_iter_mut().zip(columns).zip(widths).collect();
+        ranked.sort_by_key(|((_, (_, rank, _)), _)| std::cmp::Reverse(*rank));
+        let mut room = limit;
         let mut is_full = false;
-        for (shown, at) in ranked.into_iter().enumerate() {
-            let needs = usize::from(least[at] + GAP);
-            is_full |= shown > 0 && needs > room;
-            room = room.saturating_sub(needs);
-            let hidden_or_least =
-                if is_full { Hidden } else { LowerBoundary(Width::Fixed(least[at])) };
-            if let Some(column) = table.column_mut(at).filter(|_| shown > 0) {
-                column.set_constraint(hidden_or_least);
+        for (shown, ((column, (_, _, least)), width)) in ranked.into_iter().enumerate() {
+            let least = width.min(*least);
+            is_full |= shown > 0 && least + GAP > room;
+            room = room.saturating_sub(least + GAP);
+            if shown > 0 {
+                let least = LowerBoundary(Width::Fixed(least));
+                column.set_constraint(if is_full { Hidden } else { least });
             }
         }
     }
@@ -134,8 +114,7 @@ fn fit(columns: &[Column<'_>], rows: &[Vec<String>], limit: Option<usize>) -> St
 mod tests {
     use super::*;
 
-    const COLUMNS: &[Column<'_>] =
-        &[Column::new("NAME", 3, 4), Column::new("CAPS", 1, 6), Column::new("VERSION", 2, 4)];
+    const COLUMNS: &[Column<'_>] = &[("NAME", 3, 4), ("CAPS", 1, 6), ("VERSION", 2, 4)];
 
     fn rows() -> Vec<Vec<String>> {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();

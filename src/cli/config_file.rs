@@ -1,12 +1,7 @@
 //! `config check` and `config show`.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::render::table;
-use crate::cli::text::safe;
-use crate::cli::{print, print_json};
+use super::*;
 use crate::config::{self, process_env, Config, Loaded, Sources};
-use serde_json::{json, Value};
 
 fn sources(line: &CommandLine) -> Sources {
     Sources { file: line.value("config").map(Into::into), ..Sources::default() }
@@ -18,8 +13,7 @@ fn load(line: &CommandLine) -> Result<Loaded, config::Error> {
 
 /// The configuration that `serve` would use with the same `--config` and `--state-dir`.
 pub(super) fn of_serve(line: &CommandLine) -> Result<Config, config::Error> {
-    let state_dir = line.value("state-dir").map(str::to_owned);
-    let sources = Sources { state_dir, ..sources(line) };
+    let sources = Sources { state_dir: line.text("state-dir"), ..sources(line) };
     config::load(&sources, &process_env).map(|loaded| loaded.config)
 }
 
@@ -34,17 +28,15 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
                 if problems.is_empty() {
                     problems.push(error.to_string());
                 }
-                print_json(&json!({ "ok": false, "problems": problems }).to_string())?;
+                print_answer(line, &json!({ "ok": false, "problems": problems }), "")?;
             }
             return Err(error.into());
         }
     };
     let path = loaded.path.as_ref().map(|path| path.display().to_string());
-    if line.is_set("json") {
-        let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections,
-            "warnings": loaded.config.warnings() });
-        return print_json(&answer.to_string());
-    }
+    let warnings = loaded.config.warnings();
+    let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections,
+        "warnings": warnings });
     let mut text = match path {
         Some(path) => format!("{} is valid\n", safe(&path)),
         None => "there is no configuration file; the defaults apply\n".to_owned(),
@@ -53,29 +45,21 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
         let list = safe(&loaded.ignored_sections.join(", "));
         text += &format!("ignored sections that belong to other programs: {list}\n");
     }
-    for warning in loaded.config.warnings() {
+    for warning in warnings {
         text += &format!("warning: {}\n", safe(&warning));
     }
-    print(&text)
+    print_answer(line, &answer, &text)
 }
 
 pub(super) fn show(line: &CommandLine) -> Result<(), Failure> {
-    let loaded = load(line)?;
-    let shown = loaded.show();
-    if line.is_set("json") {
-        let entries = shown.iter().map(|setting| {
-            let origin = setting.origin.to_string();
-            (setting.path.to_owned(), json!({ "value": setting.value, "origin": origin }))
-        });
-        let map: serde_json::Map<String, Value> = entries.collect();
-        return print_json(&Value::Object(map).to_string());
+    let mut answer = serde_json::Map::new();
+    let mut rows = Vec::new();
+    for setting in load(line)?.show() {
+        let origin = setting.origin.to_string();
+        rows.push(
+            [setting.path.to_owned(), safe(&setting.value.to_string()), safe(&origin)].into(),
+        );
+        answer.insert(setting.path.into(), json!({ "value": setting.value, "origin": origin }));
     }
-    let rows: Vec<Vec<String>> = shown
-        .iter()
-        .map(|setting| {
-            let value = safe(&setting.value.to_string());
-            vec![setting.path.to_owned(), value, safe(&setting.origin.to_string())]
-        })
-        .collect();
-    print(&table(&["KEY", "VALUE", "FROM"], &rows))
+    print_answer(line, &answer, &whole_table(&["KEY", "VALUE", "FROM"], &rows))
 }

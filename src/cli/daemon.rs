@@ -1,14 +1,7 @@
 //! `status`, `reload`, `stop`, `log`: the running bridge itself.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::nodes;
-use crate::cli::operator::{ask, connect, show, timeout};
-use crate::cli::print;
-use crate::cli::render::span;
-use crate::cli::text::{safe, safe_json};
-use crate::cli::watch::watch;
-use crate::control::ClientError;
+use super::watch::watch;
+use super::*;
 use crate::protocol::operator::{
     GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop,
 };
@@ -117,8 +110,7 @@ pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
-    let level = line.value("LEVEL").unwrap_or_default().to_owned();
-    show(line, &SetLogLevel { level }, |answer| {
+    show(line, &SetLogLevel { level: line.required("LEVEL") }, |answer| {
         format!("log level is now {}\n", safe(&answer.level))
     })
 }

@@ -1,15 +1,9 @@
 //! `discover`: lists the bridges on the local network.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::{chain, Failure};
-use crate::cli::render::table;
-use crate::cli::text::safe;
-use crate::cli::{print, print_json};
+use super::*;
 use crate::config::is_service_type;
 use crate::discovery::browse::browse;
 use crate::discovery::DiscoveredBridge;
-use serde_json::{json, Value};
-use std::time::Duration;
 
 /// Hexadecimal digits of a fingerprint in the table: enough to tell two bridges apart.
 const SHORT: usize = 16;
@@ -21,21 +15,19 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
             "--type: must be a type such as _clawdbot-bridge._tcp, not `{service_type}`"
         )));
     }
-    let timeout = line.duration("timeout").unwrap_or(Duration::from_secs(3));
-    let found = browse(service_type, timeout).map_err(|error| {
-        Failure::failed(format!("could not search for bridges: {}", chain(&error)))
-    })?;
-    if line.is_set("json") {
-        let bridges: Vec<Value> = found.iter().map(as_json).collect();
-        print_json(&json!({ "bridges": bridges }).to_string())?;
-    } else if !found.is_empty() {
-        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        print(&table(&["NAME", "HOST", "ADDRESS", "TLS", "FINGERPRINT"], &rows))?;
-    }
+    let found = browse(service_type, timeout(line)).map_err(could_not("search for bridges"))?;
+    let bridges: Vec<Value> = found.iter().map(as_json).collect();
+    let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+    let text = match rows.is_empty() {
+        true => String::new(),
+        false => whole_table(&["NAME", "HOST", "ADDRESS", "TLS", "FINGERPRINT"], &rows),
+    };
+    print_answer(line, &json!({ "bridges": bridges }), &text)?;
     if found.is_empty() {
         return Err(Failure::failed(format!(
-            "no bridge answered within {timeout:?}; one that listens on loopback only is not \
-             announced, and some networks keep multicast from passing"
+            "no bridge answered within {:?}; one that listens on loopback only is not \
+             announced, and some networks keep multicast from passing",
+            timeout(line)
         )));
     }
     Ok(())
@@ -61,10 +53,9 @@ fn row(found: &DiscoveredBridge) -> Vec<String> {
 }
 
 fn with_port(address: &str, port: u16) -> String {
-    if address.contains(':') {
-        format!("[{address}]:{port}")
-    } else {
-        format!("{address}:{port}")
+    match address.contains(':') {
+        true => format!("[{address}]:{port}"),
+        false => format!("{address}:{port}"),
     }
 }
 

@@ -1,17 +1,13 @@
 //! `events`: prints events as they happen, one JSON object per line.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::operator::{connect, timeout};
-use crate::cli::print_json;
-use crate::control::ClientError;
+use super::*;
 use crate::protocol::operator::SubscribeEvents;
 use std::collections::BTreeSet;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let names: BTreeSet<String> = line.values("only").iter().map(ToString::to_string).collect();
-    let mut client = connect(line)?;
+    let names: BTreeSet<String> = line.values("only").into_iter().collect();
     let only = Some(names).filter(|names| !names.is_empty());
+    let mut client = connect(line)?;
     client.ask(&SubscribeEvents { only }, timeout(line))?;
     loop {
         match client.next_event() {

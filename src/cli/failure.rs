@@ -7,7 +7,8 @@ use crate::protocol::WireError;
 use crate::{cli::text::safe, daemon, tls};
 use serde::Deserialize;
 use std::error::Error;
-use std::io;
+use std::fmt::Display;
+use std::{io, iter};
 
 /// The request was refused or failed.
 const FAILED: u8 = 1;
@@ -28,16 +29,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn new(code: u8, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
         Self { message: message.into(), code, is_closed_pipe: false }
     }
 
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self::new(FAILED, message)
-    }
-
-    pub(super) fn with_code(code: u8, message: impl Into<String>) -> Self {
-        Self::new(code, message)
     }
 
     pub(super) fn usage(message: impl Into<String>) -> Self {
@@ -79,16 +76,15 @@ fn issues(details: &str) -> String {
     }
 }
 
+/// Makes an error into the failure of what was attempted, such as `read the file`.
+pub(super) fn could_not<E: Error + 'static>(attempt: impl Display) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::failed(format!("could not {attempt}: {}", safe(&chain(&error))))
+}
+
 /// An error and its causes as one sentence.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let errors = iter::successors(Some(error), |error| (*error).source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl From<ClientError> for Failure {
@@ -112,14 +108,11 @@ impl From<config::Error> for Failure {
 
 impl From<daemon::Error> for Failure {
     fn from(error: daemon::Error) -> Self {
-        let code = match &error {
-            daemon::Error::Tls(cause)
-                if cause.downcast_ref().is_some_and(tls::Error::is_permanent) =>
-            {
-                BAD_CONFIG
-            }
-            _ => FAILED,
+        let tls = match &error {
+            daemon::Error::Tls(cause) => cause.downcast_ref(),
+            _ => None,
         };
+        let code = if tls.is_some_and(tls::Error::is_permanent) { BAD_CONFIG } else { FAILED };
         Self::new(code, chain(&error))
     }
 }

@@ -1,19 +1,11 @@
 //! `fingerprint`: prints the certificate fingerprint that nodes pin, as text or as a QR code.
 
-use crate::cli::args::CommandLine;
-use crate::cli::config_file;
-use crate::cli::failure::Failure;
-use crate::cli::operator::running_status;
-use crate::cli::render;
-use crate::cli::text::safe;
-use crate::cli::{print, print_json};
+use super::*;
 use crate::config::{paths, process_env, Config};
+use crate::daemon;
 use crate::protocol::operator::CertificateView;
 use crate::tls::{CertificateInfo, Fingerprint};
-use crate::{calendar, daemon};
 use qrcodegen::{QrCode, QrCodeEcc};
-use serde::Serialize;
-use std::path::PathBuf;
 
 /// The width of the light margin that scanners need around a code, in modules.
 const QUIET: i32 = 4;
@@ -37,16 +29,8 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     };
     let fingerprint_sha256 = fingerprint.to_string();
     let fingerprint_colons = fingerprint.with_colons();
-    if line.is_set("json") {
-        let json = serde_json::to_string(&FingerprintReport {
-            certificate,
-            fingerprint_sha256,
-            fingerprint_colons,
-        });
-        return print_json(&json.map_err(|e| Failure::failed(e.to_string()))?);
-    }
-    let mut text = format!("{fingerprint_sha256}\n{fingerprint_colons}\n");
-    text += &format!("of {}\n", safe(&certificate.path));
+    let path = safe(&certificate.path);
+    let mut text = format!("{fingerprint_sha256}\n{fingerprint_colons}\nof {path}\n");
     if let (Some(from), Some(until)) = (&certificate.not_before, &certificate.not_after) {
         text += &format!("valid from {} until {}\n", safe(from), safe(until));
     }
@@ -54,9 +38,10 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         text += &format!("it {}\n", safe(warning));
     }
     if line.is_set("qr") {
-        text += &drawn(&fingerprint_sha256, render::is_coloured())?;
+        text += &drawn(&fingerprint_sha256, is_coloured())?;
     }
-    print(&text)
+    let report = FingerprintReport { certificate, fingerprint_sha256, fingerprint_colons };
+    print_answer(line, &report, &text)
 }
 
 /// The certificate of the running bridge; `None` if no bridge is running, or with `--config`.
@@ -64,7 +49,7 @@ fn running(line: &CommandLine) -> Result<Option<(Fingerprint, CertificateView)>,
     if line.value("config").is_some() {
         return Ok(None);
     }
-    let Some(status) = running_status(line)? else { return Ok(None) };
+    let Some(status) = operator::running_status(line)? else { return Ok(None) };
     let fingerprint = status.fingerprint_sha256.and_then(|text| text.parse().ok());
     match (fingerprint, status.certificate) {
         (Some(fingerprint), Some(certificate)) => Ok(Some((fingerprint, certificate))),
@@ -86,7 +71,7 @@ fn on_disk(line: &CommandLine) -> Result<(Fingerprint, CertificateView), Failure
              {HOW}"
         )));
     };
-    Ok((facts.fingerprint, facts.view(calendar::now_ms())))
+    Ok((facts.fingerprint, facts.view(now_ms())))
 }
 
 /// The certificate file of a bridge with this configuration, and its contents if it exists.
@@ -99,8 +84,7 @@ pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<Certificat
 
 /// A QR code in half blocks: two rows of modules in each line of text.
 fn drawn(text: &str, is_coloured: bool) -> Result<String, Failure> {
-    let code = QrCode::encode_text(text, QrCodeEcc::Low)
-        .map_err(|error| Failure::failed(format!("could not make a QR code: {error}")))?;
+    let code = QrCode::encode_text(text, QrCodeEcc::Low).map_err(could_not("make a QR code"))?;
     // Scanners want dark modules on a light background. Colours guarantee that; without them, this
     // assumes light text on a dark terminal.
     let (before, after) = match is_coloured {

@@ -1,29 +1,16 @@
 //! `import`: imports the state of an old gateway.
 
-use crate::calendar::now_ms;
-use crate::cli::args::CommandLine;
-use crate::cli::failure::{chain, Failure};
-use crate::cli::render::table;
-use crate::cli::text::safe;
-use crate::cli::{print, print_json};
-use crate::config::{self, paths, process_env, Sources};
+use super::*;
 use crate::import::{self, Item, Outcome, Report};
 use crate::router::Wall;
-use std::path::Path;
 
 /// Reports and, with `--apply`, imports; exit code 1 if something is damaged.
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let source = line.value("DIR").unwrap_or_default();
-    let state_dir = line.value("state-dir").map(str::to_owned);
-    let sources = Sources { state_dir, ..Sources::default() };
-    let state_dir = paths::state_dir(&config::load(&sources, &process_env)?.config, &process_env)?;
-    let report = import::run(Path::new(source), &state_dir, line.is_set("apply"), Wall(now_ms()));
+    let state_dir = paths::state_dir(&config_file::of_serve(line)?, &process_env)?;
+    let source = PathBuf::from(line.required("DIR"));
+    let report = import::run(&source, &state_dir, line.is_set("apply"), Wall(now_ms()));
     let report = report.map_err(|error| Failure::failed(safe(&chain(&error))))?;
-    if line.is_set("json") {
-        print_json(&report.to_json().to_string())?;
-    } else {
-        print(&text(&report, &state_dir))?;
-    }
+    print_answer(line, &report.to_json(), &text(&report, &state_dir))?;
     match report.damaged() {
         0 => Ok(()),
         damaged => Err(Failure::failed(format!(
@@ -35,17 +22,13 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
 
 fn text(report: &Report, state_dir: &Path) -> String {
     let rows: Vec<Vec<String>> = report.items.iter().map(|item| row(item, report)).collect();
-    let mut text = if rows.is_empty() {
-        String::new()
-    } else {
-        table(&["WHAT", "NAME", "RESULT", "WHY"], &rows) + "\n"
+    let mut text = match rows.is_empty() {
+        true => String::new(),
+        false => whole_table(&["WHAT", "NAME", "RESULT", "WHY"], &rows) + "\n",
     };
-    let taken = report.count(Outcome::Taken);
-    let rest = format!(
-        "{} already there and kept, {} skipped",
-        report.count(Outcome::Kept),
-        report.count(Outcome::Skipped)
-    );
+    let [taken, kept, skipped] =
+        [Outcome::Taken, Outcome::Kept, Outcome::Skipped].map(|outcome| report.count(outcome));
+    let rest = format!("{kept} already there and kept, {skipped} skipped");
     let state_dir = safe(&state_dir.to_string_lossy());
     text += &if report.applied {
         format!("{taken} imported into {state_dir}, {rest}.\n")

@@ -6,12 +6,10 @@ use env_logger::{Builder, Logger, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::env;
 use std::io::{self, Write};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
-/// The logger of the process. Its filter is exchanged while it runs.
-struct Exchangeable(RwLock<Arc<Logger>>);
-
-static LOGGER: OnceLock<Exchangeable> = OnceLock::new();
+/// The logger of the process, which is exchanged while it runs.
+static LOGGER: RwLock<Option<Logger>> = RwLock::new(None);
 
 /// Logs at this level from now on, except in modules that `RUST_LOG` names. A level in `RUST_LOG`
 /// without a module counts instead of `level`, unless that was set explicitly: by a flag, or in a
@@ -27,27 +25,30 @@ pub(super) fn set_level(level: LevelFilter, is_explicit: bool) {
     let journal = env::var_os("JOURNAL_STREAM").is_some();
     builder.write_style(WriteStyle::Never);
     let logger = builder.format(move |out, record| write_line(out, record, journal)).build();
-    let (most, logger) = (logger.filter(), Arc::new(logger));
-    let installed = LOGGER.get_or_init(|| Exchangeable(RwLock::new(logger.clone())));
-    *installed.0.write().unwrap_or_else(PoisonError::into_inner) = logger;
+    let most = logger.filter();
+    *LOGGER.write().unwrap_or_else(PoisonError::into_inner) = Some(logger);
     // Fails if there is a logger already: this one, unless the embedding program has its own.
-    let _ = log::set_logger(installed);
+    let _ = log::set_logger(&Exchangeable);
     log::set_max_level(most);
 }
 
+/// Whatever logger is in [`LOGGER`] at the moment.
+struct Exchangeable;
+
 impl Exchangeable {
-    fn current(&self) -> Arc<Logger> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn with<T: Default>(&self, act: impl FnOnce(&Logger) -> T) -> T {
+        let logger = LOGGER.read().unwrap_or_else(PoisonError::into_inner);
+        logger.as_ref().map(act).unwrap_or_default()
     }
 }
 
 impl Log for Exchangeable {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.current().enabled(metadata)
+        self.with(|logger| logger.enabled(metadata))
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.current().log(record);
+        self.with(|logger| logger.log(record));
     }
 
     fn flush(&self) {}
@@ -57,20 +58,17 @@ fn write_line(out: &mut impl Write, record: &Record<'_>, journal: bool) -> io::R
     // Names and errors in it may come from unauthenticated connections.
     let text = safe(&record.args().to_string());
     if journal {
-        return writeln!(out, "<{}>{text}", priority(record.level()));
+        // As in syslog.
+        let priority = match record.level() {
+            Level::Error => 3,
+            Level::Warn => 4,
+            Level::Info => 6,
+            Level::Debug | Level::Trace => 7,
+        };
+        return writeln!(out, "<{priority}>{text}");
     }
     let time = calendar::iso_seconds(calendar::now_ms());
     writeln!(out, "{time} {:5} {text}", record.level().as_str().to_lowercase())
-}
-
-/// As in syslog.
-fn priority(level: Level) -> u8 {
-    match level {
-        Level::Error => 3,
-        Level::Warn => 4,
-        Level::Info => 6,
-        Level::Debug | Level::Trace => 7,
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,15 @@
 //! `metrics`: the bridge's state and counters as Prometheus text.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::operator::ask;
-use crate::cli::{print, print_json};
+use super::*;
 use crate::protocol::operator::{GetStatus, Status};
 use std::fmt::Write;
 
 const PREFIX: &str = "openclaw_bridge";
+const UNAUTHENTICATED: &str = "Open connections without an admitted node.";
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let status = ask(line, &GetStatus {})?.read()?;
-    if line.is_set("json") {
-        let counters = serde_json::to_string(&status.counters);
-        return print_json(&counters.map_err(|e| Failure::failed(e.to_string()))?);
-    }
-    print(&text(&status))
+    print_answer(line, &status.counters, &text(&status))
 }
 
 fn text(status: &Status) -> String {
@@ -25,11 +19,7 @@ fn text(status: &Status) -> String {
         ("nodes_connected", nodes.connected, "Connected nodes."),
         ("nodes_pending", nodes.pending, "Nodes waiting for approval."),
         ("connections_open", connections.open, "Open connections."),
-        (
-            "connections_unauthenticated",
-            connections.unauthenticated,
-            "Open connections without an admitted node.",
-        ),
+        ("connections_unauthenticated", connections.unauthenticated, UNAUTHENTICATED),
     ];
     let counters = [
         ("connections", c.connections, "Connections accepted."),
@@ -55,7 +45,8 @@ fn text(status: &Status) -> String {
              {value}\n"
         );
     };
-    let version = format!("{{version=\"{}\"}}", escaped(&status.version));
+    let version = status.version.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let version = format!("{{version=\"{version}\"}}");
     metric("info", "The running version.", "gauge", &version, "1");
     let seconds = format!("{}.{:03}", status.uptime_ms / 1000, status.uptime_ms % 1000);
     metric("uptime_seconds", "Time since the start.", "gauge", "", &seconds);
@@ -66,10 +57,6 @@ fn text(status: &Status) -> String {
         metric(&format!("{name}_total"), help, "counter", "", &value.to_string());
     }
     text
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -22,16 +22,30 @@ mod render;
 mod serve;
 mod sessions;
 mod settings;
+mod signals;
 mod systemd;
 mod text;
 mod watch;
 mod zone;
 
-use args::{CommandLine, Parsed};
+// What most commands need; they import it with `use super::*`.
+use crate::calendar::now_ms;
+use crate::config::{paths, process_env};
+use crate::control::ClientError;
+use crate::random;
+use args::{in_milliseconds, CommandLine, Parsed};
 use clap_complete::Shell;
-use failure::Failure;
+use columns::{clip, table, whole_table};
+use failure::{chain, could_not, Failure};
+use operator::{ask, connect, show, timeout};
+use render::{ago, is_coloured, span};
+use serde::Serialize;
+use serde_json::{json, Value};
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use text::{for_stderr, for_stdout, safe, safe_json, safe_text};
 
 #[doc(hidden)]
 pub use command::command;
@@ -81,7 +95,7 @@ fn action(path: &str) -> Option<Action> {
         "nodes notify" => node_commands::notify,
         "nodes camera list" => node_commands::cameras,
         "nodes camera snap" => node_commands::snap,
-        "nodes camera clip" => node_commands::clip,
+        "nodes camera clip" => node_commands::clip_video,
         "nodes canvas snapshot" => node_commands::snapshot,
         "nodes canvas present" => node_commands::present,
         "nodes canvas hide" => node_commands::hide,
@@ -124,6 +138,19 @@ fn completion_script(line: &CommandLine) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(), "openclaw-bridge", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+fn random_bits() -> Result<u128, Failure> {
+    random::bits().map_err(|_| Failure::failed("could not get random numbers"))
+}
+
+/// Prints an answer: as JSON with `--json`, else as text.
+fn print_answer(line: &CommandLine, json: &impl Serialize, text: &str) -> Result<(), Failure> {
+    if line.is_set("json") {
+        let json = serde_json::to_string(json).map_err(|error| Failure::output(error.into()))?;
+        return print_json(&json);
+    }
+    print(text)
 }
 
 /// Prints a JSON document on one line, safe for a terminal.

@@ -7,6 +7,7 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
+use crate::cli::signals;
 use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile};
 use crate::client::{Progress, Session, Stop, Trust};
@@ -18,25 +19,21 @@ use crate::protocol::{
 use advice::advice;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::{flag, low_level};
+use signal_hook::low_level;
 use std::env;
+use std::error::Error;
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long to wait for frames when there is nothing else to wait for.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// What the person asked for.
+/// What the command line asks for.
 #[derive(Clone, Debug)]
 pub(super) struct NodeOptions {
-    /// The gateway's host.
     pub host: String,
-    /// The gateway's port.
     pub port: u16,
     /// Encryption, and which certificate is accepted. Without it, TLS is spoken all the same to a
     /// gateway whose certificate is in the identity file.
@@ -45,9 +42,8 @@ pub(super) struct NodeOptions {
     pub node_id: Option<String>,
     /// The name operators see; else the one in the identity file, else the host's name.
     pub display_name: Option<String>,
-    /// The identity file; see [`default_token_file`].
+    /// The identity file.
     pub token_file: PathBuf,
-    /// What it does for the gateway, and what its owner allows.
     pub work: HostOptions,
     /// A method to call after being admitted, and its parameters as JSON text.
     pub request: Option<(String, Option<String>)>,
@@ -55,9 +51,9 @@ pub(super) struct NodeOptions {
     pub events: Vec<(String, String)>,
     /// Session keys to subscribe to. With any, all events are printed.
     pub subscribe: Vec<String>,
-    /// Leave after being admitted, or after the request was answered; never reconnect.
+    /// End after being admitted, or after the request was answered; never reconnect.
     pub once: bool,
-    /// Show every line.
+    /// Print every line.
     pub trace: bool,
 }
 
@@ -73,92 +69,58 @@ fn token_file_in(state: Option<OsString>, home: Option<OsString>) -> Option<Path
     Some(state.join("openclaw-bridge/node.json"))
 }
 
-/// Lets SIGINT and SIGTERM make the request; the second one ends the process at once.
-///
-/// # Errors
-/// The handlers could not be installed.
+/// SIGINT and SIGTERM stop the node; the second one ends the process at once.
 pub(super) fn stop_on_signals(stop: &Stop) -> io::Result<()> {
-    let asked = Arc::new(AtomicBool::new(false));
+    signals::end_at_second()?;
     for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal finds the flag down.
-        flag::register_conditional_default(signal, asked.clone())?;
-        flag::register(signal, asked.clone())?;
         low_level::pipe::register(signal, stop.trigger()?)?;
     }
     Ok(())
 }
 
 /// Why the command failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum NodeError {
-    /// Nothing listens at this address.
-    NotListening(String),
     /// The node could not go on.
-    Node(client::Error),
+    #[error("{}", told(.0))]
+    Node(#[from] client::Error),
     /// The gateway refused the request.
+    #[error("{}", safe(&.0.to_string()))]
     Refused(WireError),
-    /// The answer to the request did not come, and it is unknown whether it was carried out.
+    /// The connection was lost while the request waited for its answer.
+    #[error("{0} was not answered; it may or may not have been carried out")]
     Unanswered(String),
-    /// The parameters of the request, or the payload of an event, are not JSON.
+    #[error("the parameters or a payload are not JSON")]
     BadParams,
-    /// The result could not be printed.
+    #[error("could not print the result: {0}")]
     Output(io::Error),
 }
 
+/// The error with what to do about it and its cause.
+fn told(error: &client::Error) -> String {
+    match error {
+        client::Error::Connect { address, .. } if error.is_not_listening() => format!(
+            "nothing listens at {address}; start the bridge there with `openclaw-bridge serve`"
+        ),
+        _ => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{}{}{cause}", safe(&error.to_string()), advice(error))
+        }
+    }
+}
+
 impl NodeError {
-    /// The exit code for it.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::NotListening(_) => 69,
+            Self::Node(error) if error.is_not_listening() => 69,
             Self::BadParams => 2,
-            Self::Node(_) | Self::Refused(_) | Self::Unanswered(_) | Self::Output(_) => 1,
+            _ => 1,
         }
     }
 }
 
-impl fmt::Display for NodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotListening(address) => write!(
-                f,
-                "nothing listens at {address}; start the bridge there with `openclaw-bridge serve`"
-            ),
-            Self::Node(error) => write!(f, "{}{}", safe(&error.to_string()), advice(error)),
-            Self::Refused(refusal) => f.write_str(&safe(&refusal.to_string())),
-            Self::Unanswered(method) => {
-                write!(f, "{method} was not answered; it may or may not have been carried out")
-            }
-            Self::BadParams => f.write_str("the parameters or a payload are not JSON"),
-            Self::Output(_) => f.write_str("could not print the result"),
-        }
-    }
-}
-
-impl std::error::Error for NodeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Node(error) => error.source(),
-            Self::Output(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<client::Error> for NodeError {
-    fn from(error: client::Error) -> Self {
-        match &error {
-            client::Error::Connect { address, .. } if error.is_not_listening() => {
-                Self::NotListening(address.clone())
-            }
-            _ => Self::Node(error),
-        }
-    }
-}
-
-/// Is the node until `stop` is requested or, with `once`, until the work is done.
-///
-/// # Errors
-/// What a new connection would not mend; with `once`, whatever goes wrong.
+/// Runs the node until `stop` is requested or, with `once`, until the work is done. An error is one
+/// that a new connection would not mend; with `once`, any.
 pub(super) fn run(
     options: NodeOptions,
     out: Box<dyn Write + Send>,
@@ -208,18 +170,12 @@ impl NodeRunner {
     fn live(&mut self, stop: &Stop) -> Result<(), NodeError> {
         loop {
             let error = match self.connect_and_serve(stop) {
-                Err(NodeError::Node(error)) if error.is_transient() => NodeError::Node(error),
-                Err(error @ NodeError::NotListening(_)) => error,
+                Err(NodeError::Node(error)) if error.is_transient() && !self.options.once => error,
                 end => return end,
             };
-            if self.options.once {
-                return Err(error);
-            }
             let delay = self.backoff.next_delay(chance());
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            let cause = cause.unwrap_or_default();
-            let seconds = delay.as_secs_f32();
-            self.screen.say(format_args!("{error}{cause}; trying again in {seconds:.1} s"));
+            let (why, seconds) = (told(&error), delay.as_secs_f32());
+            self.screen.say(format_args!("{why}; trying again in {seconds:.1} s"));
             if stop.wait(delay) {
                 return Ok(());
             }

@@ -1,31 +1,25 @@
 //! From the words of `openclaw-bridge node` to what [`node`] does.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::{chain, Failure};
-use crate::cli::node::{self, NodeOptions};
-use crate::cli::text::safe;
-use crate::cli::{logging, operator};
+use super::node::NodeOptions;
+use super::*;
 use crate::client::{Fingerprint, Stop, Trust};
 use crate::node_host::{HostOptions, OwnerPolicy, Pattern, Security};
 use crate::protocol::limits;
 use std::env;
-use std::io;
-use std::path::{Path, PathBuf};
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let level = line.value("log").and_then(|level| level.parse().ok());
-    logging::set_level(level.unwrap_or(log::LevelFilter::Info), line.is_set("log"));
+    let level = line.parsed("log").unwrap_or(log::LevelFilter::Info);
+    logging::set_level(level, line.is_set("log"));
     let options = options(line)?;
     let stop = Stop::new().map_err(|e| Failure::failed(e.to_string()))?;
     node::stop_on_signals(&stop).map_err(|e| Failure::failed(e.to_string()))?;
     let end = node::run(options, Box::new(io::stdout()), Box::new(io::stderr()), &stop);
-    end.map_err(|error| Failure::with_code(error.exit_code(), chain(&error)))
+    end.map_err(|error| Failure::new(error.exit_code(), error.to_string()))
 }
 
 fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
-    let text = |name| line.value(name).map(str::to_owned);
-    let params = line.value("params").map(|text| operator::params(text, "--params")).transpose()?;
-    let request = text("request").map(|method| (method, params.clone()));
+    let params = operator::params_flag(line)?;
+    let request = line.text("request").map(|method| (method, params.clone()));
     if params.is_some() && request.is_none() {
         return Err(Failure::usage(
             "--params requires --request; see `openclaw-bridge node --help`",
@@ -35,16 +29,16 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
     let no_home = "HOME is not set; say where to keep the token with --token-file";
     let token_file: PathBuf = token_file.ok_or_else(|| Failure::usage(no_home))?;
     Ok(NodeOptions {
-        host: text("host").unwrap_or_default(),
-        port: line.port("port").unwrap_or_default(),
+        host: line.required("host"),
+        port: line.get("port").copied().unwrap_or_default(),
         tls: tls(line)?,
-        node_id: text("node-id"),
-        display_name: text("display-name"),
+        node_id: line.text("node-id"),
+        display_name: line.text("display-name"),
         work: work(line, &token_file)?,
         token_file,
         request,
         events: events(line)?,
-        subscribe: line.values("subscribe").into_iter().map(str::to_owned).collect(),
+        subscribe: line.values("subscribe"),
         once: line.is_set("once"),
         trace: line.is_set("trace"),
     })
@@ -52,14 +46,11 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
 
 /// What the node does for its gateway, and what its owner allows.
 fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
-    let handles = line.values("handle").into_iter().filter_map(|pair| {
-        let (command, program) = pair.split_once('=')?;
-        Some((command.to_owned(), program.into()))
-    });
+    let handles = line.pairs("handle").into_iter();
     let home = env::var_os("HOME").map(PathBuf::from);
     let allow = line.values("allow").into_iter().map(|text| {
         let nothing = || Failure::usage(format!("--allow: `{text}` is not a valid pattern"));
-        Pattern::new(text, home.as_deref()).ok_or_else(nothing)
+        Pattern::new(&text, home.as_deref()).ok_or_else(nothing)
     });
     let allow: Vec<Pattern> = allow.collect::<Result<_, _>>()?;
     let security = match line.value("exec").and_then(Security::parse) {
@@ -71,7 +62,7 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
     };
     let beside = || token_file.with_file_name("exec-approvals.json");
     Ok(HostOptions {
-        handles: handles.collect(),
+        handles: handles.map(|(command, program)| (command, program.into())).collect(),
         handle_time: limits::HANDLER_TIME,
         owner: OwnerPolicy { security, allow },
         approvals: line.value("exec-approvals").map_or_else(beside, PathBuf::from),
@@ -81,10 +72,8 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
 
 /// `--event NAME=JSON`
 fn events(line: &CommandLine) -> Result<Vec<(String, String)>, Failure> {
-    let events = line.values("event").into_iter().filter_map(|pair| pair.split_once('='));
-    events
-        .map(|(name, payload)| Ok((name.to_owned(), operator::params(payload, "--event")?)))
-        .collect()
+    let events = line.pairs("event").into_iter();
+    events.map(|(name, payload)| Ok((name, operator::params(&payload, "--event")?))).collect()
 }
 
 /// A fingerprint implies TLS, with or without `--tls`.

@@ -1,36 +1,27 @@
 //! `nodes …`: paired nodes, pairing requests, and commands for nodes.
 
-use crate::calendar::now_ms;
-use crate::cli::args::CommandLine;
-use crate::cli::columns::{clip, table, Column};
-use crate::cli::failure::Failure;
-use crate::cli::node_commands;
-use crate::cli::operator::{ask, connect, params, show, timeout};
-use crate::cli::render::{ago, device, name, part, span, versions, words};
-use crate::cli::text::safe;
-use crate::cli::{print, print_json};
-use crate::control::ClientError;
+use super::columns::Column;
+use super::render::{device, name, part, versions, words};
+use super::*;
 use crate::protocol::limits;
 use crate::protocol::operator::{
     ApprovePairing, DescribeNode, InvokeNode, ListNodes, ListPairings, NodeDetails, NodeList,
     NodeView, PendingView, RejectPairing, RenameNode, RevokeNode,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Columns of the terminal that a text from an unpaired node may take.
 const UNPAIRED_TEXT_WIDTH: usize = 60;
 
-/// Columns of the list, and what they give up where the terminal is too narrow for them.
 const COLUMNS: &[Column<'_>] = &[
-    Column::new("NAME", 7, 8),
-    Column::new("ID", 5, 9),
-    Column::new("STATE", 6, 12),
-    Column::new("ADDRESS", 4, 9),
-    Column::new("DEVICE", 3, 10),
-    Column::new("VERSION", 2, 8),
-    Column::new("CAPS", 1, 10),
+    ("NAME", 7, 8),
+    ("ID", 5, 9),
+    ("STATE", 6, 12),
+    ("ADDRESS", 4, 9),
+    ("DEVICE", 3, 10),
+    ("VERSION", 2, 8),
+    ("CAPS", 1, 10),
 ];
 
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
@@ -40,14 +31,13 @@ pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
 /// All nodes, in a table.
 pub(super) fn overview(NodeList { nodes, .. }: &NodeList) -> String {
     let connected = nodes.iter().filter(|node| node.connected).count();
-    let mut text = format!("Paired: {} · Connected: {connected}\n", nodes.len());
-    if nodes.is_empty() {
-        text += "No node is paired yet. `openclaw-bridge nodes pending` lists pairing requests.\n";
-    } else {
-        let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
-        text += &table(COLUMNS, &rows);
-    }
-    text
+    let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
+    let rows = match rows.is_empty() {
+        true => "No node is paired yet. `openclaw-bridge nodes pending` lists pairing requests.\n"
+            .into(),
+        false => table(COLUMNS, &rows),
+    };
+    format!("Paired: {} · Connected: {connected}\n{rows}", nodes.len())
 }
 
 fn row(node: &NodeView) -> Vec<String> {
@@ -63,23 +53,13 @@ fn row(node: &NodeView) -> Vec<String> {
 }
 
 pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
-    let reply = ask(line, &ListPairings {})?;
-    if line.is_set("json") {
-        #[derive(Serialize, Deserialize)]
-        struct Pending<'a> {
-            #[serde(borrow)]
-            pending: &'a RawValue,
-        }
-        let unexpected = |e| Failure::from(ClientError::UnexpectedAnswer(e));
-        let pending: Pending<'_> = serde_json::from_str(&reply.json).map_err(unexpected)?;
-        return print_json(&serde_json::to_string(&pending).map_err(unexpected)?);
-    }
+    let pending = ask(line, &ListPairings {})?.read()?.pending;
     let now = now_ms();
-    let requests = reply.read()?.pending;
-    match requests.is_empty() {
-        true => print("No pending pairing requests.\n"),
-        false => print(&requests.iter().map(|r| pending_line(r, now)).collect::<String>()),
-    }
+    let text = match pending.is_empty() {
+        true => "No pending pairing requests.\n".to_owned(),
+        false => pending.iter().map(|request| pending_line(request, now)).collect(),
+    };
+    print_answer(line, &BTreeMap::from([("pending", pending)]), &text)
 }
 
 /// One request, with everything that an operator should notice before approving it.
@@ -114,7 +94,7 @@ fn pending_line(request: &PendingView, now: u64) -> String {
 }
 
 pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &ApprovePairing { request_id: request(line) }, |answer| {
+    show(line, &ApprovePairing { request_id: line.required("REQUEST") }, |answer| {
         let name = name_and_id(&answer.node);
         match answer.delivered {
             true => format!("paired {name}\n"),
@@ -126,36 +106,28 @@ pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn reject(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &RejectPairing { request_id: request(line) }, |answer| {
+    show(line, &RejectPairing { request_id: line.required("REQUEST") }, |answer| {
         format!("rejected {}\n", safe(answer.node_id.as_str()))
     })
 }
 
-fn request(line: &CommandLine) -> String {
-    line.value("REQUEST").unwrap_or_default().to_owned()
-}
-
 pub(super) fn rename(line: &CommandLine) -> Result<(), Failure> {
-    let display_name = line.value("name").unwrap_or_default().to_owned();
-    show(line, &RenameNode { node_id: node(line), display_name }, |answer| {
+    let call = RenameNode { node_id: line.required("node"), display_name: line.required("name") };
+    show(line, &call, |answer| {
         let (id, name) = (safe(answer.node_id.as_str()), safe(&answer.display_name));
         format!("node rename ok: {id} -> {name}\n")
     })
 }
 
 pub(super) fn revoke(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &RevokeNode { node_id: node(line) }, |answer| {
+    show(line, &RevokeNode { node_id: line.required("node") }, |answer| {
         let cut = if answer.was_connected { " and disconnected it" } else { "" };
         format!("revoked the pairing of {}{cut}\n", safe(answer.node_id.as_str()))
     })
 }
 
 pub(super) fn describe(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &DescribeNode { node_id: node(line) }, |answer| description(&answer))
-}
-
-fn node(line: &CommandLine) -> String {
-    line.value("node").unwrap_or_default().to_owned()
+    show(line, &DescribeNode { node_id: line.required("node") }, |answer| description(&answer))
 }
 
 fn description(NodeDetails { node, .. }: &NodeDetails) -> String {
@@ -196,14 +168,14 @@ fn name_and_id(node: &NodeView) -> String {
 
 pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     let node_timeout = line.duration("invoke-timeout").unwrap_or_default();
-    let params = line.value("params").map(|text| params(text, "--params")).transpose()?;
+    let params = operator::params_flag(line)?;
     let call = InvokeNode {
-        node_id: node(line),
-        command: line.value("command").unwrap_or_default().to_owned(),
+        node_id: line.required("node"),
+        command: line.required("command"),
         // As it was written: a node may search the text (protocol section 1.1).
         params: params.map(Into::into),
-        timeout_ms: Some(u64::try_from(node_timeout.as_millis()).unwrap_or(u64::MAX)),
-        idempotency_key: line.value("idempotency-key").map(str::to_owned),
+        timeout_ms: Some(in_milliseconds(node_timeout)),
+        idempotency_key: line.text("idempotency-key"),
     };
     let reply = connect(line)?.ask(&call, timeout(line).max(node_timeout + limits::ANSWER_MARGIN));
     let reply = reply.map_err(|error| match error {

@@ -1,13 +1,13 @@
 //! Requests to the running bridge, and their parameters.
 
 use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{could_not, Failure};
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env};
 use crate::control::{Client, Reply};
 use crate::protocol::limits;
 use crate::protocol::operator::{GetStatus, OperatorCall, Status};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
     Ok(Client::connect(&places)?)
 }
 
-/// How long the bridge may take to answer.
+/// How long to wait for an answer.
 pub(super) fn timeout(line: &CommandLine) -> Duration {
-    line.duration("timeout").unwrap_or(Duration::from_secs(10))
+    line.duration("timeout").unwrap_or_default()
 }
 
 /// Sends one request to the bridge.
@@ -40,10 +40,10 @@ pub(super) fn show<C: OperatorCall>(
     text: impl FnOnce(C::Answer) -> String,
 ) -> Result<(), Failure> {
     let reply = ask(line, call)?;
-    if line.is_set("json") {
-        return print_json(&reply.json);
+    match line.is_set("json") {
+        true => print_json(&reply.json),
+        false => print(&text(reply.read()?)),
     }
-    print(&text(reply.read()?))
 }
 
 /// The status of the bridge; `None` if none is running.
@@ -71,11 +71,16 @@ pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
     }
 }
 
+/// The parameters given with `--params`.
+pub(super) fn params_flag(line: &CommandLine) -> Result<Option<String>, Failure> {
+    line.value("params").map(|text| params(text, "--params")).transpose()
+}
+
 /// An argument that is text, or `-` for standard input.
 pub(super) fn text_argument(line: &CommandLine, name: &str) -> Result<String, Failure> {
-    match line.value(name).unwrap_or_default() {
-        "-" => read_stdin(),
-        text => Ok(text.to_owned()),
+    match line.required(name) {
+        text if text == "-" => read_stdin(),
+        text => Ok(text),
     }
 }
 
@@ -86,17 +91,21 @@ pub(super) fn read_file(path: &str) -> Result<String, Failure> {
 
 /// Standard input, as [`read_file`].
 pub(super) fn read_stdin() -> Result<String, Failure> {
-    read(STDIN, Ok(std::io::stdin()))
+    read(STDIN, Ok(io::stdin()))
 }
 
-fn read(name: &str, input: std::io::Result<impl Read>) -> Result<String, Failure> {
-    let failed = |why: String| Failure::failed(format!("could not read {name}: {why}"));
+fn read(name: &str, input: io::Result<impl Read>) -> Result<String, Failure> {
     let mut text = String::new();
-    let input = input.map_err(|error| failed(error.to_string()))?;
-    let read = input.take(limits::PARAMS_BYTES + 1).read_to_string(&mut text);
-    read.map_err(|error| failed(error.to_string()))?;
-    if text.len() as u64 > limits::PARAMS_BYTES {
-        return Err(failed(format!("more than {} MiB", limits::PARAMS_BYTES / 1024 / 1024)));
-    }
+    let read = input.and_then(|input| {
+        input.take(limits::PARAMS_BYTES + 1).read_to_string(&mut text)?;
+        match text.len() as u64 > limits::PARAMS_BYTES {
+            true => {
+                let most = limits::PARAMS_BYTES / 1024 / 1024;
+                Err(io::Error::other(format!("more than {most} MiB")))
+            }
+            false => Ok(()),
+        }
+    });
+    read.map_err(could_not(format_args!("read {name}")))?;
     Ok(text)
 }

@@ -1,7 +1,5 @@
 //! Ages, names and devices for a person at a terminal.
 
-pub(super) use crate::cli::columns::whole_table as table;
-
 use crate::cli::text::safe;
 use crate::protocol::{NodeId, NodeProfile};
 use std::io::{self, IsTerminal};

@@ -1,30 +1,21 @@
 //! `serve`: the bridge in the foreground.
 
+use super::*;
 use crate::backend::embedded::Embedded;
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::logging;
-use crate::cli::systemd;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
 use crate::daemon::{Daemon, DaemonHandle, Host, HostError};
 use log::LevelFilter;
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
-use signal_hook::iterator::Signals;
-use std::io;
-use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
-use std::thread::Builder;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let text = |name| line.value(name).map(str::to_owned);
     let sources = Sources {
         file: line.value("config").map(Into::into),
-        state_dir: text("state-dir"),
-        bind: text("bind"),
-        port: line.port("port").map(|port| port.to_string()),
-        log: text("log"),
+        state_dir: line.text("state-dir"),
+        bind: line.text("bind"),
+        port: line.get("port").map(u16::to_string),
+        log: line.text("log"),
         tls: line.is_set("tls"),
     };
     let loaded = config::load(&sources, &process_env)?;
@@ -49,8 +40,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         builder = builder.without_mdns();
     }
     let daemon = builder.start()?;
-    listen_to_signals(daemon.handle())
-        .map_err(|error| Failure::failed(format!("could not handle signals: {error}")))?;
+    listen_to_signals(daemon.handle()).map_err(could_not("handle signals"))?;
     say_where_to(&daemon, &config);
     systemd::notify("READY=1");
     Ok(daemon.wait()?)
@@ -126,22 +116,11 @@ impl Host for ServeHost {
 
 /// SIGTERM and SIGINT stop the bridge, a second one ends the process at once; SIGHUP reloads.
 fn listen_to_signals(handle: DaemonHandle) -> io::Result<()> {
-    let asked = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order, so that the first signal finds the flag down.
-        flag::register_conditional_default(signal, asked.clone())?;
-        flag::register(signal, asked.clone())?;
-    }
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            match signal {
-                SIGHUP => handle.reload(),
-                _ => handle.stop(),
-            }
-        }
-    })?;
-    Ok(())
+    signals::end_at_second()?;
+    signals::on_each(&[SIGINT, SIGTERM, SIGHUP], move |signal| match signal {
+        SIGHUP => handle.reload(),
+        _ => handle.stop(),
+    })
 }
 
 /// Raises this process's soft limit on open files to its hard one: each connection takes two

@@ -1,11 +1,6 @@
 //! `sessions …`: lists and maintains conversations.
 
-use crate::calendar::now_ms;
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::operator::show;
-use crate::cli::render::{ago, table};
-use crate::cli::text::safe;
+use super::*;
 use crate::protocol::rpc::sessions::{
     SessionFilter, SessionRow, SessionsCompact, SessionsDelete, SessionsList, SessionsPatch,
     SessionsReset,
@@ -13,15 +8,14 @@ use crate::protocol::rpc::sessions::{
 use std::collections::BTreeMap;
 
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
-    let limit = line.value("limit").and_then(|text| text.parse().ok()).unwrap_or(50);
     let filter =
         SessionFilter { include_global: true, include_unknown: true, ..SessionFilter::default() };
-    let call = SessionsList { limit: Some(limit), active_minutes: None, filter };
+    let call = SessionsList { limit: line.parsed("limit"), active_minutes: None, filter };
     show(line, &call, |list| {
         let rows: Vec<Vec<String>> = list.sessions.iter().map(row).collect();
         match rows.is_empty() {
             true => "There are no conversations yet.\n".to_owned(),
-            false => table(&["KEY", "LABEL", "LAST USED", "MODEL", "ID"], &rows),
+            false => whole_table(&["KEY", "LABEL", "LAST USED", "MODEL", "ID"], &rows),
         }
     })
 }
@@ -39,12 +33,12 @@ fn row(session: &SessionRow) -> Vec<String> {
 }
 
 pub(super) fn reset(line: &CommandLine) -> Result<(), Failure> {
-    let call = SessionsReset { key: key(line) };
+    let call = SessionsReset { key: line.required("KEY") };
     show(line, &call, |answer| format!("reset {}; it starts empty\n", safe(&answer.key)))
 }
 
 pub(super) fn delete(line: &CommandLine) -> Result<(), Failure> {
-    let call = SessionsDelete { key: key(line), delete_transcript: None };
+    let call = SessionsDelete { key: line.required("KEY"), delete_transcript: None };
     show(line, &call, |answer| match answer.deleted {
         true => format!("deleted {}\n", safe(&answer.key)),
         false => format!("there is no conversation {}\n", safe(&answer.key)),
@@ -52,8 +46,7 @@ pub(super) fn delete(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn compact(line: &CommandLine) -> Result<(), Failure> {
-    let lines = line.value("lines").and_then(|text| text.parse().ok()).unwrap_or(400);
-    let call = SessionsCompact { key: key(line), max_lines: Some(lines) };
+    let call = SessionsCompact { key: line.required("KEY"), max_lines: line.parsed("lines") };
     show(line, &call, |answer| match (answer.compacted, answer.reason) {
         (true, _) => format!("kept the last {} lines\n", answer.kept.unwrap_or_default()),
         (false, Some(reason)) => format!("nothing to shorten: {}\n", safe(&reason)),
@@ -70,10 +63,6 @@ pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
         let value = Some(text.to_owned()).filter(|text| !text.is_empty());
         changes.insert(name.to_owned(), value);
     }
-    let call = SessionsPatch { key: key(line), changes };
+    let call = SessionsPatch { key: line.required("KEY"), changes };
     show(line, &call, |answer| format!("changed {}\n", safe(&answer.key)))
-}
-
-fn key(line: &CommandLine) -> String {
-    line.value("KEY").unwrap_or_default().to_owned()
 }

@@ -1,17 +1,12 @@
 //! `settings …` and `voicewake …`: what the apps read from the gateway.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::operator::{self, ask, params};
-use crate::cli::text::safe_text;
-use crate::cli::{print, print_json};
+use super::*;
 use crate::config::hide_secrets;
 use crate::control::{ClientError, Reply};
 use crate::protocol::rpc::settings::{ConfigChange, ConfigPatch, ConfigSet};
 use crate::protocol::rpc::system::WakeWords;
 use crate::protocol::rpc::{ConfigGet, VoicewakeGet};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 /// A text that stands for a secret.
 const HIDDEN: &str = "\"…\"";
@@ -31,7 +26,7 @@ pub(super) fn patch(line: &CommandLine) -> Result<(), Failure> {
 /// The change given on the command line. The hash of the current settings detects a concurrent
 /// change.
 fn change(line: &CommandLine) -> Result<ConfigChange, Failure> {
-    let raw = params(line.value("JSON").unwrap_or_default(), "the argument")?;
+    let raw = operator::params(&line.required("JSON"), "the argument")?;
     if raw.contains(HIDDEN) {
         return Err(Failure::usage(format!(
             "a value is {HIDDEN}, which `settings get` shows instead of a secret; leave that key \
@@ -48,27 +43,22 @@ fn show<A: DeserializeOwned>(
     reply: &Reply<A>,
     config: impl FnOnce(A) -> Value,
 ) -> Result<(), Failure> {
-    let as_json = line.is_set("json");
-    let mut shown: Value = match as_json {
-        true => serde_json::from_str(&reply.json).map_err(ClientError::UnexpectedAnswer)?,
+    let mut shown: Value = match line.is_set("json") {
+        true => serde_json::from_str(&reply.json).map_err(ClientError::from)?,
         false => config(reply.read()?),
     };
     hide_secrets(&mut shown);
-    match as_json {
-        true => print_json(&shown.to_string()),
-        false => print(&(safe_text(&format!("{shown:#}")) + "\n")),
-    }
+    print_answer(line, &shown, &(safe_text(&format!("{shown:#}")) + "\n"))
 }
 
 pub(super) fn voicewake_get(line: &CommandLine) -> Result<(), Failure> {
-    operator::show(line, &VoicewakeGet {}, |words| wake_words(&words))
+    operator::show(line, &VoicewakeGet {}, wake_words)
 }
 
 pub(super) fn voicewake_set(line: &CommandLine) -> Result<(), Failure> {
-    let triggers = line.values("WORD").into_iter().map(str::to_owned).collect();
-    operator::show(line, &WakeWords { triggers }, |words| wake_words(&words))
+    operator::show(line, &WakeWords { triggers: line.values("WORD") }, wake_words)
 }
 
-fn wake_words(words: &WakeWords) -> String {
+fn wake_words(words: WakeWords) -> String {
     safe_text(&words.triggers.join("\n")) + "\n"
 }

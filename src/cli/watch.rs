@@ -1,16 +1,9 @@
 //! `status --watch`: prints a text every second; on a terminal, each update replaces the last.
 
-use crate::cli::columns::{clip, size};
-use crate::cli::failure::Failure;
-use crate::cli::print;
+use super::*;
 use crossbeam_channel::{bounded, RecvTimeoutError};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use std::io::{self, Write};
-use std::thread::Builder;
-use std::time::Duration;
 
-/// Between two updates.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Clears from the cursor to the end of the screen.
@@ -23,20 +16,14 @@ const WAITING: &str = "no bridge is running, waiting";
 /// away and come back, but it must be running at the start.
 pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Result<(), Failure> {
     let (sender, stopped) = bounded(1);
-    let signals = Signals::new([SIGINT, SIGTERM]);
-    let mut signals =
-        signals.map_err(|e| Failure::failed(format!("could not handle signals: {e}")))?;
-    let listen = move || {
-        if signals.forever().next().is_some() {
-            // Fails only if the program is ending anyway.
-            let _ = sender.send(());
-        }
+    let stop = move |_| {
+        // Fails only if the program is ending anyway.
+        let _ = sender.try_send(());
     };
-    let thread = Builder::new().name("signals".into()).spawn(listen);
-    thread.map_err(|e| Failure::failed(format!("could not start a thread: {e}")))?;
+    signals::on_each(&[SIGINT, SIGTERM], stop).map_err(could_not("handle signals"))?;
     // The cursor stays visible: after Ctrl-Z or an uncaught signal nothing would show it again.
-    let mut screen =
-        WatchScreen { lines: 0, is_terminal: size(io::stdout()).is_some(), is_waiting: false };
+    let is_terminal = columns::size(io::stdout()).is_some();
+    let mut screen = WatchScreen { lines: 0, is_terminal, is_waiting: false };
     screen.draw(&update()?)?;
     loop {
         match stopped.recv_timeout(EVERY) {
@@ -65,17 +52,14 @@ struct WatchScreen {
 
 impl WatchScreen {
     fn draw(&mut self, text: &str) -> Result<(), Failure> {
-        let Some((columns, rows)) = size(io::stdout()).filter(|_| self.is_terminal) else {
+        let Some((columns, rows)) = columns::size(io::stdout()).filter(|_| self.is_terminal) else {
             return print(text);
         };
         // A line that wraps would be two, and lines that left the screen cannot be drawn again.
         let lines = text.lines().take(rows.saturating_sub(1));
         let shown: Vec<String> = lines.map(|line| clip(line, columns)).collect();
-        let up = match self.lines {
-            0 => String::new(),
-            lines => format!("\u{1b}[{lines}F"),
-        };
-        self.lines = shown.len();
+        let lines = std::mem::replace(&mut self.lines, shown.len());
+        let up = if lines == 0 { String::new() } else { format!("\u{1b}[{lines}F") };
         print(&format!("{up}{CLEAR}{}\n", shown.join("\n")))
     }
 

@@ -1,14 +1,7 @@
 //! `zone`: the wide-area zone, printed or written.
 
+use super::*;
 use crate::addresses::{self, Tailnet};
-use crate::calendar::now_ms;
-use crate::cli::args::CommandLine;
-use crate::cli::config_file;
-use crate::cli::failure::{chain, Failure};
-use crate::cli::fingerprint::certificate;
-use crate::cli::operator::running_status;
-use crate::cli::text::safe;
-use crate::cli::{print, print_json};
 use crate::config::{paths, process_env, Config};
 use crate::daemon;
 use crate::discovery::profile::ZoneSettings;
@@ -18,14 +11,14 @@ use crate::discovery::zone_file::ZoneFile;
 use crate::link::Waker;
 use crate::protocol::operator::Status;
 use crate::tls::Fingerprint;
-use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = config_file::of_serve(line)?;
-    let running = running_status(line)?;
+    let running = operator::running_status(line)?;
     let place = ZoneSettings::new(&config);
-    let tailnet = tailnet()?;
+    let own = addresses::list().map_err(could_not("list the addresses of this machine"))?;
+    let tailnet = Tailnet::of(&own);
     let (v4, v6) = addresses(line, &place, tailnet)?;
     let mut profile = daemon::profile(&config);
     match &running {
@@ -34,11 +27,13 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
             let fingerprint = running.fingerprint_sha256.as_deref();
             profile.service.fingerprint = fingerprint.and_then(|text| text.parse().ok());
         }
-        None => profile.service.fingerprint = fingerprint(&config)?,
+        None => profile.service.fingerprint = fingerprint_of(&config)?,
     }
     let port = port(&config, running.as_deref())?;
     let is_known = profile.service.tailnet_dns.is_some() || tailnet == Tailnet::default();
-    let name = if is_known { None } else { tailnet_name() };
+    // The name of this machine in the tailnet, if Tailscale has one.
+    let ask = || tailscale::name(&Waker::new().ok()?).unwrap_or_default();
+    let name = if is_known { None } else { ask() };
     let zone = Zone::new(&place.domain, &profile.service(port, name.as_deref()), v4, v6);
     let state_dir = match running {
         Some(running) => running.state_dir.into(),
@@ -50,51 +45,44 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     let compared = file.compare(&zone, now_ms());
     let compared = compared.map_err(|error| Failure::failed(safe(&chain(&error))))?;
-    if line.is_set("json") {
-        let answer = json!({
-            "domain": place.domain, "path": file.path().to_string_lossy(),
-            "serial": compared.serial, "current": compared.is_current, "zone": compared.text,
-        });
-        return print_json(&answer.to_string());
-    }
-    print(&compared.text)
+    let answer = json!({
+        "domain": place.domain, "path": file.path().to_string_lossy(),
+        "serial": compared.serial, "current": compared.is_current, "zone": compared.text,
+    });
+    print_answer(line, &answer, &compared.text)
 }
 
 fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure> {
     let (compared, copy) =
         file.update(zone, now_ms()).map_err(|error| Failure::failed(safe(&chain(&error))))?;
-    let path = file.path().to_string_lossy();
+    let (path, serial) = (file.path().to_string_lossy(), compared.serial);
     let copy = copy.as_ref().map(|copy| copy.to_string_lossy());
-    if line.is_set("json") {
-        let answer = json!({
-            "path": path, "serial": compared.serial, "written": !compared.is_current, "keptAside": copy,
-        });
-        return print_json(&answer.to_string());
-    }
+    let answer = json!({
+        "path": path, "serial": serial, "written": !compared.is_current, "keptAside": copy,
+    });
+    let path = safe(&path);
     let mut text = match (compared.is_current, compared.is_foreign) {
-        (false, _) => format!("wrote {}, serial {}\n", safe(&path), compared.serial),
-        (true, false) => format!("{} is up to date, serial {}\n", safe(&path), compared.serial),
+        (false, _) => format!("wrote {path}, serial {serial}\n"),
+        (true, false) => format!("{path} is up to date, serial {serial}\n"),
         (true, true) => format!(
-            "{} is up to date, serial {}; it was edited by hand, and is kept until something \
-             changes\n",
-            safe(&path),
-            compared.serial
+            "{path} is up to date, serial {serial}; it was edited by hand, and is kept until \
+             something changes\n"
         ),
     };
     if let Some(copy) = copy {
-        text +=
-            &format!("it was edited by hand; the edited version was moved to {}\n", safe(&copy));
+        let copy = safe(&copy);
+        text += &format!("it was edited by hand; the edited version was moved to {copy}\n");
     }
-    print(&text)
+    print_answer(line, &answer, &text)
 }
 
 /// The fingerprint of the certificate that `serve` would use. With a zone that lacks it, nodes
 /// would send their tokens in the clear.
-fn fingerprint(config: &Config) -> Result<Option<Fingerprint>, Failure> {
+fn fingerprint_of(config: &Config) -> Result<Option<Fingerprint>, Failure> {
     if !config.bridge.tls.enabled {
         return Ok(None);
     }
-    let (path, facts) = certificate(config)?;
+    let (path, facts) = fingerprint::certificate(config)?;
     let missing = || {
         let path = safe(&path.to_string_lossy());
         Failure::failed(format!(
@@ -138,16 +126,4 @@ fn addresses(
         )
     })?;
     Ok((v4, tailnet.v6))
-}
-
-fn tailnet() -> Result<Tailnet, Failure> {
-    let own = addresses::list().map_err(|error| {
-        Failure::failed(format!("could not list the addresses of this machine: {error}"))
-    })?;
-    Ok(Tailnet::of(&own))
-}
-
-/// The name of this machine in the tailnet, if Tailscale has one.
-fn tailnet_name() -> Option<String> {
-    tailscale::name(&Waker::new().ok()?).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! A2UI v0.8 messages, as the apps' renderer accepts them (protocol section 8.2).
 
-use serde_json::{json, Value};
+use super::*;
 
 /// The kinds of messages. A message contains exactly one of these keys.
 const KINDS: [&str; 4] = ["beginRendering", "surfaceUpdate", "dataModelUpdate", "deleteSurface"];

@@ -1,43 +1,33 @@
 //! `nodes canvas`: what a node shows, besides pictures of it.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::node_commands::a2ui;
-use crate::cli::node_commands::invoke::{failed, number, text, usage, Invoke};
-use crate::cli::operator::{read_file, read_stdin};
-use crate::cli::text::{for_stdout, safe, safe_json};
+use super::*;
+use crate::cli::operator::{read_file, read_stdin, text_argument};
 use crate::protocol::command::canvas::{
     CanvasA2uiPushJsonl, CanvasA2uiReset, CanvasEval, CanvasHide, CanvasNavigate, CanvasPresent,
     Placement, Rendered,
 };
-use crate::protocol::command::NodeCall;
-use serde_json::Value;
 
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
     let [x, y, width, height] = ["x", "y", "width", "height"].map(|flag| number(line, flag));
     let placement = Placement { x, y, width, height };
     let placement = (placement != Placement::default()).then_some(placement);
-    let call = CanvasPresent { url: text(line, "target"), placement };
-    Invoke::new(line, call).send()?.confirm(line)
+    let call = CanvasPresent { url: line.text("target"), placement };
+    Invoke::new(line, call).send()?.confirm()
 }
 
 pub(crate) fn hide(line: &CommandLine) -> Result<(), Failure> {
-    Invoke::new(line, CanvasHide {}).send()?.confirm(line)
+    Invoke::new(line, CanvasHide {}).send()?.confirm()
 }
 
 pub(crate) fn navigate(line: &CommandLine) -> Result<(), Failure> {
-    let url = line.value("URL").unwrap_or_default().to_owned();
-    Invoke::new(line, CanvasNavigate { url }).send()?.confirm(line)
+    Invoke::new(line, CanvasNavigate { url: line.required("URL") }).send()?.confirm()
 }
 
 pub(crate) fn eval(line: &CommandLine) -> Result<(), Failure> {
-    let java_script = match line.value("js").unwrap_or_default() {
-        "-" => read_stdin()?,
-        program => program.to_owned(),
-    };
+    let java_script = text_argument(line, "js")?;
     let answer = Invoke::new(line, CanvasEval { java_script }).send()?;
-    answer.show(line, || {
-        Ok(match answer.result(line)?.result {
+    answer.show(|| {
+        Ok(match answer.result()?.result {
             Some(Value::String(text)) => for_stdout(&text) + "\n",
             None | Some(Value::Null) => "canvas eval ok\n".to_owned(),
             Some(other) => safe_json(&other.to_string()) + "\n",
@@ -64,7 +54,7 @@ pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
 /// The node may have succeeded although the renderer on its page failed.
 fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<(), Failure> {
     let answer = Invoke::new(line, call).send()?;
-    let rendered = answer.result(line)?;
+    let rendered = answer.result()?;
     if rendered.ok == Some(false) {
         let why = match rendered.error {
             Some(Value::String(text)) => safe(&text),
@@ -72,5 +62,5 @@ fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<
         };
         return Err(failed(line, &format!("the page on the node reported {why}")));
     }
-    answer.confirm(line)
+    answer.confirm()
 }

@@ -1,9 +1,7 @@
 //! The error of a failed node command, with a hint on how to fix it (protocol section 8.3).
 
-use crate::cli::failure::Failure;
-use crate::cli::text::safe;
+use super::*;
 use crate::protocol::WireError;
-use serde_json::Value;
 
 /// Hints by reason, the error word that a node sends.
 const HELP: &[(&str, &str)] = &[

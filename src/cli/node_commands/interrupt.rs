@@ -1,14 +1,14 @@
 //! Ctrl-C while a node works: the progress line and the unfinished file are removed, then the
 //! signal does what it always does, so that a shell sees the program end by it (130 for Ctrl-C).
 
+use crate::cli::signals;
 use indicatif::ProgressBar;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
-use std::thread::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 #[derive(Default)]
 struct Leftovers {
@@ -24,41 +24,34 @@ pub(super) fn clear_line(line: &ProgressBar) {
     watch_signals();
 }
 
-/// SIGINT and SIGTERM remove the file that is created here. No signal comes between its creation
-/// and its being known.
-pub(super) fn remove_file<T>(
-    create: impl FnOnce() -> io::Result<T>,
-    path: impl FnOnce(&T) -> &Path,
-) -> io::Result<T> {
+/// An empty file with a hidden name, readable and writable by its owner only. It is removed if it is
+/// dropped or the program is interrupted; no signal comes between its creation and its being known.
+pub(super) fn unfinished_file(dir: &Path) -> io::Result<NamedTempFile> {
     watch_signals();
     let mut leftovers = leftovers();
-    let file = create()?;
-    leftovers.file = Some(path(&file).to_owned());
+    let file = Builder::new().prefix(".openclaw-bridge-").suffix(".part").tempfile_in(dir)?;
+    leftovers.file = Some(file.path().to_owned());
     Ok(file)
 }
 
 fn watch_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
-        let watch = move || {
-            if let Some(signal) = signals.forever().next() {
-                // Held to the end, so that no other file is created.
-                let mut leftovers = leftovers();
-                if let Some(line) = leftovers.line.take() {
-                    line.finish_and_clear();
-                }
-                if let Some(file) = leftovers.file.take() {
-                    // It is gone if it was complete.
-                    let _ = std::fs::remove_file(file);
-                }
-                if emulate_default_handler(signal).is_err() {
-                    std::process::exit(128 + signal);
-                }
-            }
-        };
         // Without the thread the signals would be ignored; the program ends by itself in time.
-        let _ = Builder::new().name("signals".into()).spawn(watch);
+        let _ = signals::on_each(&[SIGINT, SIGTERM], |signal| {
+            // Held to the end, so that no other file is created.
+            let mut leftovers = leftovers();
+            if let Some(line) = leftovers.line.take() {
+                line.finish_and_clear();
+            }
+            if let Some(file) = leftovers.file.take() {
+                // It is gone if it was complete.
+                let _ = std::fs::remove_file(file);
+            }
+            if emulate_default_handler(signal).is_err() {
+                std::process::exit(128 + signal);
+            }
+        });
     });
 }
 

@@ -1,40 +1,20 @@
 //! One invoke, from typed parameters to the node's typed result.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::{chain, Failure};
-use crate::cli::node_commands::error_hints;
-use crate::cli::node_commands::progress::ProgressLine;
-use crate::cli::operator::{self, connect};
-use crate::cli::{print, print_json};
-use crate::control::{ClientError, MediaError};
-use crate::protocol::command::NodeCall;
+use super::progress::ProgressLine;
+use super::*;
+use crate::control::MediaError;
 use crate::protocol::limits;
 use crate::protocol::operator::InvokeNode;
 use serde::Deserialize;
-use serde_json::{Number, Value};
-use std::io::{ErrorKind, Write};
+use serde_json::Number;
+use std::io::ErrorKind;
 use std::marker::PhantomData;
-use std::time::Duration;
-
-/// The value of a flag that is text, if it was given.
-pub(super) fn text(line: &CommandLine, flag: &str) -> Option<String> {
-    line.value(flag).map(str::to_owned)
-}
 
 /// The value of a flag that is a number, if it was given, as it was written.
 pub(super) fn number(line: &CommandLine, flag: &str) -> Option<Number> {
     let text = line.value(flag)?;
     let whole = text.parse::<i64>().ok().map(Number::from);
     whole.or_else(|| Number::from_f64(text.parse().ok()?))
-}
-
-/// The value of a flag that is a duration, if it was given.
-pub(super) fn milliseconds(line: &CommandLine, flag: &str) -> Option<u64> {
-    line.duration(flag).map(in_milliseconds)
-}
-
-pub(super) fn in_milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A duration in the range that the apps accept.
@@ -59,12 +39,10 @@ pub(super) fn check_range(
     least: f64,
     most: f64,
 ) -> Result<(), Failure> {
-    match line.value(flag).and_then(|text| text.parse::<f64>().ok()) {
-        Some(number) if !(least..=most).contains(&number) => {
-            Err(usage(line, &format!("--{flag} must be from {least} to {most}")))
-        }
-        _ => Ok(()),
+    if line.parsed(flag).is_none_or(|number: f64| (least..=most).contains(&number)) {
+        return Ok(());
     }
+    Err(usage(line, &format!("--{flag} must be from {least} to {most}")))
 }
 
 /// A usage error, with where to read more.
@@ -78,10 +56,12 @@ pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
 }
 
 /// The output file, not the node, is the cause.
-pub(super) fn could_not_write(line: &CommandLine, error: &std::io::Error) -> Failure {
+pub(super) fn could_not_write(line: &CommandLine, error: &io::Error) -> Failure {
     let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-    let help =
-        if full { "; free some space, or choose another place with --out or TMPDIR" } else { "" };
+    let help = match full {
+        true => "; free some space, or choose another place with --out or TMPDIR",
+        false => "",
+    };
     failed(line, &format!("could not write the file: {error}{help}"))
 }
 
@@ -105,52 +85,37 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
     }
 
     /// Runs the command on the node.
-    pub(super) fn send(self) -> Result<NodeAnswer<C>, Failure> {
-        let (request, timeout) = self.request();
-        let mut client = connect(self.line)?;
-        let progress = self.progress();
-        let reply = client.ask(&request, timeout);
-        drop(progress);
-        match reply {
-            Ok(reply) => Ok(NodeAnswer { text: reply.json, call: PhantomData }),
-            Err(error) => Err(self.failure(error)),
-        }
+    pub(super) fn send(self) -> Result<NodeAnswer<'a, C>, Failure> {
+        self.send_for(None).map(|(answer, _)| answer)
     }
 
     /// As [`Invoke::send`], with the decoded Base64 of the result going to `media`. Returns whether
     /// there was any.
     pub(super) fn send_for_media(
         self,
-        media: &mut impl Write,
-    ) -> Result<(NodeAnswer<C>, bool), Failure> {
+        media: &mut dyn Write,
+    ) -> Result<(NodeAnswer<'a, C>, bool), Failure> {
+        self.send_for(Some(media))
+    }
+
+    fn send_for(self, media: Option<&mut dyn Write>) -> Result<(NodeAnswer<'a, C>, bool), Failure> {
         let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
-        let progress = self.progress();
-        let mut media = progress.counting(media);
-        let reply = client.ask_for_media(&request, timeout, &mut media);
+        let progress = ProgressLine::start(&format!("{} on {}", C::COMMAND, request.node_id));
+        let reply = match media {
+            Some(media) => client.ask_for_media(&request, timeout, &mut progress.counting(media)),
+            None => client.ask(&request, timeout).map(|reply| (reply, false)),
+        };
         drop(progress);
-        match reply {
-            Ok((reply, was_found)) => {
-                Ok((NodeAnswer { text: reply.json, call: PhantomData }, was_found))
-            }
-            Err(error) => Err(self.failure(error)),
-        }
-    }
-
-    fn progress(&self) -> ProgressLine {
-        let node = self.line.value("node").unwrap_or_default();
-        ProgressLine::start(&format!("{} on {node}", C::COMMAND))
-    }
-
-    fn failure(&self, error: ClientError) -> Failure {
-        match error {
-            ClientError::Refused(error) => error_hints::failure(self.line.path(), &error),
+        let (reply, was_found) = reply.map_err(|error| match error {
+            ClientError::Refused(error) => failure(self.line.path(), &error),
             ClientError::Media(MediaError::NotBase64) => {
                 failed(self.line, "the node sent invalid Base64")
             }
             ClientError::Media(MediaError::Write(error)) => could_not_write(self.line, &error),
             error => failed(self.line, &chain(&error)),
-        }
+        })?;
+        Ok((NodeAnswer { line: self.line, text: reply.json, call: PhantomData }, was_found))
     }
 
     /// The request, and how long the answer may take.
@@ -160,7 +125,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
             timeout = timeout.max(self.duration + limits::NODE_MARGIN);
         }
         let request = InvokeNode {
-            node_id: self.line.value("node").unwrap_or_default().to_owned(),
+            node_id: self.line.required("node"),
             command: C::COMMAND.to_string(),
             params: self.call.encode().map(Into::into),
             timeout_ms: Some(in_milliseconds(timeout)),
@@ -171,14 +136,15 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
 }
 
 /// What `node.invoke` returned.
-pub(super) struct NodeAnswer<C> {
+pub(super) struct NodeAnswer<'a, C> {
+    line: &'a CommandLine,
     text: String,
     call: PhantomData<C>,
 }
 
-impl<C: NodeCall> NodeAnswer<C> {
+impl<C: NodeCall> NodeAnswer<'_, C> {
     /// What the node sent; null if nothing.
-    pub(super) fn payload(&self, line: &CommandLine) -> Result<Value, Failure> {
+    pub(super) fn payload(&self) -> Result<Value, Failure> {
         #[derive(Deserialize)]
         struct Invoked {
             #[serde(default)]
@@ -188,31 +154,30 @@ impl<C: NodeCall> NodeAnswer<C> {
         let invoked: Invoked = serde_json::from_str(&self.text).map_err(|_| {
             let why = "the node's answer cannot be read; a number in it is too large, or it is \
                        nested too deeply";
-            failed(line, why)
+            failed(self.line, why)
         })?;
         Ok(invoked.payload)
     }
 
     /// The result in it.
-    pub(super) fn result(&self, line: &CommandLine) -> Result<C::Result, Failure> {
-        Ok(C::decode(&self.payload(line)?))
+    pub(super) fn result(&self) -> Result<C::Result, Failure> {
+        Ok(C::decode(&self.payload()?))
     }
 
     /// Prints the whole answer with `--json`, else the text.
     pub(super) fn show(
         &self,
-        line: &CommandLine,
         text: impl FnOnce() -> Result<String, Failure>,
     ) -> Result<(), Failure> {
-        if line.is_set("json") {
-            return print_json(&self.text);
+        match self.line.is_set("json") {
+            true => print_json(&self.text),
+            false => print(&text()?),
         }
-        print(&text()?)
     }
 
     /// For a command without a result: prints that it was carried out.
-    pub(super) fn confirm(&self, line: &CommandLine) -> Result<(), Failure> {
-        let command = line.path().trim_start_matches("nodes ");
-        self.show(line, || Ok(format!("{command} ok\n")))
+    pub(super) fn confirm(&self) -> Result<(), Failure> {
+        let command = self.line.path().trim_start_matches("nodes ");
+        self.show(|| Ok(format!("{command} ok\n")))
     }
 }

@@ -1,18 +1,10 @@
 //! `nodes camera`, `nodes canvas snapshot`, `nodes screen record`: commands that write a file.
 
-use crate::cli::args::CommandLine;
-use crate::cli::columns::{table, Column};
-use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{
-    check_range, duration_within, in_milliseconds, number, text, usage, Invoke,
-};
-use crate::cli::node_commands::media_file::{fetch, Destination, MediaFile, IMAGES, VIDEOS};
-use crate::cli::print_json;
-use crate::cli::text::safe;
+use super::media_file::{fetch, Destination, MediaFile, IMAGES, VIDEOS};
+use super::*;
+use crate::cli::columns::Column;
 use crate::protocol::command::canvas::CanvasSnapshot;
 use crate::protocol::command::media::{Camera, CameraClip, CameraList, CameraSnap, ScreenRecord};
-use serde_json::json;
-use std::time::Duration;
 
 /// The shortest and the longest recording the apps make (protocol section 8.2).
 const SHORTEST: Duration = Duration::from_millis(250);
@@ -24,17 +16,12 @@ const AND_TRANSFER: u32 = 2;
 /// The longest the apps wait before they take a picture, in milliseconds.
 const LONGEST_DELAY: f64 = 10_000.0;
 
-const CAMERAS: &[Column<'_>] = &[
-    Column::new("NAME", 3, 8),
-    Column::new("POSITION", 1, 5),
-    Column::new("TYPE", 1, 4),
-    Column::new("ID", 0, 8),
-];
+const CAMERAS: &[Column<'_>] = &[("NAME", 3, 8), ("POSITION", 1, 5), ("TYPE", 1, 4), ("ID", 0, 8)];
 
 pub(crate) fn cameras(line: &CommandLine) -> Result<(), Failure> {
     let answer = Invoke::new(line, CameraList {}).send()?;
-    answer.show(line, || {
-        let devices = answer.result(line)?.devices;
+    answer.show(|| {
+        let devices = answer.result()?.devices;
         if devices.is_empty() {
             return Ok("no cameras\n".to_owned());
         }
@@ -110,7 +97,7 @@ fn snap_with(
     let call = CameraSnap {
         format: "jpg".to_owned(),
         facing: facing.map(str::to_owned),
-        device_id: text(line, "device-id"),
+        device_id: line.text("device-id"),
         max_width: number(line, "max-width"),
         quality: number(line, "quality"),
         delay_ms: number(line, "delay-ms"),
@@ -127,7 +114,7 @@ pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
         facing: facing.to_owned(),
         duration_ms: in_milliseconds(duration),
         include_audio: !line.is_set("no-audio"),
-        device_id: text(line, "device-id"),
+        device_id: line.text("device-id"),
     };
     let invoke = Invoke::new(line, call).taking(AND_TRANSFER * duration);
     let destination = Destination::of(line, &format!("camera-clip-{facing}"));

@@ -1,20 +1,13 @@
 //! Pictures and videos: from a node's answer into a file, while they arrive.
 
-use crate::cli::args::CommandLine;
-use crate::cli::columns::clip;
-use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{could_not_write, failed, usage, Invoke};
-use crate::cli::node_commands::output_file::OutputFile;
-use crate::cli::text::{for_stdout, safe, safe_json};
-use crate::cli::{print, print_json};
-use crate::files::temp_dir;
+use super::interrupt::unfinished_file;
+use super::*;
+use crate::files::{dir_of, temp_dir};
 use crate::protocol::command::media::Media;
-use crate::protocol::command::NodeCall;
 use crate::protocol::limits;
 use crate::random;
-use serde_json::{json, Value};
 use std::fs;
-use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// The formats that a node may send, each with the extension of such files.
 pub(super) type Formats = &'static [(&'static str, &'static str)];
@@ -57,10 +50,10 @@ impl MediaFile {
 
     /// Prints the path, or everything about it with `--json`.
     pub(super) fn show(&self, line: &CommandLine) -> Result<(), Failure> {
-        if line.is_set("json") {
-            return print_json(&json!({ "file": self.json() }).to_string());
+        match line.is_set("json") {
+            true => print_json(&json!({ "file": self.json() }).to_string()),
+            false => self.print_path(),
         }
-        self.print_path()
     }
 }
 
@@ -124,8 +117,7 @@ impl Destination {
             let why = format!("a file name has at most {} bytes", limits::FILE_NAME_BYTES);
             return Err(usage(line, &format!("--out: `{}` is too long; {why}", clip(&shown, 60))));
         }
-        let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty());
-        Ok((dir.unwrap_or_else(|| Path::new(".")).to_owned(), Some(target)))
+        Ok((dir_of(&target).to_owned(), Some(target)))
     }
 }
 
@@ -149,31 +141,40 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
     formats: Formats,
 ) -> Result<MediaFile, Failure> {
     let (dir, target) = destination.resolve(line)?;
-    let mut file = OutputFile::create(&dir).map_err(|error| {
+    let file = unfinished_file(&dir).map_err(|error| {
         failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
     })?;
-    let (answer, was_found) = invoke.send_for_media(&mut file)?;
-    let payload = answer.payload(line)?;
+    let (answer, was_found) = invoke.send_for_media(&mut file.as_file())?;
+    let payload = answer.payload()?;
     let media = C::decode(&payload);
     let extension = extension(&media, &payload, was_found, formats);
     let extension = extension.map_err(|why| failed(line, &why))?;
-    let bytes = file.len().map_err(|error| could_not_write(line, &error))?;
+    let cannot_write = |error: io::Error| could_not_write(line, &error);
+    let bytes = file.as_file().metadata().map_err(cannot_write)?.len();
     if bytes == 0 {
         return Err(failed(line, "the node sent an empty file"));
     }
     let path = match destination {
-        // Printed as it was written, not through links.
         Destination::Out(path) => {
-            file.replace(target.as_ref().unwrap_or(path)).map(|()| path.clone())
+            replace(file, target.as_ref().unwrap_or(path)).map_err(cannot_write)?;
+            // Printed as it was written, not through links.
+            path.clone()
         }
         Destination::Fresh(stem) => {
-            let bits =
-                random::bits().map_err(|_| Failure::failed("could not get random numbers"))?;
-            file.name(&format!("{stem}-{}.{extension}", random::uuid(bits)))
+            let id = random::uuid(random_bits()?);
+            let path = dir.join(format!("{stem}-{id}.{extension}"));
+            file.persist_noclobber(&path).map_err(|error| cannot_write(error.error))?;
+            path
         }
     };
-    let path = path.map_err(|error| could_not_write(line, &error))?;
     Ok(MediaFile { path, media, bytes })
+}
+
+/// Puts the complete file in the place of `target`, which is in the same directory and may exist.
+fn replace(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    Ok(())
 }
 
 /// The extension for a node's media; or what is wrong with the node's answer.
@@ -206,6 +207,7 @@ fn extension(
 mod tests {
     use super::*;
     use crate::protocol::command::media::CameraSnap;
+    use std::os::unix::fs::PermissionsExt;
 
     fn told(payload: &str, found: bool) -> Result<&'static str, String> {
         let payload: Value = serde_json::from_str(payload).unwrap();
@@ -231,5 +233,48 @@ mod tests {
         assert!(no_format.contains("contains no format"), "{no_format}");
         let long = told(&format!(r#"{{"x":"{}"}}"#, "y".repeat(5000)), false);
         assert!(long.unwrap_err().len() < 300);
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_complete_file_gets_a_new_name_and_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = unfinished_file(dir.path()).unwrap();
+        file.as_file().write_all(b"picture").unwrap();
+        assert!(!names(dir.path()).contains(&"a.jpg".to_owned()));
+        let path = dir.path().join("a.jpg");
+        file.persist_noclobber(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"picture");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(names(dir.path()), ["a.jpg"]);
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.jpg");
+        fs::write(&target, "old").unwrap();
+        let file = unfinished_file(dir.path()).unwrap();
+        file.as_file().write_all(b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        replace(file, &target).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(names(dir.path()), ["a.jpg"]);
+    }
+
+    #[test]
+    fn half_a_file_leaves_no_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = unfinished_file(dir.path()).unwrap();
+        file.as_file().write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(names(dir.path()), Vec::<String>::new());
     }
 }

@@ -1,8 +1,5 @@
-//! `nodes run`, `nodes camera snap` and so on: commands that each run one command on a node, with
-//! the
-//! names, flags and defaults of the old command line (protocol sections 8 and 12).
-//!
-//! Each command builds the parameters of one invoke and prints the result.
+//! `nodes run`, `nodes camera snap` and so on: each runs one command on a node and prints the result,
+//! with the names, flags and defaults of the old command line (protocol sections 8 and 12).
 
 mod a2ui;
 mod canvas;
@@ -12,14 +9,17 @@ mod invoke;
 mod media;
 mod media_file;
 mod notify;
-mod output_file;
 mod phone;
 mod progress;
 mod run;
 
+use super::*;
+use crate::protocol::command::NodeCall;
+use invoke::{check_range, could_not_write, duration_within, failed, number, usage, Invoke};
+
 pub(super) use canvas::{eval, hide, navigate, present, push, reset};
 pub(super) use error_hints::failure;
-pub(super) use media::{cameras, clip, record, snap, snapshot};
+pub(super) use media::{cameras, clip as clip_video, record, snap, snapshot};
 pub(super) use notify::notify;
 pub(super) use phone::{location, sms};
 pub(super) use run::run;

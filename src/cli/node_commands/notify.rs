@@ -1,8 +1,6 @@
 //! `nodes notify`.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{text, usage, Invoke};
+use super::*;
 use crate::protocol::command::system::SystemNotify;
 
 pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
@@ -13,9 +11,9 @@ pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
     let call = SystemNotify {
         title: title.to_owned(),
         body: body.to_owned(),
-        sound: text(line, "sound"),
-        priority: text(line, "priority"),
-        delivery: text(line, "delivery"),
+        sound: line.text("sound"),
+        priority: line.text("priority"),
+        delivery: line.text("delivery"),
     };
-    Invoke::new(line, call).send()?.confirm(line)
+    Invoke::new(line, call).send()?.confirm()
 }

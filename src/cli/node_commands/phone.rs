@@ -1,24 +1,20 @@
 //! `nodes location get`, `nodes sms send`.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{failed, milliseconds, text, Invoke};
-use crate::cli::text::{safe, safe_json};
+use super::*;
 use crate::protocol::command::phone::{Location, LocationGet, SmsSend};
-use crate::protocol::command::NodeCall;
 
 pub(crate) fn location(line: &CommandLine) -> Result<(), Failure> {
     let call = LocationGet {
-        timeout_ms: milliseconds(line, "location-timeout"),
-        max_age_ms: milliseconds(line, "max-age"),
-        desired_accuracy: text(line, "accuracy"),
+        timeout_ms: line.milliseconds("location-timeout"),
+        max_age_ms: line.milliseconds("max-age"),
+        desired_accuracy: line.text("accuracy"),
     };
     let search_time = line.duration("location-timeout").unwrap_or_default();
     let answer = Invoke::new(line, call).taking(search_time).send()?;
-    let payload = answer.payload(line)?;
+    let payload = answer.payload()?;
     let position = position(&LocationGet::decode(&payload))
         .map_err(|why| failed(line, &format!("{why}: {}", safe_json(&payload.to_string()))))?;
-    answer.show(line, || Ok(position))
+    answer.show(|| Ok(position))
 }
 
 /// `lat,lon ±Nm`, as the old command line wrote it.
@@ -34,14 +30,14 @@ fn position(location: &Location) -> Result<String, &'static str> {
 }
 
 pub(crate) fn sms(line: &CommandLine) -> Result<(), Failure> {
-    let [to, message] = ["to", "message"].map(|flag| text(line, flag).unwrap_or_default());
+    let [to, message] = ["to", "message"].map(|flag| line.required(flag));
     let answer = Invoke::new(line, SmsSend { to, message }).send()?;
-    let payload = answer.payload(line)?;
+    let payload = answer.payload()?;
     let sent = SmsSend::decode(&payload);
     if sent.ok == Some(false) {
         return Err(failed(line, &safe_json(&payload.to_string())));
     }
-    answer.show(line, || Ok(format!("sms send ok: {}\n", safe(&sent.to.unwrap_or_default()))))
+    answer.show(|| Ok(format!("sms send ok: {}\n", safe(&sent.to.unwrap_or_default()))))
 }
 
 #[cfg(test)]

@@ -1,13 +1,9 @@
 //! Waiting for a node: on a terminal, a line on standard error with the elapsed time and how much
 //! has arrived.
 
-use crate::cli::node_commands::interrupt;
-use crate::cli::render::span;
-use crate::cli::text::safe;
+use super::*;
 use indicatif::{DecimalBytes, ProgressBar, ProgressState, ProgressStyle};
 use std::fmt;
-use std::io::Write;
-use std::time::Duration;
 
 /// How often the line is drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -18,9 +14,8 @@ pub(super) struct ProgressLine(ProgressBar);
 impl ProgressLine {
     pub(super) fn start(title: &str) -> Self {
         let time = |state: &ProgressState, out: &mut dyn fmt::Write| {
-            let time = u64::try_from(state.elapsed().as_millis()).unwrap_or(u64::MAX);
             // A line that cannot be drawn is no loss.
-            let _ = out.write_str(&span(time));
+            let _ = out.write_str(&span(in_milliseconds(state.elapsed())));
         };
         let received = |state: &ProgressState, out: &mut dyn fmt::Write| {
             if state.pos() > 0 {
@@ -40,7 +35,7 @@ impl ProgressLine {
     }
 
     /// A writer that adds what passes through it to the size on the line.
-    pub(super) fn counting<'a>(&self, to: &'a mut impl Write) -> impl Write + 'a {
+    pub(super) fn counting<'a>(&self, to: &'a mut dyn Write) -> impl Write + 'a {
         self.0.wrap_write(to)
     }
 }

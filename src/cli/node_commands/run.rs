@@ -1,30 +1,24 @@
 //! `nodes run`: runs a program on a node as if it ran here.
 
-use crate::cli::args::CommandLine;
-use crate::cli::failure::Failure;
-use crate::cli::node_commands::invoke::{failed, milliseconds, text, Invoke};
-use crate::cli::text::{for_stderr, for_stdout, safe};
+use super::*;
 use crate::protocol::command::system::{RunResult, SystemRun};
-use std::io::{self, Write};
 
 pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let pairs = line.values("env");
-    let env = pairs.iter().filter_map(|pair| pair.split_once('='));
-    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let env = line.pairs("env");
     let command = line.values("CMD");
     let call = SystemRun {
         raw_command: Some(raw(&command)),
-        command: command.into_iter().map(str::to_owned).collect(),
-        cwd: text(line, "cwd"),
-        env: (!pairs.is_empty()).then(|| env.collect()),
-        timeout_ms: milliseconds(line, "command-timeout"),
+        command,
+        cwd: line.text("cwd"),
+        env: (!env.is_empty()).then(|| env.into_iter().collect()),
+        timeout_ms: line.milliseconds("command-timeout"),
         needs_screen_recording: line.is_set("needs-screen-recording").then_some(true),
         ..SystemRun::default()
     };
     let run_time = line.duration("command-timeout").unwrap_or_default();
     let answer = Invoke::new(line, call).taking(run_time).send()?;
-    let result = answer.result(line)?;
-    answer.show(line, || Ok(for_stdout(&result.stdout)))?;
+    let result = answer.result()?;
+    answer.show(|| Ok(for_stdout(&result.stdout)))?;
     if !line.is_set("json") {
         // Without stderr there is nowhere to report it.
         let _ = io::stderr().write_all(for_stderr(&result.stderr).as_bytes());
@@ -53,16 +47,13 @@ fn program_result(result: &RunResult) -> Result<(), String> {
 
 /// The command as it would be typed in a shell. Nodes show it to their owner, and compare it with
 /// the allowlist.
-fn raw(words: &[&str]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &str) -> String {
+fn raw(words: &[String]) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    let quoted = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -73,7 +64,7 @@ mod tests {
 
     #[test]
     fn words_are_quoted_as_a_shell_needs_them() {
-        let words = ["echo", "", "a b", "it's", "--x=1", "$HOME"];
+        let words = ["echo", "", "a b", "it's", "--x=1", "$HOME"].map(str::to_owned);
         assert_eq!(raw(&words), r"echo '' 'a b' 'it'\''s' --x=1 '$HOME'");
     }
 
