@@ -8,7 +8,7 @@ mod nodes;
 mod setup;
 
 use crate::duration;
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, StringValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use std::time::Duration;
 
@@ -28,16 +28,17 @@ pub fn command() -> Command {
         .subcommands(setup::commands())
 }
 
-/// A command without subcommands. `examples` are argument lists to copy.
-fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
-    let lines: String = examples.iter().map(|line| format!("\n  openclaw-bridge {line}")).collect();
-    let heading = if examples.len() == 1 { "Example" } else { "Examples" };
-    Command::new(name)
-        .about(about)
-        .help_template(
-            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
-        )
-        .after_help(format!("{heading}:{lines}"))
+/// A command without subcommands.
+fn verb(name: &'static str, about: &'static str) -> Command {
+    Command::new(name).about(about).help_template(
+        "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
+    )
+}
+
+/// The end of a command's help: arguments to copy.
+fn examples(lines: &[&str]) -> String {
+    let heading = if lines.len() == 1 { "Example:" } else { "Examples:" };
+    lines.iter().fold(heading.to_owned(), |text, line| format!("{text}\n  openclaw-bridge {line}"))
 }
 
 /// A command that only has subcommands.
@@ -57,56 +58,51 @@ fn listing_group(name: &'static str, about: &'static str) -> Command {
 }
 
 /// A flag without a value.
-fn switch(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue).overrides_with(name).help(help)
+fn switch(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).overrides_with(name)
 }
 
 /// A flag with a value. If it is repeated, the last value wins.
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    valued(name, value, help).overrides_with(name)
+fn option(name: &'static str, value: &'static str) -> Arg {
+    valued(name, value).overrides_with(name)
 }
 
 /// A required flag with a value; it must be given exactly once.
-fn required(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    valued(name, value, help).required(true)
+fn required(name: &'static str, value: &'static str) -> Arg {
+    valued(name, value).required(true)
 }
 
 /// A flag with a value that may be given several times.
-fn repeated(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    valued(name, value, help).action(ArgAction::Append)
+fn repeated(name: &'static str, value: &'static str) -> Arg {
+    valued(name, value).action(ArgAction::Append)
 }
 
-fn valued(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+fn valued(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .value_name(value)
         .allow_hyphen_values(true)
         .value_parser(NonEmptyStringValueParser::new())
-        .help(help)
 }
 
 /// A required positional argument.
-fn argument(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).required(true).value_parser(NonEmptyStringValueParser::new()).help(help)
+fn argument(name: &'static str) -> Arg {
+    Arg::new(name).required(true).value_parser(NonEmptyStringValueParser::new())
 }
 
 /// A required flag that can also be given as a positional argument. The
 /// positional's id is the flag's name in capitals, by which
 /// [`CommandLine::value`](super::args::CommandLine::value) finds it.
 fn required_or_positional(flag: Arg, positional: &'static str, help: &'static str) -> [Arg; 2] {
-    let name = flag.get_id().clone();
     let value = flag.get_value_names().and_then(|names| names.first().cloned());
-    let short = Arg::new(positional)
-        .value_name(value.unwrap_or_default())
-        .value_parser(NonEmptyStringValueParser::new())
-        .conflicts_with(name)
-        .help(help);
+    let short = argument(positional).required(false).value_name(value.unwrap_or_default());
+    let short = short.conflicts_with(flag.get_id()).help(help);
     [flag.required(false).required_unless_present(positional), short]
 }
 
 /// `--node N`
 fn node() -> Arg {
-    required("node", "N", "The node: its id, address or name, or the start of its id")
+    required("node", "N").help("The node: its id, address or name, or the start of its id")
 }
 
 /// `--node N`, or just `N`.
@@ -118,11 +114,11 @@ fn node_or_positional() -> [Arg; 2] {
 fn operator() -> [Arg; 3] {
     [
         json(),
-        state_dir(
+        state_dir().help(
             "The daemon's state directory; by default, the usual places are searched for a running \
              daemon",
         ),
-        duration("timeout", "How long to wait for the daemon").default_value("10s"),
+        duration("timeout").help("How long to wait for the daemon").default_value("10s"),
     ]
     .map(|flag| flag.display_order(100))
 }
@@ -133,57 +129,57 @@ fn operator_everywhere() -> [Arg; 3] {
 }
 
 fn json() -> Arg {
-    switch("json", "Print JSON instead of text")
+    switch("json").help("Print JSON instead of text")
 }
 
-fn state_dir(help: &'static str) -> Arg {
-    option("state-dir", "DIR", help).value_hint(ValueHint::DirPath)
+fn state_dir() -> Arg {
+    option("state-dir", "DIR").value_hint(ValueHint::DirPath)
 }
 
 fn config() -> Arg {
-    option("config", "FILE", "The configuration file").value_hint(ValueHint::FilePath)
+    option("config", "FILE").help("The configuration file").value_hint(ValueHint::FilePath)
 }
 
 fn params() -> Arg {
-    option("params", "JSON", "Parameters: JSON, @FILE to read a file, or - for standard input")
+    option("params", "JSON").help("Parameters: JSON, @FILE to read a file, or - for standard input")
 }
 
-fn log_level(help: &'static str) -> Arg {
-    option("log", "LEVEL", help).value_parser(LEVELS)
+fn log_level() -> Arg {
+    option("log", "LEVEL").value_parser(LEVELS)
 }
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// A flag whose value is a duration.
-fn duration(name: &'static str, help: &'static str) -> Arg {
-    option(name, "DURATION", help).value_parser(|text: &str| -> Result<Duration, &str> {
+fn duration(name: &'static str) -> Arg {
+    option(name, "DURATION").value_parser(|text: &str| -> Result<Duration, &str> {
         duration::parse(text)
             .ok_or("expected a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")
     })
 }
 
 /// A flag whose value is a TCP port.
-fn port(help: &'static str) -> Arg {
-    option("port", "N", help).value_parser(|text: &str| {
+fn port() -> Arg {
+    option("port", "N").value_parser(|text: &str| {
         text.parse::<u16>().map_err(|_| "expected a port from 0 to 65535")
     })
 }
 
 /// A flag whose value is a whole number above 0.
-fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+fn number(name: &'static str, value: &'static str) -> Arg {
     let is_positive = |text: &str| text.parse::<u32>().is_ok_and(|number| number > 0);
-    option(name, value, help).value_parser(checked(is_positive, "expected a whole number above 0"))
+    option(name, value).value_parser(checked(is_positive, "expected a whole number above 0"))
 }
 
 /// A flag whose value is a whole number, 0 included.
-fn count(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+fn count(name: &'static str, value: &'static str) -> Arg {
     let is_number = |text: &str| text.parse::<u32>().is_ok();
-    option(name, value, help).value_parser(checked(is_number, "expected a whole number"))
+    option(name, value).value_parser(checked(is_number, "expected a whole number"))
 }
 
 /// A flag whose value is a number that JSON writes without an exponent, which Android does not
 /// read: digits, at most one point between them, and perhaps a minus sign.
-fn decimal(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+fn decimal(name: &'static str, value: &'static str) -> Arg {
     fn is_decimal(text: &str) -> bool {
         let number = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -192,8 +188,7 @@ fn decimal(name: &'static str, value: &'static str, help: &'static str) -> Arg {
         };
         digits(whole, 9) && digits(fraction, 4)
     }
-    option(name, value, help)
-        .value_parser(checked(is_decimal, "expected a number such as 12, 0.5 or -3"))
+    option(name, value).value_parser(checked(is_decimal, "expected a number such as 12, 0.5 or -3"))
 }
 
 /// A parser that returns valid text unchanged.

@@ -10,63 +10,60 @@ pub(super) fn commands() -> [Command; 7] {
         zone(),
         import(),
         be_a_node(),
-        verb(
-            "completions",
-            "Print a completion script for a shell",
-            &[
+        verb("completions", "Print a completion script for a shell")
+            .after_help(examples(&[
                 "completions bash > ~/.local/share/bash-completion/completions/openclaw-bridge",
                 "completions fish > ~/.config/fish/completions/openclaw-bridge.fish",
-            ],
-        )
-        .arg(
-            argument("SHELL", "The shell").value_parser(clap::value_parser!(clap_complete::Shell)),
-        ),
+            ]))
+            .arg(
+                argument("SHELL")
+                    .help("The shell")
+                    .value_parser(clap::value_parser!(clap_complete::Shell)),
+            ),
     ]
 }
 
 fn configuration() -> [Command; 2] {
     [
-        verb(
-            "check",
-            "List every error in a configuration file",
-            &["config check", "config check /etc/openclaw-bridge/bridge.json5"],
-        )
-        .before_help(
-            "By default, checks the file that `serve` would read. Exits with 78 if there are \
+        verb("check", "List every error in a configuration file")
+            .after_help(examples(&[
+                "config check",
+                "config check /etc/openclaw-bridge/bridge.json5",
+            ]))
+            .before_help(
+                "By default, checks the file that `serve` would read. Exits with 78 if there are \
              errors.",
-        )
-        .args([
-            config().conflicts_with("CONFIG"),
-            Arg::new("CONFIG")
-                .value_name("FILE")
-                .value_parser(NonEmptyStringValueParser::new())
-                .value_hint(ValueHint::FilePath)
-                .help("The same as --config"),
-            json(),
-        ]),
-        verb("show", "Show every setting in force, and where it was set", &["config show"])
+            )
+            .args([
+                config().conflicts_with("CONFIG"),
+                argument("CONFIG")
+                    .required(false)
+                    .value_name("FILE")
+                    .value_hint(ValueHint::FilePath)
+                    .help("The same as --config"),
+                json(),
+            ]),
+        verb("show", "Show every setting in force, and where it was set")
+            .after_help(examples(&["config show"]))
             .args([config(), json()]),
     ]
 }
 
 fn fingerprint() -> Command {
-    verb(
-        "fingerprint",
-        "Print the fingerprint of the TLS certificate, for nodes to pin",
-        &["fingerprint", "fingerprint --qr"],
-    )
-    .before_help(
+    verb("fingerprint", "Print the fingerprint of the TLS certificate, for nodes to pin")
+        .after_help(examples(&["fingerprint", "fingerprint --qr"]))
+        .before_help(
         "The fingerprint is a SHA-256 hash; compare it with the one that the app shows. It comes \
          from the running bridge. If none is running, or with --config, it comes from the \
          certificate that `serve` would use.",
     )
-    .args([switch("qr", "Also print a QR code"), config()])
+    .args([switch("qr").help("Also print a QR code"), config()])
     .args(operator())
 }
 
 fn zone() -> Command {
-    let examples = ["zone", "zone --write", "zone --address 10.8.0.1"];
-    verb("zone", "Print a DNS zone for discovery beyond the local network", &examples)
+    verb("zone", "Print a DNS zone for discovery beyond the local network")
+        .after_help(examples(&["zone", "zone --write", "zone --address 10.8.0.1"]))
         .before_help(
             "For a DNS server in your tailnet or another VPN; etc/coredns has an example. The port \
              and the certificate are those of the running bridge, or those of the configuration if \
@@ -77,44 +74,42 @@ fn zone() -> Command {
         )
         .args([
             config(),
-            switch("write", "Write it to dns/DOMAIN.db in the state directory"),
-            option(
-                "address",
-                "IP",
-                "The IPv4 address at which nodes reach the bridge; by default the tailnet's",
-            ),
+            switch("write").help("Write it to dns/DOMAIN.db in the state directory"),
+            option("address", "IP")
+                .help("The IPv4 address at which nodes reach the bridge; by default the tailnet's"),
         ])
         .args(operator())
 }
 
 fn import() -> Command {
-    let examples = ["import ~/.clawdbot", "import ~/.clawdbot --apply"];
-    verb("import", "Import the pairings and conversations of an old gateway", &examples)
+    verb("import", "Import the pairings and conversations of an old gateway")
+        .after_help(examples(&["import ~/.clawdbot", "import ~/.clawdbot --apply"]))
         .before_help(
             "Without --apply, only prints what would be imported. Existing data is never replaced, \
              and the old directory is not changed. With --apply, the bridge must not be running. \
              Exits with 1 if something is damaged; the rest is imported.",
         )
         .args([
-            argument("DIR", "The state directory of the old gateway, usually ~/.clawdbot")
+            argument("DIR").help("The state directory of the old gateway, usually ~/.clawdbot")
                 .value_hint(ValueHint::DirPath),
-            switch("apply", "Carry out the import"),
-            state_dir("The directory to import into; by default the one that `serve` would use"),
+            switch("apply").help("Carry out the import"),
+            state_dir()
+                .help("The directory to import into; by default the one that `serve` would use"),
             json(),
         ])
 }
 
 fn discover() -> Command {
-    let examples = ["discover", "discover --timeout 10s --json"];
-    verb("discover", "Find bridges on the local network", &examples)
+    verb("discover", "Find bridges on the local network")
+        .after_help(examples(&["discover", "discover --timeout 10s --json"]))
         .before_help(
             "Sends mDNS queries on every local network interface. Announcements are not \
              authenticated: compare the fingerprint with the one that `fingerprint` prints on the \
              bridge's machine. Exits with 1 if no bridge is found.",
         )
         .args([
-            duration("timeout", "How long to listen").default_value("3s"),
-            option("type", "TYPE", "The service type").default_value("_clawdbot-bridge._tcp"),
+            duration("timeout").help("How long to listen").default_value("3s"),
+            option("type", "TYPE").help("The service type").default_value("_clawdbot-bridge._tcp"),
             json(),
         ])
 }
@@ -134,7 +129,7 @@ const NODE_DETAILS: &str =
      certificate, even without --tls. --tls-fingerprint pins a certificate from the start.";
 
 fn be_a_node() -> Command {
-    let examples = [
+    let lines = [
         "node --display-name attic --handle lamp.on=./lamp.sh",
         "node --host studio.local --allow vcgencmd --allow '/home/pi/bin/*'",
         "node --once --request health --trace",
@@ -142,7 +137,8 @@ fn be_a_node() -> Command {
         "node --subscribe main --event voice.transcript='{\"text\":\"What time is it?\"}'",
         "node --once --event agent.request='{\"message\":\"Water the plants\"}'",
     ];
-    verb("node", "Run as a node: connect, pair, answer commands", &examples)
+    verb("node", "Run as a node: connect, pair, answer commands")
+        .after_help(examples(&lines))
         .before_help(NODE_DETAILS)
         .args(connection_of_the_node())
         .args(work_of_the_node())
@@ -150,20 +146,20 @@ fn be_a_node() -> Command {
 
 fn connection_of_the_node() -> [Arg; 7] {
     [
-        option("host", "H", "The bridge's host")
+        option("host", "H")
+            .help("The bridge's host")
             .default_value("127.0.0.1")
             .value_hint(ValueHint::Hostname),
-        port("The bridge's port").default_value("18790"),
-        switch("tls", "Use TLS, and trust the first certificate that the bridge presents"),
-        option(
-            "tls-fingerprint",
-            "HEX",
+        port().help("The bridge's port").default_value("18790"),
+        switch("tls").help("Use TLS, and trust the first certificate that the bridge presents"),
+        option("tls-fingerprint", "HEX").help(
             "Use TLS, and trust only the certificate with this SHA-256 fingerprint; see \
              `fingerprint`",
         ),
-        option("node-id", "ID", "This node's id"),
-        option("display-name", "NAME", "This node's name"),
-        option("token-file", "FILE", "The file in which the token is kept")
+        option("node-id", "ID").help("This node's id"),
+        option("display-name", "NAME").help("This node's name"),
+        option("token-file", "FILE")
+            .help("The file in which the token is kept")
             .value_hint(ValueHint::FilePath),
     ]
 }
@@ -173,46 +169,32 @@ fn work_of_the_node() -> [Arg; 12] {
         text.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
     };
     [
-        repeated(
-            "handle",
-            "CMD=PROGRAM",
+        repeated("handle", "CMD=PROGRAM").help(
             "Answer this command (or a family such as x.*) with this program, which reads the \
              parameters from standard input and prints the result; may be repeated",
         )
         .value_parser(checked(is_pair, "expected COMMAND=PROGRAM")),
-        option(
-            "exec",
-            "LEVEL",
+        option("exec", "LEVEL").help(
             "The most that system.run may run, even if the --exec-approvals file allows more; by \
              default the file decides, and without a file nothing runs",
         )
         .value_parser(["deny", "allowlist", "full"]),
-        repeated(
-            "allow",
-            "PATTERN",
-            "Let system.run run these programs; implies --exec allowlist; may be repeated",
-        ),
-        option(
-            "exec-approvals",
-            "FILE",
-            "What the owner allows; by default exec-approvals.json next to the token file",
-        )
-        .value_hint(ValueHint::FilePath),
-        switch(
-            "remote-approvals",
+        repeated("allow", "PATTERN")
+            .help("Let system.run run these programs; implies --exec allowlist; may be repeated"),
+        option("exec-approvals", "FILE")
+            .help("What the owner allows; by default exec-approvals.json next to the token file")
+            .value_hint(ValueHint::FilePath),
+        switch("remote-approvals").help(
             "Let the gateway change that file freely; by default it can only remove permissions",
         ),
-        repeated(
-            "event",
-            "NAME=JSON",
-            "Send this event, with JSON, @FILE or - as its content; may be repeated",
-        )
+        repeated("event", "NAME=JSON")
+            .help("Send this event, with JSON, @FILE or - as its content; may be repeated")
         .value_parser(checked(is_pair, "expected NAME=JSON")),
-        option("request", "METHOD", "Call this method and print the answer"),
+        option("request", "METHOD").help("Call this method and print the answer"),
         params(),
-        repeated("subscribe", "KEY", "Follow the chat of this session; may be repeated"),
-        switch("once", "Exit when all events and requests are done"),
-        switch("trace", "Print every frame sent or received, without tokens"),
-        log_level("The log level").default_value("info"),
+        repeated("subscribe", "KEY").help("Follow the chat of this session; may be repeated"),
+        switch("once").help("Exit when all events and requests are done"),
+        switch("trace").help("Print every frame sent or received, without tokens"),
+        log_level().help("The log level").default_value("info"),
     ]
 }
