@@ -54,9 +54,7 @@ impl Server {
         if path.as_os_str().len() >= LONGEST_PATH {
             return Err(Error::PathTooLong(path.to_owned()));
         }
-        if let Some(dir) = path.parent() {
-            files::create_private_dir(dir).map_err(io)?;
-        }
+        files::create_private_dir(files::dir_of(path)).map_err(io)?;
         match UnixStream::connect(path) {
             Ok(_) => return Err(Error::InUse(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
@@ -75,11 +73,6 @@ impl Server {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(io)?;
         server.listener.set_nonblocking(true).map_err(io)?;
         Ok(server)
-    }
-
-    /// The path of the socket.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Starts the thread that accepts operators. `last` is the number of the last operator, here

@@ -1,9 +1,7 @@
 //! What a bridge is started with.
 
-use crate::backend::embedded::Embedded;
 use crate::backend::Backend;
-use crate::config::paths::CONTROL_SOCKET;
-use crate::config::{Config, Mdns};
+use crate::config::Config;
 use crate::daemon::Host;
 use std::fmt;
 use std::path::PathBuf;
@@ -45,7 +43,7 @@ impl DaemonBuilder {
         self
     }
 
-    /// Who answers the calls of nodes; [`Embedded`] with the same configuration by default.
+    /// Who answers the calls of nodes; [`Embedded`](crate::backend::embedded::Embedded) with the same configuration by default.
     pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
         self.backend = Some(backend);
         self
@@ -67,20 +65,6 @@ impl DaemonBuilder {
     pub fn without_mdns(mut self) -> Self {
         self.is_announced = false;
         self
-    }
-
-    pub(super) fn is_announced(&self) -> bool {
-        self.is_announced && self.config.discovery.mdns != Mdns::Off
-    }
-
-    pub(super) fn backend_or_embedded(&self) -> Arc<dyn Backend> {
-        let embedded = || Arc::new(Embedded::new(&self.state_dir, &self.config)) as _;
-        self.backend.clone().unwrap_or_else(embedded)
-    }
-
-    pub(super) fn socket_path(&self) -> PathBuf {
-        let default = || self.state_dir.join(CONTROL_SOCKET);
-        self.control_socket.clone().unwrap_or_else(default)
     }
 }
 

@@ -63,26 +63,18 @@ pub enum Error {
     RouterFailed,
 }
 
-impl From<pairing_store::Error> for Error {
-    fn from(error: pairing_store::Error) -> Self {
-        Self::Pairings(error.into())
-    }
+/// Makes the error of a part into that of the bridge.
+macro_rules! from_parts {
+    ($($part:ty => $variant:ident),*) => {$(
+        impl From<$part> for Error {
+            fn from(error: $part) -> Self {
+                Self::$variant(error.into())
+            }
+        }
+    )*};
 }
 
-impl From<control::Error> for Error {
-    fn from(error: control::Error) -> Self {
-        Self::Control(error.into())
-    }
-}
-
-impl From<tls::Error> for Error {
-    fn from(error: tls::Error) -> Self {
-        Self::Tls(error.into())
-    }
-}
-
-impl From<bind::Error> for Error {
-    fn from(error: bind::Error) -> Self {
-        Self::Bind(error.into())
-    }
-}
+from_parts!(
+    pairing_store::Error => Pairings, control::Error => Control, tls::Error => Tls,
+    bind::Error => Bind
+);

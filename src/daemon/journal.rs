@@ -6,21 +6,12 @@ use crate::router::Input;
 use std::collections::VecDeque;
 use std::fmt;
 
-/// The last inputs of the router.
+/// The last inputs of the router: what each was and whose.
 #[derive(Debug, Default)]
-pub(super) struct Journal {
-    last: VecDeque<Entry>,
-}
+pub(super) struct Journal(VecDeque<(&'static str, u64)>);
 
-/// One input: what it was and whose.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    kind: &'static str,
-    number: u64,
-}
-
-impl Entry {
-    pub(super) fn of(input: &Input) -> Self {
+impl Journal {
+    pub(super) fn note(&mut self, input: &Input) {
         let (kind, number) = match input {
             Input::Connected { conn, .. } => ("connected", conn.0),
             Input::Frame { conn, frame } => (frame.kind(), conn.0),
@@ -37,28 +28,17 @@ impl Entry {
             Input::Tick => ("tick", 0),
             Input::Stop => ("stop", 0),
         };
-        Self { kind, number }
-    }
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.kind, self.number)
-    }
-}
-
-impl Journal {
-    pub(super) fn note(&mut self, entry: Entry) {
-        if self.last.len() == limits::JOURNAL_INPUTS {
-            self.last.pop_front();
+        log::trace!("router: in {kind}({number})");
+        if self.0.len() == limits::JOURNAL_INPUTS {
+            self.0.pop_front();
         }
-        self.last.push_back(entry);
+        self.0.push_back((kind, number));
     }
 }
 
 impl fmt::Display for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries: Vec<String> = self.last.iter().map(Entry::to_string).collect();
-        f.write_str(&entries.join(" "))
+        let inputs: Vec<String> = self.0.iter().map(|(kind, n)| format!("{kind}({n})")).collect();
+        f.write_str(&inputs.join(" "))
     }
 }

@@ -3,8 +3,9 @@
 use crate::daemon::Error;
 use crate::files;
 use rustix::fs::{flock, FlockOperation};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -24,28 +25,19 @@ impl Lock {
         let mut file = options.open(state_dir.join("lock")).map_err(fail)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let pid = read_pid(&mut file);
+            Err(Errno::WOULDBLOCK) => {
+                let mut text = String::new();
+                let pid = file.take(16).read_to_string(&mut text).ok();
+                let pid = pid.and_then(|_| text.trim().parse().ok());
                 return Err(Error::InUse { dir: state_dir.to_owned(), pid });
             }
             Err(errno) => return Err(fail(errno.into())),
         }
         // For the message above; a full disk is no reason not to start.
-        if let Err(error) = write_pid(&mut file) {
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        if let Err(error) = written {
             log::warn!("daemon: could not write the pid into the lock file: {error}");
         }
         Ok(Self { _file: file })
     }
-}
-
-fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(16).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
-}
-
-fn write_pid(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())
 }

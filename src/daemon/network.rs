@@ -13,7 +13,9 @@ use crate::link::Waker;
 use crate::protocol::limits;
 use crate::transport::Listeners;
 use crate::wait::poll_until;
+use log::Level;
 use rustix::event::{PollFd, PollFlags};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,35 +32,26 @@ pub(super) struct ProfileUpdate {
 
 /// The state of the thread.
 pub(super) struct NetworkThread {
-    listeners: Listeners,
-    profile: Profile,
-    announcements: Option<Announcements>,
-    state_dir: PathBuf,
-    updates: Arc<ProfileUpdate>,
-    stop: Arc<Waker>,
-    tailnet_name: TailnetName,
-    logged: Logged,
+    pub(super) listeners: Listeners,
+    pub(super) profile: Profile,
+    pub(super) announcements: Option<Announcements>,
+    pub(super) state_dir: PathBuf,
+    pub(super) updates: Arc<ProfileUpdate>,
+    pub(super) stop: Arc<Waker>,
+    pub(super) tailnet_name: TailnetName,
+    /// The last log line of each subject, so that it is not repeated every few seconds.
+    pub(super) logged: BTreeMap<&'static str, String>,
 }
 
 /// This machine's name in the tailnet, as far as it is known.
 #[derive(Default)]
-struct TailnetName {
+pub(super) struct TailnetName {
     name: Option<String>,
     /// The addresses for which `tailscale` was asked, and when to ask again.
     asked: Option<(Tailnet, Instant)>,
 }
 
-/// The last log line of each subject, so that it is not repeated every few seconds.
-#[derive(Default)]
-struct Logged {
-    addresses: Option<String>,
-    name: Option<String>,
-    zone: Option<String>,
-}
-
 impl ProfileUpdate {
-    /// # Errors
-    /// No descriptor left.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self { profile: Mutex::default(), waker: Waker::new()? })
     }
@@ -74,18 +67,6 @@ impl ProfileUpdate {
 }
 
 impl NetworkThread {
-    pub(super) fn new(
-        listeners: Listeners,
-        profile: Profile,
-        announcements: Option<Announcements>,
-        state_dir: PathBuf,
-        updates: Arc<ProfileUpdate>,
-        stop: Arc<Waker>,
-    ) -> Self {
-        let (tailnet_name, logged) = (TailnetName::default(), Logged::default());
-        Self { listeners, profile, announcements, state_dir, updates, stop, tailnet_name, logged }
-    }
-
     /// Checks the addresses once, so that a missing one is known when nodes can connect, and starts
     /// the thread. It ends, and closes the listeners, at the alarm of `stop`.
     pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
@@ -110,7 +91,7 @@ impl NetworkThread {
             if let Some(profile) = self.updates.take() {
                 self.profile = profile;
                 self.tailnet_name.asked = None;
-                self.logged = Logged::default();
+                self.logged.clear();
             }
         }
     }
@@ -156,13 +137,12 @@ impl NetworkThread {
     fn own(&mut self) -> Option<Vec<InterfaceAddress>> {
         match addresses::list() {
             Ok(own) => {
-                self.logged.addresses = None;
+                self.logged.remove("addresses");
                 Some(own)
             }
             Err(error) => {
-                let text =
-                    format!("network: could not list the addresses of this machine: {error}");
-                log_once(&mut self.logged.addresses, log::Level::Warn, text);
+                let text = format!("could not list the addresses of this machine: {error}");
+                self.log_once("addresses", Level::Warn, text);
                 None
             }
         }
@@ -176,24 +156,20 @@ impl NetworkThread {
             self.tailnet_name = TailnetName::default();
             return;
         }
-        if self
-            .tailnet_name
-            .asked
-            .is_some_and(|(of, again)| of == tailnet && Instant::now() < again)
-        {
+        let is_known = |(of, again)| of == tailnet && Instant::now() < again;
+        if self.tailnet_name.asked.is_some_and(is_known) {
             return;
         }
         let wait = match tailscale::name(&*self.stop) {
             Ok(name) => {
-                self.logged.name = None;
+                self.logged.remove("name");
                 self.tailnet_name.name = name;
                 limits::TAILSCALE_EVERY
             }
             Err(error) => {
                 // The last known name is most likely still right.
-                let text =
-                    format!("network: this machine's name in the tailnet is unknown: {error}");
-                log_once(&mut self.logged.name, log::Level::Info, text);
+                let text = format!("this machine's name in the tailnet is unknown: {error}");
+                self.log_once("name", Level::Info, text);
                 limits::TAILSCALE_RETRY
             }
         };
@@ -208,10 +184,9 @@ impl NetworkThread {
             None => (tailnet.v4, tailnet.v6),
         };
         let Some(v4) = v4 else {
-            let text =
-                "network: this machine has no tailnet IPv4 address; the zone is written when it \
-                 has one (or set discovery.wideArea.address)";
-            return log_once(&mut self.logged.zone, log::Level::Warn, text.to_owned());
+            let text = "this machine has no tailnet IPv4 address; the zone is written when it has \
+                        one (or set discovery.wideArea.address)";
+            return self.log_once("zone", Level::Warn, text.to_owned());
         };
         let service = self.service();
         let zone = Zone::new(&place.domain, &service, v4, v6);
@@ -219,11 +194,9 @@ impl NetworkThread {
             Ok((compared, copy)) => self.log_zone(&file, &compared, copy.as_deref()),
             Err(error) => {
                 let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
-                let text =
-                    format!("network: the zone could not be updated, trying again: {error}{cause}");
+                let text = format!("the zone could not be updated, trying again: {error}{cause}");
                 let is_busy = matches!(error, zone_file::Error::Busy(_));
-                let level = if is_busy { log::Level::Debug } else { log::Level::Error };
-                log_once(&mut self.logged.zone, level, text);
+                self.log_once("zone", if is_busy { Level::Debug } else { Level::Error }, text);
             }
         }
     }
@@ -237,23 +210,23 @@ impl NetworkThread {
             );
         }
         let (level, edited) = match compared.is_current && compared.is_foreign {
-            true => (log::Level::Warn, " (edited by hand; kept until something changes)"),
-            false => (log::Level::Info, ""),
+            true => (Level::Warn, " (edited by hand; kept until something changes)"),
+            false => (Level::Info, ""),
         };
-        let text = format!("network: the zone is current file={path} serial={serial}{edited}");
+        let text = format!("the zone is current file={path} serial={serial}{edited}");
         if !compared.is_current {
             log::info!("network: wrote the zone file={path} serial={serial}");
-            self.logged.zone = Some(text);
+            self.logged.insert("zone", text);
         } else {
-            log_once(&mut self.logged.zone, level, text);
+            self.log_once("zone", level, text);
         }
     }
-}
 
-/// Logs a line unless it was the last one of its subject.
-fn log_once(last: &mut Option<String>, level: log::Level, text: String) {
-    if last.as_ref() != Some(&text) {
-        log::log!(level, "{text}");
-        *last = Some(text);
+    /// Logs a line unless it was the last one of its subject.
+    fn log_once(&mut self, subject: &'static str, level: Level, text: String) {
+        if self.logged.get(subject) != Some(&text) {
+            log::log!(level, "network: {text}");
+            self.logged.insert(subject, text);
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
-use crate::daemon::journal::{Entry, Journal};
+use crate::daemon::journal::Journal;
 use crate::daemon::tasks::{Task, TaskSender};
 use crate::daemon::Error as DaemonError;
 use crate::discovery::AnnouncementState;
@@ -29,35 +29,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-/// The router, and the handles of everybody it decides about.
+/// The router, what its decisions act upon, and the part of `status` that it does not know.
 pub(super) struct RouterThread {
-    router: Router,
-    inputs: Inputs,
-    world: World,
-    nodes: BTreeMap<ConnId, NodeHandle>,
-    operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
-    journal: Journal,
-}
-
-/// What the router's decisions act upon, besides connections.
-pub(super) struct World {
+    pub(super) router: Router,
+    pub(super) inputs: Inputs,
     pub(super) store: PairingStore,
     pub(super) workers: Workers,
     pub(super) tasks: TaskSender,
     pub(super) log_limit: Arc<LogLimit>,
-    pub(super) facts: Facts,
-}
-
-/// The part of `status` that the router does not know.
-pub(super) struct Facts {
     pub(super) listening: Listening,
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
     pub(super) announced: AnnouncementState,
+    pub(super) nodes: BTreeMap<ConnId, NodeHandle>,
+    pub(super) operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
+    pub(super) journal: Journal,
 }
 
-struct NodeHandle {
+pub(super) struct NodeHandle {
     /// `None` before it is admitted.
     node: Option<NodeId>,
     outbox: OutboxSender<GatewayFrame>,
@@ -76,23 +66,12 @@ impl NodeHandle {
 }
 
 impl RouterThread {
-    pub(super) fn new(router: Router, inputs: Inputs, world: World) -> Self {
-        Self {
-            router,
-            inputs,
-            world,
-            nodes: BTreeMap::new(),
-            operators: BTreeMap::new(),
-            journal: Journal::default(),
-        }
-    }
-
     pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
         Builder::new().name("router".into()).spawn(move || {
             let end = catch_unwind(AssertUnwindSafe(|| self.run()));
             if end.is_err() {
                 log::error!("router: panicked last_inputs={}", self.journal);
-                self.world.tasks.end(Err(DaemonError::RouterFailed));
+                self.tasks.end(Err(DaemonError::RouterFailed));
             }
             // Dropping `self` closes every outbox, so no connection waits for frames that cannot come.
         })
@@ -101,7 +80,7 @@ impl RouterThread {
     fn run(&mut self) {
         let mut stopping = false;
         loop {
-            let now = self.world.facts.clock.now().mono;
+            let now = self.clock.now().mono;
             let wait = self.router.next_deadline().map(|at| at.since(now));
             let Some(posted) = self.inputs.next(wait) else { return };
             if let Some(reply) = posted.reply {
@@ -133,19 +112,22 @@ impl RouterThread {
     fn step(&mut self, input: Input) {
         let mut todo = VecDeque::from([input]);
         while let Some(input) = todo.pop_front() {
-            let entry = Entry::of(&input);
-            self.journal.note(entry);
-            log::trace!("router: in {entry}");
-            self.log_input(&input);
-            let gone = match &input {
-                Input::Disconnected { conn } => Some(*conn),
-                Input::OperatorGone { op } => {
-                    self.operators.remove(op);
-                    None
+            self.journal.note(&input);
+            let mut gone = None;
+            match &input {
+                Input::Disconnected { conn } => {
+                    gone = Some(*conn);
+                    if self.nodes.contains_key(conn) {
+                        log::debug!("router: connection ended conn={conn}");
+                    }
                 }
-                _ => None,
-            };
-            for output in self.router.handle(self.world.facts.clock.now(), input) {
+                Input::OperatorGone { op } => drop(self.operators.remove(op)),
+                Input::BadFrame { conn, bad } => {
+                    log::debug!("router: bad frame conn={conn} reason={bad:?}");
+                }
+                _ => {}
+            }
+            for output in self.router.handle(self.clock.now(), input) {
                 self.carry_out(output, &mut todo);
             }
             if let Some(conn) = gone {
@@ -178,12 +160,12 @@ impl RouterThread {
             // Its outcome has to be the very next input.
             Output::Save { book } => todo.push_front(self.save(&book)),
             Output::Call { call, caller, method, params } => {
-                if let Err(error) = self.world.workers.call(Job { call, caller, method, params }) {
+                if let Err(error) = self.workers.call(Job { call, caller, method, params }) {
                     todo.push_back(Input::Answered { call, result: Err(error) });
                 }
             }
             Output::Notify(notice) => {
-                if !self.world.workers.notice(notice) {
+                if !self.workers.notice(notice) {
                     self.log(Level::Warn, "notices", || {
                         "dropped an event, the backend does not keep up".into()
                     });
@@ -202,7 +184,7 @@ impl RouterThread {
     fn wait(&self, conn: ConnId, node: &NodeId) {
         let Some(handle) = self.nodes.get(&conn) else { return };
         handle.limiter.mark_awaiting_approval(conn.0);
-        if let Some(more) = self.world.log_limit.admit("waits") {
+        if let Some(more) = self.log_limit.admit("waits") {
             let (node, ip) = (node.as_str(), &handle.peer);
             log::info!("router: node waiting for approval node={node:?} conn={conn} ip={ip}{more}");
         }
@@ -212,7 +194,9 @@ impl RouterThread {
         let Some(handle) = self.nodes.get(&to) else { return };
         match &frame {
             // Every node begins like this, and some try TLS first.
-            GatewayFrame::Error(error) if is_usual(error) => {}
+            GatewayFrame::Error(error)
+                if error.code == ErrorCode::NotPaired
+                    || *error == WireError::tls_on_plain_port() => {}
             GatewayFrame::Error(error) => {
                 let who = handle.who();
                 // The apps try TLS first, on every port; that is no attack. Lines about it must
@@ -243,7 +227,7 @@ impl RouterThread {
     }
 
     fn save(&mut self, book: &PairingBook) -> Input {
-        match self.world.store.save(book) {
+        match self.store.save(book) {
             Ok(()) => Input::Saved,
             Err(error) => {
                 let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
@@ -285,14 +269,14 @@ impl RouterThread {
             DaemonTask::Stop => {
                 log::info!("router: stopping at the request of an operator");
                 self.reply(requester, Ok(Answer::Done(Done {})));
-                self.world.tasks.end(Ok(()));
+                self.tasks.end(Ok(()));
             }
         }
     }
 
     /// Asks the supervisor; its answer comes back through the inbox.
     fn request(&mut self, task: Task) {
-        let refused = self.world.tasks.request(task);
+        let refused = self.tasks.request(task);
         if let Err(Task::Log(requester, _) | Task::Reload(Some(requester))) = refused {
             let error = WireError::unavailable("too many such requests are waiting; try again");
             self.reply(requester, Err(error));
@@ -300,10 +284,9 @@ impl RouterThread {
     }
 
     fn completed(&self, status: Status) -> Status {
-        let facts = &self.world.facts;
-        let (uptime, now_ms) = (facts.clock.now().mono.0, facts.clock.now().wall.0);
-        let listening = facts.listening.now();
-        let tls = facts.tls.as_deref();
+        let (uptime, now_ms) = (self.clock.now().mono.0, self.clock.now().wall.0);
+        let listening = self.listening.now();
+        let tls = self.tls.as_deref();
         let mode = tls.map_or("off", Acceptor::mode);
         let view =
             |address: &SocketAddr| ListenerView { address: address.to_string(), tls: mode.into() };
@@ -311,38 +294,22 @@ impl RouterThread {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
-            state_dir: facts.state_dir.display().to_string(),
+            state_dir: self.state_dir.display().to_string(),
             listeners: listening.addresses.iter().map(view).collect(),
             waiting_for: listening.waiting_for,
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
             certificate: tls.map(|tls| tls.info().view(now_ms)),
-            discovery: DiscoveryView { mdns: facts.announced.read() },
+            discovery: DiscoveryView { mdns: self.announced.read() },
             ..status
-        }
-    }
-
-    fn log_input(&self, input: &Input) {
-        match input {
-            Input::Disconnected { conn } if self.nodes.contains_key(conn) => {
-                log::debug!("router: connection ended conn={conn}");
-            }
-            Input::BadFrame { conn, bad } => {
-                log::debug!("router: bad frame conn={conn} reason={bad:?}");
-            }
-            _ => {}
         }
     }
 
     /// Logs a line that unauthenticated connections can cause, rate limited.
     fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> String) {
         if log::log_enabled!(level) {
-            if let Some(more) = self.world.log_limit.admit(kind) {
+            if let Some(more) = self.log_limit.admit(kind) {
                 log::log!(level, "router: {}{more}", line());
             }
         }
     }
-}
-
-fn is_usual(error: &WireError) -> bool {
-    error.code == ErrorCode::NotPaired || *error == WireError::tls_on_plain_port()
 }

@@ -1,13 +1,17 @@
 //! The start, in the order in which things may be refused: what is on disk, what nodes connect to,
 //! what operators connect to, and then the threads.
 
+use crate::backend::embedded::Embedded;
 use crate::backend::Workers;
+use crate::config::paths::CONTROL_SOCKET;
+use crate::config::Mdns;
 use crate::control::Server;
 use crate::daemon::announcements::Announcements;
 use crate::daemon::clock::Clock;
-use crate::daemon::network::{NetworkThread, ProfileUpdate};
+use crate::daemon::journal::Journal;
+use crate::daemon::network::{NetworkThread, ProfileUpdate, TailnetName};
 use crate::daemon::reload::{warn_of_certificate, Reload};
-use crate::daemon::router_thread::{Facts, RouterThread, World};
+use crate::daemon::router_thread::RouterThread;
 use crate::daemon::supervisor::Supervisor;
 use crate::daemon::{ids, settings, tasks};
 use crate::daemon::{BackendOutlet, Daemon, DaemonBuilder, DaemonHandle, Error, Lock};
@@ -15,151 +19,137 @@ use crate::discovery::AnnouncementState;
 use crate::link::{ConnectionLimiter, Inbox, Waker};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
-use crate::router::{PairingBook, Router};
+use crate::router::Router;
 use crate::tls::Acceptor;
 use crate::transport::{Bound, Reception};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
-/// Everything that another program, a file or the network may refuse.
-struct Opened {
-    lock: Lock,
-    store: PairingStore,
-    book: PairingBook,
-    tls: Option<Arc<Acceptor>>,
-    bound: Bound,
-    control: Server,
-}
+impl DaemonBuilder {
+    /// Starts everything; nodes can connect when this returns. After an error nothing is left
+    /// running.
+    pub fn start(self) -> Result<Daemon, Error> {
+        let (config, state_dir) = (&self.config, &self.state_dir);
+        let clock = Clock::start();
+        let (connections, unauthenticated) = settings::connections(config)?;
+        let embedded = || Arc::new(Embedded::new(state_dir, config)) as _;
+        let backend = self.backend.clone().unwrap_or_else(embedded);
+        let socket = self.control_socket.clone();
+        let socket = socket.unwrap_or_else(|| state_dir.join(CONTROL_SOCKET));
 
-impl Opened {
-    fn new(builder: &DaemonBuilder, clock: Clock) -> Result<Self, Error> {
-        let (config, state_dir) = (&builder.config, &builder.state_dir);
+        // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
-        let tls = config.bridge.tls.enabled.then(|| open_tls(builder)).transpose()?;
+        let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
         let bound = Bound::open(&settings::listen(config))?;
-        let control = Server::bind(&builder.socket_path())?;
-        Ok(Self { lock, store, book, tls, bound, control })
+        let control = Server::bind(&socket)?;
+
+        let listening = bound.listening().clone();
+        let (inbox, inputs) = Inbox::new();
+        let (task_sender, tasks) = tasks::channel();
+        let log_limit = Arc::new(LogLimit::default());
+        let announced = AnnouncementState::default();
+        let reload = Arc::new(Reload {
+            inbox: inbox.clone(),
+            host: self.host.clone(),
+            tls: tls.clone(),
+            profile: Arc::new(ProfileUpdate::new()?),
+            state_dir: state_dir.clone(),
+            started_with: config.clone(),
+        });
+        let router = RouterThread {
+            router: Router::new(clock.now(), settings::policy(config), book, Box::new(ids::Random)),
+            inputs,
+            store,
+            workers: Workers::start(&backend, &inbox)?,
+            tasks: task_sender.clone(),
+            log_limit: log_limit.clone(),
+            listening: listening.clone(),
+            tls: tls.clone(),
+            state_dir: state_dir.clone(),
+            clock,
+            announced: announced.clone(),
+            nodes: BTreeMap::new(),
+            operators: BTreeMap::new(),
+            journal: Journal::default(),
+        };
+        let stop = Arc::new(Waker::new()?);
+        // From here on, dropping the supervisor shuts down whatever runs.
+        let mut supervisor = Supervisor {
+            inbox: inbox.clone(),
+            limiter: ConnectionLimiter::new(connections, unauthenticated),
+            stop: stop.clone(),
+            tasks,
+            backend: backend.clone(),
+            reload,
+            accepting: Vec::new(),
+            router: Some(router.start()?),
+            advertiser: None,
+            _lock: lock,
+        };
+        backend.start(Arc::new(BackendOutlet(inbox.clone())));
+        let operators = Arc::new(AtomicU64::new(0));
+        let network = self.open_network(bound, &announced, &log_limit, &mut supervisor)?;
+        supervisor.accepting.push(network.start()?);
+        let control_thread = control.start(inbox.clone(), operators.clone(), stop, log_limit)?;
+        supervisor.accepting.push(control_thread);
+        Ok(Daemon {
+            inbox,
+            handle: DaemonHandle { tasks: task_sender },
+            operators,
+            listening,
+            tls,
+            control_socket: socket,
+            supervisor: Some(supervisor.start()?),
+        })
     }
-}
 
-/// Reads the certificate, or generates one. The state directory is locked by now.
-fn open_tls(builder: &DaemonBuilder) -> Result<Arc<Acceptor>, Error> {
-    let files = settings::tls_files(&builder.config, &builder.state_dir);
-    let acceptor = Acceptor::new(files.load()?, builder.config.bridge.tls.allow_plaintext)?;
-    warn_of_certificate(Some(&acceptor));
-    Ok(Arc::new(acceptor))
-}
-
-impl DaemonBuilder {
-    /// Starts everything; nodes can connect when this returns.
-    ///
-    /// # Errors
-    /// What could not be started and why; nothing is left running.
-    pub fn start(self) -> Result<Daemon, Error> {
-        start(self)
+    /// Reads the certificate, or generates one. The state directory is locked by now.
+    fn open_tls(&self) -> Result<Arc<Acceptor>, Error> {
+        let files = settings::tls_files(&self.config, &self.state_dir);
+        let acceptor = Acceptor::new(files.load()?, self.config.bridge.tls.allow_plaintext)?;
+        warn_of_certificate(Some(&acceptor));
+        Ok(Arc::new(acceptor))
     }
-}
 
-fn start(builder: DaemonBuilder) -> Result<Daemon, Error> {
-    let clock = Clock::start();
-    let (connections, unauthenticated) = settings::connections(&builder.config)?;
-    let backend = builder.backend_or_embedded();
-    let Opened { lock, store, book, tls, bound, control } = Opened::new(&builder, clock)?;
-    let (listening, control_socket) = (bound.listening().clone(), control.path().to_owned());
-    let (inbox, inputs) = Inbox::new();
-    let (task_sender, tasks) = tasks::channel();
-    let log_limit = Arc::new(LogLimit::default());
-    let announced = AnnouncementState::default();
-    let reload = Arc::new(Reload {
-        inbox: inbox.clone(),
-        host: builder.host.clone(),
-        tls: tls.clone(),
-        profile: Arc::new(ProfileUpdate::new().map_err(Error::System)?),
-        state_dir: builder.state_dir.clone(),
-        started_with: builder.config.clone(),
-    });
-    let stop = Arc::new(Waker::new().map_err(Error::System)?);
-
-    let workers = Workers::start(&backend, &inbox).map_err(Error::System)?;
-    let policy = settings::policy(&builder.config);
-    let router = Router::new(clock.now(), policy, book, Box::new(ids::Random));
-    let facts = Facts {
-        listening: listening.clone(),
-        tls: tls.clone(),
-        announced: announced.clone(),
-        state_dir: builder.state_dir.clone(),
-        clock,
-    };
-    let (tasks_of_router, limit) = (task_sender.clone(), log_limit.clone());
-    let world = World { store, workers, tasks: tasks_of_router, log_limit: limit, facts };
-    let router = RouterThread::new(router, inputs, world).start().map_err(Error::System)?;
-    // From here on, dropping the supervisor shuts down whatever runs.
-    let mut supervisor = Supervisor {
-        inbox: inbox.clone(),
-        limiter: ConnectionLimiter::new(connections, unauthenticated),
-        stop,
-        tasks,
-        backend: backend.clone(),
-        reload,
-        accepting: Vec::new(),
-        router: Some(router),
-        advertiser: None,
-        _lock: lock,
-    };
-    backend.start(Arc::new(BackendOutlet(inbox.clone())));
-    let operators = Arc::new(AtomicU64::new(0));
-    let endpoints =
-        Endpoints { bound, control, announced, log_limit, operators: operators.clone() };
-    endpoints.open(&mut supervisor, &builder).map_err(Error::System)?;
-    let supervisor = Some(supervisor.start().map_err(Error::System)?);
-    let handle = DaemonHandle { tasks: task_sender };
-    Ok(Daemon { inbox, handle, operators, listening, tls, control_socket, supervisor })
-}
-
-/// What nodes and operators connect to, before its threads are started.
-struct Endpoints {
-    bound: Bound,
-    control: Server,
-    announced: AnnouncementState,
-    log_limit: Arc<LogLimit>,
-    operators: Arc<AtomicU64>,
-}
-
-impl Endpoints {
-    /// Starts the threads that accept connections or announce where to connect.
-    fn open(self, supervisor: &mut Supervisor, builder: &DaemonBuilder) -> std::io::Result<()> {
-        let (config, reload) = (&builder.config, &supervisor.reload);
-        let listening = self.bound.listening().clone();
-        let listeners = self.bound.start(Reception {
+    /// Starts the threads that accept nodes and announce where to connect.
+    fn open_network(
+        &self,
+        bound: Bound,
+        announced: &AnnouncementState,
+        log_limit: &Arc<LogLimit>,
+        supervisor: &mut Supervisor,
+    ) -> Result<NetworkThread, Error> {
+        let config = &self.config;
+        let listening = bound.listening().clone();
+        let tls = supervisor.reload.tls.clone();
+        let mut profile = settings::profile(config);
+        profile.service.fingerprint = tls.as_deref().map(Acceptor::fingerprint);
+        let listeners = bound.start(Reception {
             inbox: supervisor.inbox.clone(),
             limiter: supervisor.limiter.clone(),
-            tls: reload.tls.clone(),
-            log_limit: self.log_limit.clone(),
+            tls,
+            log_limit: log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),
         })?;
-        let mut profile = settings::profile(config);
-        profile.service.fingerprint = reload.tls.as_deref().map(Acceptor::fingerprint);
-        let announcements = builder.is_announced().then(|| {
+        let is_announced = self.is_announced && config.discovery.mdns != Mdns::Off;
+        let announcements = is_announced.then(|| {
             let service = profile.service(listeners.port(), None);
-            let bound = listening.now().addresses;
-            let bind = config.bridge.bind;
-            Announcements::start(&config.discovery, bind, &bound, service, &self.announced)
+            let (bind, bound) = (config.bridge.bind, listening.now().addresses);
+            Announcements::start(&config.discovery, bind, &bound, service, announced)
         });
         let announcements = announcements.flatten();
         supervisor.advertiser = announcements.as_ref().map(Announcements::advertiser);
-        let (updates, stop) = (reload.profile.clone(), supervisor.stop.clone());
-        let state_dir = builder.state_dir.clone();
-        let network =
-            NetworkThread::new(listeners, profile, announcements, state_dir, updates, stop);
-        supervisor.accepting.push(network.start()?);
-        let (inbox, stop) = (supervisor.inbox.clone(), supervisor.stop.clone());
-        supervisor.accepting.push(self.control.start(
-            inbox,
-            self.operators,
-            stop,
-            self.log_limit,
-        )?);
-        Ok(())
+        Ok(NetworkThread {
+            listeners,
+            profile,
+            announcements,
+            state_dir: self.state_dir.clone(),
+            updates: supervisor.reload.profile.clone(),
+            stop: supervisor.stop.clone(),
+            tailnet_name: TailnetName::default(),
+            logged: BTreeMap::new(),
+        })
     }
 }

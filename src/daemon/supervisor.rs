@@ -3,7 +3,7 @@
 
 use crate::backend::Backend;
 use crate::daemon::reload::{warn_of_certificate, Reload};
-use crate::daemon::tasks::{Next, Task, TaskQueue};
+use crate::daemon::tasks::{Task, TaskQueue};
 use crate::daemon::{Error, Lock};
 use crate::discovery::Advertiser;
 use crate::link::{ConnectionLimiter, Inbox, Waker};
@@ -41,16 +41,16 @@ impl Supervisor {
         let mut next_check = Instant::now() + limits::EXPIRY_CHECK;
         loop {
             match self.tasks.next(next_check) {
-                Next::End(end) => return end,
-                Next::DeadlinePassed => {
+                Err(end) => return end,
+                Ok(None) => {
                     next_check = Instant::now() + limits::EXPIRY_CHECK;
                     warn_of_certificate(self.reload.tls.as_deref());
                 }
-                Next::Task(Task::Log(requester, level)) => {
+                Ok(Some(Task::Log(requester, level))) => {
                     let result = self.reload.set_log_level(level);
                     self.reload.reply(Some(requester), None, result);
                 }
-                Next::Task(Task::Reload(requester)) => {
+                Ok(Some(Task::Reload(requester))) => {
                     if reloading.as_ref().is_none_or(JoinHandle::is_finished) {
                         reloading = self.start_reload(requester);
                         continue;

@@ -29,15 +29,6 @@ pub(super) struct TaskQueue {
     end: Receiver<Result<(), Error>>,
 }
 
-/// What the supervisor does next.
-#[derive(Debug)]
-pub(super) enum Next {
-    Task(Task),
-    /// The bridge ends, for this reason.
-    End(Result<(), Error>),
-    DeadlinePassed,
-}
-
 pub(super) fn channel() -> (TaskSender, TaskQueue) {
     let (task_sender, tasks) = bounded(limits::SUPERVISOR_TASKS);
     let (end_sender, end) = bounded(1);
@@ -45,10 +36,7 @@ pub(super) fn channel() -> (TaskSender, TaskQueue) {
 }
 
 impl TaskSender {
-    /// Queues a task; never blocks.
-    ///
-    /// # Errors
-    /// The task, if too many are waiting or the bridge has ended.
+    /// Queues a task; never blocks. Gives it back if too many are waiting or the bridge has ended.
     pub(crate) fn request(&self, task: Task) -> Result<(), Task> {
         self.tasks.try_send(task).map_err(|refused| refused.into_inner())
     }
@@ -60,16 +48,14 @@ impl TaskSender {
 }
 
 impl TaskQueue {
-    /// Waits for the next task, at most until the deadline.
-    pub(super) fn next(&self, deadline: Instant) -> Next {
+    /// Waits for the next task, at most until the deadline; an error is why the bridge ends.
+    pub(super) fn next(&self, deadline: Instant) -> Result<Option<Task>, Result<(), Error>> {
         let timeout = deadline.saturating_duration_since(Instant::now());
         // The router thread holds a sender until it fails or the bridge ends.
         select! {
-            recv(self.end) -> end => Next::End(end.unwrap_or(Err(Error::RouterFailed))),
-            recv(self.tasks) -> task => {
-                task.map_or(Next::End(Err(Error::RouterFailed)), Next::Task)
-            }
-            default(timeout) => Next::DeadlinePassed,
+            recv(self.end) -> end => Err(end.unwrap_or(Err(Error::RouterFailed))),
+            recv(self.tasks) -> task => task.map(Some).map_err(|_| Err(Error::RouterFailed)),
+            default(timeout) => Ok(None),
         }
     }
 }
@@ -89,8 +75,8 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(20);
         let end = loop {
             match queue.next(deadline) {
-                Next::End(end) => break end,
-                Next::Task(Task::Reload(None)) => {}
+                Err(end) => break end,
+                Ok(Some(Task::Reload(None))) => {}
                 other => panic!("{other:?}"),
             }
         };
@@ -100,9 +86,9 @@ mod tests {
     #[test]
     fn a_deadline_passes_and_the_loss_of_every_sender_is_a_failure() {
         let (sender, queue) = channel();
-        assert!(matches!(queue.next(Instant::now()), Next::DeadlinePassed));
+        assert!(matches!(queue.next(Instant::now()), Ok(None)));
         drop(sender);
         let end = queue.next(Instant::now() + Duration::from_secs(20));
-        assert!(matches!(end, Next::End(Err(Error::RouterFailed))));
+        assert!(matches!(end, Err(Err(Error::RouterFailed))));
     }
 }
