@@ -41,9 +41,6 @@ pub(crate) struct Tailnet {
 }
 
 /// Lists the addresses of this machine, in the order of the system.
-///
-/// # Errors
-/// The system call fails.
 pub(crate) fn list() -> io::Result<Vec<InterfaceAddress>> {
     let interfaces = if_addrs::get_if_addrs()?;
     // Without /proc, no address is known to be unstable.

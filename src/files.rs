@@ -20,17 +20,11 @@ pub(crate) struct Staged {
 impl Staged {
     /// Writes `bytes` beside `target`, readable only by the owner, and syncs them. Only one
     /// writer per target at a time; what a killed one left behind is replaced.
-    ///
-    /// # Errors
-    /// A file could not be written; nothing has changed.
     pub(crate) fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
         Self::fill(target, |file| file.write_all(bytes)).map(|(staged, ())| staged)
     }
 
     /// As [`Staged::write`], for content that `fill` writes.
-    ///
-    /// # Errors
-    /// A file could not be written, or `fill` failed; nothing has changed.
     pub(crate) fn fill<T>(
         target: &Path,
         fill: impl FnOnce(&mut File) -> io::Result<T>,
@@ -54,10 +48,8 @@ impl Staged {
         Ok(())
     }
 
-    /// As [`Staged::commit`], and durable when this returns.
-    ///
-    /// # Errors
-    /// As [`Staged::commit`]; if only syncing the directory failed, the new content is in place.
+    /// As [`Staged::commit`], and durable when this returns. If only syncing the directory failed,
+    /// the new content is in place.
     pub(crate) fn commit_durably(self) -> io::Result<()> {
         let dir = dir_of(&self.target).to_owned();
         self.commit()?;
@@ -93,17 +85,11 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Replaces the content of one file; it is on disk when this returns.
-///
-/// # Errors
-/// See [`Staged::commit_durably`].
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Staged::write(path, bytes)?.commit_durably()
 }
 
 /// Creates a directory, and those above it, for its owner only. One that exists is left as it is.
-///
-/// # Errors
-/// A directory could not be created.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
@@ -132,10 +118,7 @@ pub(crate) fn keep_copy(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other(format!("there are {COPIES} copies already; remove some")))
 }
 
-/// Reads a file; `None` if there is none.
-///
-/// # Errors
-/// It exists but could not be read, or is not a regular file.
+/// Reads a regular file; `None` if there is none.
 pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
         // Reading a pipe would block until something is written into it.
@@ -154,9 +137,10 @@ pub(crate) fn temp_dir() -> PathBuf {
 
 fn or_tmp(dir: PathBuf) -> PathBuf {
     if dir.as_os_str().is_empty() {
-        return "/tmp".into();
+        "/tmp".into()
+    } else {
+        dir
     }
-    dir
 }
 
 #[cfg(test)]

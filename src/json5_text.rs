@@ -13,9 +13,6 @@ const STRICT_DEPTH: usize = 32;
 const LENIENT_DEPTH: usize = 127;
 
 /// Parses what a person wrote. A repeated key is an error, because one of the two must be wrong.
-///
-/// # Errors
-/// Where the text is not valid, and why.
 pub(crate) fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
     // Editors on Windows still write a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -24,9 +21,6 @@ pub(crate) fn parse_strictly(text: &str) -> Result<Value, json5::Error> {
 
 /// Parses what a program wrote and a person may have edited. Of a repeated key, the last one
 /// counts.
-///
-/// # Errors
-/// Where the text is not valid, and why.
 pub(crate) fn parse_leniently(text: &str) -> Result<Value, json5::Error> {
     json5::from_str::<BoundedValue<LENIENT_DEPTH, true>>(text).map(|document| document.0)
 }

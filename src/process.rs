@@ -83,9 +83,6 @@ impl From<io::Error> for Failure {
 
 impl Program {
     /// Starts a program in a process group of its own.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -155,9 +152,6 @@ impl Program {
 
     /// Waits until a pipe can be served, the program has ended, `also` is ready, or the deadline
     /// has passed; returns whether `also` is ready.
-    ///
-    /// # Errors
-    /// `poll` failed.
     pub(crate) fn wait(&self, also: PollFd<'_>, deadline: Instant) -> io::Result<bool> {
         let mut fds = vec![also];
         self.poll(&mut fds, deadline)?;
@@ -220,9 +214,6 @@ impl Program {
     }
 
     /// Whether the program itself has ended; processes it started may still run.
-    ///
-    /// # Errors
-    /// The process was reaped elsewhere.
     pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
         if !self.ended {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -249,9 +240,6 @@ impl Program {
     }
 
     /// Reaps a program that has ended. From here on its group cannot be signalled.
-    ///
-    /// # Errors
-    /// How it ended is not known.
     pub(crate) fn collect(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait();
         self.collected = true;

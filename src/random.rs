@@ -4,9 +4,6 @@ use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// 128 random bits.
-///
-/// # Errors
-/// The kernel has no random source to offer; Linux always has, once it runs programs.
 pub(crate) fn bits() -> Result<u128, Unspecified> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes)?;

@@ -161,9 +161,7 @@ impl IdentityFile {
         let fail = |source| Error::File { path: self.path.clone(), verb: "write", source };
         let mut bytes = serde_json::to_vec_pretty(&self.content).map_err(|e| fail(e.into()))?;
         bytes.push(b'\n');
-        if let Some(directory) = self.path.parent() {
-            files::create_private_dir(directory).map_err(fail)?;
-        }
+        files::create_private_dir(files::dir_of(&self.path)).map_err(fail)?;
         files::write_atomically(&self.path, &bytes).map_err(fail)
     }
 }

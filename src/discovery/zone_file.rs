@@ -3,7 +3,7 @@
 //! edited stays until then, and is copied before it is replaced.
 
 use crate::discovery::zone::{next_serial, ExistingZone, Zone};
-use crate::files::{create_private_dir, keep_copy, Staged};
+use crate::files::{create_private_dir, dir_of, keep_copy, Staged};
 use crate::protocol::limits;
 use rustix::fs::{flock, FlockOperation};
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -106,7 +106,7 @@ impl ZoneFile {
     }
 
     fn dir(&self) -> &Path {
-        self.path.parent().unwrap_or_else(|| Path::new("."))
+        dir_of(&self.path)
     }
 
     /// Creates the directory and locks it for one writer.

@@ -67,9 +67,6 @@ impl Legacy {
     }
 
     /// Opens a regular file inside the directory; `None` if there is none.
-    ///
-    /// # Errors
-    /// Why it is not read.
     pub(super) fn open_file(&self, path: &Path) -> Result<Option<(File, u64)>, String> {
         if !exists(path) {
             return Ok(None);
@@ -88,9 +85,6 @@ impl Legacy {
     }
 
     /// Reads a file of at most `limit` bytes; `None` if there is none.
-    ///
-    /// # Errors
-    /// Why it is not read.
     pub(super) fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
         let Some((file, _)) = self.open_file(path)? else { return Ok(None) };
         let mut bytes = Vec::new();
@@ -103,9 +97,6 @@ impl Legacy {
     }
 
     /// The names in a directory inside this one, sorted; none if there is no such directory.
-    ///
-    /// # Errors
-    /// Why it is not read.
     pub(super) fn list(&self, dir: &Path) -> Result<Vec<String>, String> {
         if !exists(dir) {
             return Ok(Vec::new());

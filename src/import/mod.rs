@@ -28,11 +28,7 @@ use std::path::Path;
 
 /// Imports from `source`, the state directory of an old gateway or one of its pairing files, into
 /// a state directory that no bridge is using. Without `apply` nothing is changed; the report shows
-/// what would happen.
-///
-/// # Errors
-/// What cannot be worked with as a whole: there is nothing to import, the state directory is in
-/// use or damaged, or it cannot be written. What is wrong with single files is in the report.
+/// what would happen, and what is wrong with single files.
 pub(crate) fn run(
     source: &Path,
     state_dir: &Path,

@@ -5,7 +5,7 @@ use super::report::{ItemKind, Report, Verdict};
 use super::transcripts;
 use super::Error;
 use crate::backend::embedded::sessions::{
-    session_id, transcript_name, Entry, ForeignStore, Sessions,
+    dir, session_id, transcript_name, Entry, ForeignStore, Sessions,
 };
 use crate::files;
 use crate::protocol::{limits, session};
@@ -49,7 +49,7 @@ pub(super) fn plan(
     state_dir: &Path,
     report: &mut Report,
 ) -> Result<SessionsPlan, Error> {
-    let dir = state_dir.join("agents").join(session::DEFAULT_AGENT).join("sessions");
+    let dir = dir(state_dir);
     let sessions = Sessions::open(dir.clone());
     let mut plan = SessionsPlan { sessions, dir, transcripts: BTreeMap::new(), wanted: Vec::new() };
     let existing = plan.sessions.keys().map_err(Error::state)?;

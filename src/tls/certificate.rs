@@ -224,18 +224,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn stage(path: &Path, text: &str) -> Result<Staged, Error> {
-    files::create_private_dir(directory(path))
+    files::create_private_dir(files::dir_of(path))
         .and_then(|()| Staged::write(path, text.as_bytes()))
         .map_err(|source| Error::Write(path.to_owned(), source))
 }
 
 fn sync(path: &Path) -> Result<(), Error> {
-    files::sync_dir(directory(path)).map_err(|source| Error::Write(path.to_owned(), source))
-}
-
-fn directory(path: &Path) -> &Path {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    parent.unwrap_or_else(|| Path::new("."))
+    files::sync_dir(files::dir_of(path)).map_err(|source| Error::Write(path.to_owned(), source))
 }
 
 /// A group may be allowed to read the key on purpose; everybody is not.

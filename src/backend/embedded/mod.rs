@@ -80,7 +80,7 @@ impl Embedded {
             settings: Settings::new(state_dir, &sections),
             models: catalog::models(&config.models.0),
             skill_bins: catalog::skill_bins(&config.skills.0),
-            sessions: Arc::new(Sessions::open(state_dir.join("agents/main/sessions"))),
+            sessions: Arc::new(Sessions::open(sessions::dir(state_dir))),
             system_events: Arc::default(),
             run_rate: RunRateLimit::default(),
             agent: config.agent.clone(),

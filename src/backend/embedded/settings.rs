@@ -171,8 +171,8 @@ impl Settings {
 
     fn write(&self, document: &Value) -> Result<(), WireError> {
         let text = format!("{document:#}");
-        let dir = self.path.parent().map_or(Ok(()), files::create_private_dir);
-        dir.and_then(|()| files::write_atomically(&self.path, text.as_bytes()))
+        files::create_private_dir(files::dir_of(&self.path))
+            .and_then(|()| files::write_atomically(&self.path, text.as_bytes()))
             .map_err(|error| self.failed("write", &error))
     }
 

@@ -57,9 +57,7 @@ impl Voicewake {
 }
 
 fn store(path: &Path, words: &WakeWords, now_ms: u64) -> io::Result<()> {
-    if let Some(dir) = path.parent() {
-        files::create_private_dir(dir)?;
-    }
+    files::create_private_dir(files::dir_of(path))?;
     let file: Value = json!({ "triggers": words.triggers, "updatedAtMs": now_ms });
     files::write_atomically(path, format!("{file:#}").as_bytes())
 }

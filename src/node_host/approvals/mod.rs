@@ -177,9 +177,7 @@ impl Approvals {
     /// that stays: it may have taken away a right.
     fn write(&self, document: &ApprovalsDocument, old_hash: &str) -> io::Result<()> {
         let bytes = encoded(document)?;
-        if let Some(directory) = self.path.parent() {
-            files::create_private_dir(directory)?;
-        }
+        files::create_private_dir(files::dir_of(&self.path))?;
         let staged = Staged::write(&self.path, &bytes)?;
         if !self.read().is_ok_and(|now| now.hash == old_hash) {
             return Err(io::Error::other("it was changed in the meantime"));
@@ -235,8 +233,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Whether somebody else may put another file in its place. In a directory with the sticky bit,
 /// such as `/tmp`, only owners may.
 fn is_open_to_others(path: &Path) -> io::Result<bool> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mode = std::fs::metadata(directory.unwrap_or_else(|| Path::new(".")))?.mode();
+    let mode = std::fs::metadata(files::dir_of(path))?.mode();
     Ok(mode & 0o022 != 0 && mode & 0o1000 == 0)
 }
 

@@ -39,9 +39,14 @@ use crate::protocol::{session, WireError};
 use serde::Serialize;
 use serde_json::json;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::Store;
+
+/// Where a state directory keeps the sessions of the only agent.
+pub(crate) fn dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("agents").join(session::DEFAULT_AGENT).join("sessions")
+}
 
 /// The store and the transcripts.
 #[derive(Debug)]
@@ -66,7 +71,7 @@ pub(crate) struct SessionRecord {
 }
 
 impl Sessions {
-    /// The sessions in this directory, `<state>/agents/main/sessions`. Nothing is read before the
+    /// The sessions in this directory. Nothing is read before the
     /// first call, and nothing is created before the first write.
     pub(crate) fn open(dir: PathBuf) -> Self {
         let store = Mutex::new(Store::new(dir.join("sessions.json")));

@@ -212,6 +212,6 @@ pub(super) fn archive(path: &Path, now_ms: u64) -> Result<Option<PathBuf>, Store
 }
 
 fn sync_dir_of(path: &Path) -> Result<(), StoreError> {
-    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    let dir = files::dir_of(path);
     files::sync_dir(dir).map_err(|error| StoreError::io("sync", dir, error))
 }
