@@ -46,12 +46,12 @@ fn row(item: &Item, report: &Report) -> Vec<String> {
         Some(label) => format!("{} ({})", item.name, label),
         None => item.name.clone(),
     };
-    let result = match item.outcome {
+    let result = match item.verdict.outcome {
         Outcome::Taken if report.applied => "imported",
         Outcome::Taken => "would be imported",
         Outcome::Kept => "kept",
-        Outcome::Skipped if item.is_damaged => "damaged",
+        Outcome::Skipped if item.verdict.is_damaged => "damaged",
         Outcome::Skipped => "skipped",
     };
-    vec![item.kind.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.reason)]
+    vec![item.kind.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.verdict.reason)]
 }

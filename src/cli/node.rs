@@ -11,6 +11,7 @@ use crate::cli::signals;
 use crate::cli::text::safe;
 use crate::client::{self, Backoff, ConnectOptions, IdentityFile};
 use crate::client::{Progress, Session, Stop, Trust};
+use crate::config::paths::{self, Env};
 use crate::node_host::{Host, HostOptions, Security};
 use crate::protocol::limits;
 use crate::protocol::{
@@ -22,7 +23,6 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
 use std::env;
 use std::error::Error;
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -57,16 +57,9 @@ pub(super) struct NodeOptions {
     pub trace: bool,
 }
 
-/// `node.json` in the state directory; `None` without a home.
-pub(super) fn default_token_file() -> Option<PathBuf> {
-    token_file_in(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"))
-}
-
-fn token_file_in(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
-    let absolute = |path: OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
-    let state = state.and_then(absolute);
-    let state = state.or_else(|| Some(home.and_then(absolute)?.join(".local/state")))?;
-    Some(state.join("openclaw-bridge/node.json"))
+/// Where the token is kept by default; `None` without a home.
+pub(super) fn default_token_file(env: Env<'_>) -> Option<PathBuf> {
+    Some(paths::user_state_dir(env)?.join("node.json"))
 }
 
 /// SIGINT and SIGTERM stop the node; the second one ends the process at once.

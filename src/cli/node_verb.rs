@@ -25,7 +25,8 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
             "--params requires --request; see `openclaw-bridge node --help`",
         ));
     }
-    let token_file = line.value("token-file").map(Into::into).or_else(node::default_token_file);
+    let token_file =
+        line.value("token-file").map(Into::into).or_else(|| node::default_token_file(&process_env));
     let no_home = "HOME is not set; say where to keep the token with --token-file";
     let token_file: PathBuf = token_file.ok_or_else(|| Failure::usage(no_home))?;
     Ok(NodeOptions {

@@ -40,9 +40,13 @@ pub(crate) fn control_socket(config: &Config, state_dir: &Path, env: Env<'_>) ->
 
 /// The default state directory.
 fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
-    first_of_list(env, "STATE_DIRECTORY")
-        .or_else(|| absolute(env, "XDG_STATE_HOME").map(|dir| dir.join(OURS)))
-        .or_else(|| home(env).map(|home| home.join(".local/state").join(OURS)))
+    first_of_list(env, "STATE_DIRECTORY").or_else(|| user_state_dir(env))
+}
+
+/// Our directory among those in which a user's programs keep their state.
+pub(crate) fn user_state_dir(env: Env<'_>) -> Option<PathBuf> {
+    let all = absolute(env, "XDG_STATE_HOME").or_else(|| Some(home(env)?.join(".local/state")));
+    Some(all?.join(OURS))
 }
 
 /// Where an operator looks for the daemon's control socket, the likeliest first. A state directory

@@ -15,7 +15,7 @@ const PAIRINGS: [&str; 2] = ["nodes/paired.json", "bridge/paired-nodes.json"];
 /// The directory, and what in it is wanted.
 #[derive(Debug)]
 pub(super) struct Legacy {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Only this file of the directory is meant.
     only: Option<PathBuf>,
 }
@@ -35,10 +35,6 @@ impl Legacy {
             Some(root) if is_pairing_file => Ok(Self { root: root.to_owned(), only: Some(path) }),
             _ => Err(fail(io::ErrorKind::NotADirectory.into())),
         }
-    }
-
-    pub(super) fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Whether there is anything to look at.
@@ -76,8 +72,8 @@ impl Legacy {
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
         let flags = i32::try_from(flags).unwrap_or_default();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.map_err(|error| format!("could not be read: {error}"))?;
-        let meta = file.metadata().map_err(|error| format!("could not be read: {error}"))?;
+        let file = file.map_err(unreadable)?;
+        let meta = file.metadata().map_err(unreadable)?;
         if !meta.is_file() {
             return Err("not a regular file".into());
         }
@@ -88,8 +84,7 @@ impl Legacy {
     pub(super) fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
         let Some((file, _)) = self.open_file(path)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
-        read.map_err(|error| format!("could not be read: {error}"))?;
+        file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() > limit {
             return Err(format!("larger than {} KiB, which is the limit", limit / 1024));
         }
@@ -102,15 +97,13 @@ impl Legacy {
             return Ok(Vec::new());
         }
         self.check_inside(dir)?;
-        let entries = fs::read_dir(dir).map_err(|error| format!("could not be read: {error}"))?;
+        let entries = fs::read_dir(dir).map_err(unreadable)?;
         let mut names = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|error| format!("could not be read: {error}"))?;
+            let entry = entry.map_err(unreadable)?;
             if names.len() == limits::IMPORT_ENTRIES {
-                return Err(format!(
-                    "has more than {} entries, which is the limit",
-                    limits::IMPORT_ENTRIES
-                ));
+                let most = limits::IMPORT_ENTRIES;
+                return Err(format!("has more than {most} entries, which is the limit"));
             }
             // Nothing that the old gateway wrote has a name that is not text.
             names.extend(entry.file_name().into_string().ok());
@@ -120,11 +113,10 @@ impl Legacy {
     }
 
     fn check_inside(&self, path: &Path) -> Result<(), String> {
-        let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
-        if is_link(path) {
+        if path.is_symlink() {
             return Err("a symbolic link, which is not followed".into());
         }
-        let path = path.canonicalize().map_err(|error| format!("could not be read: {error}"))?;
+        let path = path.canonicalize().map_err(unreadable)?;
         if !path.starts_with(&self.root) {
             return Err("it leads out of the imported directory, and is not followed".into());
         }
@@ -135,4 +127,8 @@ impl Legacy {
 /// Whether there is something of this name, a dangling link included.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+fn unreadable(error: io::Error) -> String {
+    format!("could not be read: {error}")
 }

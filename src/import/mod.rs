@@ -36,7 +36,7 @@ pub(crate) fn run(
     now: Wall,
 ) -> Result<Report, Error> {
     let legacy = Legacy::open(source)?;
-    if state_dir.canonicalize().is_ok_and(|dir| dir == legacy.root()) {
+    if state_dir.canonicalize().is_ok_and(|dir| dir == legacy.root) {
         return Err(Error::SameDirectory(state_dir.to_owned()));
     }
     if !legacy.has_anything() {
@@ -44,7 +44,7 @@ pub(crate) fn run(
     }
     // Held until the end. A dry run is possible while a bridge is running.
     let _lock = apply.then(|| Lock::take(state_dir)).transpose().map_err(Error::state)?;
-    let mut report = Report::new(apply);
+    let mut report = Report { applied: apply, items: Vec::new() };
     let pairings = pairings::plan(&legacy, state_dir, &mut report)?;
     let words = wake_words::plan(&legacy, state_dir, &mut report);
     let sessions = sessions::plan(&legacy, state_dir, &mut report)?;

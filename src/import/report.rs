@@ -3,24 +3,17 @@
 use serde::{Serialize, Serializer};
 use serde_json::{json, Value};
 
-/// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub(crate) enum ItemKind {
-    /// A paired node.
     Pairing,
-    /// A conversation.
     Session,
-    /// The messages of a conversation.
     Transcript,
-    /// The words that wake voice mode.
     WakeWords,
     /// A file or directory that holds several of these.
     File,
 }
 
 impl ItemKind {
-    /// Its name for people and scripts.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pairing => "pairing",
@@ -51,9 +44,7 @@ pub(crate) enum Outcome {
 
 /// One thing that was found. Its texts come from the old files: not safe to print as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub(crate) struct Item {
-    /// What it is.
     #[serde(rename = "what")]
     pub kind: ItemKind,
     /// Its id, key or file.
@@ -61,7 +52,13 @@ pub(crate) struct Item {
     /// The name its owner gave it, if it has one.
     #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// What became of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// What becomes of an item, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Verdict {
     #[serde(skip)]
     pub outcome: Outcome,
     /// The reason, or a remark; may be empty.
@@ -74,20 +71,11 @@ pub(crate) struct Item {
 
 /// What became of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub(crate) struct Report {
     /// Whether the import was carried out, or only planned.
     pub applied: bool,
     /// In the order in which they were found.
     pub items: Vec<Item>,
-}
-
-/// What becomes of an item, and why.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
-    outcome: Outcome,
-    reason: String,
-    is_damaged: bool,
 }
 
 impl Verdict {
@@ -117,31 +105,24 @@ impl Verdict {
 }
 
 impl Report {
-    pub(super) fn new(applied: bool) -> Self {
-        Self { applied, items: Vec::new() }
-    }
-
     /// The number of items that could not be taken because of damage.
     pub(crate) fn damaged(&self) -> usize {
-        self.items.iter().filter(|item| item.is_damaged).count()
+        self.items.iter().filter(|item| item.verdict.is_damaged).count()
     }
 
-    /// The number of items with this outcome.
+    fn with(&self, outcome: Outcome) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |item| item.verdict.outcome == outcome)
+    }
+
     pub(crate) fn count(&self, outcome: Outcome) -> usize {
-        self.items.iter().filter(|item| item.outcome == outcome).count()
+        self.with(outcome).count()
     }
 
     /// The report for scripts.
     pub(crate) fn to_json(&self) -> Value {
-        let with = |outcome: Outcome| -> Vec<&Item> {
-            self.items.iter().filter(|item| item.outcome == outcome).collect()
-        };
-        json!({
-            "applied": self.applied,
-            "taken": with(Outcome::Taken),
-            "kept": with(Outcome::Kept),
-            "skipped": with(Outcome::Skipped),
-        })
+        let [taken, kept, skipped] = [Outcome::Taken, Outcome::Kept, Outcome::Skipped]
+            .map(|outcome| self.with(outcome).collect::<Vec<_>>());
+        json!({ "applied": self.applied, "taken": taken, "kept": kept, "skipped": skipped })
     }
 
     pub(super) fn contains(&self, kind: ItemKind, name: &str) -> bool {
@@ -160,7 +141,6 @@ impl Report {
         verdict: Verdict,
     ) {
         let (name, label) = (name.into(), label.map(str::to_owned));
-        let Verdict { outcome, reason, is_damaged } = verdict;
-        self.items.push(Item { kind, name, label, outcome, reason, is_damaged });
+        self.items.push(Item { kind, name, label, verdict });
     }
 }

@@ -36,10 +36,8 @@ enum Transcript {
     None,
     /// Under this name in [`SessionsPlan::transcripts`].
     Named(String),
-    /// Not where they should be.
-    Missing(String),
-    /// Not where they may be taken from.
-    Refused(String, String),
+    /// The file is missing or may not be taken; and why.
+    Unusable(String, String),
 }
 
 /// Examines the stores and their transcripts, and reports what exists already or cannot be taken.
@@ -155,8 +153,8 @@ impl SessionsPlan {
             }
         }
         match (refused, candidates.first()) {
-            (Some((path, why)), _) => Transcript::Refused(legacy.name(path), why),
-            (None, Some(path)) => Transcript::Missing(legacy.name(path)),
+            (Some((path, why)), _) => Transcript::Unusable(legacy.name(path), why),
+            (None, Some(path)) => Transcript::Unusable(legacy.name(path), "it is missing".into()),
             (None, None) => Transcript::None,
         }
     }
@@ -200,8 +198,8 @@ impl SessionsPlan {
         report: &mut Report,
     ) -> Result<(), Error> {
         let Self { sessions, dir, transcripts, wanted } = self;
-        let is_new = apply && !transcripts.is_empty() && !exists(&dir);
-        if is_new {
+        let copies = apply && !transcripts.is_empty();
+        if copies && !exists(&dir) {
             files::create_private_dir(&dir).map_err(|source| Error::write(&dir, source))?;
         }
         let mut unusable = BTreeSet::new();
@@ -212,8 +210,10 @@ impl SessionsPlan {
                 unusable.insert(name.as_str());
             }
         }
-        if apply && !transcripts.is_empty() {
-            sync_up(&dir).map_err(|source| Error::write(&dir, source))?;
+        if copies {
+            // `<state>/agents/main/sessions`, and the three above it, which may be new.
+            let synced = dir.ancestors().take(4).try_for_each(files::sync_dir);
+            synced.map_err(|source| Error::write(&dir, source))?;
         }
         let mut entries = Vec::new();
         for session in wanted {
@@ -228,23 +228,13 @@ impl SessionsPlan {
     }
 }
 
-/// The copies, and the directories that were made for them, are on disk when this returns.
-fn sync_up(dir: &Path) -> std::io::Result<()> {
-    // `<state>/agents/main/sessions`, and the three above it.
-    dir.ancestors().take(4).try_for_each(files::sync_dir)
-}
-
 impl Wanted {
     /// Reports what becomes of the session; returns whether it is taken.
     fn report(&self, unusable: &BTreeSet<&str>, report: &mut Report) -> bool {
         match &self.transcript {
             // One that lies among the others was reported with them.
-            Transcript::Refused(path, _) if report.contains(ItemKind::Transcript, path) => {}
-            Transcript::Refused(path, why) => {
+            Transcript::Unusable(path, why) if !report.contains(ItemKind::Transcript, path) => {
                 report.add(ItemKind::Transcript, path, Verdict::skipped(why));
-            }
-            Transcript::Missing(path) => {
-                report.add(ItemKind::Transcript, path, Verdict::skipped("it is missing"));
             }
             _ => {}
         }
@@ -254,7 +244,9 @@ impl Wanted {
             }
             Transcript::Named(_) => Verdict::taken(""),
             Transcript::None => Verdict::taken("it has no transcript"),
-            _ => Verdict::taken("without its transcript, which could not be found"),
+            Transcript::Unusable(..) => {
+                Verdict::taken("without its transcript, which could not be found")
+            }
         };
         let is_taken = verdict.is_taken();
         report.add_labelled(ItemKind::Session, &self.key, label(&self.entry), verdict);

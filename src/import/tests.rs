@@ -100,7 +100,7 @@ fn outcome(report: &Report, kind: ItemKind, name: &str) -> (Outcome, bool) {
     let mut found = report.items.iter().filter(|item| item.kind == kind && item.name == name);
     let item = found.next().unwrap_or_else(|| panic!("{name} is not in {report:#?}"));
     assert!(found.next().is_none(), "{name} is told twice: {report:#?}");
-    (item.outcome, item.is_damaged)
+    (item.verdict.outcome, item.verdict.is_damaged)
 }
 
 #[test]

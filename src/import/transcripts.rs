@@ -16,14 +16,11 @@ pub(super) fn copy(legacy: &Legacy, from: &Path, target: &Path, apply: bool) -> 
     let file = match legacy.open_file(from) {
         Ok(Some((_, size))) if size > limits::IMPORT_TRANSCRIPT_BYTES => {
             let gigabytes = limits::IMPORT_TRANSCRIPT_BYTES / 1024 / 1024 / 1024;
-            Err(format!("larger than {gigabytes} GiB, which is the limit"))
+            let why = format!("larger than {gigabytes} GiB, which is the limit");
+            return (Verdict::damaged(why), false);
         }
-        Ok(Some((file, _))) => Ok(file),
-        Ok(None) => Err("it is gone".to_owned()),
-        Err(why) => Err(why),
-    };
-    let file = match file {
-        Ok(file) => file,
+        Ok(Some((file, _))) => file,
+        Ok(None) => return (Verdict::damaged("it is gone"), false),
         Err(why) => return (Verdict::damaged(why), false),
     };
     if exists(target) {
@@ -58,27 +55,17 @@ fn stream(from: &File, to: &mut impl Write) -> io::Result<u64> {
     let mut line = Vec::new();
     let mut too_long = false;
     loop {
-        let block = from.fill_buf()?;
-        let line_break = block.iter().position(|byte| *byte == b'\n');
-        let length = line_break.map_or(block.len(), |at| at + 1);
-        let is_end = block.is_empty();
-        to.write_all(&block[..length])?;
-        if line.len() + length > limits::TRANSCRIPT_LINE {
-            too_long = true;
-            line.clear();
+        line.clear();
+        let most = limits::TRANSCRIPT_LINE as u64;
+        if from.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+            return Ok(bad_lines + u64::from(too_long));
         }
-        if !too_long {
-            line.extend_from_slice(&block[..length]);
-        }
-        from.consume(length);
-        if line_break.is_some() || is_end {
+        to.write_all(&line)?;
+        let is_cut = line.len() == limits::TRANSCRIPT_LINE && !line.ends_with(b"\n");
+        if !is_cut {
             bad_lines += u64::from(too_long || !is_json_or_blank(&line));
-            line.clear();
-            too_long = false;
         }
-        if is_end {
-            return Ok(bad_lines);
-        }
+        too_long = is_cut;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::node_host::OwnerPolicy;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use serde_json::{json, Value};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -351,10 +352,13 @@ fn failures_have_their_exit_codes() {
 
 #[test]
 fn the_token_file_is_in_the_state_directory() {
-    let text = |text: &str| Some(OsString::from(text));
-    let path = |path: &str| Some(PathBuf::from(path));
-    assert_eq!(token_file_in(text("/s"), text("/h")), path("/s/openclaw-bridge/node.json"));
-    let home = path("/h/.local/state/openclaw-bridge/node.json");
-    assert_eq!(token_file_in(text(""), text("/h")), home);
-    assert_eq!(token_file_in(None, None), None);
+    let file = |state: &'static str, home: &'static str| {
+        let text = move |name: &str| if name == "HOME" { home } else { state };
+        let env =
+            move |name: &str| Some(text(name).into()).filter(|text: &OsString| !text.is_empty());
+        default_token_file(&env)
+    };
+    assert_eq!(file("/s", "/h"), Some("/s/openclaw-bridge/node.json".into()));
+    assert_eq!(file("", "/h"), Some("/h/.local/state/openclaw-bridge/node.json".into()));
+    assert_eq!(file("", ""), None);
 }
