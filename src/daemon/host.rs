@@ -10,10 +10,8 @@ pub type HostError = Box<dyn Error + Send + Sync>;
 /// The program that runs the bridge, and the requests of operators that it handles.
 pub trait Host: Send + Sync + 'static {
     /// Reads the configuration again. It takes effect when it and the certificate it names are
-    /// valid. Called on its own thread, so it may block. A [`Config`] converts into [`Loaded`].
-    ///
-    /// # Errors
-    /// What is wrong with the configuration; the old one stays in force.
+    /// valid; after an error the old one stays in force. Called on its own thread, so it may block.
+    /// A [`Config`] converts into [`Loaded`].
     fn reload(&self) -> Result<Loaded, HostError> {
         Err("this program has no configuration to read again".into())
     }
@@ -23,10 +21,7 @@ pub trait Host: Send + Sync + 'static {
         let _ = config;
     }
 
-    /// Changes how much is logged.
-    ///
-    /// # Errors
-    /// Why that is not possible.
+    /// Changes how much is logged; an error says why that is not possible.
     fn set_log_level(&self, level: LevelFilter) -> Result<(), HostError> {
         let _ = level;
         Err("this program decides by itself how much is logged".into())

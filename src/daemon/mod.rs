@@ -104,9 +104,6 @@ impl Daemon {
     }
 
     /// An operator within this program: approves, invokes, follows events, as the commands do.
-    ///
-    /// # Errors
-    /// No descriptor left.
     pub fn operator(&self) -> io::Result<Operator> {
         let op = OperatorId(self.operators.fetch_add(1, Ordering::Relaxed) + 1);
         Operator::new(op, self.inbox.clone())
@@ -117,19 +114,14 @@ impl Daemon {
         Arc::new(BackendOutlet(self.inbox.clone()))
     }
 
-    /// Waits until a [`DaemonHandle`] or an operator stops the bridge.
-    ///
-    /// # Errors
-    /// The router failed, which is a bug.
+    /// Waits until a [`DaemonHandle`] or an operator stops the bridge. Fails if the router failed,
+    /// which is a bug.
     pub fn wait(mut self) -> Result<(), Error> {
         self.join()
     }
 
     /// Stops the bridge and waits for its end: connections are closed, agent runs end, and everything
-    /// that was acknowledged is on disk.
-    ///
-    /// # Errors
-    /// The router failed, which is a bug.
+    /// that was acknowledged is on disk. Fails as [`Daemon::wait`].
     pub fn stop(mut self) -> Result<(), Error> {
         self.handle.stop();
         self.join()

@@ -23,8 +23,6 @@ pub struct Operator {
     op: OperatorId,
     inbox: Inbox,
     outbox: Arc<Outbox<OperatorFrame>>,
-    /// Whether the router knows where to send answers; the first request carries the outbox.
-    introduced: bool,
     last_request: u64,
     /// Events that came while an answer was waited for.
     events: VecDeque<Arc<OperatorEvent>>,
@@ -36,7 +34,6 @@ impl Operator {
             op,
             inbox,
             outbox: Arc::new(Outbox::new(limits::LINE_OPERATOR)?),
-            introduced: false,
             last_request: 0,
             events: VecDeque::new(),
         })
@@ -44,10 +41,7 @@ impl Operator {
 
     /// Sends a request and waits for the answer: the bridge's own decisions come at once, a
     /// backend's result within [`limits::CALL_DEADLINE`], a node's within the invoke's timeout.
-    ///
-    /// # Errors
-    /// The error an operator on the control socket would get; `UNAVAILABLE` if the bridge has
-    /// ended.
+    /// Errors are those of the control socket; `UNAVAILABLE` if the bridge has ended.
     pub fn ask<C: OperatorCall>(&mut self, call: C) -> Result<C::Answer, WireError> {
         let answer = self.ask_command(call.into_command())?;
         C::answer(answer).ok_or_else(|| WireError::unavailable("unexpected answer"))
@@ -58,13 +52,13 @@ impl Operator {
         let id: Arc<str> = self.last_request.to_string().into();
         let request = OperatorRequest { id: id.clone(), command: Ok(command) };
         let input = Input::Operator { op: self.op, request };
-        let posted = if self.introduced {
-            self.inbox.post(input)
-        } else {
-            self.inbox.introduce(input, ReplyHandle::Operator(OutboxSender(self.outbox.clone())))
+        let reply = || ReplyHandle::Operator(OutboxSender(self.outbox.clone()));
+        let posted = match self.last_request {
+            // The first request tells the router where to send answers.
+            1 => self.inbox.introduce(input, reply()),
+            _ => self.inbox.post(input),
         };
         posted.map_err(|_| ended())?;
-        self.introduced = true;
         loop {
             match self.outbox.wait(None) {
                 Some(OperatorFrame::Reply { id: answered, result }) if answered == id => {
@@ -78,29 +72,22 @@ impl Operator {
         }
     }
 
-    /// The pairing requests that wait for a decision, newest first.
-    ///
-    /// # Errors
-    /// The bridge has ended.
+    /// The pairing requests that wait for a decision, newest first. Fails if the bridge has ended.
     pub fn pending(&mut self) -> Result<Vec<PendingView>, WireError> {
         Ok(self.ask(ListPairings {})?.pending)
     }
 
     /// Lets a node in. `request` is the request's id or its beginning, or the node's id or name.
-    /// When this returns, the pairing is on disk.
-    ///
-    /// # Errors
-    /// There is no such request, or it could not be saved.
+    /// When this returns, the pairing is on disk. Fails if there is no such request, or it could
+    /// not be saved.
     pub fn approve(&mut self, request: &str) -> Result<NodeView, WireError> {
         Ok(self.ask(ApprovePairing { request_id: request.to_owned() })?.node)
     }
 
     /// Has a node run a command (protocol section 8). `params` is JSON text; the answer is the
     /// node's JSON text, if it sent any. Waits for at most `timeout`, which counts from when the
-    /// node is sent the command.
-    ///
-    /// # Errors
-    /// The node is not connected, does not answer in time, or refuses.
+    /// node is sent the command. Fails if the node is not connected, does not answer in time, or
+    /// refuses.
     pub fn invoke(
         &mut self,
         node: &str,
@@ -119,9 +106,6 @@ impl Operator {
     }
 
     /// Calls a method as a node would (protocol section 5); the answer is JSON text.
-    ///
-    /// # Errors
-    /// The backend's.
     pub fn call(&mut self, method: Method, params: Option<&str>) -> Result<Payload, WireError> {
         match self.ask_command(OperatorCommand::Call(method, params.map(Into::into)))? {
             Answer::Called(payload) => Ok(payload.0),
@@ -129,10 +113,8 @@ impl Operator {
         }
     }
 
-    /// Subscribes to the events with these names, or to all if none is named.
-    ///
-    /// # Errors
-    /// The bridge has ended.
+    /// Subscribes to the events with these names, or to all if none is named. Fails if the bridge
+    /// has ended.
     pub fn subscribe(&mut self, only: &[&str]) -> Result<(), WireError> {
         let only: BTreeSet<String> = only.iter().map(|name| (*name).to_owned()).collect();
         let only = Some(only).filter(|only| !only.is_empty());

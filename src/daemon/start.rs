@@ -21,6 +21,7 @@ use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::router::Router;
 use crate::tls::Acceptor;
+use crate::transport::bind::BindPlan;
 use crate::transport::{Bound, Reception};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -42,7 +43,9 @@ impl DaemonBuilder {
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
-        let bound = Bound::open(&settings::listen(config))?;
+        let bridge = &config.bridge;
+        let plan = BindPlan { bind: bridge.bind, port: bridge.port, wait: bridge.wait_for_tailnet };
+        let bound = Bound::open(&plan)?;
         let control = Server::bind(&socket)?;
 
         let listening = bound.listening().clone();
