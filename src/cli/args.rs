@@ -10,12 +10,10 @@ use std::ffi::OsString;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What the arguments ask for.
 #[derive(Debug)]
 pub(super) enum Parsed {
-    /// Run a command.
     Run(CommandLine),
-    /// Print this text: help, or the version.
+    /// Help, or the version.
     Print(String),
 }
 
@@ -74,12 +72,10 @@ impl CommandLine {
             && self.matches.value_source(name) == Some(ValueSource::CommandLine)
     }
 
-    /// The value of a flag that is a duration.
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
         self.get(name).copied()
     }
 
-    /// The milliseconds of a flag that is a duration.
     pub(super) fn milliseconds(&self, name: &str) -> Option<u64> {
         self.duration(name).map(in_milliseconds)
     }

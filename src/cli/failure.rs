@@ -10,13 +10,11 @@ use std::error::Error;
 use std::fmt::Display;
 use std::{io, iter};
 
-/// The request was refused or failed.
 const FAILED: u8 = 1;
-/// The command line is invalid.
 const USAGE: u8 = 2;
-/// No bridge is running (`EX_UNAVAILABLE`).
+/// As `EX_UNAVAILABLE`.
 const NOT_RUNNING: u8 = 69;
-/// The configuration is invalid (`EX_CONFIG`).
+/// As `EX_CONFIG`.
 const BAD_CONFIG: u8 = 78;
 
 /// What `main` prints, and the exit code.

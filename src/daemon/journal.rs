@@ -11,7 +11,8 @@ use std::fmt;
 pub(super) struct Journal(VecDeque<(&'static str, u64)>);
 
 impl Journal {
-    pub(super) fn note(&mut self, input: &Input) {
+    /// Notes an input; returns what it was and whose.
+    pub(super) fn note(&mut self, input: &Input) -> (&'static str, u64) {
         let (kind, number) = match input {
             Input::Connected { conn, .. } => ("connected", conn.0),
             Input::Frame { conn, frame } => (frame.kind(), conn.0),
@@ -28,11 +29,11 @@ impl Journal {
             Input::Tick => ("tick", 0),
             Input::Stop => ("stop", 0),
         };
-        log::trace!("router: in {kind}({number})");
         if self.0.len() == limits::JOURNAL_INPUTS {
             self.0.pop_front();
         }
         self.0.push_back((kind, number));
+        (kind, number)
     }
 }
 

@@ -112,7 +112,8 @@ impl RouterThread {
     fn step(&mut self, input: Input) {
         let mut todo = VecDeque::from([input]);
         while let Some(input) = todo.pop_front() {
-            self.journal.note(&input);
+            let (kind, number) = self.journal.note(&input);
+            log::trace!("router: in {kind}({number})");
             let mut gone = None;
             match &input {
                 Input::Disconnected { conn } => {

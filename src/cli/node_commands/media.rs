@@ -1,6 +1,6 @@
 //! `nodes camera`, `nodes canvas snapshot`, `nodes screen record`: commands that write a file.
 
-use super::media_file::{fetch, Destination, MediaFile, IMAGES, VIDEOS};
+use super::media_file::{fetch, output, MediaFile, IMAGES, VIDEOS};
 use super::*;
 use crate::cli::columns::Column;
 use crate::protocol::command::canvas::CanvasSnapshot;
@@ -46,19 +46,13 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
         (Some("both") | None, false) => vec![Some("front"), Some("back")],
         (facing, _) => vec![facing],
     };
-    let destination_of = |facing: Option<&str>| match facing {
-        None => Destination::of(line, "camera-snap"),
-        Some(facing) if facings.len() == 1 => {
-            Destination::of(line, &format!("camera-snap-{facing}"))
-        }
-        Some(facing) => Destination::of_part(line, &format!("camera-snap-{facing}"), facing),
-    };
-    // Both destinations are checked before the first picture is taken.
-    facings.iter().try_for_each(|facing| destination_of(*facing).check(line))?;
+    let part = |facing: Option<_>| facing.filter(|_| facings.len() > 1);
+    // Both paths are checked before the first picture is taken.
+    facings.iter().try_for_each(|facing| output(line, part(*facing)).map(drop))?;
     let mut files = Vec::new();
     let mut outcome = Ok(());
     for facing in &facings {
-        match snap_with(line, *facing, &destination_of(*facing)) {
+        match snap_with(line, *facing, part(*facing)) {
             Ok(file) => {
                 if !line.is_set("json") {
                     file.print_path()?;
@@ -66,7 +60,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
                 files.push(file.json());
             }
             Err(failure) => {
-                outcome = Err(match facing.filter(|_| facings.len() > 1) {
+                outcome = Err(match part(*facing) {
                     Some(facing) => of_camera(failure, facing),
                     None => failure,
                 });
@@ -92,7 +86,7 @@ fn of_camera(mut failure: Failure, facing: &str) -> Failure {
 fn snap_with(
     line: &CommandLine,
     facing: Option<&str>,
-    destination: &Destination,
+    part: Option<&str>,
 ) -> Result<MediaFile, Failure> {
     let call = CameraSnap {
         format: "jpg".to_owned(),
@@ -102,8 +96,8 @@ fn snap_with(
         quality: number(line, "quality"),
         delay_ms: number(line, "delay-ms"),
     };
-    let file = fetch(line, Invoke::new(line, call), destination, IMAGES)?;
-    Ok(file.facing(facing))
+    let stem = facing.map_or("camera-snap".to_owned(), |facing| format!("camera-snap-{facing}"));
+    Ok(fetch(line, Invoke::new(line, call), (&stem, part), IMAGES)?.facing(facing))
 }
 
 pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
@@ -117,8 +111,8 @@ pub(crate) fn clip(line: &CommandLine) -> Result<(), Failure> {
         device_id: line.text("device-id"),
     };
     let invoke = Invoke::new(line, call).taking(AND_TRANSFER * duration);
-    let destination = Destination::of(line, &format!("camera-clip-{facing}"));
-    fetch(line, invoke, &destination, VIDEOS)?.facing(Some(facing)).show(line)
+    let stem = format!("camera-clip-{facing}");
+    fetch(line, invoke, (&stem, None), VIDEOS)?.facing(Some(facing)).show(line)
 }
 
 pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
@@ -132,7 +126,7 @@ pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
         fps: number(line, "fps"),
     };
     let invoke = Invoke::new(line, call).taking(AND_TRANSFER * duration);
-    fetch(line, invoke, &Destination::of(line, "screen-record"), VIDEOS)?.show(line)
+    fetch(line, invoke, ("screen-record", None), VIDEOS)?.show(line)
 }
 
 pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
@@ -143,6 +137,5 @@ pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
         max_width: number(line, "max-width"),
         quality: number(line, "quality"),
     };
-    let invoke = Invoke::new(line, call);
-    fetch(line, invoke, &Destination::of(line, "canvas-snapshot"), IMAGES)?.show(line)
+    fetch(line, Invoke::new(line, call), ("canvas-snapshot", None), IMAGES)?.show(line)
 }

@@ -57,68 +57,40 @@ impl MediaFile {
     }
 }
 
-/// Where a file goes.
-pub(super) enum Destination {
-    /// A new file in the directory for temporary ones, whose name begins like this.
-    Fresh(String),
-    /// This file, replaced if it is there.
-    Out(PathBuf),
-}
-
-impl Destination {
-    /// The path given with `--out`, else a new file.
-    pub(super) fn of(line: &CommandLine, stem: &str) -> Self {
-        match line.value("out") {
-            Some(path) => Self::Out(path.into()),
-            None => Self::Fresh(format!("clawdbot-{stem}")),
+/// The path given with `--out`, and the file to replace; for one of several files, `door.jpg` becomes
+/// `door-front.jpg`. Checked before the node is asked, so that it takes no picture that cannot be
+/// saved.
+pub(super) fn output(
+    line: &CommandLine,
+    part: Option<&str>,
+) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
+    let Some(given) = line.value("out") else { return Ok(None) };
+    // As it was written: a part's name does not show everything that is wrong with it.
+    check_name(given).map_err(|why| usage(line, &why))?;
+    let mut path = PathBuf::from(given);
+    if let Some(part) = part {
+        let mut name = path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-{part}"));
+        if let Some(extension) = path.extension() {
+            name.push(".");
+            name.push(extension);
         }
+        path.set_file_name(name);
     }
-
-    /// As [`Destination::of`], for one of several files: `door.jpg` becomes `door-front.jpg`.
-    pub(super) fn of_part(line: &CommandLine, stem: &str, part: &str) -> Self {
-        match Self::of(line, stem) {
-            Self::Fresh(stem) => Self::Fresh(stem),
-            Self::Out(path) => {
-                let mut name = path.file_stem().unwrap_or_default().to_owned();
-                name.push(format!("-{part}"));
-                if let Some(extension) = path.extension() {
-                    name.push(".");
-                    name.push(extension);
-                }
-                Self::Out(path.with_file_name(name))
-            }
-        }
+    let shown = safe(&path.to_string_lossy());
+    // Follows a symbolic link to its target.
+    let target = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    if fs::metadata(&target).is_ok_and(|meta| !meta.is_file()) {
+        return Err(usage(line, &format!("--out: `{shown}` is not a regular file")));
     }
-
-    /// Whether the path can be that of a file, judging by its name only.
-    pub(super) fn check(&self, line: &CommandLine) -> Result<(), Failure> {
-        self.resolve(line).map(|_| ())
+    let Some(name) = target.file_name() else {
+        return Err(usage(line, &format!("--out: `{shown}` is not a file name")));
+    };
+    if name.len() > limits::FILE_NAME_BYTES {
+        let why = format!("a file name has at most {} bytes", limits::FILE_NAME_BYTES);
+        return Err(usage(line, &format!("--out: `{}` is too long; {why}", clip(&shown, 60))));
     }
-
-    /// The directory, and the file to replace. Checked before the node is asked, so that it takes
-    /// no picture that cannot be saved.
-    fn resolve(&self, line: &CommandLine) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-        let Self::Out(path) = self else { return Ok((temp_dir(), None)) };
-        // As it was written: a part's name does not show everything that is wrong with it.
-        check_name(line.value("out").unwrap_or_default()).map_err(|why| usage(line, &why))?;
-        let shown = safe(&path.to_string_lossy());
-        // Follows a symbolic link to its target.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        match fs::metadata(&target) {
-            Ok(meta) if !meta.is_file() => {
-                return Err(usage(line, &format!("--out: `{shown}` is not a regular file")));
-            }
-            _ => {}
-        }
-        let Some(name) = target.file_name() else {
-            return Err(usage(line, &format!("--out: `{shown}` is not a file name")));
-        };
-        if name.len() > limits::FILE_NAME_BYTES {
-            let why = format!("a file name has at most {} bytes", limits::FILE_NAME_BYTES);
-            return Err(usage(line, &format!("--out: `{}` is too long; {why}", clip(&shown, 60))));
-        }
-        Ok((dir_of(&target).to_owned(), Some(target)))
-    }
+    Ok(Some((path, target)))
 }
 
 /// Whether the last part of a path can be that of a file.
@@ -133,14 +105,16 @@ fn check_name(path: &str) -> Result<(), String> {
     }
 }
 
-/// Makes a node take a picture or record a video, and writes it to its destination.
+/// Makes a node take a picture or record a video, and writes it to its [`output`], else to a new file
+/// in the directory for temporary ones, whose name begins with `stem`.
 pub(super) fn fetch<C: NodeCall<Result = Media>>(
     line: &CommandLine,
     invoke: Invoke<'_, C>,
-    destination: &Destination,
+    (stem, part): (&str, Option<&str>),
     formats: Formats,
 ) -> Result<MediaFile, Failure> {
-    let (dir, target) = destination.resolve(line)?;
+    let output = output(line, part)?;
+    let dir = output.as_ref().map_or_else(temp_dir, |(_, target)| dir_of(target).to_owned());
     let file = unfinished_file(&dir).map_err(|error| {
         failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
     })?;
@@ -154,20 +128,16 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
     if bytes == 0 {
         return Err(failed(line, "the node sent an empty file"));
     }
-    let path = match destination {
-        Destination::Out(path) => {
-            replace(file, target.as_ref().unwrap_or(path)).map_err(cannot_write)?;
-            // Printed as it was written, not through links.
-            path.clone()
-        }
-        Destination::Fresh(stem) => {
+    let path = match output {
+        // The path is printed as it was written, not through links.
+        Some((path, target)) => replace(file, &target).map(|()| path),
+        None => {
             let id = random::uuid(random_bits()?);
-            let path = dir.join(format!("{stem}-{id}.{extension}"));
-            file.persist_noclobber(&path).map_err(|error| cannot_write(error.error))?;
-            path
+            let path = dir.join(format!("clawdbot-{stem}-{id}.{extension}"));
+            file.persist_noclobber(&path).map(|_| path).map_err(|error| error.error)
         }
     };
-    Ok(MediaFile { path, media, bytes })
+    Ok(MediaFile { path: path.map_err(cannot_write)?, media, bytes })
 }
 
 /// Puts the complete file in the place of `target`, which is in the same directory and may exist.
@@ -186,12 +156,10 @@ fn extension(
 ) -> Result<&'static str, String> {
     let shown = |value: &Value| clip(&safe_json(&value.to_string()), SHOWN);
     if !was_found {
-        let shown = shown(payload);
-        return Err(format!("the answer contains no base64: {shown}"));
+        return Err(format!("the answer contains no base64: {}", shown(payload)));
     }
     if media.format.is_null() {
-        let shown = shown(payload);
-        return Err(format!("the answer contains no format: {shown}"));
+        return Err(format!("the answer contains no format: {}", shown(payload)));
     }
     let format = media.format.as_str().unwrap_or_default().to_lowercase();
     match formats.iter().find(|(name, _)| *name == format) {
