@@ -42,12 +42,18 @@ pub(super) struct RouterThread {
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
     pub(super) announced: AnnouncementState,
-    pub(super) nodes: BTreeMap<ConnId, NodeHandle>,
-    pub(super) operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
+    pub(super) handles: Handles,
     pub(super) journal: Journal,
 }
 
-pub(super) struct NodeHandle {
+/// Everybody the router decides about.
+#[derive(Default)]
+pub(super) struct Handles {
+    nodes: BTreeMap<ConnId, NodeHandle>,
+    operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
+}
+
+struct NodeHandle {
     /// `None` before it is admitted.
     node: Option<NodeId>,
     outbox: OutboxSender<GatewayFrame>,
@@ -96,13 +102,13 @@ impl RouterThread {
     fn register(&mut self, input: &Input, reply: ReplyHandle) {
         match (input, reply) {
             (Input::Connected { conn, peer }, ReplyHandle::Node { outbox, limiter }) => {
-                self.nodes.insert(
+                self.handles.nodes.insert(
                     *conn,
                     NodeHandle { node: None, outbox, limiter, peer: peer.to_string() },
                 );
             }
             (Input::Operator { op, .. }, ReplyHandle::Operator(outbox)) => {
-                self.operators.insert(*op, outbox);
+                self.handles.operators.insert(*op, outbox);
             }
             _ => {}
         }
@@ -118,11 +124,11 @@ impl RouterThread {
             match &input {
                 Input::Disconnected { conn } => {
                     gone = Some(*conn);
-                    if self.nodes.contains_key(conn) {
+                    if self.handles.nodes.contains_key(conn) {
                         log::debug!("router: connection ended conn={conn}");
                     }
                 }
-                Input::OperatorGone { op } => drop(self.operators.remove(op)),
+                Input::OperatorGone { op } => drop(self.handles.operators.remove(op)),
                 Input::BadFrame { conn, bad } => {
                     log::debug!("router: bad frame conn={conn} reason={bad:?}");
                 }
@@ -132,7 +138,7 @@ impl RouterThread {
                 self.carry_out(output, &mut todo);
             }
             if let Some(conn) = gone {
-                self.nodes.remove(&conn);
+                self.handles.nodes.remove(&conn);
             }
         }
     }
@@ -141,7 +147,7 @@ impl RouterThread {
         match output {
             Output::Send { to, frame } => self.send(to, frame),
             Output::Admit { conn, node } => {
-                let Some(handle) = self.nodes.get_mut(&conn) else { return };
+                let Some(handle) = self.handles.nodes.get_mut(&conn) else { return };
                 handle.outbox.set_line_limit(limits::LINE_NODE);
                 handle.limiter.mark_admitted(conn.0);
                 log::info!(
@@ -153,7 +159,7 @@ impl RouterThread {
             }
             Output::Wait { conn, node } => self.wait(conn, &node),
             Output::LineLimit { conn, bytes } => {
-                if let Some(handle) = self.nodes.get(&conn) {
+                if let Some(handle) = self.handles.nodes.get(&conn) {
                     handle.outbox.set_line_limit(bytes);
                 }
             }
@@ -183,7 +189,7 @@ impl RouterThread {
     }
 
     fn wait(&self, conn: ConnId, node: &NodeId) {
-        let Some(handle) = self.nodes.get(&conn) else { return };
+        let Some(handle) = self.handles.nodes.get(&conn) else { return };
         handle.limiter.mark_awaiting_approval(conn.0);
         if let Some(more) = self.log_limit.admit("waits") {
             let (node, ip) = (node.as_str(), &handle.peer);
@@ -192,7 +198,7 @@ impl RouterThread {
     }
 
     fn send(&self, to: ConnId, frame: GatewayFrame) {
-        let Some(handle) = self.nodes.get(&to) else { return };
+        let Some(handle) = self.handles.nodes.get(&to) else { return };
         match &frame {
             // Every node begins like this, and some try TLS first.
             GatewayFrame::Error(error)
@@ -218,7 +224,7 @@ impl RouterThread {
 
     fn close(&mut self, conn: ConnId, why: CloseReason) {
         // Dropping the handle closes the outbox: what waits is sent, and then the connection ends.
-        let Some(handle) = self.nodes.remove(&conn) else { return };
+        let Some(handle) = self.handles.nodes.remove(&conn) else { return };
         let line = format!("closing conn={conn} {} why={}", handle.who(), why.as_str());
         match why {
             _ if handle.node.is_some() => log::info!("router: {line}"),
@@ -244,10 +250,10 @@ impl RouterThread {
     }
 
     fn tell(&mut self, op: OperatorId, frame: OperatorFrame) {
-        let Some(outbox) = self.operators.get(&op) else { return };
+        let Some(outbox) = self.handles.operators.get(&op) else { return };
         if outbox.push(frame).is_err() {
             log::warn!("router: closing an operator that does not read op={op}");
-            self.operators.remove(&op);
+            self.handles.operators.remove(&op);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::link::connections_for;
 use crate::protocol::limits;
 use crate::router::Policy;
 use crate::tls::CertificateFiles;
+use crate::transport::bind::BindPlan;
 use rustix::process::{getrlimit, Resource};
 use std::path::Path;
 
@@ -26,6 +27,12 @@ pub(super) fn connections(config: &Config) -> Result<(usize, usize), Error> {
         );
     }
     Ok((connections, limits.unauthenticated.min(connections)))
+}
+
+/// Where nodes connect.
+pub(super) fn listen(config: &Config) -> BindPlan {
+    let bridge = &config.bridge;
+    BindPlan { bind: bridge.bind, port: bridge.port, wait: bridge.wait_for_tailnet }
 }
 
 /// The certificate and the key that a bridge with this configuration serves with.

@@ -11,7 +11,7 @@ use crate::daemon::clock::Clock;
 use crate::daemon::journal::Journal;
 use crate::daemon::network::{NetworkThread, ProfileUpdate, TailnetName};
 use crate::daemon::reload::{warn_of_certificate, Reload};
-use crate::daemon::router_thread::RouterThread;
+use crate::daemon::router_thread::{Handles, RouterThread};
 use crate::daemon::supervisor::Supervisor;
 use crate::daemon::{ids, settings, tasks};
 use crate::daemon::{BackendOutlet, Daemon, DaemonBuilder, DaemonHandle, Error, Lock};
@@ -21,9 +21,9 @@ use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::router::Router;
 use crate::tls::Acceptor;
-use crate::transport::bind::BindPlan;
 use crate::transport::{Bound, Reception};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
@@ -36,31 +36,18 @@ impl DaemonBuilder {
         let (connections, unauthenticated) = settings::connections(config)?;
         let embedded = || Arc::new(Embedded::new(state_dir, config)) as _;
         let backend = self.backend.clone().unwrap_or_else(embedded);
-        let socket = self.control_socket.clone();
-        let socket = socket.unwrap_or_else(|| state_dir.join(CONTROL_SOCKET));
-
+        let default = || state_dir.join(CONTROL_SOCKET);
+        let socket = self.control_socket.clone().unwrap_or_else(default);
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
-        let bridge = &config.bridge;
-        let plan = BindPlan { bind: bridge.bind, port: bridge.port, wait: bridge.wait_for_tailnet };
-        let bound = Bound::open(&plan)?;
+        let bound = Bound::open(&settings::listen(config))?;
         let control = Server::bind(&socket)?;
-
         let listening = bound.listening().clone();
         let (inbox, inputs) = Inbox::new();
         let (task_sender, tasks) = tasks::channel();
-        let log_limit = Arc::new(LogLimit::default());
-        let announced = AnnouncementState::default();
-        let reload = Arc::new(Reload {
-            inbox: inbox.clone(),
-            host: self.host.clone(),
-            tls: tls.clone(),
-            profile: Arc::new(ProfileUpdate::new()?),
-            state_dir: state_dir.clone(),
-            started_with: config.clone(),
-        });
+        let (log_limit, announced) = (Arc::<LogLimit>::default(), AnnouncementState::default());
         let router = RouterThread {
             router: Router::new(clock.now(), settings::policy(config), book, Box::new(ids::Random)),
             inputs,
@@ -73,30 +60,27 @@ impl DaemonBuilder {
             state_dir: state_dir.clone(),
             clock,
             announced: announced.clone(),
-            nodes: BTreeMap::new(),
-            operators: BTreeMap::new(),
+            handles: Handles::default(),
             journal: Journal::default(),
         };
-        let stop = Arc::new(Waker::new()?);
         // From here on, dropping the supervisor shuts down whatever runs.
         let mut supervisor = Supervisor {
             inbox: inbox.clone(),
             limiter: ConnectionLimiter::new(connections, unauthenticated),
-            stop: stop.clone(),
+            stop: Arc::new(Waker::new()?),
             tasks,
             backend: backend.clone(),
-            reload,
+            reload: Arc::new(self.reload(&inbox, &tls)?),
             accepting: Vec::new(),
             router: Some(router.start()?),
             advertiser: None,
             _lock: lock,
         };
         backend.start(Arc::new(BackendOutlet(inbox.clone())));
-        let operators = Arc::new(AtomicU64::new(0));
-        let network = self.open_network(bound, &announced, &log_limit, &mut supervisor)?;
-        supervisor.accepting.push(network.start()?);
-        let control_thread = control.start(inbox.clone(), operators.clone(), stop, log_limit)?;
-        supervisor.accepting.push(control_thread);
+        let operators = Arc::<AtomicU64>::default();
+        self.start_network(bound, &announced, &log_limit, &mut supervisor)?;
+        let (last, stop) = (operators.clone(), supervisor.stop.clone());
+        supervisor.accepting.push(control.start(inbox.clone(), last, stop, log_limit)?);
         Ok(Daemon {
             inbox,
             handle: DaemonHandle { tasks: task_sender },
@@ -105,6 +89,17 @@ impl DaemonBuilder {
             tls,
             control_socket: socket,
             supervisor: Some(supervisor.start()?),
+        })
+    }
+
+    fn reload(&self, inbox: &Inbox, tls: &Option<Arc<Acceptor>>) -> io::Result<Reload> {
+        Ok(Reload {
+            inbox: inbox.clone(),
+            host: self.host.clone(),
+            tls: tls.clone(),
+            profile: Arc::new(ProfileUpdate::new()?),
+            state_dir: self.state_dir.clone(),
+            started_with: self.config.clone(),
         })
     }
 
@@ -117,13 +112,13 @@ impl DaemonBuilder {
     }
 
     /// Starts the threads that accept nodes and announce where to connect.
-    fn open_network(
+    fn start_network(
         &self,
         bound: Bound,
         announced: &AnnouncementState,
         log_limit: &Arc<LogLimit>,
         supervisor: &mut Supervisor,
-    ) -> Result<NetworkThread, Error> {
+    ) -> Result<(), Error> {
         let config = &self.config;
         let listening = bound.listening().clone();
         let tls = supervisor.reload.tls.clone();
@@ -144,7 +139,7 @@ impl DaemonBuilder {
         });
         let announcements = announcements.flatten();
         supervisor.advertiser = announcements.as_ref().map(Announcements::advertiser);
-        Ok(NetworkThread {
+        let network = NetworkThread {
             listeners,
             profile,
             announcements,
@@ -153,6 +148,8 @@ impl DaemonBuilder {
             stop: supervisor.stop.clone(),
             tailnet_name: TailnetName::default(),
             logged: BTreeMap::new(),
-        })
+        };
+        supervisor.accepting.push(network.start()?);
+        Ok(())
     }
 }
