@@ -173,7 +173,7 @@ fn section(render: impl FnOnce(&mut dyn std::io::Write) -> Result<(), std::io::E
 fn keys() -> String {
     let defaults = schema::values(&Config::default());
     let mut roff = Roff::new();
-    for key in KEYS {
+    for key in KEYS.iter() {
         roff.control("TP", []).text([bold(key.path)]).text([roman(meaning(key, &defaults))]);
     }
     without_preamble(&roff.render())

@@ -1,59 +1,51 @@
 //! `agent`: who answers chat messages.
 
-use super::text_form;
+use super::schema::{self, section, Key};
+use super::{text_form, ValueKind};
 use crate::protocol::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use ValueKind::{Bool, Choice, Environment, Integer, Path, Program};
 
-/// `agent`: who answers chat messages. Its `Debug` form shows neither arguments nor the values of
-/// `env`: both may contain keys of other services.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[non_exhaustive]
-pub struct AgentConfig {
-    /// The kind of agent.
-    pub kind: AgentKind,
-    /// Program and arguments of a command agent; run without a shell.
-    pub command: Vec<String>,
-    /// What the program receives on its standard input.
-    pub input: AgentInput,
-    /// What the program writes on its standard output.
-    pub output: AgentOutput,
-    /// Where the program runs; `None` is where the bridge runs.
-    pub cwd: Option<PathBuf>,
-    /// Variables added to the program's environment.
-    pub env: BTreeMap<String, String>,
-    /// How long one answer may take.
-    #[serde(with = "text_form::duration")]
-    pub timeout: Duration,
-    /// Answers in progress at once.
-    pub max_concurrent: usize,
-    /// Messages that may wait.
-    pub queue: usize,
-    /// The size limit of one answer, in bytes.
-    pub output_limit: usize,
-    /// Whether a system event starts an answer, instead of waiting for the next message.
-    pub wake_on_system_event: bool,
-}
+const TIMEOUT: ValueKind = ValueKind::Duration(Duration::from_secs(1), limits::AGENT_TIMEOUT_MAX);
+const RUNS: ValueKind = Integer(1, limits::AGENT_RUNS_MAX as u64);
+const QUEUES: ValueKind = Integer(1, limits::AGENT_QUEUE_MAX as u64);
+const OUTPUTS: ValueKind = Integer(1024, limits::AGENT_OUTPUT_MAX as u64);
 
-impl Default for AgentConfig {
-    fn default() -> Self {
-        Self {
-            kind: AgentKind::Echo,
-            command: Vec::new(),
-            input: AgentInput::Text,
-            output: AgentOutput::Text,
-            cwd: None,
-            env: BTreeMap::new(),
-            timeout: limits::AGENT_TIMEOUT,
-            max_concurrent: limits::AGENT_RUNS,
-            queue: limits::AGENT_QUEUE,
-            output_limit: limits::AGENT_OUTPUT,
-            wake_on_system_event: false,
-        }
+section! {
+    /// `agent`: who answers chat messages. Its `Debug` form shows neither arguments nor the values
+    /// of `env`: both may contain keys of other services.
+    #[derive(Eq)]
+    struct AgentConfig {
+        kind: AgentKind = AgentKind::Echo
+            => "agent.kind", Choice(&["echo", "command"]), Restart,
+            "What answers chat messages: the built-in echo, or a program.";
+        command: Vec<String> = Vec::new() => "agent.command", Program, Restart,
+            "The program that answers, and its arguments; no shell is involved.";
+        input: AgentInput = AgentInput::Text
+            => "agent.input", Choice(&["text", "json"]), Restart,
+            "What the program receives: the message, or a JSON object with everything.";
+        output: AgentOutput = AgentOutput::Text
+            => "agent.output", Choice(&["text", "jsonl"]), Restart,
+            "What the program writes: the answer, or a JSON object per line.";
+        cwd: Option<PathBuf> = None => "agent.cwd", Path, Restart,
+            "The directory in which the program runs.";
+        env: BTreeMap<String, String> = BTreeMap::new() => "agent.env", Environment, Restart,
+            "Environment variables for the program.";
+        #[serde(with = "text_form::duration")]
+        timeout: Duration = limits::AGENT_TIMEOUT => "agent.timeout", TIMEOUT, Restart,
+            "The time limit for an answer.";
+        max_concurrent: usize = limits::AGENT_RUNS => "agent.maxConcurrent", RUNS, Restart,
+            "Answers in progress at once.";
+        queue: usize = limits::AGENT_QUEUE => "agent.queue", QUEUES, Restart,
+            "Messages that may wait for an answer.";
+        output_limit: usize = limits::AGENT_OUTPUT => "agent.outputLimit", OUTPUTS, Restart,
+            "Bytes that the program may write for one answer.";
+        wake_on_system_event: bool = false => "agent.wakeOnSystemEvent", Bool, Restart,
+            "Whether a system event starts an answer instead of waiting for the next message.";
     }
 }
 

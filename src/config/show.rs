@@ -26,7 +26,7 @@ impl Loaded {
     pub fn show(&self) -> Vec<Shown> {
         let values = schema::values(&self.config);
         let mut shown = Vec::new();
-        for key in KEYS {
+        for key in KEYS.iter() {
             let mut value = key.value_in(&values);
             if let (ValueKind::Open, Value::Object(entries)) = (key.kind, &mut value) {
                 entries.retain(|name, _| schema::find(&format!("{}.{name}", key.path)).is_none());

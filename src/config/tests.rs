@@ -2,9 +2,10 @@
 
 use super::schema::KEYS;
 use super::*;
+use log::LevelFilter;
 use serde_json::json;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = include_str!("../../etc/bridge.json5");
 const LAN: &str = include_str!("../../etc/bridge-lan.json5");
@@ -289,7 +290,7 @@ fn every_key_of_the_example_is_known_and_at_its_default() {
 
 #[test]
 fn every_key_has_a_sentence_and_an_owned_section() {
-    for key in KEYS {
+    for key in KEYS.iter() {
         assert!(key.help.ends_with('.'), "{}", key.path);
         let section = key.path.split('.').next().unwrap();
         assert!(schema::SECTIONS.contains(&section), "{}", key.path);
@@ -300,7 +301,7 @@ fn every_key_has_a_sentence_and_an_owned_section() {
 
 #[test]
 fn every_word_of_a_choice_can_be_read_and_is_shown_again() {
-    for key in KEYS {
+    for key in KEYS.iter() {
         let ValueKind::Choice(words) = key.kind else { continue };
         for word in words {
             let inner =
