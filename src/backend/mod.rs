@@ -5,11 +5,9 @@
 //! bring its own [`Backend`]. Everything its author needs is here and in [`crate::protocol`].
 
 pub mod embedded;
-mod node_queue;
 mod workers;
 
-pub(crate) use node_queue::Job;
-pub(crate) use workers::Workers;
+pub(crate) use workers::{Job, Workers};
 
 pub use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 pub use crate::router::{Audience, BackendEvent, Caller, NodeNotice};

@@ -1,48 +1,76 @@
 //! Threads `rpc-N` and `notices`: where the backend runs, so that neither the router nor a node
 //! ever waits for its files.
+//!
+//! Calls of one node that change something run one at a time, as the node made them: the worker
+//! that has finished one takes the next. Other calls need no order, because their answers may come
+//! in any.
 
-use crate::backend::node_queue::{ordered_by, Enqueued, Job, NodeQueues};
-use crate::backend::{Backend, NodeNotice};
+use crate::backend::{Backend, Caller, Method, NodeId, NodeNotice, Payload};
 use crate::link::{Closed, Inbox};
 use crate::protocol::{limits, WireError};
-use crate::router::Input;
+use crate::router::{CallId, Input};
 use crossbeam_channel::{bounded, Receiver, Sender};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
+
+/// A call on its way to the backend.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Returned with the answer.
+    pub(crate) call: CallId,
+    pub(crate) caller: Caller,
+    pub(crate) method: Method,
+    pub(crate) params: Option<Payload>,
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        self.params.as_ref().map_or(0, |params| params.len())
+    }
+
+    /// The node in whose order the call runs, if it has to. Operators make one call at a time.
+    fn ordered_by(&self) -> Option<NodeId> {
+        match &self.caller {
+            Caller::Node(node) if self.method.changes_something() => Some(node.clone()),
+            _ => None,
+        }
+    }
+}
 
 /// The sending ends of the two queues. When they are dropped, the threads end.
 #[derive(Debug)]
 pub(crate) struct Workers {
     jobs: Sender<Job>,
     notices: Sender<NodeNotice>,
-    queued: Arc<Queued>,
+    waiting: Arc<Mutex<Waiting>>,
 }
 
 /// The calls that wait.
 #[derive(Debug, Default)]
-struct Queued {
-    bytes: AtomicUsize,
-    nodes: NodeQueues,
+struct Waiting {
+    /// In the parameters of all that wait.
+    bytes: usize,
+    /// How many wait in `by_node`.
+    jobs: usize,
+    /// The nodes with a call that was given to a worker, and their calls behind it.
+    by_node: BTreeMap<NodeId, VecDeque<Job>>,
 }
 
 impl Workers {
     /// Starts the threads.
-    ///
-    /// # Errors
-    /// No thread is left.
     pub(crate) fn start(backend: &Arc<dyn Backend>, inbox: &Inbox) -> io::Result<Self> {
         let (jobs, job_queue) = bounded(limits::CALL_QUEUE);
         let (notices, notice_queue) = bounded(limits::NOTICE_QUEUE);
-        let queued = Arc::new(Queued::default());
+        let waiting = Arc::<Mutex<Waiting>>::default();
         for number in 1..=limits::CALL_WORKERS {
             let worker = Worker {
                 backend: backend.clone(),
                 inbox: inbox.clone(),
                 queue: job_queue.clone(),
-                queued: queued.clone(),
+                waiting: waiting.clone(),
             };
             Builder::new().name(format!("rpc-{number}")).spawn(move || worker.run())?;
         }
@@ -50,38 +78,27 @@ impl Workers {
         Builder::new()
             .name("notices".into())
             .spawn(move || pass_notices(&*backend, &notice_queue))?;
-        Ok(Self { jobs, notices, queued })
+        Ok(Self { jobs, notices, waiting })
     }
 
-    /// Queues a call without waiting.
-    ///
-    /// # Errors
-    /// Too many calls are waiting; what the caller gets instead of a result.
+    /// Queues a call without waiting. The error, if too many are waiting, is for the caller.
     pub(crate) fn call(&self, job: Job) -> Result<(), WireError> {
-        let bytes = weight(&job);
-        let waiting = self.queued.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let too_much = waiting > 0 && waiting + bytes > limits::CALL_QUEUE_BYTES;
-        if !too_much && self.enqueue(job) {
-            return Ok(());
+        let busy = || WireError::unavailable("the gateway is busy; try again");
+        let (bytes, node) = (job.bytes(), job.ordered_by());
+        let mut waiting = lock(&self.waiting);
+        let too_many = node.is_some() && waiting.jobs >= limits::CALL_QUEUE;
+        if too_many || (waiting.bytes > 0 && waiting.bytes + bytes > limits::CALL_QUEUE_BYTES) {
+            return Err(busy());
         }
-        self.queued.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        Err(WireError::unavailable("the gateway is busy; try again"))
-    }
-
-    /// Whether there was room.
-    fn enqueue(&self, job: Job) -> bool {
-        match self.queued.nodes.admit(job) {
-            Enqueued::Queued => true,
-            Enqueued::Full => false,
-            Enqueued::Run(job) => match self.jobs.try_send(job) {
-                Ok(()) => true,
-                Err(refused) => {
-                    // Nothing can be queued behind it yet: calls come from one thread.
-                    let _ = self.queued.nodes.next(ordered_by(&refused.into_inner()).as_ref());
-                    false
-                }
-            },
+        if let Some(queue) = node.as_ref().and_then(|node| waiting.by_node.get_mut(node)) {
+            queue.push_back(job);
+            waiting.jobs += 1;
+        } else {
+            self.jobs.try_send(job).map_err(|_| busy())?;
+            waiting.by_node.extend(node.map(|node| (node, VecDeque::new())));
         }
+        waiting.bytes += bytes;
+        Ok(())
     }
 
     /// Queues a notice without waiting; whether there was room for it.
@@ -90,8 +107,9 @@ impl Workers {
     }
 }
 
-fn weight(job: &Job) -> usize {
-    job.params.as_ref().map_or(0, |params| params.len())
+/// A thread that panics with the lock held leaves the queues in a usable state.
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One of the threads that answer calls.
@@ -99,7 +117,7 @@ struct Worker {
     backend: Arc<dyn Backend>,
     inbox: Inbox,
     queue: Receiver<Job>,
-    queued: Arc<Queued>,
+    waiting: Arc<Mutex<Waiting>>,
 }
 
 impl Worker {
@@ -107,17 +125,28 @@ impl Worker {
         for job in &self.queue {
             let mut next = Some(job);
             while let Some(job) = next {
-                let node = ordered_by(&job);
+                let node = job.ordered_by();
                 if self.answer(job).is_err() {
                     return;
                 }
-                next = self.queued.nodes.next(node.as_ref());
+                next = node.and_then(|node| self.next(&node));
             }
         }
     }
 
+    /// The call that follows one of this node that is done.
+    fn next(&self, node: &NodeId) -> Option<Job> {
+        let mut waiting = lock(&self.waiting);
+        let next = waiting.by_node.get_mut(node).and_then(VecDeque::pop_front);
+        match next {
+            Some(_) => waiting.jobs -= 1,
+            None => drop(waiting.by_node.remove(node)),
+        }
+        next
+    }
+
     fn answer(&self, job: Job) -> Result<(), Closed> {
-        self.queued.bytes.fetch_sub(weight(&job), Ordering::Relaxed);
+        lock(&self.waiting).bytes -= job.bytes();
         // A backend that panics costs this call, not the worker.
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.backend.call(&job.caller, job.method, job.params.as_deref())
@@ -141,9 +170,7 @@ fn pass_notices(backend: &dyn Backend, queue: &Receiver<NodeNotice>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{Caller, Method, NodeId, Payload};
     use crate::link::Inputs;
-    use crate::router::CallId;
     use crossbeam_channel::{unbounded, RecvTimeoutError};
     use std::time::Duration;
 
@@ -209,6 +236,8 @@ mod tests {
         let mut rest = [answered(&inputs), answered(&inputs), answered(&inputs)];
         rest.sort();
         assert_eq!(rest, [CallId(1), CallId(2), CallId(4)]);
-        assert!(workers.queued.nodes.next(NodeId::new("a").as_ref().ok()).is_none());
+        let waiting = lock(&workers.waiting);
+        assert_eq!((waiting.bytes, waiting.jobs), (0, 0));
+        assert!(waiting.by_node.values().all(VecDeque::is_empty));
     }
 }

@@ -234,7 +234,7 @@ impl Backend for Embedded {
     fn stop(&self, timeout: Duration) {
         if let Some(running) = self.running.get() {
             let ticker = running.ticker().take();
-            drop(ticker);
+            ticker.into_iter().for_each(Ticker::stop);
             running.chat.stop(timeout);
         }
     }

@@ -21,32 +21,39 @@ use std::sync::{Mutex, PoisonError};
 /// The document's path, relative to the state directory.
 const PATH: &str = "settings/nodes.json";
 
-/// The sections and keys, and what their values have to be.
+/// The sections, and their keys with what the values have to be.
 const KEYS: &[(&str, &[(&str, SettingKind)])] = &[
-    ("session", &[("mainKey", SettingKind::Text)]),
+    ("session", &[("mainKey", TEXT)]),
     (
         "talk",
         &[
-            ("apiKey", SettingKind::Text),
-            ("interruptOnSpeech", SettingKind::Flag),
-            ("modelId", SettingKind::Text),
-            ("outputFormat", SettingKind::Text),
-            ("voiceAliases", SettingKind::Names),
-            ("voiceId", SettingKind::Text),
+            ("apiKey", TEXT),
+            ("interruptOnSpeech", FLAG),
+            ("modelId", TEXT),
+            ("outputFormat", TEXT),
+            ("voiceAliases", NAMES),
+            ("voiceId", TEXT),
         ],
     ),
-    ("ui", &[("seamColor", SettingKind::Colour)]),
+    ("ui", &[("seamColor", COLOUR)]),
 ];
 
-#[derive(Clone, Copy)]
-enum SettingKind {
-    Text,
-    Flag,
-    /// A map of names to texts.
-    Names,
-    /// Six hex digits, a `#` before them if wanted.
-    Colour,
-}
+/// What a value has to be: a check, its rule in words, and its JSON schema.
+type SettingKind = (fn(&Value) -> bool, &'static str, fn() -> Value);
+
+const TEXT: SettingKind = (Value::is_string, "must be string", || json!({ "type": "string" }));
+const FLAG: SettingKind = (Value::is_boolean, "must be boolean", || json!({ "type": "boolean" }));
+/// A map of names to texts.
+const NAMES: SettingKind = (
+    |value| value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
+    "must be an object of strings",
+    || json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+);
+const COLOUR: SettingKind = (
+    |value| value.as_str().is_some_and(is_color),
+    "must be a colour of six hex digits",
+    || json!({ "type": "string", "pattern": "^#?[0-9a-fA-F]{6}$" }),
+);
 
 /// The document and what it is laid over.
 pub(super) struct Settings {
@@ -60,12 +67,9 @@ impl Settings {
     /// Settings below this state directory, over the sections of the configuration.
     pub(super) fn new(state_dir: &Path, sections: &Value) -> Self {
         let mut defaults = only_known(sections);
-        if defaults["talk"]["apiKey"].is_null() {
-            if let Ok(key) = std::env::var("ELEVENLABS_API_KEY") {
-                if !key.trim().is_empty() {
-                    defaults["talk"]["apiKey"] = key.trim().into();
-                }
-            }
+        let key = std::env::var("ELEVENLABS_API_KEY").unwrap_or_default();
+        if defaults["talk"]["apiKey"].is_null() && !key.trim().is_empty() {
+            defaults["talk"]["apiKey"] = key.trim().into();
         }
         // Whatever was configured: the old gateway knew no other main key either.
         defaults["session"]["mainKey"] = session::MAIN.into();
@@ -75,8 +79,7 @@ impl Settings {
     /// `config.get`
     pub(super) fn get(&self) -> Result<ConfigSnapshot, WireError> {
         let stored = self.read()?;
-        let parsed = stored.as_deref().map_or_else(|| Ok(json!({})), parse);
-        let (document, issues) = match parsed {
+        let (document, issues) = match parse(stored.as_deref()) {
             Ok(document) => (document, Vec::new()),
             Err(message) => (json!({}), vec![Issue { path: String::new(), message }]),
         };
@@ -97,7 +100,7 @@ impl Settings {
     pub(super) fn schema(now_ms: u64) -> SchemaView {
         let object = |properties: Map<String, Value>| json!({ "type": "object", "additionalProperties": false, "properties": properties });
         let sections = KEYS.iter().map(|(section, keys)| {
-            let properties = keys.iter().map(|(key, kind)| ((*key).to_owned(), kind.schema()));
+            let properties = keys.iter().map(|(key, (.., schema))| ((*key).to_owned(), schema()));
             ((*section).to_owned(), object(properties.collect()))
         });
         SchemaView {
@@ -119,9 +122,8 @@ impl Settings {
             if !given.is_object() {
                 return Err(WireError::invalid("config.patch raw must be an object"));
             }
-            let document = stored.map_or_else(|| Ok(json!({})), parse);
-            let mut document =
-                document.map_err(|_| WireError::invalid("invalid config; fix before patching"))?;
+            let mut document = parse(stored)
+                .map_err(|_| WireError::invalid("invalid config; fix before patching"))?;
             merge(&mut document, given);
             Ok(document)
         })
@@ -136,12 +138,10 @@ impl Settings {
         let _guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = self.read()?;
         if let Some(stored) = &stored {
-            match &change.base_hash {
-                None => return Err(retry("config base hash required")),
-                Some(base) if *base != hash(stored) => {
-                    return Err(retry("config changed since last load"));
-                }
-                Some(_) => {}
+            let retry = |what| WireError::invalid(format!("{what}; re-run config.get and retry"));
+            let base = change.base_hash.as_deref();
+            if base.ok_or_else(|| retry("config base hash required"))? != hash(stored) {
+                return Err(retry("config changed since last load"));
             }
         }
         let given = json5_text::parse_strictly(&change.raw)
@@ -152,7 +152,7 @@ impl Settings {
             let details = json!({ "issues": issues });
             return Err(WireError::invalid("invalid config").with_details(&details));
         }
-        self.write(&document)?;
+        store(&self.path, &document).map_err(|error| self.failed("write", &error))?;
         Ok(ConfigChanged { ok: true, path: PATH.to_owned(), config: self.effective(&document) })
     }
 
@@ -169,13 +169,6 @@ impl Settings {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    fn write(&self, document: &Value) -> Result<(), WireError> {
-        let text = format!("{document:#}");
-        files::create_private_dir(files::dir_of(&self.path))
-            .and_then(|()| files::write_atomically(&self.path, text.as_bytes()))
-            .map_err(|error| self.failed("write", &error))
-    }
-
     /// The reason is for the log; a node learns only that it did not work.
     fn failed(&self, doing: &str, error: &io::Error) -> WireError {
         log::error!("settings: could not {doing} `{}`: {error}", self.path.display());
@@ -183,11 +176,14 @@ impl Settings {
     }
 }
 
-fn retry(what: &str) -> WireError {
-    WireError::invalid(format!("{what}; re-run config.get and retry"))
+/// Writes a document of the state directory; it is on disk when this returns.
+pub(super) fn store(path: &Path, document: &Value) -> io::Result<()> {
+    files::create_private_dir(files::dir_of(path))?;
+    files::write_atomically(path, format!("{document:#}").as_bytes())
 }
 
-fn parse(text: &str) -> Result<Value, String> {
+fn parse(text: Option<&str>) -> Result<Value, String> {
+    let Some(text) = text else { return Ok(json!({})) };
     let document = json5_text::parse_strictly(text).map_err(|error| error.to_string())?;
     match issues(&document).into_iter().next() {
         None => Ok(document),
@@ -224,9 +220,9 @@ fn only_known(document: &Value) -> Value {
     let mut known = json!({});
     for (section, keys) in KEYS {
         known[section] = json!({});
-        for (key, kind) in *keys {
+        for (key, (fits, ..)) in *keys {
             let value = &document[section][key];
-            if kind.fits(value) {
+            if fits(value) {
                 known[section][key] = value.clone();
             }
         }
@@ -254,45 +250,12 @@ fn issues(document: &Value) -> Vec<Issue> {
         for (key, value) in values {
             match keys.iter().find(|(name, _)| name == key) {
                 None => issue(format!("{section}.{key}"), "unknown key"),
-                Some((_, kind)) if !kind.fits(value) => {
-                    issue(format!("{section}.{key}"), kind.expectation());
-                }
-                Some(_) => {}
+                Some((_, (fits, ..))) if fits(value) => {}
+                Some((_, (_, rule, _))) => issue(format!("{section}.{key}"), rule),
             }
         }
     }
     issues
-}
-
-impl SettingKind {
-    fn fits(self, value: &Value) -> bool {
-        match self {
-            Self::Text => value.is_string(),
-            Self::Flag => value.is_boolean(),
-            Self::Names => value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
-            Self::Colour => value.as_str().is_some_and(is_color),
-        }
-    }
-
-    fn expectation(self) -> &'static str {
-        match self {
-            Self::Text => "must be string",
-            Self::Flag => "must be boolean",
-            Self::Names => "must be an object of strings",
-            Self::Colour => "must be a colour of six hex digits",
-        }
-    }
-
-    fn schema(self) -> Value {
-        match self {
-            Self::Text => json!({ "type": "string" }),
-            Self::Flag => json!({ "type": "boolean" }),
-            Self::Names => {
-                json!({ "type": "object", "additionalProperties": { "type": "string" } })
-            }
-            Self::Colour => json!({ "type": "string", "pattern": "^#?[0-9a-fA-F]{6}$" }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The wake words of a phone's voice mode: `settings/voicewake.json` (protocol section 5.1).
 
+use super::settings;
 use crate::files;
 use crate::protocol::rpc::system::WakeWords;
 use crate::protocol::{limits, WireError};
-use serde_json::{json, Value};
+use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -57,9 +58,7 @@ impl Voicewake {
 }
 
 fn store(path: &Path, words: &WakeWords, now_ms: u64) -> io::Result<()> {
-    files::create_private_dir(files::dir_of(path))?;
-    let file: Value = json!({ "triggers": words.triggers, "updatedAtMs": now_ms });
-    files::write_atomically(path, format!("{file:#}").as_bytes())
+    settings::store(path, &json!({ "triggers": words.triggers, "updatedAtMs": now_ms }))
 }
 
 /// Where a state directory keeps the words.
@@ -67,10 +66,7 @@ pub(crate) fn file(state_dir: &Path) -> PathBuf {
     state_dir.join("settings/voicewake.json")
 }
 
-/// The words in another gateway's file; none if nobody chose any.
-///
-/// # Errors
-/// What is wrong with the file.
+/// The words in another gateway's file, none if nobody chose any; or what is wrong with it.
 #[cfg(feature = "cli")]
 pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<String>, String> {
     let words = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
@@ -78,9 +74,6 @@ pub(crate) fn read_foreign(bytes: &[u8]) -> Result<Vec<String>, String> {
 }
 
 /// Stores another gateway's words in a state directory that no bridge uses.
-///
-/// # Errors
-/// The file cannot be written.
 #[cfg(feature = "cli")]
 pub(crate) fn adopt(state_dir: &Path, words: &[String], now_ms: u64) -> io::Result<()> {
     store(&file(state_dir), &WakeWords { triggers: words.to_vec() }, now_ms)
@@ -112,6 +105,7 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn whatever_is_sent_ends_as_a_list_of_words() {
