@@ -18,7 +18,6 @@ pub(super) fn models(section: &Map<String, Value>) -> Models {
     Models { models }
 }
 
-/// The programs in the `skills` section of the configuration.
 pub(super) fn skill_bins(section: &Map<String, Value>) -> SkillBins {
     let bins: BTreeSet<&str> = entries(section.get("bins")).filter_map(Value::as_str).collect();
     SkillBins { bins: bins.into_iter().map(str::to_owned).collect() }

@@ -49,7 +49,6 @@ pub struct Embedded {
     running: OnceLock<RunningParts>,
 }
 
-/// What exists once the bridge has started the backend.
 struct RunningParts {
     outlet: Arc<dyn Outlet>,
     chat: Arc<Chat>,

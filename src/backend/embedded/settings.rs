@@ -55,7 +55,6 @@ const COLOUR: SettingKind = (
     || json!({ "type": "string", "pattern": "^#?[0-9a-fA-F]{6}$" }),
 );
 
-/// The document and what it is laid over.
 pub(super) struct Settings {
     path: PathBuf,
     defaults: Value,
@@ -76,7 +75,6 @@ impl Settings {
         Self { path: state_dir.join(PATH), defaults, writer: Mutex::new(()) }
     }
 
-    /// `config.get`
     pub(super) fn get(&self) -> Result<ConfigSnapshot, WireError> {
         let stored = self.read()?;
         let (document, issues) = match parse(stored.as_deref()) {
@@ -96,7 +94,6 @@ impl Settings {
         })
     }
 
-    /// `config.schema`
     pub(super) fn schema(now_ms: u64) -> SchemaView {
         let object = |properties: Map<String, Value>| json!({ "type": "object", "additionalProperties": false, "properties": properties });
         let sections = KEYS.iter().map(|(section, keys)| {
@@ -111,12 +108,10 @@ impl Settings {
         }
     }
 
-    /// `config.set`: replaces the document.
     pub(super) fn set(&self, change: &ConfigChange) -> Result<ConfigChanged, WireError> {
         self.change(change, |_, given| Ok(given))
     }
 
-    /// `config.patch`: merges into the document.
     pub(super) fn patch(&self, change: &ConfigChange) -> Result<ConfigChanged, WireError> {
         self.change(change, |stored, given| {
             if !given.is_object() {

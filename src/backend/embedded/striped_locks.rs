@@ -9,7 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(super) struct StripedLocks([Mutex<()>; limits::TRANSCRIPT_WRITERS]);
 
 impl StripedLocks {
-    /// Waits for the lock of this name.
     pub(super) fn lock(&self, name: &(impl Hash + ?Sized)) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);

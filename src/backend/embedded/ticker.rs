@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-/// The running thread.
 pub(super) struct Ticker {
     wake: Sender<String>,
     thread: JoinHandle<()>,
@@ -34,7 +33,6 @@ impl Ticker {
         let _ = self.wake.try_send(session_key);
     }
 
-    /// Ends the thread.
     pub(super) fn stop(self) {
         drop(self.wake);
         if self.thread.join().is_err() {

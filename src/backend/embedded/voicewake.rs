@@ -12,7 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The words where nobody has chosen any.
 const DEFAULTS: [&str; 3] = ["clawd", "claude", "computer"];
 
-/// The words, in memory and in their file.
 pub(super) struct Voicewake {
     path: PathBuf,
     words: Mutex<WakeWords>,
@@ -61,7 +60,6 @@ fn store(path: &Path, words: &WakeWords, now_ms: u64) -> io::Result<()> {
     settings::store(path, &json!({ "triggers": words.triggers, "updatedAtMs": now_ms }))
 }
 
-/// Where a state directory keeps the words.
 pub(crate) fn file(state_dir: &Path) -> PathBuf {
     state_dir.join("settings/voicewake.json")
 }

@@ -53,7 +53,6 @@ impl AbortSignal {
         *self.lock().kill_at.get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER)
     }
 
-    /// Whether the run is to end.
     pub(super) fn is_requested(&self) -> bool {
         self.lock().reason.is_some()
     }

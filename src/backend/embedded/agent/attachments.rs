@@ -34,7 +34,6 @@ impl AttachmentFiles {
         Ok(Some(files))
     }
 
-    /// The directory.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }

@@ -7,7 +7,6 @@ use crate::config::AgentOutput;
 use crate::protocol::limits;
 use serde_json::Value;
 
-/// An answer so far.
 pub(super) struct AnswerReader {
     format: Format,
     text: String,
@@ -22,10 +21,8 @@ enum Format {
     Jsonl(LineSplitter),
 }
 
-/// Output that is not text.
 #[derive(Debug, PartialEq)]
 pub(super) enum OutputEvent {
-    /// The agent uses a tool.
     Tool(Value),
     /// Why a line, or a part of it, was skipped; for the log.
     Skipped(String),
@@ -85,7 +82,6 @@ impl AnswerReader {
         }
     }
 
-    /// The error that the agent itself reported.
     pub(super) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }

@@ -7,13 +7,11 @@ use super::stderr::Stderr;
 use crate::protocol::limits;
 use std::time::Instant;
 
-/// The sink of a run, and what it has got.
 pub(super) struct DeltaPacer<'a> {
     sink: &'a mut dyn RunSink,
     abort: &'a AbortSignal,
     /// Bytes of the text that the sink has got.
     reported: usize,
-    /// When it may get more.
     due: Instant,
 }
 

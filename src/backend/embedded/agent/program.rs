@@ -190,7 +190,6 @@ impl RunningAnswer<'_> {
         reader.take(bytes, |text, event| pacer.event(text, event, stderr))
     }
 
-    /// What the end of a program means.
     fn judge(&mut self, status: ExitStatus) -> Result<(), String> {
         let Self { reader, pacer, stderr, .. } = self;
         reader.finish(|text, event| pacer.event(text, event, stderr));

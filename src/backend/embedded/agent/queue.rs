@@ -18,7 +18,6 @@ pub(crate) struct Agents {
     shared: Arc<SharedQueue>,
 }
 
-/// What the threads share.
 struct SharedQueue {
     config: AgentConfig,
     queue: Mutex<QueueState>,
@@ -232,7 +231,7 @@ impl SharedQueue {
 
     fn end_unstarted(&self, jobs: VecDeque<AgentJob>, reason: &'static str) {
         for job in jobs {
-            worker::end(job.sink, RunOutcome::Aborted { reason, text: String::new() });
+            worker::end(job.sink, RunOutcome::aborted(reason));
         }
         self.gone.notify_all();
     }

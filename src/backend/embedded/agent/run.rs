@@ -14,10 +14,8 @@ pub(crate) struct AgentRun {
     pub(crate) run_id: String,
     /// The key of the session, canonical in the queue; its runs never overlap and keep their order.
     pub(crate) session_key: String,
-    /// The node that sent the message, if it was one.
     pub(crate) node: Option<NodeId>,
     pub(crate) message: String,
-    /// The requested level of thinking.
     pub(crate) thinking: Option<String>,
     pub(crate) attachments: Vec<AgentAttachment>,
     /// How long the answer may take, not counting the time in the queue, if that is less than
@@ -68,21 +66,15 @@ pub(crate) struct AgentAttachment {
 /// sink may call [`Agents`](super::Agents) back. After an abort has returned no `text` or `tool`
 /// begins; one that has begun may still be under way.
 pub(crate) trait RunSink: Send {
-    /// The run leaves the queue and needs its context. May read files.
-    ///
-    /// # Errors
-    /// Why the run cannot start; it ends with this as its failure.
+    /// The run leaves the queue and needs its context. May read files. An error ends the run.
     fn prepare(&mut self) -> Result<RunContext, String>;
 
-    /// The agent is at work.
     fn started(&mut self);
 
-    /// The answer has grown to this. Called at most once every
-    /// [`limits::DELTA_EVERY`](crate::protocol::limits::DELTA_EVERY), and once more before `end` if
-    /// text is left.
+    /// The answer has grown to this. Called at most once every `limits::DELTA_EVERY`, and once more
+    /// before `end` if text is left.
     fn text(&mut self, full: &str);
 
-    /// The agent uses a tool.
     fn tool(&mut self, event: &Value);
 
     /// The run is over. Called exactly once, whatever happens.
@@ -100,14 +92,18 @@ pub(crate) enum RunOutcome {
     Failed { message: String, text: String },
 }
 
+impl RunOutcome {
+    pub(crate) fn aborted(reason: &'static str) -> Self {
+        Self::Aborted { reason, text: String::new() }
+    }
+}
+
 /// Why a run was not accepted. Its sink is not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Busy {
-    /// The queue is full.
     Full,
     /// There is no thread or descriptor left to run it.
     Exhausted,
-    /// The bridge is stopping.
     Stopping,
 }
 

@@ -4,7 +4,6 @@ use super::lines::{one_line, LineSplitter};
 use crate::protocol::limits;
 use std::time::Instant;
 
-/// The standard error of one run, and the log lines about it, whose rate is limited.
 pub(super) struct Stderr {
     run: String,
     lines: LineSplitter,
@@ -29,7 +28,6 @@ impl Stderr {
         }
     }
 
-    /// Takes what was written.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         for line in self.lines.take(bytes) {
             self.keep(&line);

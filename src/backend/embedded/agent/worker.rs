@@ -7,7 +7,6 @@ use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentKind};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Carries out one run.
 pub(super) fn carry_out(config: &AgentConfig, mut job: AgentJob) {
     let stderr = Stderr::new(&job.run.run_id);
     let mut leftover = Leftover { program: None, files: None, stderr };

@@ -3,6 +3,7 @@
 //! All events of one run are sent under its lock, so that nothing overtakes its end: exactly one
 //! terminal state, and nothing after it.
 
+use crate::backend::embedded::agent::RunOutcome;
 use crate::backend::{Audience, Outlet};
 use crate::protocol::limits;
 use crate::protocol::rpc::chat::ChatMessage;
@@ -11,7 +12,6 @@ use crate::protocol::rpc::Event;
 use serde_json::{json, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One run, as nodes and operators see it.
 pub(super) struct RunEvents {
     pub(super) run_id: String,
     /// Canonical.
@@ -33,17 +33,6 @@ struct RunProgress {
     sent: usize,
 }
 
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum RunEnd {
-    /// With this answer; empty if there was none.
-    Final(String),
-    /// For this reason: `rpc`, `stop`, `shutdown` or `timeout`.
-    Aborted(&'static str),
-    /// With this message for the user.
-    Error(String),
-}
-
 impl RunEvents {
     pub(super) fn new(
         run_id: String,
@@ -56,7 +45,6 @@ impl RunEvents {
         Self { run_id, session_key, session_id, shows_tools, outlet, progress }
     }
 
-    /// The agent is at work.
     pub(super) fn started(&self, now_ms: u64) {
         let mut progress = self.lock();
         progress.started_ms = now_ms;
@@ -76,12 +64,11 @@ impl RunEvents {
         progress.sent = full.len();
         let data = json!({ "text": full, "delta": delta });
         self.send_agent(&mut progress, "assistant", data, now_ms);
-        let mut chat = self.chat(&progress, ChatState::Delta);
+        let mut chat = chat_event(self.run_id.clone(), progress.seq, ChatState::Delta);
         chat.message = Some(ChatMessage::text("assistant", full, now_ms));
         self.send(&chat);
     }
 
-    /// The agent uses a tool.
     pub(super) fn tool(&self, event: &Value, now_ms: u64) {
         let mut progress = self.lock();
         if !progress.ended && self.shows_tools {
@@ -90,7 +77,7 @@ impl RunEvents {
     }
 
     /// The run ends. Only the first end counts; whether this was it.
-    pub(super) fn end(&self, end: &RunEnd, now_ms: u64) -> bool {
+    pub(super) fn end(&self, end: &RunOutcome, now_ms: u64) -> bool {
         let mut progress = self.lock();
         if progress.ended {
             return false;
@@ -99,40 +86,29 @@ impl RunEvents {
         let mut data =
             json!({ "phase": "end", "startedAt": progress.started_ms, "endedAt": now_ms });
         match end {
-            RunEnd::Final(_) => {}
-            RunEnd::Aborted(_) => data["aborted"] = true.into(),
-            RunEnd::Error(message) => {
+            RunOutcome::Done { .. } => {}
+            RunOutcome::Aborted { .. } => data["aborted"] = true.into(),
+            RunOutcome::Failed { message, .. } => {
                 data["phase"] = "error".into();
                 data["error"] = message.as_str().into();
             }
         }
         self.send_agent(&mut progress, "lifecycle", data, now_ms);
-        let mut chat = self.chat(&progress, ChatState::Final);
+        let mut chat = chat_event(self.run_id.clone(), progress.seq, ChatState::Final);
         match end {
-            RunEnd::Final(text) if text.is_empty() => {}
-            RunEnd::Final(text) => {
+            RunOutcome::Done { text } if text.is_empty() => {}
+            RunOutcome::Done { text } => {
                 chat.message = Some(ChatMessage::text("assistant", text, now_ms))
             }
-            RunEnd::Aborted(reason) => {
+            RunOutcome::Aborted { reason, .. } => {
                 (chat.state, chat.stop_reason) = (ChatState::Aborted, Some((*reason).to_owned()));
             }
-            RunEnd::Error(text) => {
-                (chat.state, chat.error_message) = (ChatState::Error, Some(one_line(text)));
+            RunOutcome::Failed { message, .. } => {
+                (chat.state, chat.error_message) = (ChatState::Error, Some(one_line(message)));
             }
         }
         self.send(&chat);
         true
-    }
-
-    fn chat(&self, progress: &RunProgress, state: ChatState) -> ChatEvent {
-        ChatEvent {
-            run_id: self.run_id.clone(),
-            seq: progress.seq,
-            state,
-            message: None,
-            stop_reason: None,
-            error_message: None,
-        }
     }
 
     fn send_agent(&self, progress: &mut RunProgress, stream: &str, data: Value, ts: u64) {
@@ -148,6 +124,11 @@ impl RunEvents {
     fn lock(&self) -> MutexGuard<'_, RunProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An event without anything optional.
+pub(super) fn chat_event(run_id: String, seq: u64, state: ChatState) -> ChatEvent {
+    ChatEvent { run_id, seq, state, message: None, stop_reason: None, error_message: None }
 }
 
 /// An error as it may be shown: one line, not too long.
@@ -183,11 +164,11 @@ mod tests {
         let sent = Arc::new(Sent::default());
         let run = run(&sent);
         run.started(1);
-        assert!(run.end(&RunEnd::Aborted("rpc"), 2));
+        assert!(run.end(&RunOutcome::aborted("rpc"), 2));
         let count = sent.0.lock().unwrap().len();
         run.text("late", 3);
         run.tool(&json!({ "phase": "start" }), 3);
-        assert!(!run.end(&RunEnd::Final("late".into()), 3));
+        assert!(!run.end(&RunOutcome::Done { text: "late".into() }, 3));
         assert_eq!(sent.0.lock().unwrap().len(), count);
     }
 
@@ -198,7 +179,7 @@ mod tests {
         run.started(7);
         run.text("hi", 8);
         run.text("high", 9);
-        assert!(run.end(&RunEnd::Final("high!".into()), 10));
+        assert!(run.end(&RunOutcome::Done { text: "high!".into() }, 10));
         let sent = sent.0.lock().unwrap();
         let of = |name: &str| {
             let events = sent.iter().filter(|(event, _)| event == name);

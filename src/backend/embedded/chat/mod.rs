@@ -9,7 +9,7 @@ mod events;
 mod recorder;
 mod runs;
 
-use super::agent::{AgentAttachment, AgentRun, Agents, Busy};
+use super::agent::{AgentAttachment, AgentRun, Agents, Busy, RunOutcome};
 use super::sessions::{ActiveRuns, SessionRecord, Sessions};
 use super::striped_locks::StripedLocks;
 use super::system_events::SystemEvents;
@@ -19,10 +19,10 @@ use crate::protocol::rpc::chat::{
     ChatAbort, ChatHistory, ChatInject, ChatSend, History, Injected, RunAccepted, RunStatus,
     RunsAborted,
 };
-use crate::protocol::rpc::event::{ChatEvent, ChatState};
+use crate::protocol::rpc::event::ChatState;
 use crate::protocol::{limits, session, NodeId, WireError};
 use crate::random;
-use events::{RunEnd, RunEvents};
+use events::{chat_event, RunEvents};
 use recorder::RunRecorder;
 use runs::{Begin, Runs};
 use serde_json::{json, Value};
@@ -32,7 +32,6 @@ use std::time::{Duration, Instant};
 /// Messages that mean "stop" (protocol section 5.4).
 const STOP_WORDS: [&str; 7] = ["/stop", "stop", "esc", "abort", "wait", "exit", "interrupt"];
 
-/// The conversations.
 pub(crate) struct Chat {
     sessions: Arc<Sessions>,
     agents: Agents,
@@ -54,7 +53,6 @@ impl Chat {
         Self { sessions, agents, runs, system_events, outlet, order }
     }
 
-    /// `chat.send`
     pub(crate) fn send(
         &self,
         node: Option<&NodeId>,
@@ -153,12 +151,11 @@ impl Chat {
         let aborted = self.abort_all(&session_key, "stop", now_ms);
         let outlet = self.outlet.clone();
         let run = RunEvents::new(run_id.clone(), session_key, run_id.clone(), false, outlet);
-        run.end(&RunEnd::Aborted("stop"), now_ms);
+        run.end(&RunOutcome::aborted("stop"), now_ms);
         let stopped = Some(runs_aborted(aborted));
         RunAccepted { run_id, status: RunStatus::Aborted, stopped }
     }
 
-    /// `chat.abort`
     pub(crate) fn abort(&self, params: &ChatAbort, now_ms: u64) -> Result<RunsAborted, WireError> {
         let session_key = session::canonical(&params.session_key);
         let Some(run_id) = &params.run_id else {
@@ -169,36 +166,28 @@ impl Chat {
             return Err(WireError::invalid("runId does not match sessionKey"));
         }
         // The end is reported at once; the program may take some seconds to terminate.
-        let ended = run.end(&RunEnd::Aborted("rpc"), now_ms);
+        let ended = run.end(&RunOutcome::aborted("rpc"), now_ms);
         self.agents.abort(run_id, "rpc");
         Ok(runs_aborted(ended.then(|| run_id.clone()).into_iter().collect()))
     }
 
     fn abort_all(&self, session_key: &str, reason: &'static str, now_ms: u64) -> Vec<String> {
         let runs = self.runs.of_session(session_key);
-        let ended = runs.iter().filter(|run| run.end(&RunEnd::Aborted(reason), now_ms));
+        let ended = runs.iter().filter(|run| run.end(&RunOutcome::aborted(reason), now_ms));
         let ended = ended.map(|run| run.run_id.clone()).collect();
         self.agents.abort_session(session_key, reason);
         ended
     }
 
-    /// `chat.history`
     pub(crate) fn history(&self, params: &ChatHistory) -> Result<History, WireError> {
         let limit = params.limit.map_or(200, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(self.sessions.history(&params.session_key, limit)?)
     }
 
-    /// `chat.inject`
     pub(crate) fn inject(&self, params: &ChatInject, now_ms: u64) -> Result<Injected, WireError> {
         let (session, message_id, message) = self.sessions.inject(params, now_ms)?;
-        let event = ChatEvent {
-            run_id: format!("inject-{message_id}"),
-            seq: 0,
-            state: ChatState::Final,
-            message: Some(message),
-            stop_reason: None,
-            error_message: None,
-        };
+        let mut event = chat_event(format!("inject-{message_id}"), 0, ChatState::Final);
+        event.message = Some(message);
         self.outlet.publish(Audience::Session(session.key.into()), &event);
         Ok(Injected { ok: true, message_id })
     }
@@ -220,7 +209,6 @@ impl ActiveRuns for Chat {
     }
 }
 
-/// A new run id.
 pub(crate) fn new_run_id(prefix: &str) -> Result<String, WireError> {
     let bits = random::bits();
     let bits = bits.map_err(|_| WireError::unavailable("the gateway has no random numbers"))?;

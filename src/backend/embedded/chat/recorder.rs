@@ -1,7 +1,7 @@
 //! Records a run: gives the agent its context when the run starts, appends the answer to the
 //! transcript, and sends the run's events.
 
-use super::events::{RunEnd, RunEvents};
+use super::events::RunEvents;
 use super::runs::Runs;
 use crate::backend::embedded::agent::{RunContext, RunOutcome, RunSink};
 use crate::backend::embedded::sessions::{SessionRecord, Sessions};
@@ -13,7 +13,6 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Everything one run needs to be recorded.
 pub(super) struct RunRecorder {
     pub(super) events: Arc<RunEvents>,
     pub(super) session: SessionRecord,
@@ -81,27 +80,22 @@ impl RunSink for RunRecorder {
         self.events.tool(event, now_ms());
     }
 
-    fn end(self: Box<Self>, outcome: RunOutcome) {
-        let (saved, end) = match outcome {
-            RunOutcome::Done { text } => (self.append(&text, None), RunEnd::Final(text)),
-            RunOutcome::Aborted { reason, text } => {
-                (self.append(&text, Some("aborted")), RunEnd::Aborted(reason))
-            }
-            RunOutcome::Failed { message, text } => {
-                (self.append(&text, Some("error")), RunEnd::Error(message))
-            }
+    fn end(self: Box<Self>, mut outcome: RunOutcome) {
+        let (text, stop_reason) = match &outcome {
+            RunOutcome::Done { text } => (text, None),
+            RunOutcome::Aborted { text, .. } => (text, Some("aborted")),
+            RunOutcome::Failed { text, .. } => (text, Some("error")),
         };
-        let end = match saved {
-            Err(message) => RunEnd::Error(message),
-            Ok(()) => end,
-        };
-        let result = match &end {
-            RunEnd::Error(text) => Err(text.clone()),
-            RunEnd::Final(_) | RunEnd::Aborted(_) => Ok(()),
+        if let Err(message) = self.append(text, stop_reason) {
+            outcome = RunOutcome::Failed { message, text: String::new() };
+        }
+        let result = match &outcome {
+            RunOutcome::Failed { message, .. } => Err(message.clone()),
+            _ => Ok(()),
         };
         // Before the event: a node that repeats its request on the event must not get
         // "in_flight", because no other end would come.
         self.runs.done(&self.events.run_id, result, Instant::now());
-        self.events.end(&end, now_ms());
+        self.events.end(&outcome, now_ms());
     }
 }

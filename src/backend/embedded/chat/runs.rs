@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-/// Runs by id.
 #[derive(Default)]
 pub(super) struct Runs {
     known: Mutex<BTreeMap<String, Known>>,
@@ -21,7 +20,6 @@ enum Known {
     Done { result: Result<(), String>, at: Instant },
 }
 
-/// What is known of a run that is to begin.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Begin {
     /// Nothing: its id is claimed now.
@@ -76,7 +74,6 @@ impl Runs {
         }
     }
 
-    /// An active run.
     pub(super) fn find(&self, run_id: &str) -> Option<Arc<RunEvents>> {
         match self.lock().get(run_id) {
             Some(Known::Live(run)) => Some(run.clone()),
@@ -93,7 +90,6 @@ impl Runs {
         })
     }
 
-    /// The active runs of a conversation.
     pub(super) fn of_session(&self, session_key: &str) -> Vec<Arc<RunEvents>> {
         let known = self.lock();
         let live = known.values().filter_map(|run| match run {

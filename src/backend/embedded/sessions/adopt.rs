@@ -39,7 +39,6 @@ impl ForeignStore {
 }
 
 impl Sessions {
-    /// The canonical keys of all sessions.
     pub(crate) fn keys(&self) -> Result<BTreeSet<String>, StoreError> {
         Ok(self.store().book()?.entries.keys().cloned().collect())
     }

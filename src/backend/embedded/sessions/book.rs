@@ -27,7 +27,6 @@ const MERGED: &str = "mergedSessionIds";
 /// All entries. Cheap to copy: a change is made on a copy, written, and only then applied.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Book {
-    /// By canonical key.
     #[serde(flatten)]
     pub(super) entries: BTreeMap<String, Arc<Entry>>,
     /// What is in the file and is not an entry; it is written back.

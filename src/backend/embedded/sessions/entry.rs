@@ -22,7 +22,6 @@ pub(crate) fn session_id(entry: &Entry) -> Option<&str> {
     text(entry, "sessionId").filter(|id| is_file_name(id))
 }
 
-/// A field that is a string.
 pub(super) fn text<'e>(entry: &'e Entry, name: &str) -> Option<&'e str> {
     entry.get(name).and_then(Value::as_str)
 }

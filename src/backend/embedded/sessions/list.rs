@@ -45,7 +45,6 @@ pub(super) fn select<'b>(
     wanted
 }
 
-/// A session as the apps want it.
 pub(super) fn row(key: &str, entry: &Entry) -> SessionRow {
     let owned = |name| text(entry, name).map(str::to_owned);
     let count = |name| entry.get(name).and_then(integer);

@@ -79,7 +79,6 @@ fn message(line: TranscriptLine<'_>) -> Option<Box<RawValue>> {
     to_raw_value(&Message { others, content, usage, timestamp }).ok()
 }
 
-/// The content as a list of objects.
 fn parts(raw: &RawValue) -> Vec<Field<'_>> {
     let parts = if raw.get().starts_with('[') {
         serde_json::from_str(raw.get()).unwrap_or_default()

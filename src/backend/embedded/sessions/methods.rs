@@ -28,7 +28,6 @@ const KEPT_BY_RESET: &str = "thinkingLevel verboseLevel reasoningLevel model con
     lastTo skillsSnapshot";
 
 impl Sessions {
-    /// `sessions.list`
     pub(crate) fn list(&self, params: SessionsList, now_ms: u64) -> Result<SessionList, WireError> {
         let SessionsList { limit, active_minutes, mut filter } = params;
         filter.label = trimmed(filter.label);
@@ -46,7 +45,6 @@ impl Sessions {
         Ok(SessionList { ts: now_ms, path, count, defaults, sessions })
     }
 
-    /// `sessions.resolve`
     pub(crate) fn resolve(&self, params: SessionsResolve) -> Result<SessionResolved, WireError> {
         let SessionsResolve { key, mut filter } = params;
         filter.label = trimmed(filter.label);
@@ -71,7 +69,6 @@ impl Sessions {
         found.map(|key| SessionResolved { ok: true, key }).map_err(WireError::invalid)
     }
 
-    /// `sessions.patch`
     pub(crate) fn patch(
         &self,
         params: &SessionsPatch,
@@ -87,7 +84,6 @@ impl Sessions {
         Ok(SessionPatched { ok: true, path, key, entry })
     }
 
-    /// `sessions.reset`
     pub(crate) fn reset(
         &self,
         params: &SessionsReset,
@@ -108,7 +104,6 @@ impl Sessions {
         Ok(SessionAnew { ok: true, key: given.to_owned(), entry: Entry::clone(&entry) })
     }
 
-    /// `sessions.delete`
     pub(crate) fn delete(
         &self,
         params: &SessionsDelete,
@@ -159,7 +154,6 @@ impl Sessions {
         aside.collect()
     }
 
-    /// `sessions.compact`
     pub(crate) fn compact(
         &self,
         params: &SessionsCompact,

@@ -48,7 +48,6 @@ pub(crate) fn dir(state_dir: &Path) -> PathBuf {
     state_dir.join("agents").join(session::DEFAULT_AGENT).join("sessions")
 }
 
-/// The store and the transcripts.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     dir: PathBuf,
@@ -78,7 +77,6 @@ impl Sessions {
         Self { dir, store, writers: Default::default() }
     }
 
-    /// The session of this key, in any spelling.
     pub(crate) fn find(&self, key: &str) -> Result<Option<SessionRecord>, StoreError> {
         let key = session::canonical(key);
         let entry = self.store().entry(&key)?;

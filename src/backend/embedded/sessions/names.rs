@@ -5,12 +5,10 @@ use crate::{calendar, random};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A UUID, version 4.
 pub(super) fn session_id() -> Result<String, StoreError> {
     Ok(random::uuid(bits()?))
 }
 
-/// Eight hex digits.
 pub(super) fn message_id() -> Result<String, StoreError> {
     Ok(format!("{:08x}", bits()? >> 96))
 }

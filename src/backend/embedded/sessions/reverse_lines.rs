@@ -7,7 +7,6 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// A file's lines, last one first.
 #[derive(Debug)]
 pub(super) struct ReverseLines<'f> {
     file: &'f File,
@@ -26,19 +25,15 @@ pub(super) struct ReverseLines<'f> {
     longest: usize,
 }
 
-/// One line.
 #[derive(Debug)]
 pub(super) struct ReverseLine<'b> {
     /// Its bytes without the line break; none if it is too long.
     pub(super) bytes: &'b [u8],
-    /// Where it begins in the file.
     pub(super) start: u64,
-    /// Whether it is longer than [`limits::TRANSCRIPT_LINE`].
     pub(super) too_long: bool,
 }
 
 impl ReverseLine<'_> {
-    /// Whether there is nothing in it.
     pub(super) fn is_blank(&self) -> bool {
         !self.too_long && self.bytes.iter().all(u8::is_ascii_whitespace)
     }
@@ -60,7 +55,6 @@ impl<'f> ReverseLines<'f> {
         }
     }
 
-    /// Bytes read from the file so far.
     pub(super) fn bytes_read(&self) -> usize {
         self.bytes_read
     }

@@ -17,7 +17,6 @@ use std::{fs, io};
 
 const UNREAD: &str = "it could not be read";
 
-/// The store's file and what is known to be in it.
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
@@ -39,7 +38,6 @@ impl Store {
         &self.path
     }
 
-    /// What is in the store.
     pub(super) fn book(&mut self) -> Result<&Book, StoreError> {
         // A damaged one may have been repaired.
         if self.content.is_err() && self.has_changed() {
@@ -54,7 +52,6 @@ impl Store {
         self.stamp != Some(stamp(&self.path))
     }
 
-    /// The entry of a session.
     pub(super) fn entry(&mut self, canonical: &str) -> Result<Option<Arc<Entry>>, StoreError> {
         Ok(self.book()?.entries.get(canonical).cloned())
     }
