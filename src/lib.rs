@@ -125,6 +125,7 @@ mod files;
 mod import;
 mod json5_text;
 mod link;
+mod lock;
 mod log_limit;
 #[cfg(feature = "cli")]
 mod node_host;

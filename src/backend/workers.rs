@@ -7,13 +7,14 @@
 
 use crate::backend::{Backend, Caller, Method, NodeId, NodeNotice, Payload};
 use crate::link::{Closed, Inbox};
+use crate::lock::lock;
 use crate::protocol::{limits, WireError};
 use crate::router::{CallId, Input};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
 /// A call on its way to the backend.
@@ -105,11 +106,6 @@ impl Workers {
     pub(crate) fn notice(&self, notice: NodeNotice) -> bool {
         self.notices.try_send(notice).is_ok()
     }
-}
-
-/// A thread that panics with the lock held leaves the queues in a usable state.
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One of the threads that answer calls.

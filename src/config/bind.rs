@@ -27,18 +27,20 @@ impl Bind {
 }
 
 impl FromStr for Bind {
-    type Err = ParseBindError;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, ParseBindError> {
+    fn from_str(text: &str) -> Result<Self, &'static str> {
         match text {
             "loopback" => Ok(Self::Loopback),
             "lan" => Ok(Self::Lan),
             "tailnet" => Ok(Self::Tailnet),
             "auto" => Ok(Self::Auto),
-            _ => text.parse().map(Self::Address).map_err(|_| ParseBindError),
+            _ => text.parse().map(Self::Address).map_err(|_| MUST_BE),
         }
     }
 }
+
+const MUST_BE: &str = "must be loopback, lan, tailnet, auto or an IP address";
 
 impl fmt::Display for Bind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,18 +53,6 @@ impl fmt::Display for Bind {
         }
     }
 }
-
-/// The text is neither one of [`Bind::WORDS`] nor an IP address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParseBindError;
-
-impl fmt::Display for ParseBindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be loopback, lan, tailnet, auto or an IP address")
-    }
-}
-
-impl std::error::Error for ParseBindError {}
 
 #[cfg(test)]
 mod tests {
@@ -79,7 +69,7 @@ mod tests {
     #[test]
     fn names_ports_and_the_old_custom_are_not_addresses() {
         for text in ["", "custom", "LAN", "localhost", "192.168.1.5:18790", "[::1]"] {
-            assert_eq!(text.parse::<Bind>(), Err(ParseBindError), "{text}");
+            assert_eq!(text.parse::<Bind>(), Err(MUST_BE), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads documents and single values into one tree of checked values, from which serde makes the
 //! configuration. Every mistake is kept, and the origin of every value.
 
-use super::kind::{Checker, ValueKind};
+use super::kind::{mismatch, Checker, ValueKind};
 use super::schema::{self, Key, SECTIONS};
 use super::Config;
 use crate::suggest::closest;
@@ -54,7 +54,7 @@ impl Reader {
         match Option::<Config>::deserialize(&self.values) {
             Ok(config) => config.unwrap_or_default(),
             Err(error) => {
-                self.checker.problem("the configuration", error.to_string(), None);
+                self.checker.problem("the configuration", error.to_string());
                 Config::default()
             }
         }
@@ -63,7 +63,8 @@ impl Reader {
     /// Reads a whole document.
     pub(super) fn document(&mut self, document: &Value, origin: &Origin) {
         let Some(sections) = document.as_object() else {
-            return self.checker.mismatch("the document", ValueKind::Open, document);
+            let problem = mismatch("the document", ValueKind::Open, document);
+            return self.checker.problems.push(problem);
         };
         for (name, value) in sections {
             if SECTIONS.contains(&name.as_str()) {
@@ -89,7 +90,7 @@ impl Reader {
                 self.entry(&format!("{at}.{name}"), value, origin);
             }
         } else {
-            self.checker.mismatch(at, ValueKind::Open, value);
+            self.checker.problems.push(mismatch(at, ValueKind::Open, value));
         }
     }
 

@@ -125,6 +125,17 @@ pub struct Problem {
     pub suggestion: Option<String>,
 }
 
+impl Problem {
+    pub(super) fn new(place: &str, reason: impl Into<String>) -> Self {
+        Self { place: place.to_owned(), reason: reason.into(), suggestion: None }
+    }
+
+    /// The same with what was probably meant.
+    pub(super) fn or_rather(self, meant: Option<&str>) -> Self {
+        Self { suggestion: meant.map(str::to_owned), ..self }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.reason)?;
@@ -140,7 +151,7 @@ mod tests {
     use super::*;
 
     fn problem(place: &str) -> Problem {
-        Problem { place: place.to_owned(), reason: "unknown key".to_owned(), suggestion: None }
+        Problem::new(place, "unknown key")
     }
 
     #[test]

@@ -172,18 +172,15 @@ impl Checker {
     /// `value`, which is written at `at`, in the form that serde reads; `None` if there is something
     /// wrong with it.
     pub(super) fn check(&mut self, kind: ValueKind, at: &str, value: &Value) -> Option<Value> {
-        let checked = match (kind, value) {
+        use ValueKind::{Commands, Interfaces, Methods, Program, ServiceTypes, Texts};
+        let accepted = match (kind, value) {
             (_, Value::Null) => kind.of_null(),
             (ValueKind::Path, Value::String(text)) if !text.trim().is_empty() => {
-                return self.resolve(at, text);
+                let path = self.resolve(at, text);
+                return self.keep(path);
             }
             (
-                ValueKind::Texts
-                | ValueKind::Interfaces
-                | ValueKind::ServiceTypes
-                | ValueKind::Program
-                | ValueKind::Methods
-                | ValueKind::Commands,
+                Texts | Interfaces | ServiceTypes | Program | Methods | Commands,
                 Value::Array(items),
             ) => return self.list(kind, at, items),
             (ValueKind::Environment, Value::Object(entries)) => {
@@ -192,70 +189,72 @@ impl Checker {
             (ValueKind::Nodes, Value::Object(nodes)) => return self.nodes(at, nodes),
             _ => kind.accept(value),
         };
-        if checked.is_none() {
-            self.mismatch(at, kind, value);
-        }
-        checked
+        self.keep(accepted.ok_or_else(|| mismatch(at, kind, value)))
+    }
+
+    fn keep<T>(&mut self, checked: Result<T, Problem>) -> Option<T> {
+        checked.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn list(&mut self, kind: ValueKind, at: &str, items: &[Value]) -> Option<Value> {
         if kind == ValueKind::ServiceTypes && !(1..=limits::MDNS_TYPES).contains(&items.len()) {
-            self.problem(at, format!("must be a list of 1 to {} types", limits::MDNS_TYPES), None);
+            self.problem(at, format!("must be a list of 1 to {} types", limits::MDNS_TYPES));
         }
         let mut list: Vec<Value> = Vec::new();
         for (i, item) in items.iter().enumerate() {
             let at = format!("{at}[{i}]");
             let Some(text) = item.as_str() else {
-                self.mismatch(&at, ValueKind::Text, item);
+                self.problems.push(mismatch(&at, ValueKind::Text, item));
                 continue;
             };
-            let repeats = |known: &Value| {
-                known.as_str().is_some_and(|known| known.eq_ignore_ascii_case(text))
-            };
-            if kind == ValueKind::ServiceTypes && list.iter().any(repeats) {
-                self.problem(&at, format!("{text:?} is listed twice"), None);
-            } else if kind == ValueKind::Program && i == 0 {
-                list.extend(self.program(&at, text));
+            let is_same = |known: &str| known.eq_ignore_ascii_case(text);
+            let repeats = list.iter().filter_map(Value::as_str).any(is_same);
+            if kind == ValueKind::ServiceTypes && repeats {
+                self.problem(&at, format!("{text:?} is listed twice"));
             } else {
-                list.extend(self.item(kind, &at, text));
+                let item = self.item(kind, &at, text, i == 0);
+                list.extend(self.keep(item));
             }
         }
         (list.len() == items.len()).then_some(Value::Array(list))
     }
 
     /// One text of a list.
-    fn item(&mut self, kind: ValueKind, at: &str, text: &str) -> Option<Value> {
+    fn item(
+        &self,
+        kind: ValueKind,
+        at: &str,
+        text: &str,
+        is_first: bool,
+    ) -> Result<Value, Problem> {
+        let trimmed = text.trim();
         match kind {
-            ValueKind::Interfaces => return self.check(ValueKind::Text, at, &json!(text)),
-            ValueKind::ServiceTypes if !is_service_type(text.trim()) => {
-                let reason =
-                    format!("must be a type such as \"_clawdbot-bridge._tcp\", not {text:?}");
-                self.problem(at, reason, None);
+            ValueKind::Interfaces if trimmed.is_empty() => {
+                Err(mismatch(at, ValueKind::Text, &json!(text)))
             }
-            ValueKind::ServiceTypes => return Some(json!(text.trim())),
-            ValueKind::Program if text.contains('\0') => self.no_nul(at),
+            ValueKind::ServiceTypes if !is_service_type(trimmed) => {
+                let reason = "must be a type such as \"_clawdbot-bridge._tcp\"";
+                Err(Problem::new(at, format!("{reason}, not {text:?}")))
+            }
+            ValueKind::Interfaces | ValueKind::ServiceTypes => Ok(json!(trimmed)),
+            ValueKind::Program if text.contains('\0') => Err(Problem::new(at, NUL)),
+            ValueKind::Program if is_first && text.is_empty() => {
+                Err(mismatch(at, ValueKind::Text, &json!(text)))
+            }
+            // A name is looked for in `PATH`, as a shell would; a path is like any in the file.
+            ValueKind::Program if is_first && (text.contains('/') || text.starts_with('~')) => {
+                self.resolve(at, text)
+            }
             ValueKind::Methods if Method::parse(text).is_none() => {
                 let known = Method::ALL.iter().map(|method| method.as_str());
-                self.problem(at, format!("unknown method \"{text}\""), closest(text, known));
+                let reason = format!("unknown method \"{text}\"");
+                Err(Problem::new(at, reason).or_rather(closest(text, known)))
             }
             ValueKind::Commands => match text.parse::<CommandPattern>() {
-                Ok(_) => return Some(json!(text)),
-                Err(reason) => self.problem(at, format!("{reason}, not \"{text}\""), None),
+                Ok(_) => Ok(json!(text)),
+                Err(reason) => Err(Problem::new(at, format!("{reason}, not \"{text}\""))),
             },
-            _ => return Some(json!(text)),
-        }
-        None
-    }
-
-    /// A name is looked for in `PATH`, as a shell would; a path is like every path in the file.
-    fn program(&mut self, at: &str, text: &str) -> Option<Value> {
-        if text.is_empty() {
-            self.mismatch(at, ValueKind::Text, &json!(text));
-            None
-        } else if !text.contains('\0') && (text.contains('/') || text.starts_with('~')) {
-            self.resolve(at, text)
-        } else {
-            self.item(ValueKind::Program, at, text)
+            _ => Ok(json!(text)),
         }
     }
 
@@ -265,12 +264,12 @@ impl Checker {
             let at = format!("{at}.{name}");
             match value.as_str() {
                 _ if name.is_empty() || name.contains(['=', '\0']) => {
-                    self.problem(&at, "is not a valid name for an environment variable", None);
+                    self.problem(&at, "is not a valid name for an environment variable");
                 }
-                Some(text) if text.contains('\0') => self.no_nul(&at),
+                Some(text) if text.contains('\0') => self.problem(&at, NUL),
                 Some(_) => {}
                 // Not repeated: it may be a key.
-                None => self.problem(&at, "must be a string", None),
+                None => self.problem(&at, "must be a string"),
             }
         }
         (self.problems.len() == before).then(|| json!(entries))
@@ -281,19 +280,11 @@ impl Checker {
         for (id, rules) in nodes {
             let at = format!("{at}.{id}");
             // The id is compared with the one that admitted the node, which is trimmed.
-            let id = match NodeId::new(id) {
-                Ok(id) => id,
-                Err(reason) => {
-                    self.problem(&at, reason, None);
-                    continue;
-                }
-            };
-            let Some(rules) = rules.as_object() else {
-                self.mismatch(&at, ValueKind::Open, rules);
-                continue;
-            };
+            let id = NodeId::new(id).map_err(|reason| Problem::new(&at, reason));
+            let Some(id) = self.keep(id) else { continue };
+            let rules = rules.as_object().ok_or_else(|| mismatch(&at, ValueKind::Open, rules));
             let mut node = Map::new();
-            for (key, value) in rules {
+            for (key, value) in self.keep(rules).into_iter().flatten() {
                 let at = format!("{at}.{key}");
                 let kind = match key.as_str() {
                     "methods" => ValueKind::Methods,
@@ -311,62 +302,40 @@ impl Checker {
     }
 
     /// A path made absolute as far as that is known.
-    fn resolve(&mut self, at: &str, text: &str) -> Option<Value> {
-        let path = match paths::expand(text, self.home.as_deref()) {
-            Ok(path) => self.base.as_ref().map(|base| base.join(&path)).unwrap_or(path),
-            Err(reason) => {
-                self.problem(at, reason, None);
-                return None;
-            }
-        };
-        let text = path.to_str();
-        if text.is_none() {
-            self.problem(at, "is in a directory whose path is not valid UTF-8", None);
-        }
-        text.map(Value::from)
+    fn resolve(&self, at: &str, text: &str) -> Result<Value, Problem> {
+        let path = paths::expand(text, self.home.as_deref());
+        let path = path.map_err(|reason| Problem::new(at, reason))?;
+        let path = self.base.as_ref().map(|base| base.join(&path)).unwrap_or(path);
+        let reason = "is in a directory whose path is not valid UTF-8";
+        path.to_str().map(Value::from).ok_or_else(|| Problem::new(at, reason))
     }
 
-    fn no_nul(&mut self, at: &str) {
-        self.problem(at, "must not contain the character NUL", None);
+    pub(super) fn unknown(&mut self, at: &str, meant: Option<&str>) {
+        self.problems.push(Problem::new(at, "unknown key").or_rather(meant));
     }
 
-    pub(super) fn unknown(&mut self, at: &str, suggestion: Option<&str>) {
-        self.problem(at, "unknown key", suggestion);
-    }
-
-    pub(super) fn mismatch(&mut self, at: &str, kind: ValueKind, value: &Value) {
-        let words = match kind {
-            ValueKind::Choice(words) => words,
-            ValueKind::Bind => Bind::WORDS,
-            _ => &[],
-        };
-        let suggestion = value.as_str().and_then(|text| closest(text, words.iter().copied()));
-        let reason = format!("must be {}, not {}", kind.expects(), describe(at, value));
-        self.problem(at, reason, suggestion);
-    }
-
-    pub(super) fn problem(
-        &mut self,
-        at: &str,
-        reason: impl Into<String>,
-        suggestion: Option<&str>,
-    ) {
-        self.problems.push(Problem {
-            place: at.to_owned(),
-            reason: reason.into(),
-            suggestion: suggestion.map(str::to_owned),
-        });
+    pub(super) fn problem(&mut self, at: &str, reason: impl Into<String>) {
+        self.problems.push(Problem::new(at, reason));
     }
 }
 
-/// The value as the writer will recognise it, unless it is a secret or too long to repeat.
-fn describe(at: &str, value: &Value) -> String {
-    match value {
+const NUL: &str = "must not contain the character NUL";
+
+/// A value that is not of its kind.
+pub(super) fn mismatch(at: &str, kind: ValueKind, value: &Value) -> Problem {
+    let words = match kind {
+        ValueKind::Choice(words) => words,
+        ValueKind::Bind => Bind::WORDS,
+        _ => &[],
+    };
+    let meant = value.as_str().and_then(|text| closest(text, words.iter().copied()));
+    // The value as the writer will recognise it, unless it is a secret or too long to repeat.
+    let shown = match value {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
-        Value::Null => "null".to_owned(),
         Value::String(_) | Value::Number(_) if is_secret(at) => "this".to_owned(),
         Value::String(text) if text.chars().count() > 60 => "this long text".to_owned(),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => value.to_string(),
-    }
+        value => value.to_string(),
+    };
+    Problem::new(at, format!("must be {}, not {shown}", kind.expects())).or_rather(meant)
 }

@@ -93,7 +93,7 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
         if let Some((name, value)) = variable.and_then(|name| Some((name, env(name)?))) {
             match value.to_str() {
                 Some(value) => apply(key, name, value, Origin::Env(name), &mut reader),
-                None => reader.checker.problem(name, "is not valid UTF-8", None),
+                None => reader.checker.problem(name, "is not valid UTF-8"),
             }
         }
         if let Some(value) = given(sources) {

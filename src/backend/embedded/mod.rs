@@ -14,6 +14,7 @@ pub(crate) mod voicewake;
 use crate::backend::{Audience, Backend, Caller, NodeNotice, Outlet};
 use crate::calendar::now_ms;
 use crate::config::{AgentConfig, Config};
+use crate::lock::lock;
 use crate::protocol::rpc::settings::{ConfigPatch, ConfigSet};
 use crate::protocol::rpc::system::{
     HealthView, Models, SkillBins, TalkMode, TalkModeState, WakeWords,
@@ -29,7 +30,7 @@ use settings::Settings;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use system_events::SystemEvents;
 use ticker::Ticker;
@@ -53,12 +54,6 @@ struct RunningParts {
     outlet: Arc<dyn Outlet>,
     chat: Arc<Chat>,
     ticker: Mutex<Option<Ticker>>,
-}
-
-impl RunningParts {
-    fn ticker(&self) -> MutexGuard<'_, Option<Ticker>> {
-        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Embedded {
@@ -133,7 +128,7 @@ impl Embedded {
         if let Some(report) = system_events::read(node, event, payload, now_ms) {
             self.publish(Audience::Operators, &report);
             if self.system_events.push(&report) && self.agent.wake_on_system_event {
-                if let Some(ticker) = &*running.ticker() {
+                if let Some(ticker) = &*lock(&running.ticker) {
                     ticker.wake(report.session_key);
                 }
             }
@@ -232,7 +227,7 @@ impl Backend for Embedded {
 
     fn stop(&self, timeout: Duration) {
         if let Some(running) = self.running.get() {
-            let ticker = running.ticker().take();
+            let ticker = lock(&running.ticker).take();
             ticker.into_iter().for_each(Ticker::stop);
             running.chat.stop(timeout);
         }

@@ -3,10 +3,11 @@
 
 use super::agent::AgentRun;
 use super::chat::new_run_id;
+use crate::lock::lock;
 use crate::protocol::json::{mend_surrogates, Fields};
 use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const FIELDS: &[&str] = &["text", "message", "sessionKey", "thinking", "timeoutSeconds"];
@@ -60,7 +61,7 @@ pub(super) struct RunRateLimit {
 impl RunRateLimit {
     /// Counts one more run; whether the node may start it now.
     pub(super) fn admit(&self, node: &NodeId, now: Instant) -> bool {
-        let mut by_node = self.by_node.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_node = lock(&self.by_node);
         by_node.retain(|_, (since, _)| {
             now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW
         });

@@ -8,6 +8,7 @@
 use crate::config::is_color;
 use crate::files;
 use crate::json5_text;
+use crate::lock::lock;
 use crate::protocol::rpc::settings::{
     ConfigChange, ConfigChanged, ConfigSnapshot, Issue, SchemaView,
 };
@@ -16,7 +17,7 @@ use ring::digest;
 use serde_json::{json, Map, Value};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The document's path, relative to the state directory.
 const PATH: &str = "settings/nodes.json";
@@ -130,7 +131,7 @@ impl Settings {
         change: &ConfigChange,
         combine: impl FnOnce(Option<&str>, Value) -> Result<Value, WireError>,
     ) -> Result<ConfigChanged, WireError> {
-        let _guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = lock(&self.writer);
         let stored = self.read()?;
         if let Some(stored) = &stored {
             let retry = |what| WireError::invalid(format!("{what}; re-run config.get and retry"));

@@ -1,8 +1,9 @@
 //! One lock per name, out of a few for all names: two names may share one, no name has two.
 
+use crate::lock::lock;
 use crate::protocol::limits;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// The locks. They guard an order, not data, so a poisoned one is as good as new.
 #[derive(Debug, Default)]
@@ -12,7 +13,6 @@ impl StripedLocks {
     pub(super) fn lock(&self, name: &(impl Hash + ?Sized)) -> MutexGuard<'_, ()> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
-        let stripe = &self.0[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS];
-        stripe.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0[hasher.finish() as usize % limits::TRANSCRIPT_WRITERS])
     }
 }

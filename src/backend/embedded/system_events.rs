@@ -1,11 +1,12 @@
 //! Events of nodes about programs they run: `exec.*`, turned into sentences for the next run of
 //! their conversation (protocol section 6).
 
+use crate::lock::lock;
 use crate::protocol::json::{mend_surrogates, Fields};
 use crate::protocol::rpc::event::SystemEvent;
 use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 const FIELDS: &[&str] =
     &["sessionKey", "runId", "command", "exitCode", "timedOut", "output", "reason"];
@@ -64,7 +65,7 @@ pub(super) struct SystemEvents {
 impl SystemEvents {
     /// Keeps an event's sentence, unless it repeats the previous one. Whether it was kept.
     pub(super) fn push(&self, event: &SystemEvent) -> bool {
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         if waiting.len() >= limits::SYSTEM_EVENT_SESSIONS
             && !waiting.contains_key(&event.session_key)
         {
@@ -83,11 +84,7 @@ impl SystemEvents {
 
     /// Removes and returns the sentences of a conversation.
     pub(super) fn take(&self, session_key: &str) -> Vec<String> {
-        self.lock().remove(session_key).map(Vec::from).unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<String>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting).remove(session_key).map(Vec::from).unwrap_or_default()
     }
 }
 

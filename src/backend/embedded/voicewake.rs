@@ -2,12 +2,13 @@
 
 use super::settings;
 use crate::files;
+use crate::lock::lock;
 use crate::protocol::rpc::system::WakeWords;
 use crate::protocol::{limits, WireError};
 use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// The words where nobody has chosen any.
 const DEFAULTS: [&str; 3] = ["clawd", "claude", "computer"];
@@ -35,24 +36,20 @@ impl Voicewake {
     }
 
     pub(super) fn get(&self) -> WakeWords {
-        self.lock().clone()
+        lock(&self.words).clone()
     }
 
     /// Takes new words; they are on disk when this returns.
     pub(super) fn set(&self, words: WakeWords, now_ms: u64) -> Result<WakeWords, WireError> {
         let words = or_defaults(cleaned(words));
         // Held over the write, so that the file and the memory agree about who was last.
-        let mut current = self.lock();
+        let mut current = lock(&self.words);
         store(&self.path, &words, now_ms).map_err(|error| {
             log::error!("could not write `{}`: {error}", self.path.display());
             WireError::unavailable("the gateway could not save the words; try later")
         })?;
         current.clone_from(&words);
         Ok(words)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, WakeWords> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The request to abort a run: made by any thread, noticed by the run's own.
 
 use crate::link::Waker;
+use crate::lock::lock;
 use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// Whether a run is to end, and when its program is killed.
@@ -29,7 +30,7 @@ impl AbortSignal {
 
     /// Requests that the run ends; false if it is ending already.
     pub(super) fn request(&self, reason: &'static str) -> bool {
-        let mut request = self.lock();
+        let mut request = lock(&self.request);
         if request.settled || request.reason.is_some() {
             return false;
         }
@@ -42,7 +43,7 @@ impl AbortSignal {
 
     /// Kills the program at this time, unless an earlier one is set.
     pub(super) fn kill_by(&self, time: Instant) {
-        let mut request = self.lock();
+        let mut request = lock(&self.request);
         request.kill_at = Some(request.kill_at.map_or(time, |earlier| earlier.min(time)));
         drop(request);
         self.waker.alarm();
@@ -50,11 +51,13 @@ impl AbortSignal {
 
     /// When the program is killed. Called only after the program was asked to terminate.
     pub(super) fn kill_at(&self) -> Instant {
-        *self.lock().kill_at.get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER)
+        *lock(&self.request)
+            .kill_at
+            .get_or_insert_with(|| Instant::now() + limits::AGENT_KILL_AFTER)
     }
 
     pub(super) fn is_requested(&self) -> bool {
-        self.lock().reason.is_some()
+        lock(&self.request).reason.is_some()
     }
 
     /// An error if the run is to end. Its text is not shown: the reason of the request counts.
@@ -67,7 +70,7 @@ impl AbortSignal {
 
     /// Decides how the run ends: for the reason of a request, or, with `None`, by itself.
     pub(super) fn settle(&self) -> Option<&'static str> {
-        let mut request = self.lock();
+        let mut request = lock(&self.request);
         request.settled = true;
         request.reason
     }
@@ -80,10 +83,6 @@ impl AbortSignal {
     /// Resets the descriptor after a poll has reported it.
     pub(super) fn reset(&self) {
         self.waker.woke_up(true);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, AbortRequest> {
-        self.request.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

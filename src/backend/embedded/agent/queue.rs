@@ -6,10 +6,11 @@ use super::abort::AbortSignal;
 use super::run::{AgentJob, AgentRun, Busy, RunOutcome, RunSink};
 use super::worker;
 use crate::config::AgentConfig;
+use crate::lock::lock;
 use crate::protocol::limits;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -92,7 +93,7 @@ impl Agents {
     /// Whether a run would be accepted now, so that nothing needs to be stored for one that would
     /// not. Another thread may be quicker.
     pub(crate) fn has_room(&self, run: &AgentRun) -> Result<(), Busy> {
-        let (queue, config) = (self.shared.lock(), &self.shared.config);
+        let (queue, config) = (lock(&self.shared.queue), &self.shared.config);
         if queue.stopping {
             return Err(Busy::Stopping);
         }
@@ -104,7 +105,7 @@ impl Agents {
     pub(crate) fn start(&self, run: AgentRun, sink: Box<dyn RunSink>) -> Result<(), Busy> {
         let abort = AbortSignal::new().map_err(|error| exhausted(&error))?;
         let job = AgentJob { run, sink, abort: Arc::new(abort) };
-        let (mut queue, config) = (self.shared.lock(), &self.shared.config);
+        let (mut queue, config) = (lock(&self.shared.queue), &self.shared.config);
         if queue.stopping {
             return Err(Busy::Stopping);
         }
@@ -152,7 +153,7 @@ impl Agents {
         matches: impl Fn(&str, &str) -> bool,
         reason: &'static str,
     ) -> Vec<String> {
-        let mut queue = self.shared.lock();
+        let mut queue = lock(&self.shared.queue);
         let matching = queue.active.iter().filter(|run| matches(&run.run_id, &run.session_key));
         let aborted = matching.filter(|run| run.abort.request(reason));
         let mut ids: Vec<String> = aborted.map(|run| run.run_id.clone()).collect();
@@ -168,7 +169,7 @@ impl Agents {
 
     /// Whether a run of this session is queued or at work, or its program is not gone yet.
     pub(crate) fn is_active(&self, session_key: &str) -> bool {
-        self.shared.lock().has(session_key)
+        lock(&self.shared.queue).has(session_key)
     }
 
     /// Waits until the session is not active; false after `timeout`.
@@ -180,7 +181,7 @@ impl Agents {
     /// killed; returns when all are gone, soon after that at the latest.
     pub(crate) fn stop(&self, timeout: Duration) {
         let kill_at = Instant::now() + timeout;
-        let mut queue = self.shared.lock();
+        let mut queue = lock(&self.shared.queue);
         queue.stopping = true;
         let waiting = std::mem::take(&mut queue.waiting);
         for run in &queue.active {
@@ -195,7 +196,7 @@ impl Agents {
             queue.active.iter().any(|run| me.name() != Some(&*run.thread))
         });
         // Apart from the loop, which would hold the lock that the threads need in order to end.
-        let threads = std::mem::take(&mut self.shared.lock().threads);
+        let threads = std::mem::take(&mut lock(&self.shared.queue).threads);
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != me.id()) {
             let name = thread.thread().name().unwrap_or_default().to_owned();
             if !all_gone && !thread.is_finished() {
@@ -218,7 +219,7 @@ impl SharedQueue {
     fn work(&self, thread: &str, mut job: AgentJob) {
         loop {
             worker::carry_out(&self.config, job);
-            let mut queue = self.lock();
+            let mut queue = lock(&self.queue);
             queue.active.retain(|run| run.thread != thread);
             let next = if queue.stopping { None } else { queue.next() };
             next.iter().for_each(|job| queue.activate(thread, job));
@@ -239,13 +240,9 @@ impl SharedQueue {
     /// False if it is still so at the deadline.
     fn wait_while(&self, deadline: Instant, is_so: impl Fn(&QueueState) -> bool) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self.gone.wait_timeout_while(self.lock(), left, |queue| is_so(queue));
+        let waited = self.gone.wait_timeout_while(lock(&self.queue), left, |queue| is_so(queue));
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !is_so(&queue)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,12 +5,13 @@
 
 use crate::backend::embedded::agent::RunOutcome;
 use crate::backend::{Audience, Outlet};
+use crate::lock::lock;
 use crate::protocol::limits;
 use crate::protocol::rpc::chat::ChatMessage;
 use crate::protocol::rpc::event::{AgentEvent, ChatEvent, ChatState};
 use crate::protocol::rpc::Event;
 use serde_json::{json, Value};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub(super) struct RunEvents {
     pub(super) run_id: String,
@@ -46,7 +47,7 @@ impl RunEvents {
     }
 
     pub(super) fn started(&self, now_ms: u64) {
-        let mut progress = self.lock();
+        let mut progress = lock(&self.progress);
         progress.started_ms = now_ms;
         if !progress.ended {
             let data = json!({ "phase": "start", "startedAt": now_ms });
@@ -56,7 +57,7 @@ impl RunEvents {
 
     /// The answer has grown to this.
     pub(super) fn text(&self, full: &str, now_ms: u64) {
-        let mut progress = self.lock();
+        let mut progress = lock(&self.progress);
         if progress.ended || full.is_empty() {
             return;
         }
@@ -70,7 +71,7 @@ impl RunEvents {
     }
 
     pub(super) fn tool(&self, event: &Value, now_ms: u64) {
-        let mut progress = self.lock();
+        let mut progress = lock(&self.progress);
         if !progress.ended && self.shows_tools {
             self.send_agent(&mut progress, "tool", event.clone(), now_ms);
         }
@@ -78,7 +79,7 @@ impl RunEvents {
 
     /// The run ends. Only the first end counts; whether this was it.
     pub(super) fn end(&self, end: &RunOutcome, now_ms: u64) -> bool {
-        let mut progress = self.lock();
+        let mut progress = lock(&self.progress);
         if progress.ended {
             return false;
         }
@@ -119,10 +120,6 @@ impl RunEvents {
 
     fn send(&self, event: &impl Event) {
         self.outlet.publish(Audience::Session(self.session_key.as_str().into()), event);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, RunProgress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The active runs, and those that ended lately: for aborts, and for requests that come twice.
 
 use super::events::RunEvents;
+use crate::lock::lock;
 use crate::protocol::limits;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 #[derive(Default)]
@@ -33,7 +34,7 @@ pub(super) enum Begin {
 impl Runs {
     /// Claims an id for a run in a conversation.
     pub(super) fn begin(&self, run_id: &str, session_key: &str, now: Instant) -> Begin {
-        let mut known = self.lock();
+        let mut known = lock(&self.known);
         known.retain(|_, run| match run {
             Known::Done { at, .. } => now.saturating_duration_since(*at) < limits::RUN_REMEMBERED,
             _ => true,
@@ -50,17 +51,17 @@ impl Runs {
 
     /// The run was passed to the agent.
     pub(super) fn live(&self, run: Arc<RunEvents>) {
-        self.lock().insert(run.run_id.clone(), Known::Live(run));
+        lock(&self.known).insert(run.run_id.clone(), Known::Live(run));
     }
 
     /// The run could not begin; the same id may be tried again.
     pub(super) fn forget(&self, run_id: &str) {
-        self.lock().remove(run_id);
+        lock(&self.known).remove(run_id);
     }
 
     /// The run ended. The oldest ends are forgotten first.
     pub(super) fn done(&self, run_id: &str, result: Result<(), String>, now: Instant) {
-        let mut known = self.lock();
+        let mut known = lock(&self.known);
         known.insert(run_id.to_owned(), Known::Done { result, at: now });
         let done = known.iter().filter_map(|(id, run)| match run {
             Known::Done { at, .. } => Some((*at, id.clone())),
@@ -75,7 +76,7 @@ impl Runs {
     }
 
     pub(super) fn find(&self, run_id: &str) -> Option<Arc<RunEvents>> {
-        match self.lock().get(run_id) {
+        match lock(&self.known).get(run_id) {
             Some(Known::Live(run)) => Some(run.clone()),
             _ => None,
         }
@@ -83,7 +84,7 @@ impl Runs {
 
     /// Whether a conversation has an active run, or is about to.
     pub(super) fn is_active(&self, session_key: &str) -> bool {
-        self.lock().values().any(|run| match run {
+        lock(&self.known).values().any(|run| match run {
             Known::Beginning(key) => key == session_key,
             Known::Live(run) => run.session_key == session_key,
             Known::Done { .. } => false,
@@ -91,16 +92,12 @@ impl Runs {
     }
 
     pub(super) fn of_session(&self, session_key: &str) -> Vec<Arc<RunEvents>> {
-        let known = self.lock();
+        let known = lock(&self.known);
         let live = known.values().filter_map(|run| match run {
             Known::Live(run) if run.session_key == session_key => Some(run.clone()),
             _ => None,
         });
         live.collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
-        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

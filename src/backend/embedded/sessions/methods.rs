@@ -2,6 +2,7 @@
 
 use super::entry::{is_one_of, session_id, usable_key, Entry};
 use super::{list, names, patch, transcript, Sessions, StoreError};
+use crate::lock::lock;
 use crate::protocol::rpc::sessions::{
     SessionAnew, SessionCompacted, SessionDefaults, SessionDeleted, SessionList, SessionPatched,
     SessionResolved, SessionsCompact, SessionsDelete, SessionsList, SessionsPatch, SessionsReset,
@@ -36,7 +37,7 @@ impl Sessions {
             i64::try_from(since).unwrap_or(i64::MAX)
         });
         let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let mut store = self.store();
+        let mut store = lock(&self.store);
         let path = shown(store.path());
         let wanted = list::select(store.book()?, &filter, active_since).into_iter();
         let sessions: Vec<_> =
@@ -48,7 +49,7 @@ impl Sessions {
     pub(crate) fn resolve(&self, params: SessionsResolve) -> Result<SessionResolved, WireError> {
         let SessionsResolve { key, mut filter } = params;
         filter.label = trimmed(filter.label);
-        let mut store = self.store();
+        let mut store = lock(&self.store);
         let book = store.book()?;
         let found = match (trimmed(key), &filter.label) {
             (Some(_), Some(_)) => Err("Provide either key or label (not both)".to_owned()),
@@ -75,7 +76,7 @@ impl Sessions {
         now_ms: u64,
     ) -> Result<SessionPatched, WireError> {
         let key = usable_key(required(&params.key)?)?;
-        let mut store = self.store();
+        let mut store = lock(&self.store);
         let (_, entry) = store.change(|book| {
             patch::check_label(book, &key, &params.changes)?;
             book.update(&key, now_ms, |entry| patch::apply(&params.changes, &key, entry))
@@ -92,7 +93,7 @@ impl Sessions {
         let given = required(&params.key)?;
         let key = usable_key(given)?;
         let new_id = names::session_id()?;
-        let (_, entry) = self.store().change(|book| {
+        let (_, entry) = lock(&self.store).change(|book| {
             book.update(&key, now_ms, |entry| {
                 entry.retain(|name, _| is_one_of(KEPT_BY_RESET, name));
                 entry.insert("sessionId".into(), new_id.into());
@@ -123,9 +124,9 @@ impl Sessions {
         if !runs.abort_and_wait(&key, limits::SESSION_ABORT_TIMEOUT) {
             return Err(active());
         }
-        let mut removed = self.store().entry(&key)?;
+        let mut removed = lock(&self.store).entry(&key)?;
         if removed.is_some() {
-            removed = self.store().change(|book| {
+            removed = lock(&self.store).change(|book| {
                 // One may have begun since; under the lock of the store, none can get its session.
                 if runs.is_active(&key) {
                     return Err(active());
@@ -183,7 +184,7 @@ impl Sessions {
     /// Removes the counts of a transcript that is shorter now, unless a reset has put another one
     /// in its place meanwhile.
     fn forget_tokens(&self, key: &str, id: &str, now_ms: u64) -> Result<(), StoreError> {
-        self.store().change(|book| {
+        lock(&self.store).change(|book| {
             if book.entries.get(key).is_none_or(|entry| session_id(entry) != Some(id)) {
                 return Ok(());
             }

@@ -34,13 +34,14 @@ pub(crate) use error::StoreError;
 pub(crate) use methods::ActiveRuns;
 
 use super::striped_locks::StripedLocks;
+use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
 use crate::protocol::{session, WireError};
 use serde::Serialize;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use store::Store;
 
 /// Where a state directory keeps the sessions of the only agent.
@@ -51,6 +52,7 @@ pub(crate) fn dir(state_dir: &Path) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     dir: PathBuf,
+    /// A change leaves the old content in place until it is complete.
     store: Mutex<Store>,
     /// By the name of the transcript, which has one writer at a time.
     writers: StripedLocks,
@@ -79,7 +81,7 @@ impl Sessions {
 
     pub(crate) fn find(&self, key: &str) -> Result<Option<SessionRecord>, StoreError> {
         let key = session::canonical(key);
-        let entry = self.store().entry(&key)?;
+        let entry = lock(&self.store).entry(&key)?;
         Ok(entry.and_then(|entry| {
             let id = session_id(&entry)?.to_owned();
             Some(self.session(key, id, &entry))
@@ -90,8 +92,8 @@ impl Sessions {
     /// error nothing has changed.
     pub(crate) fn touch(&self, key: &str, now_ms: u64) -> Result<SessionRecord, StoreError> {
         let key = entry::usable_key(key)?;
-        let (id, entry) =
-            self.store().change(|book| book.update(&key, now_ms, |_| Ok::<_, StoreError>(())))?;
+        let (id, entry) = lock(&self.store)
+            .change(|book| book.update(&key, now_ms, |_| Ok::<_, StoreError>(())))?;
         Ok(self.session(key, id, &entry))
     }
 
@@ -111,7 +113,7 @@ impl Sessions {
     /// [`limits::HISTORY_BYTES`](crate::protocol::limits::HISTORY_BYTES), but one at least. An
     /// unknown session has none.
     pub(crate) fn history(&self, key: &str, limit: usize) -> Result<History, StoreError> {
-        let entry = self.store().entry(&session::canonical(key))?;
+        let entry = lock(&self.store).entry(&session::canonical(key))?;
         // From here on without the lock: others may write while this reads.
         let entry = entry.as_deref();
         let mut history = History {
@@ -156,12 +158,6 @@ impl Sessions {
             WireError::unavailable(format!("failed to write transcript: {}", error.reason()))
         })?;
         Ok((session, message_id, message))
-    }
-
-    /// A change of the store leaves the old content in place until it is complete, so that one that
-    /// panicked has done no harm.
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn session(&self, key: String, session_id: String, entry: &Entry) -> SessionRecord {
