@@ -23,6 +23,7 @@ const FLOORS: &[&str] = &[
     "json5_text",
     "duration",
     "wait",
+    "lock",
     "files",
     "random",
     "addresses",
@@ -89,7 +90,8 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     ("src/backend/embedded/chat/", &["error", "stop"]),
     ("src/control/server.rs", &["error"]),
     // Keys of the configuration.
-    ("src/config/schema.rs", &["agent", "error", "skills.bins"]),
+    ("src/config/schema.rs", &["agent", "skills.bins"]),
+    ("src/config/sections.rs", &["error"]),
     // Kinds of the router's inputs, threads, an argument of another program.
     ("src/daemon/", &["reload", "stop", "tick"]),
     ("src/discovery/tailscale.rs", &["status"]),
