@@ -1,10 +1,11 @@
-//! `status`, `reload`, `stop`, `log`: the running bridge itself.
+//! `status`, `reload`, `stop`, `log`, `events`: the running bridge itself.
 
 use super::watch::watch;
 use super::*;
 use crate::protocol::operator::{
-    GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop,
+    GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
 };
+use std::collections::BTreeSet;
 
 pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("watch") {
@@ -113,4 +114,19 @@ pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
     show(line, &SetLogLevel { level: line.required("LEVEL") }, |answer| {
         format!("log level is now {}\n", safe(&answer.level))
     })
+}
+
+/// Prints events as they happen, one JSON object per line.
+pub(super) fn events(line: &CommandLine) -> Result<(), Failure> {
+    let names: BTreeSet<String> = line.values("only").into_iter().collect();
+    let only = Some(names).filter(|names| !names.is_empty());
+    let mut client = connect(line)?;
+    client.ask(&SubscribeEvents { only }, timeout(line))?;
+    loop {
+        match client.next_event() {
+            Ok((_, json)) => print_json(&json)?,
+            Err(ClientError::HungUp) => return Err(Failure::not_running("the bridge has stopped")),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

@@ -7,7 +7,6 @@ mod command;
 mod config_file;
 mod daemon;
 mod discover;
-mod events;
 mod failure;
 mod fingerprint;
 mod import;
@@ -106,7 +105,7 @@ fn action(path: &str) -> Option<Action> {
         "nodes screen record" => node_commands::record,
         "nodes location get" => node_commands::location,
         "nodes sms send" => node_commands::sms,
-        "events" => events::run,
+        "events" => daemon::events,
         "chat send" => chat::send,
         "chat history" => chat::history,
         "chat abort" => chat::abort,

@@ -1,7 +1,6 @@
 //! `openclaw-bridge node`: runs a node. It connects, pairs, keeps the token, answers the invokes
 //! that its owner allows, and makes requests.
 
-mod advice;
 mod policy;
 mod screen;
 #[cfg(test)]
@@ -17,7 +16,6 @@ use crate::protocol::limits;
 use crate::protocol::{
     json, GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
 };
-use advice::advice;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
@@ -99,6 +97,24 @@ fn told(error: &client::Error) -> String {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             format!("{}{}{cause}", safe(&error.to_string()), advice(error))
         }
+    }
+}
+
+/// The hint to append to the text of the error.
+fn advice(error: &client::Error) -> &'static str {
+    match error {
+        client::Error::PinMismatch { .. } => {
+            "; if its certificate was renewed, compare the presented fingerprint with the one that \
+             `openclaw-bridge fingerprint` prints on the gateway's machine, and start again with \
+             --tls-fingerprint; for a different gateway, use a different --token-file"
+        }
+        client::Error::NotTls => {
+            "; if that is intended, leave out --tls; if TLS was used before, set `tls` to false \
+             under `gateway` in the token file"
+        }
+        client::Error::SpeaksTls => "; start again with --tls",
+        client::Error::HungUp => "; if it uses TLS, start again with --tls",
+        _ => "",
     }
 }
 

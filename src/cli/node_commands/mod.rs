@@ -8,10 +8,9 @@ mod interrupt;
 mod invoke;
 mod media;
 mod media_file;
-mod notify;
 mod phone;
 mod progress;
-mod run;
+mod system;
 
 use super::*;
 use crate::protocol::command::NodeCall;
@@ -20,6 +19,5 @@ use invoke::{check_range, could_not_write, duration_within, failed, number, usag
 pub(super) use canvas::{eval, hide, navigate, present, push, reset};
 pub(super) use error_hints::failure;
 pub(super) use media::{cameras, clip as clip_video, record, snap, snapshot};
-pub(super) use notify::notify;
 pub(super) use phone::{location, sms};
-pub(super) use run::run;
+pub(super) use system::{notify, run};

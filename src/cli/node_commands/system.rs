@@ -1,7 +1,7 @@
-//! `nodes run`: runs a program on a node as if it ran here.
+//! `nodes run`, which runs a program on a node as if it ran here, and `nodes notify`.
 
 use super::*;
-use crate::protocol::command::system::{RunResult, SystemRun};
+use crate::protocol::command::system::{RunResult, SystemNotify, SystemRun};
 
 pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
     let env = line.pairs("env");
@@ -54,6 +54,21 @@ fn raw(words: &[String]) -> String {
         false => format!("'{}'", word.replace('\'', "'\\''")),
     };
     words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
+    let [title, body] = ["title", "body"].map(|name| line.value(name).unwrap_or_default().trim());
+    if title.is_empty() && body.is_empty() {
+        return Err(usage(line, "--title or --body is required"));
+    }
+    let call = SystemNotify {
+        title: title.to_owned(),
+        body: body.to_owned(),
+        sound: line.text("sound"),
+        priority: line.text("priority"),
+        delivery: line.text("delivery"),
+    };
+    Invoke::new(line, call).send()?.confirm()
 }
 
 #[cfg(test)]
