@@ -96,7 +96,10 @@ fn snap_with(
         quality: number(line, "quality"),
         delay_ms: number(line, "delay-ms"),
     };
-    let stem = facing.map_or("camera-snap".to_owned(), |facing| format!("camera-snap-{facing}"));
+    let stem = match facing {
+        Some(facing) => format!("camera-snap-{facing}"),
+        None => "camera-snap".to_owned(),
+    };
     Ok(fetch(line, Invoke::new(line, call), (&stem, part), IMAGES)?.facing(facing))
 }
 
