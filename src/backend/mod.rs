@@ -62,6 +62,6 @@ impl dyn Outlet {
     /// Sends an event of the protocol.
     pub fn publish<E: rpc::Event>(&self, to: Audience, event: &E) {
         let payload = Some(rpc::encode(event));
-        self.send(BackendEvent { to, event: E::EVENT.into(), payload });
+        self.send(BackendEvent { to, event: E::EVENT.as_str().into(), payload });
     }
 }

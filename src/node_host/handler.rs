@@ -51,7 +51,7 @@ fn result(output: &[u8]) -> Option<Payload> {
         return None;
     }
     Some(match json::one_line(text) {
-        Some(json) => json.into(),
+        Some(json) => json.into_owned().into(),
         None => serde_json::json!({ "output": text }).to_string().into(),
     })
 }

@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
 
     /// A string that holds a JSON document; `None` if it is blank.
     pub(crate) fn payload(&self, name: &str) -> Option<Payload> {
-        self.text(name).filter(|text| !text.trim().is_empty()).map(Payload::from)
+        self.text(name).filter(|text| !text.trim().is_empty()).map(|text| text.into_owned().into())
     }
 
     /// A trimmed, non-empty string of at most [`limits::SHORT_TEXT_CHARS`] characters, cut if

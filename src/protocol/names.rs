@@ -35,12 +35,6 @@ macro_rules! names {
             }
         }
 
-        impl From<$type> for std::sync::Arc<str> {
-            fn from(name: $type) -> Self {
-                name.as_str().into()
-            }
-        }
-
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())

@@ -5,7 +5,6 @@
 //! which only makes it shorter; the router, the outbox and the socket share the result.
 
 use serde::Serialize;
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -37,12 +36,6 @@ impl From<String> for Payload {
 impl From<&str> for Payload {
     fn from(text: &str) -> Self {
         Self::from(text.to_owned())
-    }
-}
-
-impl From<Cow<'_, str>> for Payload {
-    fn from(text: Cow<'_, str>) -> Self {
-        Self::from(text.into_owned())
     }
 }
 

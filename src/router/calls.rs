@@ -34,37 +34,24 @@ impl Calls {
         params: Option<Payload>,
     ) {
         ctx.counters.requests += 1;
+        let open = self.per_connection.entry(conn).or_default();
         let method = match (&id, &method) {
-            (Some(_), Some(name)) => self.permit(ctx, conn, &node, name),
+            (Some(_), Some(name)) => permitted(ctx, &node, name),
             _ => Err(WireError::invalid("id and method required")),
         };
         let id = id.unwrap_or_else(|| "invalid".into());
         match method {
+            // The transport stops reading before this; the rule stands for any transport.
+            Ok(_) if *open >= limits::UNANSWERED => {
+                let error = WireError::unavailable("too many requests at once");
+                ctx.send(conn, GatewayFrame::Res { id, result: Err(error) });
+            }
             Ok(method) => {
-                *self.per_connection.entry(conn).or_default() += 1;
+                *open += 1;
                 self.start(ctx, CallOrigin::Node { conn, id }, Caller::Node(node), method, params);
             }
             Err(error) => ctx.send(conn, GatewayFrame::Res { id, result: Err(error) }),
         }
-    }
-
-    fn permit(
-        &self,
-        ctx: &Context,
-        conn: ConnId,
-        node: &NodeId,
-        name: &str,
-    ) -> Result<Method, WireError> {
-        let method = Method::parse(name)
-            .filter(|method| ctx.policy.allow.permits_method(node.as_str(), *method));
-        // The name is repeated to the node, but not longer than any we know.
-        let shown = || name.chars().take(limits::SHORT_TEXT_CHARS).collect::<String>();
-        let method = method.ok_or_else(|| WireError::method_not_allowed(&shown()))?;
-        // The transport stops reading before this; the rule stands for any transport.
-        if self.per_connection.get(&conn).is_some_and(|open| *open >= limits::UNANSWERED) {
-            return Err(WireError::unavailable("too many requests at once"));
-        }
-        Ok(method)
     }
 
     /// Passes a call on to the backend.
@@ -96,9 +83,6 @@ impl Calls {
             CallOrigin::Node { conn, id } => {
                 if let Some(open) = self.per_connection.get_mut(&conn) {
                     *open -= 1;
-                    if *open == 0 {
-                        self.per_connection.remove(&conn);
-                    }
                 }
                 ctx.send(conn, GatewayFrame::Res { id, result: result.map(Some) });
             }
@@ -123,4 +107,13 @@ impl Calls {
             !is_theirs
         });
     }
+}
+
+fn permitted(ctx: &Context, node: &NodeId, name: &str) -> Result<Method, WireError> {
+    let permits = |method: &Method| ctx.policy.allow.permits_method(node.as_str(), *method);
+    Method::parse(name).filter(permits).ok_or_else(|| {
+        // The name is repeated to the node, but not longer than any we know.
+        let shown: String = name.chars().take(limits::SHORT_TEXT_CHARS).collect();
+        WireError::method_not_allowed(&shown)
+    })
 }

@@ -66,43 +66,32 @@ impl Subscriptions {
         event: BackendEvent,
     ) {
         let BackendEvent { to, event, payload } = event;
-        let mut send = |node: &NodeId| {
+        let mut send = |node: &NodeId, frame| {
             if let Some(conn) = connections.of(node) {
-                let (event, payload) = (event.clone(), payload.clone());
-                ctx.send(conn, GatewayFrame::Event { event, payload });
+                ctx.send(conn, frame);
             }
         };
-        match &to {
-            Audience::Everyone => connections.online().for_each(send),
-            Audience::Node(node) => return send(node),
-            Audience::Subscribers => self.by_node.keys().for_each(send),
+        let frame = || GatewayFrame::Event { event: event.clone(), payload: payload.clone() };
+        match to {
+            Audience::Everyone => connections.online().for_each(|node| send(node, frame())),
+            Audience::Node(node) => return send(&node, frame()),
+            Audience::Subscribers => self.by_node.keys().for_each(|node| send(node, frame())),
             Audience::Operators => {}
             Audience::Session(key) => {
-                return self.fan_out_to_session(ctx, connections, key, event, payload);
+                let payload = payload.unwrap_or_else(|| "{}".into());
+                let canonical = session::canonical(&key);
+                for (node, keys) in &self.by_node {
+                    // Apps drop events whose session key is not spelled as they spell it (protocol
+                    // section 7.1).
+                    if let Some(session_key) = keys.get(&canonical).cloned() {
+                        let (event, payload) = (event.clone(), payload.clone());
+                        send(node, GatewayFrame::SessionEvent { event, session_key, payload });
+                    }
+                }
+                let session_key = canonical.into();
+                return ctx.publish(OperatorEvent::Session { event, session_key, payload });
             }
         }
         ctx.publish(OperatorEvent::Backend { event, payload });
-    }
-
-    /// Apps drop events whose session key is not spelled as they spell it (protocol section 7.1).
-    fn fan_out_to_session(
-        &self,
-        ctx: &mut Context,
-        connections: &Connections,
-        key: &str,
-        event: Arc<str>,
-        payload: Option<Payload>,
-    ) {
-        let payload = payload.unwrap_or_else(|| "{}".into());
-        let canonical = session::canonical(key);
-        for (node, keys) in &self.by_node {
-            let Some(session_key) = keys.get(&canonical).cloned() else { continue };
-            if let Some(conn) = connections.of(node) {
-                let (event, payload) = (event.clone(), payload.clone());
-                ctx.send(conn, GatewayFrame::SessionEvent { event, session_key, payload });
-            }
-        }
-        let session_key = canonical.into();
-        ctx.publish(OperatorEvent::Session { event, session_key, payload });
     }
 }

@@ -122,8 +122,8 @@ impl Invokes {
     ) -> Result<bool, WireError> {
         let mut open = self.open.values_mut().find(|invoke| invoke.key.as_ref() == Some(key));
         let done = self.done.get(key);
-        let before = open.as_ref().map(|invoke| &invoke.task).or(done.map(|done| &done.task));
-        if before.is_some_and(|before| before != task) {
+        let tasks = open.iter().map(|invoke| &invoke.task).chain(done.map(|done| &done.task));
+        if tasks.into_iter().any(|before| before != task) {
             let text = "this idempotency key was used for another invoke; choose a new one";
             return Err(WireError::invalid(text));
         }

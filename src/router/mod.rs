@@ -95,9 +95,8 @@ pub trait Ids: Send {
 
 /// The gateway's decisions and everything they depend on.
 ///
-/// Each concern has an owner that keeps its state to itself. The router passes an input to the
-/// owners it concerns; owners write their outputs and timers into the context, and at most read
-/// another owner.
+/// Each concern has one owner. The router passes an input to the owners it concerns; owners write
+/// their outputs and timers into the context, and at most read another owner.
 pub struct Router {
     ctx: Context,
     connections: Connections,

@@ -78,6 +78,7 @@ pub enum NodeNotice {
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "their texts say what they mean")]
 #[non_exhaustive]
 pub enum CloseReason {
     /// It sent something that cannot be answered otherwise.
@@ -86,15 +87,10 @@ pub enum CloseReason {
     Refused,
     /// The operator rejected its pairing request, or nobody answered in time.
     NotApproved,
-    /// It said nothing useful in time.
     NoGreeting,
-    /// A newer connection of the same node took its place.
     TakenOver,
-    /// It has been silent for too long.
     Silent,
-    /// The operator took the node's pairing away.
     Revoked,
-    /// The program ends.
     Stopping,
 }
 

@@ -82,7 +82,6 @@ impl PairedNode {
 
 impl PairingBook {
     /// The book with one more request.
-    #[must_use]
     pub fn with_request(&self, id: RequestId, request: PairingRequest) -> Self {
         let mut book = self.clone();
         Arc::make_mut(&mut book.pending).insert(id, Arc::new(request));
@@ -90,7 +89,6 @@ impl PairingBook {
     }
 
     /// The book without some requests. If none of them is in it, nothing is copied.
-    #[must_use]
     pub fn without_requests(&self, drop: impl Fn(&RequestId, &PairingRequest) -> bool) -> Self {
         let mut book = self.clone();
         if book.pending.iter().any(|(id, request)| drop(id, request)) {
@@ -100,7 +98,6 @@ impl PairingBook {
     }
 
     /// The book in which the request is approved but its token not made yet.
-    #[must_use]
     pub fn with_approval(&self, id: &RequestId, at: Wall) -> Self {
         let mut book = self.clone();
         if let Some(request) = Arc::make_mut(&mut book.pending).get_mut(id) {
@@ -111,7 +108,6 @@ impl PairingBook {
 
     /// The book in which the request has become a pairing with this token. Requests of the same
     /// node that are still open are gone: the operator has decided between them.
-    #[must_use]
     pub fn with_pairing(&self, request: &PairingRequest, token: &Token, at: Wall) -> Self {
         let before = self.paired.get(&request.node);
         let mut profile = request.profile.clone();
@@ -133,7 +129,6 @@ impl PairingBook {
     }
 
     /// The book with this entry for the node.
-    #[must_use]
     pub fn with_node(&self, id: NodeId, node: PairedNode) -> Self {
         let mut book = self.clone();
         Arc::make_mut(&mut book.paired).insert(id, Arc::new(node));
@@ -141,7 +136,6 @@ impl PairingBook {
     }
 
     /// The book without the node, and without approvals that would let it back in.
-    #[must_use]
     pub fn without_node(&self, node: &NodeId) -> Self {
         let mut book = self
             .without_requests(|_, request| request.node == *node && request.approved_at.is_some());
