@@ -7,7 +7,7 @@
 //! ```text
 //! hello ──────────▶            no token, or an unknown one
 //!       ◀────────── error      NOT_PAIRED | UNAUTHORIZED; the connection stays open
-//! pair-request ───▶            the operator is told, and decides
+//! pair-request ───▶            the operator decides
 //!       ◀────────── pair-ok    the token, once; then hello-ok
 //! req ────────────▶            an allowlisted method
 //!       ◀────────── res        exactly one for each req

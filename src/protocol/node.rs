@@ -161,7 +161,7 @@ impl NodeProfile {
         })
     }
 
-    /// What the node can do; told, or guessed from its platform (protocol section 4.5).
+    /// What the node says it can do, else a guess from its platform (protocol section 4.5).
     pub fn caps_or_guess(&self) -> Vec<String> {
         match &self.caps {
             Some(caps) => caps.clone(),

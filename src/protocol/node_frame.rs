@@ -226,7 +226,7 @@ impl NodeFrame {
             },
             Some(FrameType::Event) => match fields.word("event").and_then(trimmed) {
                 Some(event) => Self::Event { event, payload: fields.payload("payloadJSON") },
-                // Nothing to do for an event without a name, as for one that nobody knows.
+                // An event without a name is ignored, as an unknown one is.
                 None => Self::Event { event: "".into(), payload: None },
             },
             Some(FrameType::InvokeRes) => {

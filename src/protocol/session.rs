@@ -22,7 +22,7 @@ pub(crate) fn canonical(key: &str) -> String {
     }
 }
 
-/// The trimmed `sessionKey` of an event's payload; `None` if there is none worth the name.
+/// The trimmed `sessionKey` of an event's payload; `None` if it is missing, empty or too long.
 pub(crate) fn key_in(payload: &str) -> Option<String> {
     let payload = json::mend_surrogates(payload);
     let fields = Fields::read(&payload, &["sessionKey"]).ok()?;

@@ -302,7 +302,7 @@ impl Invokes {
     }
 }
 
-/// What an operator is told when the node refused (protocol section 12).
+/// The operator's error when the node refused (protocol section 12).
 fn node_error(failure: &InvokeFailure) -> WireError {
     let message = failure.message.clone().or_else(|| failure.code.clone());
     let details = serde_json::json!({

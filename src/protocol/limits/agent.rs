@@ -62,7 +62,8 @@ pub const AGENT_QUEUE_MAX: usize = 1024;
 /// Bytes of the messages and attachments that wait for an agent: a few chats with photos.
 pub const AGENT_QUEUE_BYTES: usize = 128 * 1024 * 1024;
 
-/// Bytes that an agent may write for one answer (`agent.outputLimit`): a thick book.
+/// Bytes that an agent may write for one answer (`agent.outputLimit`): as much text as a long book
+/// has.
 pub const AGENT_OUTPUT: usize = 4 * 1024 * 1024;
 /// The most that `agent.outputLimit` may be: with room for escapes it still fits into a line.
 pub const AGENT_OUTPUT_MAX: usize = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 //! cause. Details of one algorithm or screen, such as the size of a read, stay beside their user.
 //!
 //! Those an operator may want to change are the defaults of `bridge.limits.*` in the
-//! configuration; the others follow from the protocol or from what the old clients can bear.
+//! configuration; the others follow from the protocol or from what the old clients support.
 
 mod agent;
 mod discovery;

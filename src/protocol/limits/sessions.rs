@@ -14,15 +14,15 @@ pub const SESSIONS_BYTES: usize = 64 * 1024 * 1024;
 pub const SESSION_LABEL_CHARS: usize = 64;
 /// How long `sessions.delete` waits for a run to end (protocol section 5.3).
 pub const SESSION_ABORT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Transcript lines that `sessions.compact` keeps unless told otherwise (protocol section 5.3).
+/// Transcript lines that `sessions.compact` keeps by default (protocol section 5.3).
 pub const COMPACT_LINES: u64 = 400;
 
 /// Bytes in one transcript line: a message that fits in [`LINE_NODE`], and what is put around it.
 pub const TRANSCRIPT_LINE: usize = LINE_NODE + 64 * 1024;
 /// Bytes read from a transcript at once, from its end: 200 messages of a usual length.
 pub const TRANSCRIPT_BLOCK: usize = 64 * 1024;
-/// Bytes in the name of a transcript. File systems bear 255; the rest is for what is put behind it
-/// when the file is put aside.
+/// Bytes in the name of a transcript. File systems allow 255; the rest is for the suffix of a file
+/// that is put aside.
 pub const TRANSCRIPT_NAME: usize = 200;
 /// Transcripts that can be written at the same time: more than there are threads that do.
 pub const TRANSCRIPT_WRITERS: usize = 16;

@@ -149,7 +149,7 @@ answers! {
         profile: NodeProfile,
         /// The address it asks from.
         remote_ip: String,
-        /// The node asked not to disturb anybody; a hint, nothing more.
+        /// The node asks for an approval without a notification; a hint only.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         silent: bool,
         /// The node is paired already; an approval replaces its token.

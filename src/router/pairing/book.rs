@@ -61,7 +61,7 @@ pub struct PairingRequest {
     pub profile: NodeProfile,
     /// Where it asks from. Only a request from here, with this profile, may take the token.
     pub remote_ip: IpAddr,
-    /// It asked not to disturb anybody.
+    /// It asks for an approval without a notification.
     pub silent: bool,
     /// It was paired when it asked.
     pub is_repair: bool,

@@ -1,5 +1,5 @@
-//! Who was rejected lately and has to wait before the operator is disturbed again. Headless nodes
-//! ask again the moment they are rejected (protocol section 2.6).
+//! Nodes that were rejected lately, whose next request is held back for a while. Headless nodes ask
+//! again the moment they are rejected (protocol section 2.6).
 
 use crate::protocol::{limits, NodeId};
 use crate::router::Mono;
@@ -37,12 +37,12 @@ impl CoolDowns {
         (cool_down.ends > now).then_some(cool_down.ends)
     }
 
-    /// The operator approved: nothing is held against the node any more.
+    /// The operator approved: the node has no cool-down any more.
     pub(super) fn clear(&mut self, node: &NodeId) {
         self.by_node.retain(|(other, _), _| other != node);
     }
 
-    /// Nothing is held against the node at this address.
+    /// Ends the node's cool-down at this address.
     pub(super) fn forgive(&mut self, node: &NodeId, peer: IpAddr) {
         self.by_node.remove(&(node.clone(), peer));
     }
