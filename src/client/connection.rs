@@ -124,7 +124,12 @@ impl Connection {
         match read_line(&mut self.lines, &mut self.line, || limits::LINE_NODE, progress) {
             Ok(Line::Complete) => {}
             Ok(Line::TooLong(bytes)) => return Err(Error::LineTooLong(bytes)),
-            Ok(Line::End) => return Err(self.end()),
+            Ok(Line::End) => {
+                return Err(match self.lines.get_ref().ending() {
+                    None | Some(Ending::TheirEnd | Ending::OurEnd) => self.closed(),
+                    Some(_) => Error::Broken(ErrorKind::TimedOut.into()),
+                });
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return if self.stop.is_requested() { Err(Error::Stopped) } else { Ok(None) };
             }
@@ -153,15 +158,6 @@ impl Connection {
         let lines = unwritten.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
         let frames = lines.filter_map(|line| NodeFrame::decode(line)?.ok());
         frames.filter(|frame| matches!(frame, NodeFrame::Event { .. })).collect()
-    }
-
-    fn end(&self) -> Error {
-        match self.lines.get_ref().ending() {
-            Some(Ending::TooSlow | Ending::WriteTimeout | Ending::CutShort) => {
-                Error::Broken(ErrorKind::TimedOut.into())
-            }
-            Some(Ending::TheirEnd | Ending::OurEnd) | None => self.closed(),
-        }
     }
 
     fn closed(&self) -> Error {
@@ -201,8 +197,8 @@ pub(super) fn is_tls(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| RECORD_TYPES.contains(first))
 }
 
-/// The TLS handshake. The gateway has then proved to hold the key of the certificate with the
-/// returned fingerprint, and `trust` accepts that.
+/// The TLS handshake. The gateway has then proved to hold the key of the returned certificate, and
+/// `trust` accepts that.
 fn shake_hands(
     socket: Arc<TcpStream>,
     host: &str,

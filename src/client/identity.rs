@@ -1,8 +1,7 @@
 //! The identity of this node, kept in a file: its id, its token, and the address and certificate of
-//! the gateway that issued the token.
-//!
-//! The format is that of the old node host's `node.json`; unknown keys are kept. A damaged
-//! file is never overwritten: it may hold the only copy of a token.
+//! the gateway that issued the token. The format is that of the old node host's `node.json`;
+//! unknown keys are kept. A damaged file is never overwritten: it may hold the only copy of a
+//! token.
 
 use crate::client::error::Error;
 use crate::files;

@@ -1,12 +1,10 @@
 //! The node's side of the protocol, blocking, over TCP or TLS.
 //!
-//! For programs that are nodes: the `node` command, tests, and any device that the gateway
-//! is to control. Prints nothing and installs no signal handlers. The caller's thread reads
-//! and writes in [`Session::next`]; any thread may send through a [`Writer`].
+//! For any program that is a node. Prints nothing and installs no signal handlers. The caller's
+//! thread reads and writes in [`Session::next`]; any thread may send through a [`Writer`].
 //!
 //! Over TLS, the gateway is identified by its certificate's fingerprint. [`connect`] verifies it
-//! before anything is sent; [`join`] stores it in the [`IdentityFile`]. A gateway with a different
-//! certificate is sent nothing.
+//! before anything is sent; [`join`] stores it in the [`IdentityFile`].
 //!
 //! ```no_run
 //! use openclaw_bridge::client::{connect, join, ConnectOptions, IdentityFile};

@@ -271,8 +271,8 @@ impl Session {
         Ok(id.into())
     }
 
-    /// Ends the connection as dropping it does, and returns the events that the gateway has not got:
-    /// they can be sent on the next connection.
+    /// Ends the connection as dropping it does, and returns the events that the gateway has not
+    /// got: they can be sent on the next connection.
     pub fn close(mut self) -> Vec<NodeFrame> {
         self.connection.close()
     }

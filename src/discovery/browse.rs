@@ -63,16 +63,16 @@ pub(crate) fn browse(service_type: &str, timeout: Duration) -> io::Result<Vec<Di
 }
 
 fn open(interfaces: &[Interface]) -> Vec<(InterfaceId, UdpSocket)> {
-    let mut sockets = Vec::new();
-    for interface in interfaces {
-        for id in interface.ids() {
-            match sockets::open(id) {
-                Ok(socket) => sockets.push((id, socket)),
-                Err(error) => log::warn!("discovery: cannot ask on {}: {error}", interface.name),
-            }
+    let ids =
+        interfaces.iter().flat_map(|interface| interface.ids().map(|id| (id, &interface.name)));
+    let open = |(id, name)| match sockets::open(id) {
+        Ok(socket) => Some((id, socket)),
+        Err(error) => {
+            log::warn!("discovery: cannot ask on {name}: {error}");
+            None
         }
-    }
-    sockets
+    };
+    ids.filter_map(open).collect()
 }
 
 fn send(sockets: &[(InterfaceId, UdpSocket)], packet: &[u8]) {

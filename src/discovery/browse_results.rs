@@ -65,14 +65,12 @@ impl BrowseResults {
 
     /// A query for all instances, with those that are known as known answers.
     pub(super) fn query(&self) -> Vec<u8> {
-        let mut packet = Packet::new_query(0);
-        packet.questions.push(question(&self.service_type, TYPE::PTR));
         let known = |instance: &Name<'static>| {
             let pointer = RData::PTR(PTR(instance.clone()));
             ResourceRecord::new(self.service_type.clone(), CLASS::IN, TTL, pointer)
         };
-        packet.answers = self.instances.keys().take(QUESTIONS).map(known).collect();
-        packet.build_bytes_vec_compressed().unwrap_or_default()
+        let known = self.instances.keys().take(QUESTIONS).map(known);
+        query(vec![question(&self.service_type, TYPE::PTR)], known.collect())
     }
 
     pub(super) fn follow_up_queries(&self) -> Vec<Vec<u8>> {
@@ -89,11 +87,7 @@ impl BrowseResults {
                 questions.push(question(name, TYPE::TXT));
             }
         }
-        let packet = |questions: &[Question<'static>]| {
-            let mut packet = Packet::new_query(0);
-            packet.questions = questions.to_vec();
-            packet.build_bytes_vec_compressed().unwrap_or_default()
-        };
+        let packet = |questions: &[_]| query(questions.to_vec(), Vec::new());
         questions.chunks(QUESTIONS).map(packet).collect()
     }
 
@@ -128,20 +122,15 @@ impl BrowseResults {
                 if record.ttl == 0 {
                     self.instances.remove(&instance);
                 } else if instance.get_labels().len() > 1 {
-                    if let Some(instance) = self.instance(instance) {
-                        instance.interfaces.insert(interface);
-                    }
+                    self.note(instance, |instance| _ = instance.interfaces.insert(interface));
                 }
             }
             RData::SRV(srv) if record.ttl > 0 && self.is_of_type(&name) => {
-                if let Some(instance) = self.instance(name) {
-                    instance.server = Some((srv.target.clone().into_owned(), srv.port));
-                }
+                let server = (srv.target.clone().into_owned(), srv.port);
+                self.note(name, |instance| instance.server = Some(server));
             }
             RData::TXT(txt) if record.ttl > 0 && self.is_of_type(&name) => {
-                if let Some(instance) = self.instance(name) {
-                    instance.txt = Some(attributes(txt));
-                }
+                self.note(name, |instance| instance.txt = Some(attributes(txt)));
             }
             RData::A(a) => {
                 self.add_address(name, (Ipv4Addr::from(a.address).into(), 0), record.ttl);
@@ -172,11 +161,11 @@ impl BrowseResults {
         instance.without(&self.service_type).is_some_and(|rest| rest.get_labels().len() == 1)
     }
 
-    /// The instance of this name, new or known; `None` if there are too many.
-    fn instance(&mut self, name: Name<'static>) -> Option<&mut Instance> {
-        let has_room =
-            self.instances.len() < limits::DISCOVERED || self.instances.contains_key(&name);
-        has_room.then(|| self.instances.entry(name).or_default())
+    /// Changes the instance of this name, new or known, unless there are too many.
+    fn note(&mut self, name: Name<'static>, change: impl FnOnce(&mut Instance)) {
+        if self.instances.len() < limits::DISCOVERED || self.instances.contains_key(&name) {
+            change(self.instances.entry(name).or_default());
+        }
     }
 
     /// All bridges whose host and port are known, sorted by name. `interface` returns the name of
@@ -203,6 +192,12 @@ impl BrowseResults {
         bridges.sort_by(|a, b| (&a.name, &a.host, a.port).cmp(&(&b.name, &b.host, b.port)));
         bridges
     }
+}
+
+fn query(questions: Vec<Question<'static>>, answers: Vec<ResourceRecord<'static>>) -> Vec<u8> {
+    let mut packet = Packet::new_query(0);
+    (packet.questions, packet.answers) = (questions, answers);
+    packet.build_bytes_vec_compressed().unwrap_or_default()
 }
 
 fn question(name: &Name<'static>, kind: TYPE) -> Question<'static> {

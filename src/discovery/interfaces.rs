@@ -1,7 +1,6 @@
-//! Which interfaces the bridge is announced on, and with which addresses.
-//!
-//! A phone that is given the address of a container bridge or a tunnel tries it first and waits for
-//! a timeout, so only addresses that the local network can reach are announced.
+//! Which interfaces the bridge is announced on, and with which addresses. A phone that is given the
+//! address of a container bridge or a tunnel tries it first and waits for a timeout, so only
+//! addresses that the local network can reach are announced.
 
 use super::datagram::InterfaceId;
 use crate::addresses::{is_link_local, InterfaceAddress};
@@ -14,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const VIRTUAL: &str = "br- cali cilium cni docker flannel kube lxc lxd podman tailscale tun utun \
                        veth virbr vmnet vnet wg";
 
-/// The addresses of a bridge that listens on every interface.
+/// What a bridge listens on that listens on every interface.
 const UNSPECIFIED: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
 
@@ -117,13 +116,9 @@ impl InterfaceSelection {
             let is_complete = announced == self::announced(own, link_local, &UNSPECIFIED);
             let networks = own.iter().map(|own| Network { ip: own.ip, prefix: own.prefix });
             let networks = networks.collect();
-            let name = own.first()?.interface.clone();
+            let name = own.first().filter(|_| !announced.is_empty())?.interface.clone();
             let addresses = AnnouncedAddresses { announced, networks, is_complete };
-            (!addresses.announced.is_empty()).then_some(Interface {
-                name,
-                index: *index,
-                addresses,
-            })
+            Some(Interface { name, index: *index, addresses })
         };
         by_index.iter().filter_map(interface).take(limits::MDNS_INTERFACES).collect()
     }

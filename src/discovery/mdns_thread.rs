@@ -229,8 +229,8 @@ impl MdnsThread {
         let own = match addresses::list() {
             Ok(own) => own,
             Err(error) => {
-                let text = || format!("could not list the interfaces: {error}");
-                return self.warn("interfaces", text);
+                return self
+                    .warn("interfaces", || format!("could not list the interfaces: {error}"));
             }
         };
         self.own.update(&own, now);
@@ -277,8 +277,7 @@ impl MdnsThread {
     }
 
     fn name(&self, index: u32) -> &str {
-        let interface = self.interfaces.iter().find(|interface| interface.index == index);
-        interface.map_or("?", |interface| &interface.name)
+        self.interfaces.iter().find(|i| i.index == index).map_or("?", |i| &i.name)
     }
 
     fn warn(&self, kind: &'static str, text: impl FnOnce() -> String) {

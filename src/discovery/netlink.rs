@@ -1,7 +1,6 @@
-//! Notifications from the kernel when interfaces or addresses change.
-//!
-//! A scan every few seconds would be enough for nodes, but not beside avahi: it learns of changes at
-//! once, and sees a conflict in any announcement of its host name with an address that is gone.
+//! Notifications from the kernel when interfaces or addresses change. A scan every few seconds
+//! would be enough for nodes, but not beside avahi: it learns of changes at once, and sees a
+//! conflict in any announcement of its host name with an address that is gone.
 
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;

@@ -1,7 +1,6 @@
-//! mDNS sockets: one per interface and address family, which sends and receives only there.
-//!
-//! Bound to the group's address and without SO_REUSEPORT, because unicast to port 5353 belongs to
-//! other responders on this machine, such as avahi.
+//! mDNS sockets: one per interface and address family, which sends and receives only there. Bound
+//! to the group's address and without SO_REUSEPORT, because unicast to port 5353 belongs to other
+//! responders on this machine, such as avahi.
 
 use super::datagram::{InterfaceId, MDNS_PORT};
 use rustix::net::sockopt::set_ip_multicast_if_with_ifindex;

@@ -1,12 +1,9 @@
-//! One thread, both directions: a `Read` that writes while it waits.
-//!
-//! `read` first writes what waits in the outbox, as far as the socket takes it, and then sleeps in
-//! `poll` until there is something to read, something to write, or a deadline. Reading goes on while
-//! output is blocked, and the socket has one owner, so there is nothing to lock.
-//!
-//! A peer that sends requests without reading answers must not exhaust memory: it is not read while
-//! [`limits::UNANSWERED`] of its requests are unanswered, or more than
-//! [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
+//! One thread, both directions: a `Read` that writes while it waits. `read` first writes what waits
+//! in the outbox, as far as the socket takes it, and then sleeps in `poll` until there is something
+//! to read, something to write, or a deadline. Reading goes on while output is blocked, and the
+//! socket has one owner, so there is nothing to lock. A peer that sends requests without reading
+//! answers must not exhaust memory: it is not read while [`limits::UNANSWERED`] of its requests are
+//! unanswered, or more than [`limits::UNREAD_ANSWER_BYTES`] of answers wait for it.
 
 use crate::link::{Outbox, Outgoing, Stop, WriteBuffer};
 use crate::protocol::limits;
@@ -32,11 +29,11 @@ pub(crate) enum Ending {
     WriteTimeout,
 }
 
-/// Bytes in both directions that never wait: a socket, or TLS over one.
-///
-/// `write` may keep what the socket did not take; then `flush` sends it on, and both report
-/// `WouldBlock` for as long as it is not gone. After that, `write` is given the same bytes again. `read` reports `Interrupted` when it got somewhere
-/// without having anything to show for it, so that writing and deadlines get their turn.
+/// Bytes in both directions that never wait: a socket, or TLS over one. `write` may keep what the
+/// socket did not take; then `flush` sends it on, and both report `WouldBlock` for as long as it is
+/// not gone. After that, `write` is given the same bytes again. `read` reports `Interrupted` when
+/// it got somewhere without having anything to show for it, so that writing and deadlines get their
+/// turn.
 pub(crate) trait Stream: Read + Write + AsFd {
     /// Whether something that was written, or that the stream says by itself, has not left yet.
     fn has_unsent(&self) -> bool {
@@ -123,8 +120,7 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         self.write_while(|duplex| duplex.unanswered >= duplex.max_unanswered)
     }
 
-    /// Sends what waits and nothing after it, for at most [`limits::CLOSE_FLUSH`]; nothing more is
-    /// read.
+    /// Sends what waits and nothing after it, for at most [`limits::CLOSE_FLUSH`], without reading.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         self.outbox.finish();
         self.discards_input = true;

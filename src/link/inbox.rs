@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An input, and with a connection's first input the handle for replies. The handle stays with
-/// the router thread; the router itself only knows numbers.
+/// An input, and with a connection's first input the handle for replies, which stays with the
+/// router thread: the router itself only knows numbers.
 #[derive(Debug)]
 pub(crate) struct Posted {
     pub input: Input,

@@ -1,7 +1,7 @@
-//! Limits how many connections are open, and how many of them are unauthenticated. When one more
-//! unauthenticated connection arrives than the limit allows, the oldest idle one of the address
-//! with the most of them is closed, so that a flood cannot lock out a paired phone: a node sends
-//! its hello within milliseconds.
+//! Limits how many connections are open, and how many of them are unauthenticated. Instead of one
+//! unauthenticated connection too many, the oldest idle one of the address with the most of them is
+//! closed, so that a flood cannot lock out a paired phone, which sends its hello within
+//! milliseconds.
 
 use crate::protocol::limits;
 use std::collections::BTreeMap;
@@ -66,13 +66,12 @@ impl ConnectionLimiter {
         Some(Permit { limiter: self.clone(), number })
     }
 
-    /// The connection is authenticated; it is not closed for another's sake any more.
+    /// The connection is not closed for another's sake any more.
     pub(crate) fn mark_admitted(&self, number: u64) {
         self.lock().unauthenticated.remove(&number);
     }
 
-    /// The connection waits for an operator's approval, which is limited elsewhere: it is not
-    /// closed for another's sake.
+    /// The connection waits for an operator's approval, which is limited elsewhere.
     pub(crate) fn mark_awaiting_approval(&self, number: u64) {
         if let Some(connection) = self.lock().unauthenticated.get_mut(&number) {
             connection.awaits_approval = true;

@@ -1,8 +1,7 @@
-//! Connections: into the router, out to a connection, and one thread that serves both directions
-//! of a socket. The gateway, a node and operators use the same parts.
-//!
-//! Floor 1. The queues made here are the router's inbox and the outbox of each connection. Others
-//! have their own: the backend for calls, notices and runs, the daemon for signals and reloads.
+//! Connections: into the router, out to a connection, and one thread that serves both directions of
+//! a socket. The gateway, a node and operators use the same parts. Floor 1. The queues made here
+//! are the router's inbox and the outbox of each connection. Others have their own: the backend for
+//! calls, notices and runs, the daemon for signals and reloads.
 
 mod accept;
 mod duplex;

@@ -192,9 +192,8 @@ impl<T: Outgoing> Outbox<T> {
         &self.waker
     }
 
-    /// Takes the next frame, waiting for it until `deadline`, or for good. `None` when none came
-    /// in time or none will come. For an outbox without a connection; one thread
-    /// only.
+    /// Takes the next frame; `None` if none has come by `deadline`, or none will come. For an
+    /// outbox without a connection; one thread only.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<T> {
         loop {
             self.waker.fall_asleep();

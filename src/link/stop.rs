@@ -1,7 +1,5 @@
-//! A request to stop that many waits can watch: a socket pair.
-//!
-//! A byte in it means stop, and it is never taken out, so nobody can miss it. That makes a signal
-//! handler's only job writing one byte.
+//! A request to stop that many waits can watch: a socket pair. A byte in it means stop, and is
+//! never taken out, so nobody can miss it; a signal handler only has to write one.
 
 use crate::wait::{self, poll_until};
 use rustix::event::{PollFd, PollFlags};

@@ -1,7 +1,5 @@
-//! The bytes of a connection: a TCP socket, or TLS over it, on either side. Nothing else knows which.
-//!
-//! TLS is the whole connection or nothing of it, and the first byte decides (protocol section
-//! 1.3). The thread of the connection owns socket and TLS state; nothing here blocks.
+//! The bytes of a connection: a TCP socket, or TLS over it, on either side; the first byte decides
+//! (protocol section 1.3). The connection's thread owns socket and TLS state; nothing here blocks.
 
 use crate::link::duplex::Stream;
 use crate::protocol::limits;
@@ -98,8 +96,7 @@ impl NetStream {
         }
     }
 
-    /// Sends `close_notify`, as far as the socket takes it, so that the other side can tell a
-    /// close from a connection that was cut.
+    /// Sends `close_notify`, so that the other side can tell a close from a cut.
     pub(crate) fn close_notify(&mut self) {
         if let Self::Secured(secured) = self {
             secured.tls.send_close_notify();

@@ -16,9 +16,9 @@ const ORDERS: &str = "\
     PROMPT_COMMAND PS4 PYTHON* QT_* RSYNC_RSH RUBY* SHELL* SSH_ASKPASS SUDO_ASKPASS \
     SYSTEMD_EDITOR SYSTEMD_PAGER TAR_OPTIONS VIMINIT VISUAL WGETRC XDG_* ZDOTDIR _JAVA_OPTIONS";
 
-/// The variables that a program is given besides those of the node, if `security` counts. A name that is not made of
-/// letters, digits and `_` is ignored: `PATH=x` would become a second `PATH`, and `BASH_FUNC_x%%`
-/// a function.
+/// The variables that a program is given besides those of the node, if `security` counts. A name
+/// that is not made of letters, digits and `_` is ignored: `PATH=x` would become a second `PATH`,
+/// and `BASH_FUNC_x%%` a function.
 pub(super) fn allowed(
     wanted: BTreeMap<String, String>,
     security: Security,

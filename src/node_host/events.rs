@@ -133,8 +133,8 @@ impl LateEvents {
         self.flush();
     }
 
-    /// The lock is not held while an event is sent. What waits fits into a line: it has been queued,
-    /// or it is short.
+    /// The lock is not held while an event is sent. What waits fits into a line: it has been
+    /// queued, or it is short.
     fn flush(&self) {
         loop {
             let mut inner = self.lock();

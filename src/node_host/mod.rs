@@ -1,9 +1,7 @@
 //! What a node without an app does for its gateway: run programs, find them, show notifications
-//! (protocol section 8), within what its owner allows. By default it runs nothing.
-//!
-//! A [`Host`] takes the invokes of a [`client`](crate::client) connection and answers them from
-//! threads of its own; it prints nothing and reads no frames. May import: protocol, client,
-//! process, files.
+//! (protocol section 8), within what its owner allows. By default it runs nothing. A [`Host`]
+//! answers the invokes of a [`client`](crate::client) connection from threads of its own; it prints
+//! nothing and reads no frames. May import: protocol, client, process, files.
 
 mod approvals;
 mod environment;

@@ -1,10 +1,9 @@
-//! The patterns of the allowlist, compared with the path of a program.
-//!
-//! With a `/`, a pattern is about the whole path: `?` is one character and `*` any number of them,
-//! both within one name; `**` is anything; `~/` at the beginning is the owner's home. Without a
-//! `/`, it is about the name of a program that is found by its name, so `git` is the git of the
-//! node's `PATH` and not some `/tmp/git`. Upper and lower case differ, as they do in the file
-//! system (the old node host did not look).
+//! The patterns of the allowlist, compared with the path of a program. With a `/`, a pattern is
+//! about the whole path: `?` is one character and `*` any number of them, both within one name;
+//! `**` is anything; `~/` at the beginning is the owner's home. Without a `/`, it is about the name
+//! of a program that is found by its name, so `git` is the git of the node's `PATH` and not some
+//! `/tmp/git`. Upper and lower case differ, as they do in the file system (the old node host did
+//! not look).
 
 use crate::node_host::which::Found;
 use std::path::Path;

@@ -2,14 +2,10 @@
 
 use crate::node_host::pattern::Pattern;
 use crate::node_host::which::{Found, SearchPath};
-use serde::de::value::{self, StrDeserializer};
-use serde::de::DeserializeOwned;
-use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// How much `system.run` may run; each level includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Security {
     Deny,
     /// The programs on the allowlist, with any arguments.
@@ -19,23 +15,25 @@ pub(crate) enum Security {
 
 impl Security {
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        parse(word)
+        let words = [("deny", Self::Deny), ("allowlist", Self::Allowlist), ("full", Self::Full)];
+        words.into_iter().find_map(|(name, value)| (name == word).then_some(value))
     }
 }
 
-/// The variant of this name, and nothing else that serde would take for one.
-pub(super) fn parse<T: DeserializeOwned>(word: &str) -> Option<T> {
-    T::deserialize(StrDeserializer::<value::Error>::new(word)).ok()
-}
-
 /// When a person is to be asked. This node has nobody to ask: see [`Rules::ask_fallback`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     Off,
     /// Before a program runs that is not on the allowlist.
     OnMiss,
     Always,
+}
+
+impl Ask {
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        let words = [("off", Self::Off), ("on-miss", Self::OnMiss), ("always", Self::Always)];
+        words.into_iter().find_map(|(name, value)| (name == word).then_some(value))
+    }
 }
 
 /// The policy that the owner set when the node was started. The gateway cannot change it.

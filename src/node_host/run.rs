@@ -1,9 +1,7 @@
-//! One program of `system.run`, from its start to its end, within limits (protocol section 8).
-//!
-//! It has its own process group, empty input, and a limit on the output that is kept; the rest is
-//! read and discarded, so that the program does not block. After its time limit, the group gets
-//! SIGTERM and then SIGKILL. Processes that a program left running when it ended in time are kept,
-//! and not waited for.
+//! One program of `system.run`, from its start to its end (protocol section 8). What it writes
+//! beyond a limit is discarded, so that it does not block. After its time limit, its group gets
+//! SIGTERM and then SIGKILL. Processes that it left running when it ended in time are kept, and not
+//! waited for.
 
 use crate::client::Stop;
 use crate::process::Program;

@@ -1,8 +1,6 @@
 //! The programs that the gateway's skills need (`skills.bins`), asked for when they are needed and
-//! kept for a while (protocol section 2.6).
-//!
-//! An invoke that needs the list waits on its own thread; the thread that reads the connection only
-//! passes the answer on.
+//! kept for a while (protocol section 2.6). The thread of an invoke waits for them; the thread that
+//! reads the connection only passes the answer on.
 
 use crate::client::Writer;
 use crate::protocol::{limits, Method, NodeFrame, Payload, WireError};

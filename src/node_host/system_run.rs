@@ -1,8 +1,7 @@
 //! `system.run`: decides whether a program may run, runs it, and reports about it (protocol
-//! sections 6 and 8).
-//!
-//! The program is looked up once, and the file that was checked is the one that is run. What the
-//! gateway says about the command (`rawCommand`, `approved`) decides nothing and is not shown.
+//! sections 6 and 8). The program is looked up once, and the file that was checked is the one that
+//! is run. What the gateway says about the command (`rawCommand`, `approved`) decides nothing and
+//! is not shown.
 
 use crate::client::{Stop, Writer};
 use crate::log_limit::LogLimit;

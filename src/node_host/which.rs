@@ -1,7 +1,5 @@
-//! Looks programs up: the first one of a name in the node's `PATH`.
-//!
-//! A program is looked up once, and the file that was found is the one that is checked and run. The
-//! `which` crate follows relative directories of `PATH`, and does not resolve `..` in a path.
+//! Looks programs up: the first one of a name in the node's `PATH`. (The `which` crate follows
+//! relative directories of `PATH`, and does not resolve `..` in a path.)
 
 use rustix::fs::{access, Access};
 use std::collections::BTreeMap;

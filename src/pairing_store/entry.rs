@@ -26,11 +26,10 @@ const PENDING: [&str; 17] = NodeProfile::fields_and([
     "approvedAtMs",
 ]);
 
-/// Reads an entry of `paired.json`, and whether its token was in the clear. The key of the entry
-/// is the node's id, whatever the entry itself says.
-///
-/// What the old gateway wrote is taken as it is: of the wrong type is the same as absent, so a
-/// derived `Deserialize` would refuse too much. What this program wrote has to be intact.
+/// Reads an entry of `paired.json`, and whether its token was in the clear. The key of the entry is
+/// the node's id, whatever the entry itself says. What the old gateway wrote is taken as it is: of
+/// the wrong type is the same as absent, so a derived `Deserialize` would refuse too much. What
+/// this program wrote has to be intact.
 pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str> {
     if !text.starts_with('{') {
         return Err("not an object");

@@ -1,7 +1,6 @@
 //! `nodes/paired.json` and `nodes/pending.json`: the pairing book on disk (protocol section 4.1).
-//!
-//! Read once, at the start; written by the router thread, the only writer. A damaged file stops
-//! the start: it is never taken for an empty one, and never overwritten.
+//! Read once, at the start; written by the router thread, the only writer. A damaged file stops the
+//! start: it is never taken for an empty one, and never overwritten.
 
 mod entry;
 #[cfg(feature = "cli")]
@@ -156,8 +155,8 @@ impl<K: Ord + Serialize, V> PairingFile<K, V> {
         staged.map(Some).map_err(|e| Error::io("write", &self.path, e))
     }
 
-    /// Puts staged entries in place. Somebody else's version of the file is copied first, so that it
-    /// is not lost. The file itself is there at every moment.
+    /// Puts staged entries in place. Somebody else's version of the file is copied first, so that
+    /// it is not lost. The file itself is there at every moment.
     fn replace(&mut self, staged: Option<Staged>, entries: &Entries<K, V>) -> Result<(), Error> {
         let Some(staged) = staged else { return Ok(()) };
         let path = &self.path;

@@ -1,7 +1,6 @@
-//! The node's side of TLS: which certificate a node accepts (protocol section 1.3).
-//!
-//! Gateways sign their own certificates, so chains, names and dates prove nothing. What counts is
-//! that the certificate is the pinned one and that the gateway signs the handshake with its key.
+//! The node's side of TLS: which certificate a node accepts (protocol section 1.3). Gateways sign
+//! their own certificates, so chains, names and dates prove nothing. What counts is that the
+//! certificate is the pinned one and that the gateway signs the handshake with its key.
 
 use super::fingerprint::Fingerprint;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

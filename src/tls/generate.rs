@@ -18,8 +18,8 @@ use std::time::Duration;
 /// certificate must not expire in 1980. Certificates cannot express years beyond 9999.
 const EXPIRY_RANGE_MS: (u64, u64) = (1_767_225_600_000, 253_402_214_400_000);
 
-/// Generates a P-256 key and a certificate for it. A P-256 handshake costs a Raspberry Pi a sixth of
-/// an RSA handshake.
+/// Generates a P-256 key and a certificate for it. A P-256 handshake costs a Raspberry Pi a sixth
+/// of an RSA handshake.
 pub(super) fn generate(now_ms: u64) -> Result<CertifiedKey<KeyPair>, rcgen::Error> {
     let signing_key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::default();

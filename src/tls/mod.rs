@@ -1,7 +1,5 @@
-//! TLS for both sides of a connection: certificates, fingerprints and rustls configurations.
-//!
-//! Floor 1. The crypto provider (ring) is passed explicitly everywhere; no process-wide default is
-//! installed.
+//! TLS for both sides of a connection (floor 1). The crypto provider (ring) is passed explicitly
+//! everywhere; no process-wide default is installed.
 
 mod certificate;
 mod client;

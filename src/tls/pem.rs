@@ -1,7 +1,6 @@
-//! PEM, the text form of certificates and keys.
-//!
-//! The only file that uses rustls-pemfile, which is archived (RUSTSEC-2025-0134). Its replacement,
-//! when it has to go: `CertificateDer::pem_slice_iter(text)` and `PrivateKeyDer::from_pem_slice(text)`.
+//! PEM, the text form of certificates and keys. The only file that uses rustls-pemfile, which is
+//! archived (RUSTSEC-2025-0134). Its replacement, when it has to go:
+//! `CertificateDer::pem_slice_iter(text)` and `PrivateKeyDer::from_pem_slice(text)`.
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;

@@ -1,5 +1,4 @@
 //! When a certificate is valid. Nodes pin certificates and ignore the dates; operators see them.
-//!
 //! Own DER reader for the one form that RFC 5280 prescribes: rustls-webpki keeps the dates private,
 //! x509-parser adds a dozen crates, and yasna (below rcgen) panics on a forged length.
 

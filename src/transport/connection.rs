@@ -1,8 +1,6 @@
-//! Thread `node-N`: reads and writes one connection until it ends.
-//!
-//! Reads lines, decodes them, posts them; what the router sends is encoded and written by the
-//! same thread while it waits for the next line. Ends when the socket does, or when the router
-//! has closed the outbox.
+//! Thread `node-N`: reads and writes one connection until it ends. Reads lines, decodes them, posts
+//! them; what the router sends is encoded and written by the same thread while it waits for the
+//! next line. Ends when the socket does, or when the router has closed the outbox.
 
 use crate::link::{
     read_line, Closed, ConnectionLimiter, Duplex, Ending, Inbox, Line, NetStream, Outbox,

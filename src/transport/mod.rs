@@ -1,6 +1,5 @@
-//! Nodes' connections: addresses, listeners, one thread for each connection.
-//!
-//! Floor 2. Turns bytes into frames and back; decides nothing.
+//! Nodes' connections: addresses, listeners, one thread for each connection. Floor 2. Turns bytes
+//! into frames and back; decides nothing.
 
 pub(crate) mod bind;
 mod connection;

@@ -1,8 +1,7 @@
-//! Records of others under our names (RFC 6762, sections 8 to 10).
-//!
-//! A name is lost only to a host that answers our probe, or whose simultaneous probe has later
-//! data. The host name with another address of this machine is no conflict: avahi here announces
-//! the same host name, and both are right.
+//! Records of others under our names (RFC 6762, sections 8 to 10). A name is lost only to a host
+//! that answers our probe, or whose simultaneous probe has later data. The host name with another
+//! address of this machine is no conflict: avahi here announces the same host name, and both are
+//! right.
 
 use super::interface_responder::{InterfaceResponder, Phase};
 use super::names::NameKind;

@@ -14,34 +14,28 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Milliseconds before the first probe, so that machines that are switched on together do not all
-/// probe at once (RFC 6762, section 8.1).
+// Of RFC 6762: section 8.1 about probes, 8.3 about announcements, 6 about multicasts.
+
+/// Milliseconds before the first probe: machines may be switched on together.
 const BEFORE_PROBING: Range<u64> = 0..250;
-/// Between two probes, and after the last one (RFC 6762, section 8.1).
+/// Between two probes, and after the last one.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-/// Probes for one name (RFC 6762, section 8.1).
+/// Probes for one name.
 const PROBES: u8 = 3;
-/// Between two announcements (RFC 6762, section 8.3), and the shortest time between two multicasts
-/// of one record (section 6).
-const SECOND: Duration = Duration::from_secs(1);
-/// The shortest time between two multicasts of a record that is defended against a probe
-/// (RFC 6762, section 6).
-const DEFENCE_INTERVAL: Duration = Duration::from_millis(250);
-/// Announcements of new records (RFC 6762, section 8.3).
+/// Announcements of new records.
 const ANNOUNCEMENTS: u8 = 2;
+/// Between two announcements, and the shortest time between two multicasts of one record.
+const SECOND: Duration = Duration::from_secs(1);
+/// The same for a record that is defended against a probe.
+const DEFENCE_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Asking whether the names are free; the next probe, or the end of probing, is due at `at`.
-    Probing {
-        sent: u8,
-        at: Instant,
-    },
+    Probing { sent: u8, at: Instant },
     /// Sending all records unasked; the next announcement is due at `at`.
-    Announcing {
-        sent: u8,
-        at: Instant,
-    },
+    Announcing { sent: u8, at: Instant },
+    /// Only answering questions.
     Settled,
 }
 

@@ -1,7 +1,6 @@
 //! The mDNS responder (RFC 6762, RFC 6763): datagrams in, datagrams out. Pure: the time, a random
-//! seed and this machine's addresses come from the caller; `mdns_thread.rs` has the sockets.
-//!
-//! The names are the same on every interface. Each interface, in each address family, has its own
+//! seed and this machine's addresses come from the caller; `mdns_thread.rs` has the sockets. The
+//! names are the same on every interface. Each interface, in each address family, has its own
 //! records and probes, announces and answers independently. One that goes down and comes up again
 //! starts anew.
 

@@ -25,9 +25,8 @@ pub(super) enum RecordKind {
     Txt(usize),
     /// An A or AAAA record of the host.
     Address,
-    /// The instance has only the types of records in this NSEC record.
+    /// The NSEC records: instance and host have no types of records but those in them.
     InstanceNsec,
-    /// The host has only the types of records in this NSEC record.
     HostNsec,
 }
 
@@ -124,15 +123,12 @@ pub(super) fn records(
         let full = name(labels.chain(["local"]));
         let port = announcement.service.port;
         let srv = port_to_srv_record(&host_name, port, TTL_HOST);
+        let pointer = |from: &Name<'static>, to: &Name<'static>| {
+            record(from, TTL_OTHER, RData::PTR(PTR(to.clone())))
+        };
         records.extend([
-            (
-                RecordKind::ServiceType,
-                record(&services, TTL_OTHER, RData::PTR(PTR(type_name.clone()))),
-            ),
-            (
-                RecordKind::InstancePointer(i),
-                record(&type_name, TTL_OTHER, RData::PTR(PTR(full.clone()))),
-            ),
+            (RecordKind::ServiceType, pointer(&services, &type_name)),
+            (RecordKind::InstancePointer(i), pointer(&type_name, &full)),
             // The crate makes the target the owner, too.
             (RecordKind::Srv(i), ResourceRecord { name: full.clone(), ..srv }),
             (RecordKind::Txt(i), record(&full, TTL_OTHER, RData::TXT(txt.clone()))),
@@ -163,12 +159,9 @@ pub(super) fn answers(records: &[OwnRecord], question: &Question<'_>) -> Vec<usi
             |own: &OwnRecord| own.record.match_qclass(question.qclass) && is_answer(own, question);
         (0..records.len()).filter(|i| is_match(&records[*i])).collect()
     };
-    let positive = matching(OwnRecord::answers);
-    if positive.is_empty() {
-        matching(OwnRecord::denies)
-    } else {
-        positive
-    }
+    Some(matching(OwnRecord::answers))
+        .filter(|positive| !positive.is_empty())
+        .unwrap_or_else(|| matching(OwnRecord::denies))
 }
 
 /// The bytes of a name in a packet, without compression.

@@ -2,22 +2,21 @@
 //! Keys that are not known are kept and mean nothing.
 
 use crate::node_host::pattern::Pattern;
-use crate::node_host::policy::{self, Ask, OwnerPolicy, Rules, Security};
+use crate::node_host::policy::{Ask, OwnerPolicy, Rules, Security};
 use crate::protocol::limits;
-use serde::de::DeserializeOwned;
+use serde::Serialize;
 use serde_json::{json, Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The agent that is meant if the gateway names none.
+/// The agent that is meant if the gateway names none, what it was called before, and the entry that
+/// counts for every agent.
 const MAIN: &str = "main";
-/// What that agent was called before.
 const MAIN_BEFORE: &str = "default";
-/// The entry that counts for every agent.
 const EVERY: &str = "*";
 
 /// A content whose known keys have the right types.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct ApprovalsDocument(Map<String, Value>);
 
 impl ApprovalsDocument {
@@ -53,10 +52,6 @@ impl ApprovalsDocument {
             return Err(format!("has more than {} patterns", limits::APPROVALS_PATTERNS));
         }
         Ok(Self(content))
-    }
-
-    pub(super) fn value(&self) -> Value {
-        Value::Object(self.0.clone())
     }
 
     /// Without the token of the socket, which is the owner's.
@@ -106,15 +101,15 @@ impl ApprovalsDocument {
         let levels = self.levels(agent);
         let most = owner.security.unwrap_or(Security::Full);
         let security =
-            setting(&levels, "security", word).or(owner.security).unwrap_or(Security::Deny);
-        let fallback = setting(&levels, "askFallback", word).unwrap_or(Security::Deny);
+            setting(&levels, "security", as_security).or(owner.security).unwrap_or(Security::Deny);
+        let fallback = setting(&levels, "askFallback", as_security).unwrap_or(Security::Deny);
         let entries = levels.iter().filter_map(|level| level.get("allowlist")?.as_array());
         let patterns = entries.flatten().filter_map(|entry| entry.get("pattern")?.as_str());
         let patterns = patterns.filter_map(|pattern| Pattern::new(pattern, home));
         Rules {
             security: security.min(most),
             // Nobody can be asked here, so that is not what happens unless it was wished for.
-            ask: setting(&levels, "ask", word).unwrap_or(Ask::Off),
+            ask: setting(&levels, "ask", as_ask).unwrap_or(Ask::Off),
             ask_fallback: fallback.min(most),
             auto_allow_skills: setting(&levels, "autoAllowSkills", Value::as_bool).unwrap_or(false),
             allowlist: owner.allow.iter().cloned().chain(patterns).collect(),
@@ -169,18 +164,22 @@ fn setting<T>(
     levels.iter().find_map(|level| read(level.get(key)?))
 }
 
-fn word<T: DeserializeOwned>(value: &Value) -> Option<T> {
-    value.as_str().and_then(policy::parse)
+fn as_security(value: &Value) -> Option<Security> {
+    value.as_str().and_then(Security::parse)
+}
+
+fn as_ask(value: &Value) -> Option<Ask> {
+    value.as_str().and_then(Ask::parse)
 }
 
 /// Checks what counts for one agent or for all; how many patterns there are.
 fn check_rules(rules: &Map<String, Value>, path: &str) -> Result<usize, String> {
     for key in ["security", "askFallback"] {
         let what = "\"deny\", \"allowlist\" or \"full\"";
-        known(rules, path, key, what, word::<Security>)?;
+        known(rules, path, key, what, as_security)?;
     }
     let what = "\"off\", \"on-miss\" or \"always\"";
-    known(rules, path, "ask", what, word::<Ask>)?;
+    known(rules, path, "ask", what, as_ask)?;
     known(rules, path, "autoAllowSkills", "true or false", Value::as_bool)?;
     let entries = known(rules, path, "allowlist", "a list", Value::as_array)?;
     let entries = entries.map_or(&[][..], Vec::as_slice);

@@ -1,7 +1,6 @@
-//! Whether new content of the exec-approvals file allows more than the old content.
-//!
-//! The gateway may always take rights away from itself. Only the owner may give it more, so what
-//! cannot be shown to add no rights counts as adding some.
+//! Whether new content of the exec-approvals file allows more than the old content. The gateway may
+//! always take rights away from itself. Only the owner may give it more, so what cannot be shown to
+//! add no rights counts as adding some.
 
 use super::document::ApprovalsDocument;
 use crate::node_host::pattern::Pattern;

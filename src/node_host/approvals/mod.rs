@@ -1,7 +1,6 @@
 //! The exec-approvals file: what the owner of this node allows, in the shape of the old node host.
-//!
-//! It is read for every run, so that changes take effect at once. If the file is damaged, writable
-//! by others, or not the owner's, everything is denied; it is never treated as empty, and never
+//! It is read for every run, so that changes take effect at once. If it is damaged, writable by
+//! others, or not the owner's, everything is denied; it is never treated as empty, and never
 //! overwritten.
 
 mod document;
@@ -67,16 +66,9 @@ impl Approvals {
     }
 
     pub(super) fn get(&self) -> Result<ExecApprovals, WireError> {
-        Ok(self.show(self.read().map_err(WireError::unavailable)?))
-    }
-
-    fn show(&self, snapshot: Snapshot) -> ExecApprovals {
-        ExecApprovals {
-            path: self.path.to_string_lossy().into_owned(),
-            exists: snapshot.exists,
-            hash: snapshot.hash,
-            file: snapshot.document.redacted(),
-        }
+        let Snapshot { exists, hash, document } = self.read().map_err(WireError::unavailable)?;
+        let path = self.path.to_string_lossy().into_owned();
+        Ok(ExecApprovals { path, exists, hash, file: document.redacted() })
     }
 
     /// Does what `system.execApprovals.set` asks for, and answers as `get` does. Fails if the
@@ -90,21 +82,14 @@ impl Approvals {
         let mut last_use_noted = self.lock();
         let old = self.read().map_err(WireError::unavailable)?;
         let base = base.map(str::trim).filter(|base| !base.is_empty());
-        match base {
-            None if old.exists => {
-                let why = "exec approvals base hash required; reload and retry";
-                return Err(WireError::invalid(why));
-            }
-            Some(base) if old.exists && base != old.hash => {
-                return Err(WireError::invalid("exec approvals changed; reload and retry"));
-            }
-            _ => {}
+        if old.exists && base != Some(&*old.hash) {
+            let problem = base.map_or("base hash required", |_| "changed");
+            return Err(WireError::invalid(format!("exec approvals {problem}; reload and retry")));
         }
-        let new = ApprovalsDocument::new(file)
-            .map_err(|why| WireError::invalid(format!("file: {why}")))?;
-        let not_saved = |error: io::Error| {
-            WireError::unavailable(format!("exec approvals could not be saved: {error}"))
-        };
+        let new = ApprovalsDocument::new(file);
+        let new = new.map_err(|why| WireError::invalid(format!("file: {why}")))?;
+        let not_saved =
+            |error| WireError::unavailable(format!("exec approvals could not be saved: {error}"));
         encoded(&new).map_err(not_saved)?;
         if !self.may_widen {
             if let Some(what) = escalation::added_rights(&old.document, &new) {
@@ -188,12 +173,15 @@ impl Approvals {
 
 /// The bytes of a file with this content, if they are not too many.
 fn encoded(document: &ApprovalsDocument) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec_pretty(&document.value())?;
+    let mut bytes = serde_json::to_vec_pretty(document)?;
     bytes.push(b'\n');
-    if bytes.len() > limits::APPROVALS_BYTES {
-        return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
-    }
-    Ok(bytes)
+    bounded(bytes)
+}
+
+fn bounded(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let most = limits::APPROVALS_BYTES;
+    let is_bounded = bytes.len() <= most;
+    is_bounded.then_some(bytes).ok_or_else(|| io::Error::other(format!("more than {most} bytes")))
 }
 
 /// The file's bytes; `None` if there is none. It has to be a file of this user, or of root, that
@@ -224,10 +212,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
     let mut bytes = Vec::new();
     file.take(limits::APPROVALS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > limits::APPROVALS_BYTES {
-        return Err(io::Error::other(format!("more than {} bytes", limits::APPROVALS_BYTES)));
-    }
-    Ok(Some(bytes))
+    bounded(bytes).map(Some)
 }
 
 /// Whether somebody else may put another file in its place. In a directory with the sticky bit,
