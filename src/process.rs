@@ -63,6 +63,8 @@ pub(crate) struct Program {
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
+    /// Its end.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only handlers show it"))]
     pub(crate) stderr: Vec<u8>,
 }
 
