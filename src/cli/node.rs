@@ -182,7 +182,10 @@ impl NodeRunner {
                 Err(NodeError::Node(error)) if error.is_transient() && !self.options.once => error,
                 end => return end,
             };
-            let delay = self.backoff.next_delay(chance());
+            // Spreads reconnects; without random numbers they are merely less spread.
+            let chance =
+                client::random_bits().map_or(0, |bits| (bits & u128::from(u32::MAX)) as u32);
+            let delay = self.backoff.next_delay(chance);
             let (why, seconds) = (told(&error), delay.as_secs_f32());
             self.screen.say(format_args!("{why}; trying again in {seconds:.1} s"));
             if stop.wait(delay) {
@@ -216,19 +219,13 @@ impl NodeRunner {
             })?;
         let admitted = Instant::now();
         self.host.connected(session.writer());
-        let end = self.serve(&mut session);
-        self.host.disconnected(session.close());
-        self.backoff.admitted_for(admitted.elapsed());
-        end
-    }
-
-    /// An admitted connection, until it ends. Programs that have to go because the node goes are
-    /// ended before the connection, so that the gateway hears of it.
-    fn serve(&mut self, session: &mut Session) -> Result<(), NodeError> {
-        let end = self.work(session);
+        let end = self.work(&mut session);
         if matches!(end, Ok(()) | Err(NodeError::Node(client::Error::Stopped))) {
+            // Before the connection ends, so that the gateway hears of its programs' end.
             self.host.stop();
         }
+        self.host.disconnected(session.close());
+        self.backoff.admitted_for(admitted.elapsed());
         end
     }
 
@@ -338,9 +335,4 @@ impl NodeRunner {
             ..NodeProfile::default()
         }
     }
-}
-
-/// Spreads reconnects; without random numbers they are merely less spread.
-fn chance() -> u32 {
-    client::random_bits().map_or(0, |bits| (bits & u128::from(u32::MAX)) as u32)
 }

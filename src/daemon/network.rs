@@ -4,11 +4,10 @@
 
 use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::calendar::now_ms;
-use crate::daemon::announcements::Announcements;
 use crate::discovery::profile::ZoneSettings;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::{self, Comparison, ZoneFile};
-use crate::discovery::{tailscale, Profile, Service};
+use crate::discovery::{tailscale, Advertiser, Announcement, Profile, Service};
 use crate::link::Waker;
 use crate::protocol::limits;
 use crate::transport::Listeners;
@@ -34,7 +33,7 @@ pub(super) struct ProfileUpdate {
 pub(super) struct NetworkThread {
     pub(super) listeners: Listeners,
     pub(super) profile: Profile,
-    pub(super) announcements: Option<Announcements>,
+    pub(super) announced: Option<(Arc<Advertiser>, Announcement)>,
     pub(super) state_dir: PathBuf,
     pub(super) updates: Arc<ProfileUpdate>,
     pub(super) stop: Arc<Waker>,
@@ -82,8 +81,11 @@ impl NetworkThread {
         loop {
             self.check();
             let service = self.service();
-            if let Some(announcements) = &mut self.announcements {
-                announcements.update(service);
+            if let Some((advertiser, announced)) = &mut self.announced {
+                if announced.service != service {
+                    announced.service = service;
+                    advertiser.update(announced.clone());
+                }
             }
             if !self.sleep() {
                 return;

@@ -6,7 +6,7 @@ use crate::backend::Workers;
 use crate::config::paths::CONTROL_SOCKET;
 use crate::config::Mdns;
 use crate::control::Server;
-use crate::daemon::announcements::Announcements;
+use crate::daemon::announcements::announce;
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::Journal;
 use crate::daemon::network::{NetworkThread, ProfileUpdate, TailnetName};
@@ -135,14 +135,14 @@ impl DaemonBuilder {
         let announcements = is_announced.then(|| {
             let service = profile.service(listeners.port(), None);
             let (bind, bound) = (config.bridge.bind, listening.now().addresses);
-            Announcements::start(&config.discovery, bind, &bound, service, announced)
+            announce(&config.discovery, bind, &bound, service, announced)
         });
-        let announcements = announcements.flatten();
-        supervisor.advertiser = announcements.as_ref().map(Announcements::advertiser);
+        let announced = announcements.flatten();
+        supervisor.advertiser = announced.as_ref().map(|(advertiser, _)| advertiser.clone());
         let network = NetworkThread {
             listeners,
             profile,
-            announcements,
+            announced,
             state_dir: self.state_dir.clone(),
             updates: supervisor.reload.profile.clone(),
             stop: supervisor.stop.clone(),
