@@ -54,7 +54,7 @@ enum Field<'a> {
     Raw(&'a RawValue),
     Integer(i64),
     Text { r#type: &'static str, text: &'a RawValue },
-    Object(BTreeMap<FieldName<'a>, Field<'a>>),
+    Object(BTreeMap<FieldName<'a>, Self>),
 }
 
 /// The message of a transcript line, as compact JSON. `None` for a line that has none, and for
