@@ -35,7 +35,10 @@ section! {
             "The directory in which the program runs.";
         env: BTreeMap<String, String> = BTreeMap::new() => "agent.env", Environment, Restart,
             "Environment variables for the program.";
-        #[serde(with = "text_form::duration")]
+        #[serde(
+            serialize_with = "text_form::show_duration",
+            deserialize_with = "text_form::parse_duration"
+        )]
         timeout: Duration = limits::AGENT_TIMEOUT => "agent.timeout", TIMEOUT, Restart,
             "The time limit for an answer.";
         max_concurrent: usize = limits::AGENT_RUNS => "agent.maxConcurrent", RUNS, Restart,

@@ -4,7 +4,7 @@
 //! all of them, each with its path and a suggestion.
 
 use super::names::{domain_name, is_service_type, is_url};
-use super::secrets::is_secret;
+use super::show::is_secret;
 use super::{paths, Bind, Problem};
 use crate::duration;
 use crate::protocol::{limits, CommandPattern, Method, NodeId};
@@ -14,54 +14,38 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What may be written for a key.
+/// What may be written for a key; [`ValueKind::expects`] says it in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)] // Only the manual page looks at the kinds.
 pub enum ValueKind {
-    /// `true` or `false`.
     Bool,
-    /// `true`, `false`, or OpenClaw's `{ mode: "off" | "minimal" | "full" }`.
     Mdns,
-    /// Text that is not empty, or `null`.
     Text,
-    /// A URL with the scheme `http` or `https`, or `null`.
     Url,
-    /// A path, or `null`; `~` is the home directory, a relative path starts at the file's directory.
+    /// `~` is the home directory; a relative path starts at the file's directory.
     Path,
-    /// A whole number in this range, both ends included.
+    /// Both ends included, as in `Duration`.
     Integer(u64, u64),
-    /// A port, or `null`.
     Port,
-    /// A duration in this range, both ends included: `10m`, or milliseconds.
+    /// A text such as `10m`, or milliseconds.
     Duration(Duration, Duration),
-    /// One of these words.
     Choice(&'static [&'static str]),
-    /// See [`Bind`].
     Bind,
-    /// A DNS name, or `null`.
     Domain,
-    /// An IPv4 address, or `null`.
     Ipv4,
-    /// Six hexadecimal digits, with or without `#`.
     Color,
-    /// A list of texts.
     Texts,
-    /// A list of names of network interfaces.
     Interfaces,
-    /// A list of DNS-SD service types: `_name._tcp`.
     ServiceTypes,
-    /// An object whose values are texts.
     TextMap,
-    /// A program and its arguments.
     Program,
-    /// Environment variables.
     Environment,
-    /// A list of the protocol's methods, or `null`.
     Methods,
-    /// A list of commands and families of commands, or `null`.
+    /// Commands and families of commands.
     Commands,
     /// For each node id, lists of methods and commands.
     Nodes,
-    /// An object.
+    /// An object that is kept as it was written.
     Open,
 }
 

@@ -30,7 +30,10 @@ section! {
              missing.";
         state_dir: Option<PathBuf> = None => "bridge.stateDir", Path, Restart,
             "The directory for pairings and state.";
-        #[serde(with = "text_form::level")]
+        #[serde(
+            serialize_with = "text_form::lowercase",
+            deserialize_with = "text_form::deserialize"
+        )]
         log: LevelFilter = LevelFilter::Info => "bridge.log", LEVELS, Reload, "The log level.";
     } + {
         /// `bridge.tls`

@@ -1,9 +1,11 @@
 //! Serde adapters for values that are written as text.
 
+use crate::duration;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::Serializer;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 pub(super) fn serialize<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
@@ -18,38 +20,15 @@ where
     String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
-/// For a log level, which is written in lowercase.
-pub(super) mod level {
-    pub(in super::super) use super::deserialize;
-    use log::LevelFilter;
-    use serde::Serializer;
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        level: &LevelFilter,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&level.as_str().to_ascii_lowercase())
-    }
+pub(super) fn lowercase<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&value.to_string().to_lowercase())
 }
 
-/// For a duration such as `90s`.
-pub(super) mod duration {
-    use crate::duration;
-    use serde::de::{Deserialize, Deserializer, Error};
-    use serde::Serializer;
-    use std::time::Duration;
+pub(super) fn show_duration<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&duration::show(*value))
+}
 
-    pub(in super::super) fn serialize<S: Serializer>(
-        value: &Duration,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&duration::show(*value))
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Duration, D::Error> {
-        let text = String::deserialize(from)?;
-        duration::parse(&text).ok_or_else(|| D::Error::custom("not a duration"))
-    }
+pub(super) fn parse_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    duration::parse(&text).ok_or_else(|| D::Error::custom("not a duration"))
 }

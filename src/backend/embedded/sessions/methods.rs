@@ -12,6 +12,8 @@ use crate::protocol::{limits, session, WireError};
 use std::path::Path;
 use std::time::Duration;
 
+type Answer<T> = Result<T, WireError>;
+
 /// The runs under way, as far as the sessions need to know.
 pub(crate) trait ActiveRuns {
     /// Whether a run of this session is active. Called while the store is locked: it must not wait
@@ -29,7 +31,7 @@ const KEPT_BY_RESET: &str = "thinkingLevel verboseLevel reasoningLevel model con
     lastTo skillsSnapshot";
 
 impl Sessions {
-    pub(crate) fn list(&self, params: SessionsList, now_ms: u64) -> Result<SessionList, WireError> {
+    pub(crate) fn list(&self, params: SessionsList, now_ms: u64) -> Answer<SessionList> {
         let SessionsList { limit, active_minutes, mut filter } = params;
         filter.label = trimmed(filter.label);
         let active_since = active_minutes.map_or(i64::MIN, |minutes| {
@@ -46,7 +48,7 @@ impl Sessions {
         Ok(SessionList { ts: now_ms, path, count, defaults, sessions })
     }
 
-    pub(crate) fn resolve(&self, params: SessionsResolve) -> Result<SessionResolved, WireError> {
+    pub(crate) fn resolve(&self, params: SessionsResolve) -> Answer<SessionResolved> {
         let SessionsResolve { key, mut filter } = params;
         filter.label = trimmed(filter.label);
         let mut store = lock(&self.store);
@@ -70,11 +72,7 @@ impl Sessions {
         found.map(|key| SessionResolved { ok: true, key }).map_err(WireError::invalid)
     }
 
-    pub(crate) fn patch(
-        &self,
-        params: &SessionsPatch,
-        now_ms: u64,
-    ) -> Result<SessionPatched, WireError> {
+    pub(crate) fn patch(&self, params: &SessionsPatch, now_ms: u64) -> Answer<SessionPatched> {
         let key = usable_key(required(&params.key)?)?;
         let mut store = lock(&self.store);
         let (_, entry) = store.change(|book| {
@@ -85,11 +83,7 @@ impl Sessions {
         Ok(SessionPatched { ok: true, path, key, entry })
     }
 
-    pub(crate) fn reset(
-        &self,
-        params: &SessionsReset,
-        now_ms: u64,
-    ) -> Result<SessionAnew, WireError> {
+    pub(crate) fn reset(&self, params: &SessionsReset, now_ms: u64) -> Answer<SessionAnew> {
         let given = required(&params.key)?;
         let key = usable_key(given)?;
         let new_id = names::session_id()?;
@@ -110,7 +104,7 @@ impl Sessions {
         params: &SessionsDelete,
         now_ms: u64,
         runs: &dyn ActiveRuns,
-    ) -> Result<SessionDeleted, WireError> {
+    ) -> Answer<SessionDeleted> {
         let given = required(&params.key)?;
         let key = session::canonical(given);
         if key == session::canonical(session::MAIN) {
@@ -159,7 +153,7 @@ impl Sessions {
         &self,
         params: &SessionsCompact,
         now_ms: u64,
-    ) -> Result<SessionCompacted, WireError> {
+    ) -> Answer<SessionCompacted> {
         let given = required(&params.key)?;
         let keep = params.max_lines.unwrap_or(limits::COMPACT_LINES);
         let unchanged =
