@@ -96,7 +96,11 @@ impl Settings {
     }
 
     pub(super) fn schema(now_ms: u64) -> SchemaView {
-        let object = |properties: Map<String, Value>| json!({ "type": "object", "additionalProperties": false, "properties": properties });
+        let object = |properties: Map<String, Value>| {
+            json!({
+                "type": "object", "additionalProperties": false, "properties": properties,
+            })
+        };
         let sections = KEYS.iter().map(|(section, keys)| {
             let properties = keys.iter().map(|(key, (.., schema))| ((*key).to_owned(), schema()));
             ((*section).to_owned(), object(properties.collect()))
