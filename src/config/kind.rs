@@ -4,7 +4,7 @@
 //! all of them, each with its path and a suggestion.
 
 use super::names::{domain_name, is_service_type, is_url};
-use super::show::is_secret;
+use super::secrets::is_secret;
 use super::{paths, Bind, Problem};
 use crate::duration;
 use crate::protocol::{limits, CommandPattern, Method, NodeId};

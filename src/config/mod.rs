@@ -14,6 +14,7 @@ mod names;
 pub(crate) mod paths;
 #[doc(hidden)] // For the manual page, which tests/manual.rs makes.
 pub mod schema;
+mod secrets;
 mod sections;
 mod show;
 #[cfg(test)]
@@ -30,10 +31,11 @@ pub use kind::ValueKind;
 pub use load::{load, Loaded, Sources};
 pub use names::{domain_name, is_service_type, url_host, url_port};
 pub use paths::{process_env, state_dir, Env};
+pub use secrets::hide_secrets;
 pub use sections::{
     BridgeConfig, CanvasHostConfig, DiscoveryConfig, LimitsConfig, TlsConfig, WideAreaConfig,
 };
-pub use show::{hide_secrets, Shown};
+pub use show::Shown;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
