@@ -55,16 +55,19 @@ impl QueueState {
         self.active.iter().any(|active| active.session_key == session_key)
     }
 
-    /// Whether this run can begin at once.
-    fn can_begin(&self, run: &AgentRun, config: &AgentConfig) -> bool {
-        self.active.len() < config.max_concurrent && !self.has(&run.session_key)
-    }
-
-    /// Whether one more run may wait. One over the limit of bytes may, if it waits alone.
-    fn can_wait(&self, run: &AgentRun, config: &AgentConfig) -> bool {
+    /// Whether this run can begin at once; if not, it may wait. One over the limit of bytes may
+    /// wait alone.
+    fn can_begin(&self, run: &AgentRun, config: &AgentConfig) -> Result<bool, Busy> {
+        if self.stopping {
+            return Err(Busy::Stopping);
+        }
+        if self.active.len() < config.max_concurrent && !self.has(&run.session_key) {
+            return Ok(true);
+        }
         let bytes: usize = self.waiting.iter().map(|job| job.run.weight()).sum();
-        self.waiting.len() < config.queue
-            && (bytes == 0 || bytes + run.weight() <= limits::AGENT_QUEUE_BYTES)
+        let fits = bytes == 0 || bytes + run.weight() <= limits::AGENT_QUEUE_BYTES;
+        let may_wait = fits && self.waiting.len() < config.queue;
+        may_wait.then_some(false).ok_or(Busy::Full)
     }
 
     /// The job is given to the thread of this name.
@@ -93,28 +96,17 @@ impl Agents {
     /// Whether a run would be accepted now, so that nothing needs to be stored for one that would
     /// not. Another thread may be quicker.
     pub(crate) fn has_room(&self, run: &AgentRun) -> Result<(), Busy> {
-        let (queue, config) = (lock(&self.shared.queue), &self.shared.config);
-        if queue.stopping {
-            return Err(Busy::Stopping);
-        }
-        let has_room = queue.can_begin(run, config) || queue.can_wait(run, config);
-        has_room.then_some(()).ok_or(Busy::Full)
+        lock(&self.shared.queue).can_begin(run, &self.shared.config).map(drop)
     }
 
     /// Starts a run, or queues it. Never waits.
     pub(crate) fn start(&self, run: AgentRun, sink: Box<dyn RunSink>) -> Result<(), Busy> {
         let abort = AbortSignal::new().map_err(|error| exhausted(&error))?;
         let job = AgentJob { run, sink, abort: Arc::new(abort) };
-        let (mut queue, config) = (lock(&self.shared.queue), &self.shared.config);
-        if queue.stopping {
-            return Err(Busy::Stopping);
-        }
+        let mut queue = lock(&self.shared.queue);
         queue.threads.retain(|thread| !thread.is_finished());
-        if queue.can_begin(&job.run, config) {
+        if queue.can_begin(&job.run, &self.shared.config)? {
             return self.start_thread(&mut queue, job);
-        }
-        if !queue.can_wait(&job.run, config) {
-            return Err(Busy::Full);
         }
         queue.waiting.push_back(job);
         Ok(())
