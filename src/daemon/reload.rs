@@ -27,8 +27,13 @@ pub(super) struct Reload {
 
 impl Reload {
     /// Reads the configuration and the certificate again. If either is invalid, nothing changes.
-    pub(super) fn run(&self, requester: Option<Requester>) {
-        match self.read_again() {
+    /// While `running` exists, no other reload begins.
+    pub(super) fn run(&self, requester: Option<Requester>, running: Arc<()>) {
+        let result = self.read_again();
+        warn_of_certificate(self.tls.as_deref());
+        // Who has the answer may ask for the next reload.
+        drop(running);
+        match result {
             Ok((policy, answer)) => self.reply(requester, Some(policy), Ok(answer)),
             Err(error) => {
                 log::error!("daemon: keeping the old configuration: {error}");
@@ -36,7 +41,6 @@ impl Reload {
                 self.reply(requester, None, Err(WireError::invalid(text)));
             }
         }
-        warn_of_certificate(self.tls.as_deref());
     }
 
     fn read_again(&self) -> Result<(Policy, Answer), HostError> {

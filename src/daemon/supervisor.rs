@@ -10,7 +10,7 @@ use crate::link::{ConnectionLimiter, Inbox, Waker};
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, Requester};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ impl Supervisor {
 
     fn run(self) -> Result<(), Error> {
         // On its own thread, because a file system that hangs must not keep the bridge from stopping.
-        let mut reloading: Option<JoinHandle<()>> = None;
+        let mut reloading: Weak<()> = Weak::new();
         let mut next_check = Instant::now() + limits::EXPIRY_CHECK;
         loop {
             match self.tasks.next(next_check) {
@@ -51,8 +51,10 @@ impl Supervisor {
                     self.reload.reply(Some(requester), None, result);
                 }
                 Ok(Some(Task::Reload(requester))) => {
-                    if reloading.as_ref().is_none_or(JoinHandle::is_finished) {
-                        reloading = self.start_reload(requester);
+                    if reloading.strong_count() == 0 {
+                        let running = Arc::new(());
+                        reloading = Arc::downgrade(&running);
+                        self.start_reload(requester, running);
                         continue;
                     }
                     // A reload by signal has no requester: its answer is the log.
@@ -64,15 +66,14 @@ impl Supervisor {
         }
     }
 
-    fn start_reload(&self, requester: Option<Requester>) -> Option<JoinHandle<()>> {
+    fn start_reload(&self, requester: Option<Requester>, running: Arc<()>) {
         let (reload, who) = (self.reload.clone(), requester.clone());
-        let thread = Builder::new().name("reload".into()).spawn(move || reload.run(who));
-        let refuse = |error: io::Error| {
+        let thread = Builder::new().name("reload".into()).spawn(move || reload.run(who, running));
+        if let Err(error) = thread {
             log::error!("daemon: could not reload error={error}");
             let text = format!("the configuration was not read: {error}");
             self.reload.reply(requester, None, Err(WireError::unavailable(text)));
-        };
-        thread.map_err(refuse).ok()
+        }
     }
 }
 
