@@ -1,6 +1,7 @@
 //! Keeps unauthenticated connections from filling the log: a limited number of lines of one kind in a
 //! period, then a count.
 
+use crate::lock::lock;
 use crate::protocol::limits;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -26,7 +27,7 @@ impl LogLimit {
     }
 
     fn admit_at(&self, kind: &'static str, now: Instant) -> Option<String> {
-        let mut kinds = self.kinds.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kinds = lock(&self.kinds);
         let window = kinds.entry(kind).or_insert(Window { since: now, lines: 0 });
         let mut left_out = 0;
         if now.saturating_duration_since(window.since) >= limits::LOG_WINDOW {

@@ -51,7 +51,7 @@ pub use backoff::Backoff;
 pub use connection::{connect, ConnectOptions, Connection};
 pub use error::Error;
 pub use identity::{random_bits, IdentityFile};
-pub use session::{join, Admission, Keepalive, Progress, Session};
+pub use session::{join, Admission, Progress, Session};
 pub use writer::{Direction, Trace, Writer};
 
 pub use crate::link::Stop;

@@ -37,27 +37,15 @@ pub struct Admission {
     pub main_session_key: Option<Arc<str>>,
 }
 
-/// When a quiet connection is tested, and when it is given up.
-#[derive(Clone, Copy, Debug)]
-pub struct Keepalive {
-    /// Silence after which the node asks whether the gateway is there.
-    pub ping_after: Duration,
-    /// Silence after which it is not.
-    pub lost_after: Duration,
-}
-
-impl Default for Keepalive {
-    fn default() -> Self {
-        Self { ping_after: limits::HOST_PING_AFTER, lost_after: limits::HOST_LOST_AFTER }
-    }
-}
-
 /// An admitted connection.
 #[derive(Debug)]
 pub struct Session {
     admission: Admission,
     connection: Connection,
-    keepalive: Keepalive,
+    /// Silence after which the node asks whether the gateway is there.
+    pub(super) ping_after: Duration,
+    /// Silence after which it is not.
+    pub(super) lost_after: Duration,
     pinged: Option<Instant>,
     last_id: u64,
 }
@@ -104,7 +92,14 @@ pub fn join(
             wait_for(&mut connection, FrameType::Hello, limits::HOST_HELLO, Admission::of)?
         }
     };
-    Ok(Session { admission, connection, keepalive: Keepalive::default(), pinged: None, last_id: 0 })
+    Ok(Session {
+        admission,
+        connection,
+        ping_after: limits::HOST_PING_AFTER,
+        lost_after: limits::HOST_LOST_AFTER,
+        pinged: None,
+        last_id: 0,
+    })
 }
 
 /// Makes sure that the identity's token may go over this connection, and that the certificate is on
@@ -236,13 +231,6 @@ impl Session {
         self.connection.writer()
     }
 
-    /// The same session with another keepalive.
-    #[must_use]
-    pub fn with_keepalive(mut self, keepalive: Keepalive) -> Self {
-        self.keepalive = keepalive;
-        self
-    }
-
     /// The next frame for the program; `None` at `deadline`. Writes what the writers have queued,
     /// answers pings, and keeps the connection alive while it waits: call it again soon. Fails when
     /// the connection is over: [`Error::NoAnswer`] if nothing was heard for too long,
@@ -278,23 +266,20 @@ impl Session {
     }
 
     fn lost_at(&self) -> Instant {
-        wait::later(self.connection.heard, self.keepalive.lost_after)
+        wait::later(self.connection.heard, self.lost_after)
     }
 
     fn next_ping(&self) -> Instant {
         let heard = self.connection.heard;
         let last = self.pinged.map_or(heard, |pinged| pinged.max(heard));
-        wait::later(last, self.keepalive.ping_after)
+        wait::later(last, self.ping_after)
     }
 
     /// Comes after reading, so that what arrived while nobody read counts as heard.
     fn keep_alive(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         if now >= self.lost_at() {
-            return Err(Error::NoAnswer {
-                to: FrameType::Ping.as_str(),
-                after: self.keepalive.lost_after,
-            });
+            return Err(Error::NoAnswer { to: FrameType::Ping.as_str(), after: self.lost_after });
         }
         if now >= self.next_ping() {
             self.connection.writer().send(&NodeFrame::Ping { id: "keepalive".into() })?;

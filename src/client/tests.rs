@@ -145,9 +145,9 @@ fn a_silent_gateway_is_pinged_and_then_given_up() {
         visit.expect("ping");
         visit.expect_only_until_closed("ping");
     });
-    let keepalive =
-        Keepalive { ping_after: Duration::from_millis(50), lost_after: Duration::from_millis(700) };
-    let mut session = alice.join(gateway.port).unwrap().with_keepalive(keepalive);
+    let mut session = alice.join(gateway.port).unwrap();
+    session.ping_after = Duration::from_millis(50);
+    session.lost_after = Duration::from_millis(700);
     let error = session.next(soon()).unwrap_err();
     assert!(matches!(error, Error::NoAnswer { to: "ping", .. }), "{error}");
     drop(session);

@@ -2,12 +2,13 @@
 
 use crate::client::error::Error;
 use crate::link::{Outbox, TooSlow};
+use crate::lock::lock;
 use crate::protocol::json::Fields;
 use crate::protocol::{limits, NodeFrame};
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Which way a traced line went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Writer {
 
     /// Ends sending. Waits for whoever is sending, so that no frame is dropped unnoticed.
     pub(super) fn close(&self) {
-        let _sending = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        let _sending = lock(&self.trace);
         self.outbox.finish();
     }
 
@@ -61,7 +62,7 @@ impl Writer {
             return Err(Error::LineTooLong(limits::LINE_NODE));
         }
         // The caller's trace may panic, but nothing is queued by then.
-        let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        let trace = lock(&self.trace);
         if !self.is_open() {
             return Err(Error::Closed);
         }

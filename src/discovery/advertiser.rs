@@ -1,9 +1,10 @@
 //! Announces the bridge on the local network: the handle to thread `mdns`.
 
 use super::interfaces::InterfaceSelection;
-use super::mdns_thread::{lock, AnnouncementState, MdnsThread, Shared};
+use super::mdns_thread::{AnnouncementState, MdnsThread, Shared};
 use super::responder::Responder;
 use super::service::Announcement;
+use crate::lock::lock;
 use crate::protocol::limits;
 use crate::random;
 use crate::wait::poll_until;

@@ -10,6 +10,7 @@ use super::service::Announcement;
 use super::sockets;
 use crate::addresses::{self, InterfaceAddress};
 use crate::link::Waker;
+use crate::lock::lock;
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::protocol::operator::MdnsView;
@@ -18,7 +19,7 @@ use rustix::event::{PollFd, PollFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Packets read from one socket before the others are read.
@@ -296,11 +297,6 @@ fn log_changes(old: &[Interface], new: &[Interface]) {
     for gone in old.iter().filter(|gone| !new.iter().any(|stays| stays.index == gone.index)) {
         log::info!("discovery: no longer announcing on {}", gone.name);
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // The contents are replaced as a whole, so they are valid even after a panic.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The addresses of this machine, and those it had until recently.

@@ -10,7 +10,6 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::{error, fmt};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ZoneFile {
@@ -27,31 +26,13 @@ pub(crate) struct Comparison {
     pub(crate) is_foreign: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    #[error("another process is writing `{}`; try again", .0.display())]
     Busy(PathBuf),
     /// A file operation failed: its description, the file, and the cause.
-    Io(&'static str, PathBuf, io::Error),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy(path) => {
-                write!(f, "another process is writing `{}`; try again", path.display())
-            }
-            Self::Io(action, path, _) => write!(f, "could not {action} `{}`", path.display()),
-        }
-    }
-}
-
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::Io(_, _, source) => Some(source),
-            Self::Busy(_) => None,
-        }
-    }
+    #[error("could not {} `{}`", .0, .1.display())]
+    Io(&'static str, PathBuf, #[source] io::Error),
 }
 
 impl ZoneFile {

@@ -2,10 +2,11 @@
 //! Nothing is acknowledged.
 
 use crate::client::{Error, Writer};
+use crate::lock::lock;
 use crate::protocol::command::system::{ExecEvent, RunResult};
 use crate::protocol::{limits, rpc, NodeEvent, NodeFrame, Payload};
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// The session key of runs that come without one.
 const SESSION_KEY: &str = "node";
@@ -100,19 +101,19 @@ struct Inner {
 
 impl LateEvents {
     pub(super) fn connected(&self, writer: &Writer) {
-        self.lock().writer = Some(writer.clone());
+        lock(&self.0).writer = Some(writer.clone());
         self.flush();
     }
 
     /// The connection has ended, and these events have not been sent. They came before those that
     /// wait already.
     pub(super) fn disconnected(&self, unsent: Vec<NodeFrame>) {
-        self.lock().writer = None;
+        lock(&self.0).writer = None;
         self.put_back(unsent);
     }
 
     fn put_back(&self, unsent: Vec<NodeFrame>) {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.0);
         let room = limits::REPORTS_KEPT.saturating_sub(inner.waiting.len());
         unsent.into_iter().rev().take(room).for_each(|event| inner.waiting.push_front(event));
     }
@@ -124,7 +125,7 @@ impl LateEvents {
         if requester.send(&event).is_ok() {
             return;
         }
-        let mut inner = self.lock();
+        let mut inner = lock(&self.0);
         if inner.waiting.len() == limits::REPORTS_KEPT {
             inner.waiting.pop_front();
         }
@@ -137,7 +138,7 @@ impl LateEvents {
     /// queued, or it is short.
     fn flush(&self) {
         loop {
-            let mut inner = self.lock();
+            let mut inner = lock(&self.0);
             let Some(writer) = inner.writer.clone().filter(Writer::is_open) else { return };
             let Some(event) = inner.waiting.pop_front() else { return };
             drop(inner);
@@ -145,10 +146,6 @@ impl LateEvents {
                 self.put_back(vec![event]);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,11 +3,12 @@
 //! reads the connection only passes the answer on.
 
 use crate::client::Writer;
+use crate::lock::lock;
 use crate::protocol::{limits, Method, NodeFrame, Payload, WireError};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ impl Skills {
     /// The names, at most [`limits::SKILLS_FRESH`] old if the gateway answers; else those it told
     /// last. Asks at most once at a time.
     pub(super) fn current(&self, writer: &Writer) -> Arc<BTreeSet<String>> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.told.is_some_and(|told| told.elapsed() < limits::SKILLS_FRESH) {
             return state.bins.clone();
         }
@@ -41,7 +42,7 @@ impl Skills {
             drop(state);
             let question = NodeFrame::req(&id, Method::SkillsBins.as_str(), Some("{}".into()));
             let sent = writer.send(&question);
-            state = self.lock();
+            state = lock(&self.state);
             if sent.is_err() {
                 state.asked = None;
             }
@@ -55,7 +56,7 @@ impl Skills {
 
     /// Takes an answer of the gateway, if it is one to this question. A refusal changes nothing.
     pub(super) fn take(&self, id: &str, result: &Result<Option<Payload>, WireError>) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.asked.as_ref().is_none_or(|(asked, _)| asked != id) {
             return false;
         }
@@ -71,10 +72,6 @@ impl Skills {
         drop(state);
         self.answered.notify_all();
         true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SkillsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,7 +21,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, fs, io};
+use std::{fs, io};
 
 const PAIRED: &str = "paired.json";
 const PENDING: &str = "pending.json";
@@ -47,35 +47,18 @@ type Entries<K, V> = Arc<BTreeMap<K, Arc<V>>>;
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// Why the pairing files cannot be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system refused.
+    /// A file operation failed.
+    #[error("could not {doing} `{}`", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The file is there but makes no sense.
+    #[error(
+        "`{}` is damaged: {what}. Nothing was changed. Repair it, or move it away and pair the \
+         nodes in it again",
+        path.display()
+    )]
     Damaged { path: PathBuf, what: String },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { doing, path, .. } => write!(f, "could not {doing} `{}`", path.display()),
-            Self::Damaged { path, what } => write!(
-                f,
-                "`{}` is damaged: {what}. Nothing was changed. Repair it, or move it away and pair \
-                 the nodes in it again",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            Self::Damaged { .. } => None,
-        }
-    }
 }
 
 impl PairingStore {

@@ -9,7 +9,6 @@ use rustls::crypto::{self, ring, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,7 +22,8 @@ pub enum Trust {
 }
 
 /// The gateway's certificate is not the pinned one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate {expected} was expected, {presented} was presented")]
 pub(crate) struct PinMismatch {
     pub(crate) expected: Fingerprint,
     pub(crate) presented: Fingerprint,
@@ -39,15 +39,6 @@ impl PinMismatch {
         cause.downcast_ref().copied()
     }
 }
-
-impl fmt::Display for PinMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, presented } = self;
-        write!(f, "the certificate {expected} was expected, {presented} was presented")
-    }
-}
-
-impl std::error::Error for PinMismatch {}
 
 /// The node's TLS configuration: versions 1.2 and 1.3, without session resumption, so that every
 /// handshake shows the certificate, and without early data.

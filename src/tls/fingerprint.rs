@@ -35,16 +35,9 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// The text is not 64 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a SHA-256 fingerprint (64 hexadecimal digits, with or without colons)")]
 pub struct NotAFingerprint;
-
-impl fmt::Display for NotAFingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not a SHA-256 fingerprint (64 hexadecimal digits, with or without colons)")
-    }
-}
-
-impl std::error::Error for NotAFingerprint {}
 
 impl FromStr for Fingerprint {
     type Err = NotAFingerprint;

@@ -8,6 +8,7 @@ mod escalation;
 
 use crate::calendar::now_ms;
 use crate::files::{self, Staged};
+use crate::lock::lock;
 use crate::log_limit::LogLimit;
 use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{OwnerPolicy, Rules, Security};
@@ -22,7 +23,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 #[derive(Debug)]
@@ -79,7 +80,7 @@ impl Approvals {
         file: Value,
         base: Option<&str>,
     ) -> Result<ExecApprovals, WireError> {
-        let mut last_use_noted = self.lock();
+        let mut last_use_noted = lock(&self.last_use_noted);
         let old = self.read().map_err(WireError::unavailable)?;
         let base = base.map(str::trim).filter(|base| !base.is_empty());
         if old.exists && base != Some(&*old.hash) {
@@ -114,7 +115,7 @@ impl Approvals {
     /// Notes that a program was run because a pattern of the file allows it. Seldom and without
     /// a promise: nothing depends on it.
     pub(super) fn note_use(&self, agent: Option<&str>, program: &Found, command: &str) {
-        let mut last_use_noted = self.lock();
+        let mut last_use_noted = lock(&self.last_use_noted);
         let now = Instant::now();
         if last_use_noted.is_some_and(|last| now.duration_since(last) < limits::APPROVALS_USE_EVERY)
         {
@@ -132,10 +133,6 @@ impl Approvals {
                 log::warn!("node: could not record the use of a program error={error}");
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.last_use_noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> Result<Snapshot, String> {
