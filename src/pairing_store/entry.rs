@@ -69,70 +69,20 @@ pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
     })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Paired<'a> {
-    node_id: &'a NodeId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token_sha256: Option<String>,
-    #[serde(flatten)]
-    profile: &'a NodeProfile,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    renamed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remote_ip: Option<&'a str>,
-    created_at_ms: u64,
-    approved_at_ms: u64,
-    #[serde(flatten)]
-    other: &'a Map<String, Value>,
-}
-
 /// An entry of `paired.json` as it is written.
-pub(super) fn paired<'a>(node_id: &'a NodeId, node: &'a PairedNode) -> impl Serialize + 'a {
-    Paired {
-        node_id,
-        token_sha256: node.token.map(TokenHash::to_hex),
-        profile: &node.profile,
-        renamed: node.renamed,
-        remote_ip: node.remote_ip.as_deref(),
-        created_at_ms: node.created_at.0,
-        approved_at_ms: node.approved_at.0,
-        other: &node.other,
-    }
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Pending<'a> {
-    request_id: &'a RequestId,
-    node_id: &'a NodeId,
+pub(super) struct Paired<'a> {
+    pub(super) node_id: &'a NodeId,
     #[serde(flatten)]
-    profile: &'a NodeProfile,
-    remote_ip: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    silent: bool,
-    is_repair: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    conflict: bool,
-    ts: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approved_at_ms: Option<u64>,
+    pub(super) node: &'a PairedNode,
 }
 
 /// An entry of `pending.json` as it is written.
-pub(super) fn pending<'a>(
-    request_id: &'a RequestId,
-    request: &'a PairingRequest,
-) -> impl Serialize + 'a {
-    Pending {
-        request_id,
-        node_id: &request.node,
-        profile: &request.profile,
-        remote_ip: request.remote_ip.to_string(),
-        silent: request.silent,
-        is_repair: request.is_repair,
-        conflict: request.conflict,
-        ts: request.ts.0,
-        approved_at_ms: request.approved_at.map(|at| at.0),
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Pending<'a> {
+    pub(super) request_id: &'a RequestId,
+    #[serde(flatten)]
+    pub(super) request: &'a PairingRequest,
 }

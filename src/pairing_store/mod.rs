@@ -14,6 +14,7 @@ pub(crate) use foreign::{read_foreign, Unusable};
 use crate::files::{self, Staged};
 use crate::protocol::{limits, NodeId};
 use crate::router::{PairedNode, PairingBook, PairingRequest, RequestId, Wall};
+use entry::{Paired, Pending};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -94,8 +95,10 @@ impl PairingStore {
     pub fn save(&mut self, book: &PairingBook) -> Result<(), Error> {
         // Both are complete on disk before either takes its place, so that a full disk is noticed
         // while nothing has changed.
-        let paired = self.paired.stage(&book.paired, entry::paired)?;
-        let pending = self.pending.stage(&book.pending, entry::pending)?;
+        let paired = self.paired.stage(&book.paired, |node_id, node| Paired { node_id, node })?;
+        let pending = self
+            .pending
+            .stage(&book.pending, |request_id, request| Pending { request_id, request })?;
         // A power cut between the two must neither lose a pairing nor let a revoked node back in.
         // So a pairing is put before its request is taken away (`is_current` mends the rest), and
         // an approval is taken away before the pairing is.
@@ -189,11 +192,8 @@ fn is_current(
     }
 }
 
-type Paired = BTreeMap<NodeId, Arc<PairedNode>>;
-type Pending = BTreeMap<RequestId, Arc<PairingRequest>>;
-
-fn read_paired(path: &Path) -> Result<(Paired, bool), Error> {
-    let mut paired = Paired::new();
+fn read_paired(path: &Path) -> Result<(BTreeMap<NodeId, Arc<PairedNode>>, bool), Error> {
+    let mut paired = BTreeMap::new();
     let mut had_clear_tokens = false;
     for_entries(path, |key, text| {
         let id = NodeId::new(key)?;
@@ -205,8 +205,8 @@ fn read_paired(path: &Path) -> Result<(Paired, bool), Error> {
     Ok((paired, had_clear_tokens))
 }
 
-fn read_pending(path: &Path) -> Result<Pending, Error> {
-    let mut pending = Pending::new();
+fn read_pending(path: &Path) -> Result<BTreeMap<RequestId, Arc<PairingRequest>>, Error> {
+    let mut pending = BTreeMap::new();
     for_entries(path, |key, text| {
         // An entry without what a request needs is no request; there is nothing to lose in it.
         if let Some(request) = entry::read_pending(text) {

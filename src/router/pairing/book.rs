@@ -6,7 +6,7 @@
 
 use crate::protocol::{NodeId, NodeProfile, Token, TokenHash};
 use crate::router::Wall;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,45 +32,73 @@ pub struct PairingBook {
     pub pending: Arc<BTreeMap<RequestId, Arc<PairingRequest>>>,
 }
 
-/// A node that an operator approved.
-#[derive(Clone, Debug, PartialEq)]
+/// A node that an operator approved, as it is stored under its id.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PairedNode {
     /// What its token hashes to. `None` in an imported entry that had no usable token: nobody can
     /// log in as this node until it pairs again.
+    #[serde(
+        rename = "tokenSha256",
+        serialize_with = "hex",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub token: Option<TokenHash>,
     /// What it said about itself, last time it mattered.
+    #[serde(flatten)]
     pub profile: NodeProfile,
     /// Its name was given by an operator and outlives a new pairing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub renamed: bool,
     /// Where it connected from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_ip: Option<String>,
     /// When it was first paired.
+    #[serde(rename = "createdAtMs")]
     pub created_at: Wall,
     /// When its present token was approved.
+    #[serde(rename = "approvedAtMs")]
     pub approved_at: Wall,
     /// Keys of the file that this program does not know; kept.
+    #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// A node that asked to be paired.
-#[derive(Clone, Debug, PartialEq)]
+/// A node that asked to be paired, as it is stored under the request's id.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PairingRequest {
     /// Who asks.
+    #[serde(rename = "nodeId")]
     pub node: NodeId,
     /// What it says about itself: what the operator sees and decides upon.
+    #[serde(flatten)]
     pub profile: NodeProfile,
     /// Where it asks from. Only a request from here, with this profile, may take the token.
     pub remote_ip: IpAddr,
     /// It asks for an approval without a notification.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
     /// It was paired when it asked.
     pub is_repair: bool,
     /// There was another request under the same node id that looked different.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub conflict: bool,
     /// When it asked.
     pub ts: Wall,
     /// When it was approved, if it was not there to take its token.
+    #[serde(rename = "approvedAtMs", skip_serializing_if = "Option::is_none")]
     pub approved_at: Option<Wall>,
+}
+
+impl Serialize for Wall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+fn hex<S: Serializer>(token: &Option<TokenHash>, serializer: S) -> Result<S::Ok, S::Error> {
+    token.map(TokenHash::to_hex).serialize(serializer)
 }
 
 impl PairedNode {
