@@ -1,24 +1,26 @@
 //! Announces the bridge on the local network: the handle to thread `mdns`.
 
 use super::interfaces::InterfaceSelection;
-use super::mdns_thread::{AnnouncementState, MdnsThread, Shared};
+use super::mdns_thread::{AnnouncementState, MdnsThread, Order};
 use super::responder::Responder;
 use super::service::Announcement;
+use crate::link::Waker;
 use crate::lock::lock;
 use crate::protocol::limits;
 use crate::random;
-use crate::wait::poll_until;
-use rustix::event::{PollFd, PollFlags};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
 
 /// Announces the bridge until it is stopped or dropped.
 #[derive(Debug)]
 pub(crate) struct Advertiser {
-    shared: Arc<Shared>,
+    orders: Sender<Order>,
+    waker: Arc<Waker>,
+    /// Disconnected once the thread has ended.
+    ended: Receiver<()>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -30,36 +32,44 @@ impl Advertiser {
         selection: InterfaceSelection,
         state: &AnnouncementState,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(state)?);
         let seed = random::bits().map_err(|_| io::Error::other("no random source"))?;
         // The lower half is as random as the whole.
         let responder = Responder::new(announcement, seed as u64);
-        let mdns = MdnsThread::new(shared.clone(), responder, selection);
-        let ending = shared.clone();
+        let (state, waker) = (state.clone(), Arc::new(Waker::new()?));
+        let (orders, taken) = crossbeam_channel::unbounded();
+        let (end, ended) = crossbeam_channel::bounded(0);
+        let mdns = MdnsThread::new(taken, waker.clone(), state.clone(), responder, selection);
         let thread = Builder::new().name("mdns".into()).spawn(move || {
+            let _end: Sender<()> = end;
             if catch_unwind(AssertUnwindSafe(|| mdns.run())).is_err() {
                 log::error!("discovery: panicked; the bridge is no longer announced");
             }
-            ending.state.set(None);
-            ending.ended.alarm();
+            state.set(None);
         })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { orders, waker, ended, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn update(&self, announcement: Announcement) {
-        self.shared.order(|orders| orders.announcement = Some(announcement));
+        self.order(Order::Announce(announcement));
     }
 
     /// Sends goodbye packets and ends the thread, or gives up after [`limits::MDNS_STOP`].
     pub(crate) fn stop(&self) {
-        self.shared.order(|orders| orders.stop = true);
+        self.order(Order::Stop);
         let Some(thread) = lock(&self.thread).take() else { return };
-        let mut ended = [PollFd::new(&self.shared.ended, PollFlags::IN)];
-        match poll_until(&mut ended, Some(Instant::now() + limits::MDNS_STOP)) {
+        match self.ended.recv_timeout(limits::MDNS_STOP) {
+            Err(RecvTimeoutError::Timeout) => {
+                log::warn!("discovery: could not withdraw the announcement in time");
+            }
             // It has caught its panic, if any.
-            Ok(true) => drop(thread.join()),
-            _ => log::warn!("discovery: could not withdraw the announcement in time"),
+            _ => drop(thread.join()),
         }
+    }
+
+    fn order(&self, order: Order) {
+        // Nobody takes it once the thread has ended.
+        let _ = self.orders.send(order);
+        self.waker.wake();
     }
 }
 

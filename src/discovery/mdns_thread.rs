@@ -3,7 +3,7 @@
 
 use super::datagram::{InterfaceId, Transmit};
 use super::interfaces::{Interface, InterfaceSelection};
-use super::netlink::ChangeNotifier;
+use super::netlink;
 use super::rate_limit::RateLimit;
 use super::responder::Responder;
 use super::service::Announcement;
@@ -15,10 +15,12 @@ use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::protocol::operator::MdnsView;
 use crate::wait::poll_until;
+use crossbeam_channel::Receiver;
 use rustix::event::{PollFd, PollFlags};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,53 +43,24 @@ impl AnnouncementState {
     }
 }
 
+/// What the thread is to do.
 #[derive(Debug)]
-pub(super) struct Shared {
-    /// Wakes the thread for new orders.
-    pub(super) waker: Waker,
-    /// Readable once the thread has ended.
-    pub(super) ended: Waker,
-    pub(super) state: AnnouncementState,
-    orders: Mutex<Orders>,
-}
-
-/// Orders to the thread that it has not carried out yet.
-#[derive(Debug, Default)]
-pub(super) struct Orders {
-    pub(super) announcement: Option<Announcement>,
-    pub(super) stop: bool,
-}
-
-impl Shared {
-    pub(super) fn new(state: &AnnouncementState) -> io::Result<Self> {
-        let (waker, ended) = (Waker::new()?, Waker::new()?);
-        Ok(Self { waker, ended, state: state.clone(), orders: Mutex::default() })
-    }
-
-    pub(super) fn order(&self, change: impl FnOnce(&mut Orders)) {
-        change(&mut lock(&self.orders));
-        self.waker.wake();
-    }
-
-    fn take_orders(&self) -> Orders {
-        let mut orders = lock(&self.orders);
-        Orders { announcement: orders.announcement.take(), stop: orders.stop }
-    }
-
-    fn has_orders(&self) -> bool {
-        let orders = lock(&self.orders);
-        orders.announcement.is_some() || orders.stop
-    }
+pub(super) enum Order {
+    Announce(Announcement),
+    Stop,
 }
 
 pub(super) struct MdnsThread {
-    shared: Arc<Shared>,
+    orders: Receiver<Order>,
+    /// Wakes the thread for new orders.
+    waker: Arc<Waker>,
+    state: AnnouncementState,
     responder: Responder,
     selection: InterfaceSelection,
     interfaces: Vec<Interface>,
     sockets: BTreeMap<InterfaceId, (UdpSocket, RateLimit)>,
     /// If `None`, changes are found by the next regular scan.
-    change_notifier: Option<ChangeNotifier>,
+    changes: Option<OwnedFd>,
     scan_at: Instant,
     last_scan: Option<Instant>,
     own: OwnAddresses,
@@ -97,17 +70,21 @@ pub(super) struct MdnsThread {
 
 impl MdnsThread {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        orders: Receiver<Order>,
+        waker: Arc<Waker>,
+        state: AnnouncementState,
         responder: Responder,
         selection: InterfaceSelection,
     ) -> Self {
         Self {
-            shared,
+            orders,
+            waker,
+            state,
             responder,
             selection,
             interfaces: Vec::new(),
             sockets: BTreeMap::new(),
-            change_notifier: ChangeNotifier::new()
+            changes: netlink::subscribe()
                 .map_err(|error| log::debug!("discovery: no notifications of changes: {error}"))
                 .ok(),
             scan_at: Instant::now(),
@@ -121,18 +98,17 @@ impl MdnsThread {
     pub(super) fn run(mut self) {
         loop {
             let now = Instant::now();
-            let orders = self.shared.take_orders();
-            if let Some(announcement) = orders.announcement {
+            while let Ok(order) = self.orders.try_recv() {
+                let Order::Announce(announcement) = order else {
+                    return self.send(self.responder.goodbye());
+                };
                 let packets = self.responder.update(now, announcement);
                 self.send(packets);
-            }
-            if orders.stop {
-                return self.send(self.responder.goodbye());
             }
             self.scan_if_due(now);
             let due = self.responder.tick(now);
             self.send(due);
-            self.shared.state.set(Some(self.responder.view(&self.interfaces)));
+            self.state.set(Some(self.responder.view(&self.interfaces)));
             let next = self.responder.next_deadline();
             let (readable, has_changed) =
                 self.wait(now, next.map_or(self.scan_at, |at| at.min(self.scan_at)));
@@ -150,10 +126,9 @@ impl MdnsThread {
     /// Waits for orders, packets, changes or the deadline. Returns where packets can be read, and
     /// whether the interfaces may have changed.
     fn wait(&self, now: Instant, mut deadline: Instant) -> (Vec<InterfaceId>, bool) {
-        let waker = &self.shared.waker;
         let mut ids = Vec::new();
-        let mut fds = vec![PollFd::new(waker, PollFlags::IN)];
-        fds.extend(self.change_notifier.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
+        let mut fds = vec![PollFd::new(&*self.waker, PollFlags::IN)];
+        fds.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
         let first = fds.len();
         for (id, (socket, limit)) in &self.sockets {
             match limit.exhausted_until(now) {
@@ -165,10 +140,10 @@ impl MdnsThread {
                 }
             }
         }
-        waker.fall_asleep();
+        self.waker.fall_asleep();
         let ready =
-            if self.shared.has_orders() { Ok(false) } else { poll_until(&mut fds, Some(deadline)) };
-        waker.woke_up(!fds[0].revents().is_empty());
+            if self.orders.is_empty() { poll_until(&mut fds, Some(deadline)) } else { Ok(false) };
+        self.waker.woke_up(!fds[0].revents().is_empty());
         if let Err(error) = ready {
             self.warn("poll", || format!("could not wait for packets: {error}"));
             // The system is out of memory; do not try again at once.
@@ -176,8 +151,8 @@ impl MdnsThread {
             return (ids, true);
         }
         let changed = first > 1 && !fds[1].revents().is_empty();
-        if let Some(changes) = self.change_notifier.as_ref().filter(|_| changed) {
-            changes.drain();
+        if let Some(changes) = self.changes.as_ref().filter(|_| changed) {
+            netlink::drain(changes);
         }
         let ready = ids.into_iter().zip(&fds[first..]).filter(|(_, fd)| !fd.revents().is_empty());
         (ready.map(|(id, _)| id).collect(), changed)

@@ -6,36 +6,25 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{bind, recv, socket_with, AddressFamily, RecvFlags, SocketFlags, SocketType};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// The kernel's groups `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`.
 const GROUPS: u32 = 0x1 | 0x10 | 0x100;
 
 /// A socket that is readable after changes.
-#[derive(Debug)]
-pub(super) struct ChangeNotifier(OwnedFd);
-
-impl ChangeNotifier {
-    pub(super) fn new() -> io::Result<Self> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        // No protocol means NETLINK_ROUTE.
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-        bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-        Ok(Self(socket))
-    }
-
-    /// Discards the notifications; only that there were any matters.
-    pub(super) fn drain(&self) {
-        let mut buffer = [0; 4096];
-        // After an overflow (NOBUFS), reading goes on.
-        while let Ok(_) | Err(Errno::NOBUFS | Errno::INTR) =
-            recv(&self.0, &mut buffer[..], RecvFlags::empty())
-        {}
-    }
+pub(super) fn subscribe() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    // No protocol means NETLINK_ROUTE.
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+    bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+    Ok(socket)
 }
 
-impl AsFd for ChangeNotifier {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
+/// Discards the notifications; only that there were any matters.
+pub(super) fn drain(socket: &OwnedFd) {
+    let mut buffer = [0; 4096];
+    // After an overflow (NOBUFS), reading goes on.
+    while let Ok(_) | Err(Errno::NOBUFS | Errno::INTR) =
+        recv(socket, &mut buffer[..], RecvFlags::empty())
+    {}
 }

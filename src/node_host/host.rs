@@ -4,7 +4,6 @@ use crate::client::{Error, Stop, Writer};
 use crate::node_host::approvals::Approvals;
 use crate::node_host::policy::{OwnerPolicy, Security};
 use crate::node_host::system_run::SystemRun;
-use crate::node_host::which::SearchPath;
 use crate::node_host::{handler, notify};
 use crate::protocol::command::system::{Programs, SystemExecApprovalsSet, SystemWhich};
 use crate::protocol::{limits, rpc, NodeCommand, NodeFrame, Payload, WireError};
@@ -15,16 +14,23 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// The commands that need no program of the owner's; [`NOTIFY`] also needs a desktop.
-const SYSTEM: &[NodeCommand] = &[
-    NodeCommand::SystemRun,
-    NodeCommand::SystemWhich,
-    NodeCommand::SystemExecApprovalsGet,
-    NodeCommand::SystemExecApprovalsSet,
-    NOTIFY,
-];
-
 const NOTIFY: NodeCommand = NodeCommand::SystemNotify;
+
+/// Carries out a command with these parameters.
+type Own = fn(&Commands, &str, &Writer, &Stop) -> Result<Option<Payload>, WireError>;
+
+/// The commands that need no program of the owner's; [`NOTIFY`] also needs a desktop.
+const OWN: &[(NodeCommand, Own)] = &[
+    (NodeCommand::SystemRun, |host, params, writer, cancel| {
+        host.system_run.run(params, writer, cancel)
+    }),
+    (NodeCommand::SystemWhich, |host, params, _, _| host.which(params)),
+    (NodeCommand::SystemExecApprovalsGet, |host, _, _, _| {
+        Ok(Some(rpc::encode(&host.system_run.approvals.get()?)))
+    }),
+    (NodeCommand::SystemExecApprovalsSet, |host, params, _, _| host.set_approvals(params)),
+    (NOTIFY, |host, params, _, cancel| notify::answer(&host.system_run.search, params, cancel)),
+];
 
 /// What a node can do for its gateway.
 #[derive(Clone, Debug)]
@@ -53,8 +59,6 @@ pub(crate) struct Host {
 struct Commands {
     handles: Vec<(String, OsString)>,
     handle_time: Duration,
-    search: Arc<SearchPath>,
-    approvals: Arc<Approvals>,
     system_run: SystemRun,
 }
 
@@ -62,21 +66,20 @@ impl Host {
     /// Nothing runs yet. Fails if no file descriptors are left.
     pub(crate) fn new(options: HostOptions) -> std::io::Result<Self> {
         let HostOptions { handles, handle_time, owner, approvals, remote_approvals } = options;
-        let search = Arc::new(SearchPath::from_env());
-        let approvals = Arc::new(Approvals::new(approvals, owner, remote_approvals));
-        let system_run = SystemRun::new(search.clone(), approvals.clone());
-        let commands = Commands { handles, handle_time, search, approvals, system_run };
+        let system_run = SystemRun::new(Approvals::new(approvals, owner, remote_approvals));
+        let commands = Commands { handles, handle_time, system_run };
         Ok(Self { commands: Arc::new(commands), cancel: Stop::new()?, running: Vec::new() })
     }
 
     /// The commands, as they are announced. `system.run` is among them even if it is refused: the
     /// owner may change that at any time, and the refusal says what to do.
     pub(crate) fn commands(&self) -> Vec<String> {
-        let Commands { handles, search, .. } = &*self.commands;
-        let is_possible = |own: &&NodeCommand| **own != NOTIFY || notify::is_possible(search);
-        let own = SYSTEM.iter().filter(is_possible).map(NodeCommand::to_string);
-        let mut commands: Vec<String> =
-            handles.iter().map(|(command, _)| command.clone()).chain(own).collect();
+        let Commands { handles, system_run, .. } = &*self.commands;
+        let is_possible =
+            |own: &NodeCommand| *own != NOTIFY || notify::is_possible(&system_run.search);
+        let own = OWN.iter().map(|(own, _)| *own).filter(is_possible);
+        let handled = handles.iter().map(|(command, _)| command.clone());
+        let mut commands: Vec<String> = handled.chain(own.map(|own| own.to_string())).collect();
         let mut seen = BTreeSet::new();
         commands.retain(|command| seen.insert(command.clone()));
         commands
@@ -85,7 +88,7 @@ impl Host {
     /// The most that `system.run` may run now, whichever agent asks; or why the exec-approvals file
     /// cannot be trusted, so that nothing may run.
     pub(crate) fn security(&self) -> Result<Security, String> {
-        self.commands.approvals.most()
+        self.commands.system_run.approvals.most()
     }
 
     /// There is a new connection; it gets the events that the last one did not take, and the
@@ -160,11 +163,7 @@ impl Drop for Host {
 
 enum Work {
     Handler(OsString),
-    Run,
-    Which,
-    Notify,
-    GetApprovals,
-    SetApprovals,
+    Own(Own),
 }
 
 impl Commands {
@@ -172,21 +171,31 @@ impl Commands {
         if let Some(program) = closest(&self.handles, command) {
             return Ok(Work::Handler(program.clone()));
         }
-        let work = match NodeCommand::parse(command) {
-            Some(NodeCommand::SystemRun) => Work::Run,
-            Some(NodeCommand::SystemWhich) => Work::Which,
-            Some(NodeCommand::SystemNotify) => Work::Notify,
-            Some(NodeCommand::SystemExecApprovalsGet) => Work::GetApprovals,
-            Some(NodeCommand::SystemExecApprovalsSet) => Work::SetApprovals,
-            _ => return Err(WireError::invalid(format!("unknown command: {command}"))),
+        let Some((_, own)) = OWN.iter().find(|(own, _)| own.as_str() == command) else {
+            return Err(WireError::invalid(format!("unknown command: {command}")));
         };
         match params {
             Some(params) if params.len() > limits::HOST_PARAMS => {
                 let most = limits::HOST_PARAMS;
                 Err(WireError::invalid(format!("parameters of more than {most} bytes")))
             }
-            _ => Ok(work),
+            _ => Ok(Work::Own(*own)),
         }
+    }
+
+    fn which(&self, params: &str) -> Result<Option<Payload>, WireError> {
+        let wanted: SystemWhich = serde_json::from_str(params)
+            .map_err(|_| WireError::invalid("bins must be a list of names"))?;
+        let names = wanted.bins.iter().map(|name| name.trim());
+        let bins = self.system_run.search.find_all(names.take(limits::WHICH_BINS));
+        Ok(Some(rpc::encode(&Programs { bins })))
+    }
+
+    fn set_approvals(&self, params: &str) -> Result<Option<Payload>, WireError> {
+        let wanted: SystemExecApprovalsSet = serde_json::from_str(params)
+            .map_err(|error| WireError::invalid(format!("parameters: {error}")))?;
+        let approvals = &self.system_run.approvals;
+        Ok(Some(rpc::encode(&approvals.replace(wanted.file, wanted.base_hash.as_deref())?)))
     }
 }
 
@@ -229,29 +238,12 @@ impl HostInvoke {
     }
 
     fn result(&self) -> Result<Option<Payload>, WireError> {
-        let Self { commands, work, command, params, writer, cancel, .. } = self;
-        let Commands { search, approvals, system_run, .. } = &**commands;
-        let text = params.as_deref().unwrap_or("{}");
-        match work {
+        let Self { commands, command, params, writer, cancel, .. } = self;
+        match &self.work {
             Work::Handler(program) => {
                 handler::run(program, command, params.as_deref(), commands.handle_time, cancel)
             }
-            Work::Run => system_run.run(text, writer, cancel),
-            Work::Which => {
-                let wanted: SystemWhich = serde_json::from_str(text)
-                    .map_err(|_| WireError::invalid("bins must be a list of names"))?;
-                let names = wanted.bins.iter().map(|name| name.trim());
-                let bins = search.find_all(names.take(limits::WHICH_BINS));
-                Ok(Some(rpc::encode(&Programs { bins })))
-            }
-            Work::Notify => notify::answer(search, text, cancel),
-            Work::GetApprovals => Ok(Some(rpc::encode(&approvals.get()?))),
-            Work::SetApprovals => {
-                let wanted: SystemExecApprovalsSet = serde_json::from_str(text)
-                    .map_err(|error| WireError::invalid(format!("parameters: {error}")))?;
-                let answer = approvals.replace(wanted.file, wanted.base_hash.as_deref())?;
-                Ok(Some(rpc::encode(&answer)))
-            }
+            Work::Own(own) => own(commands, params.as_deref().unwrap_or("{}"), writer, cancel),
         }
     }
 }
@@ -291,7 +283,7 @@ mod tests {
         assert_eq!(host.commands().iter().filter(|command| *command == "system.run").count(), 1);
         let work = |command, params| host.commands.work(command, params);
         assert!(matches!(work("system.run", None), Ok(Work::Handler(_))));
-        assert!(matches!(work("system.which", Some("{}")), Ok(Work::Which)));
+        assert!(matches!(work("system.which", Some("{}")), Ok(Work::Own(_))));
         let long = "x".repeat(limits::HOST_PARAMS + 1);
         assert!(work("system.execApprovals.set", Some(&long)).is_err());
         assert!(work("camera.snap", None).is_err());

@@ -19,22 +19,21 @@ use crate::random;
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(super) struct SystemRun {
-    search: Arc<SearchPath>,
-    approvals: Arc<Approvals>,
+    pub(super) search: SearchPath,
+    pub(super) approvals: Approvals,
     pub(super) skills: Skills,
     pub(super) finished: LateEvents,
     log_limit: LogLimit,
 }
 
 impl SystemRun {
-    pub(super) fn new(search: Arc<SearchPath>, approvals: Arc<Approvals>) -> Self {
+    pub(super) fn new(approvals: Approvals) -> Self {
         Self {
-            search,
+            search: SearchPath::from_env(),
             approvals,
             skills: Skills::default(),
             finished: LateEvents::default(),

@@ -2,7 +2,7 @@
 
 use super::records::{name_size, OwnRecord};
 use crate::protocol::limits;
-use simple_dns::{header_buffer, Name, Packet, PacketFlag, Question, ResourceRecord};
+use simple_dns::{header_buffer, Packet, PacketFlag, Question, ResourceRecord};
 use simple_dns::{CLASS, OPCODE, QTYPE, RCODE};
 
 /// Seconds for which a legacy resolver may cache an answer (RFC 6762, section 6.7).
@@ -36,12 +36,24 @@ pub(super) fn answer_packets(
     answers: &[usize],
     additional: &[usize],
 ) -> (Vec<Vec<u8>>, Vec<usize>) {
-    let mut sent = answers.to_vec();
-    let mut packets = Vec::new();
-    let (mut packet, mut size) = (new_response(0), HEADER);
+    let (packets, sent) = fill(new_response(0), records, answers, additional);
+    (packets.iter().filter_map(build).collect(), sent)
+}
+
+/// The same, beginning with this packet, which may have questions already. There are few that we
+/// have an answer to, so these always fit.
+fn fill(
+    mut packet: Packet<'static>,
+    records: &[OwnRecord],
+    answers: &[usize],
+    additional: &[usize],
+) -> (Vec<Packet<'static>>, Vec<usize>) {
+    let questions = packet.questions.iter().map(|question| name_size(&question.qname) + 4);
+    let mut size = HEADER + questions.sum::<usize>();
+    let (mut packets, mut sent) = (Vec::new(), answers.to_vec());
     for own in answers.iter().map(|i| &records[*i]) {
         if size + own.size > limits::MDNS_REPLY && !packet.answers.is_empty() {
-            packets.extend(build(&std::mem::replace(&mut packet, new_response(0))));
+            packets.push(std::mem::replace(&mut packet, new_response(0)));
             size = HEADER;
         }
         size += own.size;
@@ -56,7 +68,7 @@ pub(super) fn answer_packets(
         }
     }
     if !packet.answers.is_empty() {
-        packets.extend(build(&packet));
+        packets.push(packet);
     }
     (packets, sent)
 }
@@ -80,62 +92,42 @@ pub(super) fn legacy_packet(
     additional: &[usize],
 ) -> Option<Vec<u8>> {
     let mut packet = new_response(id);
-    // There are few questions that we have an answer to, so these always fit.
-    let mut size = HEADER;
-    for question in questions {
-        size += name_size(&question.qname) + 4;
-        let question = Question { unicast_response: false, ..question.clone() };
-        packet.questions.push(question.into_owned());
+    packet.questions = questions.iter().map(|question| question.clone().into_owned()).collect();
+    packet.questions.iter_mut().for_each(|question| question.unicast_response = false);
+    let mut records = records.to_vec();
+    for ResourceRecord { cache_flush, ttl, .. } in records.iter_mut().map(|own| &mut own.record) {
+        (*cache_flush, *ttl) = (false, TTL_LEGACY.min(*ttl));
     }
-    let plain = |own: &OwnRecord| {
-        let mut record = own.record.clone().with_cache_flush(false);
-        record.ttl = record.ttl.min(TTL_LEGACY);
-        record
-    };
-    for own in answers.iter().map(|i| &records[*i]) {
-        if size + own.size > limits::MDNS_REPLY {
-            packet.set_flags(PacketFlag::TRUNCATION);
-            return build(&packet);
-        }
-        size += own.size;
-        packet.answers.push(plain(own));
+    let (mut packets, _) = fill(packet, &records, answers, additional);
+    let is_cut = packets.len() > 1;
+    let first = packets.first_mut()?;
+    if is_cut {
+        first.set_flags(PacketFlag::TRUNCATION);
     }
-    for own in additional.iter().map(|i| &records[*i]) {
-        if size + own.size <= limits::MDNS_REPLY {
-            size += own.size;
-            packet.additional_records.push(plain(own));
-        }
-    }
-    build(&packet)
+    build(first)
 }
 
 /// Packets that ask whether the names of our unique records are free, with the records that we
 /// propose (RFC 6762, section 8.1). They do not ask for unicast responses: our sockets receive only
 /// multicast, because unicast to port 5353 belongs to other responders on this machine.
 pub(super) fn probe_packets(records: &[OwnRecord]) -> Vec<Vec<u8>> {
-    let mut by_name: Vec<(&Name<'static>, Vec<&OwnRecord>)> = Vec::new();
-    for own in records.iter().filter(|own| own.kind.is_probed()) {
-        match by_name.iter_mut().find(|(name, _)| **name == own.record.name) {
-            Some((_, group)) => group.push(own),
-            None => by_name.push((&own.record.name, vec![own])),
-        }
-    }
+    let probed: Vec<_> = records.iter().filter(|own| own.kind.is_probed()).collect();
     let mut packets = Vec::new();
     let (mut packet, mut size) = (Packet::new_query(0), HEADER);
-    for (name, group) in by_name {
+    // The records of one name follow each other.
+    for group in probed.chunk_by(|a, b| a.record.name == b.record.name) {
         // The question is shorter than a record of the same name.
-        let more = group.iter().chain(group.first()).map(|own| own.size).sum::<usize>();
+        let more = group.iter().chain(&group[..1]).map(|own| own.size).sum::<usize>();
+        let name = group[0].record.name.clone();
         if size + more > limits::MDNS_REPLY && !packet.questions.is_empty() {
             packets.extend(build(&std::mem::replace(&mut packet, Packet::new_query(0))));
             size = HEADER;
         }
         size += more;
-        packet.questions.push(Question::new(name.clone(), QTYPE::ANY, CLASS::IN.into(), false));
+        packet.questions.push(Question::new(name, QTYPE::ANY, CLASS::IN.into(), false));
         // Not ours yet, so no cache must be flushed because of them.
-        let proposed = |own: &OwnRecord| -> ResourceRecord<'static> {
-            own.record.clone().with_cache_flush(false)
-        };
-        packet.name_servers.extend(group.into_iter().map(proposed));
+        let proposed = group.iter().map(|own| own.record.clone().with_cache_flush(false));
+        packet.name_servers.extend(proposed);
     }
     packets.extend(build(&packet));
     packets
