@@ -27,20 +27,23 @@ impl Bind {
 }
 
 impl FromStr for Bind {
-    type Err = &'static str;
+    type Err = ParseBindError;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
+    fn from_str(text: &str) -> Result<Self, ParseBindError> {
         match text {
             "loopback" => Ok(Self::Loopback),
             "lan" => Ok(Self::Lan),
             "tailnet" => Ok(Self::Tailnet),
             "auto" => Ok(Self::Auto),
-            _ => text.parse().map(Self::Address).map_err(|_| MUST_BE),
+            _ => text.parse().map(Self::Address).map_err(|_| ParseBindError),
         }
     }
 }
 
-const MUST_BE: &str = "must be loopback, lan, tailnet, auto or an IP address";
+/// The text is neither one of [`Bind::WORDS`] nor an IP address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be loopback, lan, tailnet, auto or an IP address")]
+pub struct ParseBindError;
 
 impl fmt::Display for Bind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn names_ports_and_the_old_custom_are_not_addresses() {
         for text in ["", "custom", "LAN", "localhost", "192.168.1.5:18790", "[::1]"] {
-            assert_eq!(text.parse::<Bind>(), Err(MUST_BE), "{text}");
+            assert_eq!(text.parse::<Bind>(), Err(ParseBindError), "{text}");
         }
     }
 }

@@ -23,7 +23,7 @@ mod text_form;
 
 pub use crate::protocol::{Allow, CommandPattern, NodeAllow};
 pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
-pub use bind::Bind;
+pub use bind::{Bind, ParseBindError};
 pub use document::Origin;
 pub use error::{Error, Problem};
 pub(crate) use kind::is_color;
