@@ -8,17 +8,16 @@ use std::net::IpAddr;
 /// Reports values that contradict each other, or that this version cannot honour.
 pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
     let kind_is_written = reader.origins.contains_key("agent.kind");
-    let checker = &mut reader.checker;
     let tls = &config.bridge.tls;
     if tls.cert_path.is_some() != tls.key_path.is_some() {
         let place =
             if tls.cert_path.is_some() { "bridge.tls.certPath" } else { "bridge.tls.keyPath" };
-        checker.problem(place, "certPath and keyPath belong together; set both or neither");
+        reader.problem(place, "certPath and keyPath belong together; set both or neither");
     }
     let limits = &config.bridge.limits;
     if limits.unauthenticated > limits.connections {
         let reason = format!("is more than bridge.limits.connections, {}", limits.connections);
-        checker.problem("bridge.limits.strangers", reason);
+        reader.problem("bridge.limits.strangers", reason);
     }
     // Nodes are sent the address as it is written.
     let canvas = config.canvas_host.url.as_deref().and_then(url_host).unwrap_or_default();
@@ -27,20 +26,20 @@ pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
             "{canvas} is not an address that a node can connect to; use a name or address \
                      of this machine"
         );
-        checker.problem("canvasHost.url", reason);
+        reader.problem("canvasHost.url", reason);
     }
     let agent = &config.agent;
     let is_known_wrong =
-        checker.problems.iter().any(|problem| problem.place.starts_with("agent.command"));
+        reader.problems.iter().any(|problem| problem.place.starts_with("agent.command"));
     if agent.kind == AgentKind::Command && agent.command.is_empty() && !is_known_wrong {
         let reason =
             "is missing, although agent.kind is \"command\"; set it to the program that answers";
-        checker.problem("agent.command", reason);
+        reader.problem("agent.command", reason);
     }
     if !agent.command.is_empty() && !kind_is_written {
         let reason =
             "must be \"command\" for agent.command to be run, or \"echo\" to keep it unused";
-        checker.problem("agent.kind", reason);
+        reader.problem("agent.kind", reason);
     }
 }
 

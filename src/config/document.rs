@@ -1,9 +1,9 @@
 //! Reads documents and single values into one tree of checked values, from which serde makes the
 //! configuration. Every mistake is kept, and the origin of every value.
 
-use super::kind::{mismatch, Checker, ValueKind};
+use super::kind::{mismatch, ValueKind};
 use super::schema::{self, Key, SECTIONS};
-use super::Config;
+use super::{Config, Problem};
 use crate::suggest::closest;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -39,7 +39,12 @@ impl fmt::Display for Origin {
 /// The values read so far, where they came from, and what is wrong with them.
 #[derive(Default)]
 pub(super) struct Reader {
-    pub(super) checker: Checker,
+    /// The home directory, for `~`.
+    pub(super) home: Option<PathBuf>,
+    /// Where relative paths start; `None` leaves them to the working directory.
+    pub(super) base: Option<PathBuf>,
+    /// Every problem so far.
+    pub(super) problems: Vec<Problem>,
     /// The keys that were written somewhere; valid or not.
     pub(super) origins: BTreeMap<&'static str, Origin>,
     /// Top-level sections that belong to other programs.
@@ -54,7 +59,7 @@ impl Reader {
         match Option::<Config>::deserialize(&self.values) {
             Ok(config) => config.unwrap_or_default(),
             Err(error) => {
-                self.checker.problem("the configuration", error.to_string());
+                self.problem("the configuration", error.to_string());
                 Config::default()
             }
         }
@@ -64,13 +69,13 @@ impl Reader {
     pub(super) fn document(&mut self, document: &Value, origin: &Origin) {
         let Some(sections) = document.as_object() else {
             let problem = mismatch("the document", ValueKind::Open, document);
-            return self.checker.problems.push(problem);
+            return self.problems.push(problem);
         };
         for (name, value) in sections {
             if SECTIONS.contains(&name.as_str()) {
                 self.entry(name, value, origin);
             } else if let Some(meant) = misspelt_section(name) {
-                self.checker.unknown(name, Some(meant));
+                self.unknown(name, Some(meant));
             } else {
                 self.ignored.push(name.clone());
             }
@@ -82,7 +87,7 @@ impl Reader {
         if let Some(key) = schema::find(at) {
             self.put(key, at, value, origin);
         } else if keys_below(at).next().is_none() {
-            self.checker.unknown(at, meant(at).as_deref());
+            self.unknown(at, meant(at).as_deref());
         } else if let Value::Object(entries) = value {
             for (name, value) in entries {
                 // A name with a dot must not pass for a path.
@@ -90,14 +95,14 @@ impl Reader {
                 self.entry(&format!("{at}.{name}"), value, origin);
             }
         } else {
-            self.checker.problems.push(mismatch(at, ValueKind::Open, value));
+            self.problems.push(mismatch(at, ValueKind::Open, value));
         }
     }
 
     /// Checks the value of `key`, which is written at `place`, and keeps it.
     pub(super) fn put(&mut self, key: &'static Key, place: &str, value: &Value, origin: &Origin) {
         self.origins.insert(key.path, origin.clone());
-        let Some(value) = self.checker.check(key.kind, place, value) else { return };
+        let Some(value) = self.check(key.kind, place, value) else { return };
         if let (ValueKind::Open, Some(entries)) = (key.kind, value.as_object()) {
             self.check_known_entries(place, entries, origin);
         }
@@ -113,7 +118,7 @@ impl Reader {
             let Some(key) = schema::find(&at) else { continue };
             self.origins.insert(key.path, origin.clone());
             if !value.is_null() {
-                self.checker.check(key.kind, &at, value);
+                self.check(key.kind, &at, value);
             }
         }
     }
@@ -155,14 +160,14 @@ mod tests {
     fn problems(document: Value) -> Vec<String> {
         let mut reader = Reader::default();
         reader.document(&document, &Origin::Default);
-        reader.checker.problems.iter().map(ToString::to_string).collect()
+        reader.problems.iter().map(ToString::to_string).collect()
     }
 
     fn read(document: Value) -> Config {
         let mut reader = Reader::default();
         reader.document(&document, &Origin::Default);
         let config = reader.config();
-        assert_eq!(reader.checker.problems, []);
+        assert_eq!(reader.problems, []);
         config
     }
 
@@ -224,7 +229,7 @@ mod tests {
             "models": { "providers": {} }, "skills": { "entries": {} },
         });
         reader.document(&openclaw, &Origin::Default);
-        assert_eq!(reader.checker.problems, []);
+        assert_eq!(reader.problems, []);
         assert!(reader.ignored.contains(&"gateway".to_owned()));
         assert!(!reader.ignored.contains(&"session".to_owned()));
         let written: Vec<_> = reader.origins.into_keys().collect();

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why there is no configuration.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file that was named, or found where files are looked for, could not be read.
+    #[error("could not read `{}`: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -16,6 +17,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file is not JSON5.
+    #[error("`{}`{}: {}", path.display(), position.map(in_file).unwrap_or_default(), reason(source))]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -25,6 +27,7 @@ pub enum Error {
         source: json5::Error,
     },
     /// The file is well-formed, but some of its values are invalid.
+    #[error("{}", listed(path.as_deref(), problems))]
     Invalid {
         /// The file; `None` if there is none and the problems are flags or environment variables.
         path: Option<PathBuf>,
@@ -32,6 +35,10 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// No state directory is configured, and none can be derived.
+    #[error(
+        "there is no state directory, because HOME is not set; set one with --state-dir or \
+         OPENCLAW_BRIDGE_STATE_DIR"
+    )]
     NoStateDir,
 }
 
@@ -51,35 +58,20 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { path, source } => {
-                write!(f, "could not read `{}`: {source}", path.display())
-            }
-            Self::Syntax { path, position: Some((line, column)), source } => {
-                let path = path.display();
-                write!(f, "`{path}`, line {line}, column {column}: {}", reason(source))
-            }
-            Self::Syntax { path, position: None, source } => {
-                write!(f, "`{}`: {}", path.display(), reason(source))
-            }
-            Self::Invalid { path, problems } => {
-                let place = path.as_ref().map(|path| format!("`{}`", path.display()));
-                match (place, problems.as_slice()) {
-                    (Some(place), [problem]) => write!(f, "{place}: {problem}"),
-                    (None, [problem]) => problem.fmt(f),
-                    (place, problems) => {
-                        let place = place.unwrap_or_else(|| "the configuration".to_owned());
-                        write!(f, "{} problems in {place}:", problems.len())?;
-                        problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-                    }
-                }
-            }
-            Self::NoStateDir => f.write_str(
-                "there is no state directory, because HOME is not set; set one with --state-dir or \
-                 OPENCLAW_BRIDGE_STATE_DIR",
-            ),
+fn in_file((line, column): (usize, usize)) -> String {
+    format!(", line {line}, column {column}")
+}
+
+/// The only problem on one line, or all of them on lines of their own.
+fn listed(path: Option<&Path>, problems: &[Problem]) -> String {
+    let place = path.map(|path| format!("`{}`", path.display()));
+    match (place, problems) {
+        (Some(place), [problem]) => format!("{place}: {problem}"),
+        (None, [problem]) => problem.to_string(),
+        (place, problems) => {
+            let place = place.as_deref().unwrap_or("the configuration");
+            let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+            format!("{} problems in {place}:{lines}", problems.len())
         }
     }
 }
@@ -99,16 +91,6 @@ fn reason(error: &json5::Error) -> String {
             let position = error.position().map(|position| format!(" at {position}"));
             let cut = position.and_then(|end| text.strip_suffix(&end).map(str::to_owned));
             cut.unwrap_or(text)
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read { source, .. } => Some(source),
-            Self::Syntax { source, .. } => Some(source),
-            Self::Invalid { .. } | Self::NoStateDir => None,
         }
     }
 }

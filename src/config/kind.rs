@@ -3,6 +3,7 @@
 //! Serde alone would stop at the first mistake; checking each value before serde sees it reports
 //! all of them, each with its path and a suggestion.
 
+use super::document::Reader;
 use super::names::{domain_name, is_service_type, is_url};
 use super::secrets::is_secret;
 use super::{paths, Bind, Problem};
@@ -11,7 +12,6 @@ use crate::protocol::{limits, CommandPattern, Method, NodeId};
 use crate::suggest::closest;
 use serde_json::{json, Map, Value};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What may be written for a key; [`ValueKind::expects`] says it in words.
@@ -82,19 +82,19 @@ impl ValueKind {
         text.to_owned()
     }
 
-    /// What `null` means for this kind; `None` if it may not be written.
-    fn of_null(self) -> Option<Value> {
-        match self {
-            Self::Program => Some(json!([])),
-            Self::Environment => Some(json!({})),
-            Self::Text | Self::Url | Self::Path | Self::Port => Some(Value::Null),
-            Self::Domain | Self::Ipv4 | Self::Methods | Self::Commands => Some(Value::Null),
-            _ => None,
-        }
+    /// Whether `null` may be written; it means the default.
+    fn may_be_null(self) -> bool {
+        use ValueKind::{
+            Commands, Domain, Environment, Ipv4, Methods, Path, Port, Program, Text, Url,
+        };
+        matches!(
+            self,
+            Text | Url | Path | Port | Domain | Ipv4 | Program | Environment | Methods | Commands
+        )
     }
 
     /// `value` in the form that is kept, if it fits. Paths, lists and the objects that need more
-    /// than that are left to [`Checker`].
+    /// than that are left to [`Reader::check`].
     fn accept(self, value: &Value) -> Option<Value> {
         let as_written = |fits: bool| fits.then(|| value.clone());
         let text = value.as_str().map(str::trim).unwrap_or_default();
@@ -141,24 +141,13 @@ pub(crate) fn is_color(text: &str) -> bool {
     digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Checks values and collects everything that is wrong with them.
-#[derive(Default)]
-pub(super) struct Checker {
-    /// The home directory, for `~`.
-    pub(super) home: Option<PathBuf>,
-    /// Where relative paths start; `None` leaves them to the working directory.
-    pub(super) base: Option<PathBuf>,
-    /// Every problem so far.
-    pub(super) problems: Vec<Problem>,
-}
-
-impl Checker {
-    /// `value`, which is written at `at`, in the form that serde reads; `None` if there is something
-    /// wrong with it.
+impl Reader {
+    /// `value`, which is written at `at`, in the form that serde reads; `None` if it means the
+    /// default, or if there is something wrong with it.
     pub(super) fn check(&mut self, kind: ValueKind, at: &str, value: &Value) -> Option<Value> {
         use ValueKind::{Commands, Interfaces, Methods, Program, ServiceTypes, Texts};
         let accepted = match (kind, value) {
-            (_, Value::Null) => kind.of_null(),
+            (_, Value::Null) if kind.may_be_null() => return None,
             (ValueKind::Path, Value::String(text)) if !text.trim().is_empty() => {
                 let path = self.resolve(at, text);
                 return self.keep(path);

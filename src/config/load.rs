@@ -81,19 +81,19 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     let env = &|name: &str| env(name).filter(|value| !value.is_empty());
     let file = find_file(sources, env)?;
     let mut reader = Reader::default();
-    reader.checker.home = paths::home(env);
+    reader.home = paths::home(env);
     if let Some((path, text)) = &file {
         let document =
             json5_text::parse_strictly(text).map_err(|source| syntax(path, text, source))?;
-        reader.checker.base = path.parent().map(Path::to_owned);
+        reader.base = path.parent().map(Path::to_owned);
         reader.document(&document, &Origin::File(path.clone()));
-        reader.checker.base = None;
+        reader.base = None;
     }
     for (key, variable, flag, given) in OVERRIDES {
         if let Some((name, value)) = variable.and_then(|name| Some((name, env(name)?))) {
             match value.to_str() {
                 Some(value) => apply(key, name, value, Origin::Env(name), &mut reader),
-                None => reader.checker.problem(name, "is not valid UTF-8"),
+                None => reader.problem(name, "is not valid UTF-8"),
             }
         }
         if let Some(value) = given(sources) {
@@ -105,10 +105,10 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     }
     let config = reader.config();
     contradictions(&config, &mut reader);
-    let Reader { checker, origins, ignored, .. } = reader;
+    let Reader { problems, origins, ignored, .. } = reader;
     let path = file.map(|(path, _)| path);
-    if !checker.problems.is_empty() {
-        return Err(Error::Invalid { path, problems: checker.problems });
+    if !problems.is_empty() {
+        return Err(Error::Invalid { path, problems });
     }
     Ok(Loaded { config, path, ignored_sections: ignored, origins })
 }
