@@ -1,7 +1,7 @@
 //! Command lines, as they are typed.
 
 use super::*;
-use crate::cli::action;
+use crate::cli::command::action;
 
 fn parse(line: &str) -> Result<Parsed, String> {
     let words = line.split_whitespace().map(OsString::from).collect();

@@ -54,7 +54,7 @@ pub use command::command;
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let outcome = args::parse(args.into_iter().collect()).and_then(|parsed| match parsed {
         Parsed::Print(text) => print(&text),
-        Parsed::Run(line) => match action(line.path()) {
+        Parsed::Run(line) => match command::action(line.path()) {
             Some(run) => run(&line),
             None => Err(Failure::usage(format!("unknown command `{}`", line.path()))),
         },
@@ -73,63 +73,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
 
 type Action = fn(&CommandLine) -> Result<(), Failure>;
 
-/// The function that runs this command.
-fn action(path: &str) -> Option<Action> {
-    Some(match path {
-        "serve" => serve::run,
-        "status" => daemon::status,
-        "metrics" => metrics::run,
-        "reload" => daemon::reload,
-        "stop" => daemon::stop,
-        "log" => daemon::log,
-        "nodes" | "nodes list" => nodes::list,
-        "nodes pending" => nodes::pending,
-        "nodes approve" => nodes::approve,
-        "nodes reject" => nodes::reject,
-        "nodes describe" => nodes::describe,
-        "nodes rename" => nodes::rename,
-        "nodes revoke" => nodes::revoke,
-        "nodes invoke" => nodes::invoke,
-        "nodes run" => node_commands::run,
-        "nodes notify" => node_commands::notify,
-        "nodes camera list" => node_commands::cameras,
-        "nodes camera snap" => node_commands::snap,
-        "nodes camera clip" => node_commands::clip_video,
-        "nodes canvas snapshot" => node_commands::snapshot,
-        "nodes canvas present" => node_commands::present,
-        "nodes canvas hide" => node_commands::hide,
-        "nodes canvas navigate" => node_commands::navigate,
-        "nodes canvas eval" => node_commands::eval,
-        "nodes canvas a2ui push" => node_commands::push,
-        "nodes canvas a2ui reset" => node_commands::reset,
-        "nodes screen record" => node_commands::record,
-        "nodes location get" => node_commands::location,
-        "nodes sms send" => node_commands::sms,
-        "events" => daemon::events,
-        "chat send" => chat::send,
-        "chat history" => chat::history,
-        "chat abort" => chat::abort,
-        "chat inject" => chat::inject,
-        "sessions" | "sessions list" => sessions::list,
-        "sessions reset" => sessions::reset,
-        "sessions delete" => sessions::delete,
-        "sessions compact" => sessions::compact,
-        "sessions patch" => sessions::patch,
-        "settings get" => settings::get,
-        "settings set" => settings::set,
-        "settings patch" => settings::patch,
-        "voicewake get" => settings::voicewake_get,
-        "voicewake set" => settings::voicewake_set,
-        "config check" => config_file::check,
-        "config show" => config_file::show,
-        "fingerprint" => fingerprint::run,
-        "zone" => zone::run,
-        "import" => import::run,
-        "discover" => discover::run,
-        "node" => node_verb::run,
-        "completions" => |line| print(&completion_script(line)),
-        _ => return None,
-    })
+fn completions(line: &CommandLine) -> Result<(), Failure> {
+    print(&completion_script(line))
 }
 
 fn completion_script(line: &CommandLine) -> String {

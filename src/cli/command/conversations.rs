@@ -1,127 +1,91 @@
-//! The commands for conversations and settings.
+//! The commands for events, conversations and settings.
 
 use super::*;
+use crate::cli::{chat, daemon, sessions, settings};
 
 const SETTINGS: &str =
     "The apps read the settings ui, talk and session. Values that are not set here come from the \
      configuration file.";
 
-pub(super) fn commands() -> [Command; 4] {
-    [
-        group("chat", "Chat with the agent in the conversations that nodes use")
-            .args(operator_everywhere())
-            .subcommands(chat()),
-        listing_group("sessions", "List and maintain conversations")
-            .args(operator_everywhere())
-            .subcommands(sessions()),
-        group("settings", "Read and change the settings that nodes see")
-            .args(operator_everywhere())
-            .subcommands(settings()),
-        group("voicewake", "Read and change the wake words for voice mode")
-            .args(operator_everywhere())
-            .subcommands(voicewake()),
-    ]
-}
-
 fn session() -> Arg {
-    option("session", "KEY").help("The conversation").default_value("main")
+    option("session", "KEY", "The conversation").default_value("main")
 }
 
 fn key() -> Arg {
-    argument("KEY").help("The conversation, such as main")
+    argument("KEY", "The conversation, such as main")
 }
 
-fn chat() -> [Command; 4] {
-    [
-        verb("send", "Send a message and print the answer as it arrives")
-            .after_help(examples(&[
-                "chat send \"What is on today?\"",
-                "chat send --session work -",
-            ]))
-        .before_help(
-            "The message is one argument; - reads it from standard input. Nodes that follow the \
-             conversation also receive the answer.",
-        )
-        .args([
-            argument("MESSAGE").help("The message, or -"),
+commands! {
+    "events" => daemon::events, "Follow events, one JSON object per line";
+        help "Runs until interrupted or until the bridge stops.";
+        eg "events", "events --only node.pair.requested --only node.pair.resolved";
+        args [repeated("only", "NAME", "Print only events with this name; may be repeated")],
+            operator();
+
+    "chat send" => chat::send, "Send a message and print the answer as it arrives";
+        help "The message is one argument; - reads it from standard input. Nodes that follow the \
+              conversation also receive the answer.";
+        eg "chat send \"What is on today?\"", "chat send --session work -";
+        args [
+            argument("MESSAGE", "The message, or -"),
             session(),
-            option("thinking", "LEVEL").help("How much the agent should think"),
-            repeated("attach", "FILE").help("An image to attach; may be repeated")
+            option("thinking", "LEVEL", "How much the agent should think"),
+            repeated("attach", "FILE", "An image to attach; may be repeated")
                 .value_hint(ValueHint::FilePath),
-            duration("run-timeout").help("How long the agent may take"),
-        ]),
-        verb("history", "Show the last messages of a conversation")
-            .after_help(examples(&["chat history", "chat history --limit 5 --json"]))
-        .args([
+            duration("run-timeout", "How long the agent may take"),
+        ];
+    "chat history" => chat::history, "Show the last messages of a conversation";
+        eg "chat history", "chat history --limit 5 --json";
+        args [
             session(),
-            number("limit", "N").help("The number of messages to show").default_value("20"),
-        ]),
-        verb("abort", "Stop the agent's answer in a conversation")
-            .after_help(examples(&["chat abort"]))
-            .args([session(), option("run", "ID").help("Abort only this run")]),
-        verb("inject", "Add a message from the agent to a conversation")
-            .after_help(examples(&["chat inject --label door \"Somebody rang\""]))
-        .args([
-            argument("MESSAGE").help("The message, or -"),
+            number("limit", "N", "The number of messages to show").default_value("20"),
+        ];
+    "chat abort" => chat::abort, "Stop the agent's answer in a conversation";
+        eg "chat abort";
+        args [session(), option("run", "ID", "Abort only this run")];
+    "chat inject" => chat::inject, "Add a message from the agent to a conversation";
+        eg "chat inject --label door \"Somebody rang\"";
+        args [
+            argument("MESSAGE", "The message, or -"),
             session(),
-            option("label", "TEXT").help("A label shown before the message"),
-        ]),
-    ]
-}
+            option("label", "TEXT", "A label shown before the message"),
+        ];
 
-fn sessions() -> [Command; 5] {
-    [
-        verb("list", "List conversations, most recent first")
-            .after_help(examples(&["sessions", "sessions list --json"]))
-        .arg(number("limit", "N").help("The number of conversations to list").default_value("50")),
-        verb("reset", "Start a conversation over; its transcript is kept")
-            .after_help(examples(&["sessions reset main"]))
-        .arg(key()),
-        verb("delete", "Delete a conversation; its transcript is archived")
-            .after_help(examples(&["sessions delete node-kitchen"]))
-        .arg(key()),
-        verb("compact", "Shorten a transcript; the original is archived")
-            .after_help(examples(&["sessions compact main --lines 100"]))
-            .arg(key())
-            .arg(number("lines", "N").help("The number of lines to keep").default_value("400")),
-        verb("patch", "Change the settings of a conversation")
-            .after_help(examples(&[
-                "sessions patch main thinkingLevel=high label=Kitchen",
-                "sessions patch main label=",
-            ]))
-        .before_help(
-            "KEY=VALUE sets a setting, KEY= clears it: label, thinkingLevel, verboseLevel, model, \
-             sendPolicy and the other keys of sessions.patch.",
-        )
-        .args([key(), argument("SETTING=VALUE").help("What to change").num_args(1..)]),
-    ]
-}
+    "sessions list" => sessions::list, "List conversations, most recent first";
+        eg "sessions", "sessions list --json";
+        args [number("limit", "N", "The number of conversations to list").default_value("50")];
+    "sessions reset" => sessions::reset, "Start a conversation over; its transcript is kept";
+        eg "sessions reset main";
+        args [key()];
+    "sessions delete" => sessions::delete, "Delete a conversation; its transcript is archived";
+        eg "sessions delete node-kitchen";
+        args [key()];
+    "sessions compact" => sessions::compact, "Shorten a transcript; the original is archived";
+        eg "sessions compact main --lines 100";
+        args [key(), number("lines", "N", "The number of lines to keep").default_value("400")];
+    "sessions patch" => sessions::patch, "Change the settings of a conversation";
+        help "KEY=VALUE sets a setting, KEY= clears it: label, thinkingLevel, verboseLevel, model, \
+              sendPolicy and the other keys of sessions.patch.";
+        eg "sessions patch main thinkingLevel=high label=Kitchen", "sessions patch main label=";
+        args [key(), argument("SETTING=VALUE", "What to change").num_args(1..)];
 
-fn settings() -> [Command; 3] {
-    [
-        verb("get", "Print the settings that nodes see")
-            .after_help(examples(&["settings get"]))
-            .before_help(SETTINGS),
-        verb("set", "Replace the settings that nodes see")
-            .after_help(examples(&["settings set @settings.json"]))
-            .before_help(SETTINGS)
-            .arg(argument("JSON").help("The settings: JSON, @FILE, or -")),
-        verb("patch", "Change some of the settings that nodes see")
-            .after_help(examples(&["settings patch @colour.json"]))
-            .before_help(format!("{SETTINGS}\n\nA value of null clears a setting."))
-            .arg(argument("JSON").help("The changes: JSON, @FILE, or -")),
-    ]
-}
+    "settings get" => settings::get, "Print the settings that nodes see";
+        help SETTINGS;
+        eg "settings get";
+    "settings set" => settings::set, "Replace the settings that nodes see";
+        help SETTINGS;
+        eg "settings set @settings.json";
+        args [argument("JSON", "The settings: JSON, @FILE, or -")];
+    "settings patch" => settings::patch, "Change some of the settings that nodes see";
+        help format!("{SETTINGS}\n\nA value of null clears a setting.");
+        eg "settings patch @colour.json";
+        args [argument("JSON", "The changes: JSON, @FILE, or -")];
 
-fn voicewake() -> [Command; 2] {
-    [
-        verb("get", "Print the wake words").after_help(examples(&["voicewake get"])),
-        verb("set", "Set the wake words")
-            .after_help(examples(&["voicewake set computer \"hey clawd\""]))
-            .before_help(
-                "The words are sent to every connected node. Without arguments, the defaults are \
-                 restored.",
-            )
-            .arg(argument("WORD").help("The wake words").required(false).num_args(0..)),
-    ]
+    "voicewake get" => settings::voicewake_get, "Print the wake words";
+        eg "voicewake get";
+    "voicewake set" => settings::voicewake_set, "Set the wake words";
+        help "The words are sent to every connected node. Without arguments, the defaults are \
+              restored.";
+        eg "voicewake set computer \"hey clawd\"";
+        args [argument("WORD", "The wake words").required(false).num_args(0..)];
 }

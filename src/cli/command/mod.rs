@@ -1,5 +1,5 @@
-//! The description of the command line. Parsing, help, completions and the manual page are made
-//! from it; a new command is described here and gets an arm in `cli::action`.
+//! The table of commands. Parsing, help, completions and the manual page are made from it; a new
+//! command is described in one of the files here, with the function that runs it.
 
 mod bridge;
 mod conversations;
@@ -7,102 +7,179 @@ mod node_commands;
 mod nodes;
 mod setup;
 
+use super::Action;
 use crate::duration;
 use clap::builder::{NonEmptyStringValueParser, StringValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use std::time::Duration;
 
+/// A command that does something.
+struct Verb {
+    /// Its words, such as `nodes camera snap`.
+    path: &'static str,
+    run: Action,
+    command: Command,
+}
+
+/// The commands of a file, each with its words, the function that runs it and what it does. Then
+/// follow perhaps another name, perhaps details, examples to copy, and perhaps arguments.
+macro_rules! commands {
+    ($(
+        $path:literal => $run:expr, $about:literal;
+        $(alias $alias:literal;)?
+        $(help $details:expr;)?
+        eg $($example:literal),+;
+        $(args $($args:expr),+;)?
+    )+) => {
+        pub(super) fn verbs() -> Vec<Verb> {
+            vec![$(Verb {
+                path: $path,
+                run: $run,
+                command: verb($path, $about, &[$($example),+])
+                    $(.visible_alias($alias))?
+                    $(.before_help($details))?
+                    $($(.args($args))+)?,
+            }),+]
+        }
+    };
+}
+use commands;
+
+/// The commands that only have subcommands.
+const GROUPS: [(&str, &str); 12] = [
+    ("nodes", "List and approve nodes, and send them commands"),
+    ("nodes camera", "Take pictures and record clips with a node's cameras"),
+    ("nodes canvas", "Show pages on a node's canvas, and take snapshots of it"),
+    ("nodes canvas a2ui", "Show user interfaces described in A2UI"),
+    ("nodes screen", "Record a node's screen"),
+    ("nodes location", "Get a node's location"),
+    ("nodes sms", "Send text messages with an Android phone"),
+    ("chat", "Chat with the agent in the conversations that nodes use"),
+    ("sessions", "List and maintain conversations"),
+    ("settings", "Read and change the settings that nodes see"),
+    ("voicewake", "Read and change the wake words for voice mode"),
+    ("config", "Check or show the configuration"),
+];
+
+fn verbs() -> impl Iterator<Item = Verb> {
+    let files =
+        [bridge::verbs, nodes::verbs, node_commands::verbs, conversations::verbs, setup::verbs];
+    files.into_iter().flat_map(|verbs| verbs())
+}
+
+/// The function that runs the command with these words. A group that can be called without a
+/// command lists.
+pub(super) fn action(path: &str) -> Option<Action> {
+    let list = format!("{path} list");
+    verbs().find(|verb| verb.path == path || verb.path == list).map(|verb| verb.run)
+}
+
 /// The program with all its commands.
 pub fn command() -> Command {
-    Command::new("openclaw-bridge")
+    let program = Command::new("openclaw-bridge")
         .about("The gateway side of the OpenClaw Bridge protocol")
         .version(env!("CARGO_PKG_VERSION"))
         .propagate_version(true)
         .max_term_width(100)
         .subcommand_value_name("COMMAND")
         .subcommand_required(true)
-        .after_help("Run `openclaw-bridge COMMAND --help` for help on a command.")
-        .subcommands(bridge::commands())
-        .subcommands(nodes::commands())
-        .subcommands(conversations::commands())
-        .subcommands(setup::commands())
+        .after_help("Run `openclaw-bridge COMMAND --help` for help on a command.");
+    verbs().fold(program, |program, verb| insert(program, verb.path, 0, verb.command))
 }
 
-/// A command without subcommands.
-fn verb(name: &'static str, about: &'static str) -> Command {
-    Command::new(name).about(about).help_template(
-        "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
-    )
+/// Puts a command in its place below `parent`, whose own words are the first `at` bytes of `path`.
+fn insert(parent: Command, path: &'static str, at: usize, verb: Command) -> Command {
+    let Some(length) = path[at..].find(' ') else { return parent.subcommand(verb) };
+    let end = at + length;
+    let name = &path[at..end];
+    let parent = match parent.find_subcommand(name) {
+        Some(_) => parent,
+        None => parent.subcommand(group(&path[..end])),
+    };
+    parent.mut_subcommand(name, |group| insert(group, path, end + 1, verb))
 }
 
-/// The end of a command's help: arguments to copy.
-fn examples(lines: &[&str]) -> String {
-    let heading = if lines.len() == 1 { "Example:" } else { "Examples:" };
-    lines.iter().fold(heading.to_owned(), |text, line| format!("{text}\n  openclaw-bridge {line}"))
-}
-
-/// A command that only has subcommands.
-fn group(name: &'static str, about: &'static str) -> Command {
-    Command::new(name)
-        .about(about)
+fn group(path: &'static str) -> Command {
+    let about = GROUPS.iter().find(|(group, _)| *group == path).map(|(_, about)| *about);
+    let group = Command::new(name_of(path))
+        .about(about.unwrap_or_default())
         .subcommand_value_name("COMMAND")
         .disable_help_subcommand(true)
-        .subcommand_required(true)
+        .subcommand_required(true);
+    match path {
+        "nodes" | "sessions" => group
+            .args(operator_everywhere())
+            .subcommand_required(false)
+            .after_help(format!("Without a command: `{path} list`.")),
+        "chat" | "settings" | "voicewake" => group.args(operator_everywhere()),
+        _ => group,
+    }
 }
 
-/// A group that lists something when it is called without a command.
-fn listing_group(name: &'static str, about: &'static str) -> Command {
-    group(name, about)
-        .subcommand_required(false)
-        .after_help(format!("Without a command: `{name} list`."))
+fn verb(path: &'static str, about: &'static str, examples: &[&str]) -> Command {
+    let heading = if examples.len() == 1 { "Example:" } else { "Examples:" };
+    let examples = examples.iter().map(|line| format!("\n  openclaw-bridge {line}"));
+    Command::new(name_of(path))
+        .about(about)
+        .after_help(heading.to_owned() + &examples.collect::<String>())
+        .help_template(
+            "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
+        )
+}
+
+/// The last word.
+fn name_of(path: &'static str) -> &'static str {
+    path.rsplit(' ').next().unwrap_or(path)
 }
 
 /// A flag without a value.
-fn switch(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue).overrides_with(name)
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue).overrides_with(name)
 }
 
 /// A flag with a value. If it is repeated, the last value wins.
-fn option(name: &'static str, value: &'static str) -> Arg {
-    valued(name, value).overrides_with(name)
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    valued(name, value, help).overrides_with(name)
+}
+
+/// An [`option`] whose value is a path.
+fn file(name: &'static str, help: &'static str) -> Arg {
+    option(name, "FILE", help).value_hint(ValueHint::FilePath)
 }
 
 /// A required flag with a value; it must be given exactly once.
-fn required(name: &'static str, value: &'static str) -> Arg {
-    valued(name, value).required(true)
+fn required(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    valued(name, value, help).required(true)
 }
 
 /// A flag with a value that may be given several times.
-fn repeated(name: &'static str, value: &'static str) -> Arg {
-    valued(name, value).action(ArgAction::Append)
+fn repeated(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    valued(name, value, help).action(ArgAction::Append)
 }
 
-fn valued(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .value_name(value)
-        .allow_hyphen_values(true)
-        .value_parser(NonEmptyStringValueParser::new())
+fn valued(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    let flag = Arg::new(name).long(name).value_name(value).help(help);
+    flag.allow_hyphen_values(true).value_parser(NonEmptyStringValueParser::new())
 }
 
 /// A required positional argument.
-fn argument(name: &'static str) -> Arg {
-    Arg::new(name).required(true).value_parser(NonEmptyStringValueParser::new())
+fn argument(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).required(true).help(help).value_parser(NonEmptyStringValueParser::new())
 }
 
-/// A required flag that can also be given as a positional argument. The
-/// positional's id is the flag's name in capitals, by which
-/// [`CommandLine::value`](super::args::CommandLine::value) finds it.
+/// A required flag that can also be given as a positional argument. The positional's id is the
+/// flag's name in capitals, by which [`CommandLine::value`](super::args::CommandLine::value) finds
+/// it.
 fn required_or_positional(flag: Arg, positional: &'static str, help: &'static str) -> [Arg; 2] {
     let value = flag.get_value_names().and_then(|names| names.first().cloned());
-    let short = argument(positional).required(false).value_name(value.unwrap_or_default());
-    let short = short.conflicts_with(flag.get_id()).help(help);
+    let short = argument(positional, help).required(false).value_name(value.unwrap_or_default());
+    let short = short.conflicts_with(flag.get_id());
     [flag.required(false).required_unless_present(positional), short]
 }
 
 /// `--node N`
 fn node() -> Arg {
-    required("node", "N").help("The node: its id, address or name, or the start of its id")
+    required("node", "N", "The node: its id, address or name, or the start of its id")
 }
 
 /// `--node N`, or just `N`.
@@ -112,15 +189,10 @@ fn node_or_positional() -> [Arg; 2] {
 
 /// The flags of every command that sends a request to the running daemon.
 fn operator() -> [Arg; 3] {
-    [
-        json(),
-        state_dir().help(
-            "The daemon's state directory; by default, the usual places are searched for a running \
-             daemon",
-        ),
-        duration("timeout").help("How long to wait for the daemon").default_value("10s"),
-    ]
-    .map(|flag| flag.display_order(100))
+    let place = "The daemon's state directory; by default, the usual places are searched for a \
+                 running daemon";
+    let timeout = duration("timeout", "How long to wait for the daemon").default_value("10s");
+    [json(), state_dir(place), timeout].map(|flag| flag.display_order(100))
 }
 
 /// The flags of [`operator`], for all commands of a group.
@@ -129,57 +201,58 @@ fn operator_everywhere() -> [Arg; 3] {
 }
 
 fn json() -> Arg {
-    switch("json").help("Print JSON instead of text")
+    switch("json", "Print JSON instead of text")
 }
 
-fn state_dir() -> Arg {
-    option("state-dir", "DIR").value_hint(ValueHint::DirPath)
+fn state_dir(help: &'static str) -> Arg {
+    option("state-dir", "DIR", help).value_hint(ValueHint::DirPath)
 }
 
 fn config() -> Arg {
-    option("config", "FILE").help("The configuration file").value_hint(ValueHint::FilePath)
+    file("config", "The configuration file")
 }
 
 fn params() -> Arg {
-    option("params", "JSON").help("Parameters: JSON, @FILE to read a file, or - for standard input")
+    let help = "Parameters: JSON, @FILE to read a file, or - for standard input";
+    option("params", "JSON", help)
 }
 
 fn log_level() -> Arg {
-    option("log", "LEVEL").value_parser(LEVELS)
+    option("log", "LEVEL", "The log level").value_parser(LEVELS)
 }
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// A flag whose value is a duration.
-fn duration(name: &'static str) -> Arg {
-    option(name, "DURATION").value_parser(|text: &str| -> Result<Duration, &str> {
+fn duration(name: &'static str, help: &'static str) -> Arg {
+    option(name, "DURATION", help).value_parser(|text: &str| -> Result<Duration, &str> {
         duration::parse(text)
             .ok_or("expected a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")
     })
 }
 
 /// A flag whose value is a TCP port.
-fn port() -> Arg {
-    option("port", "N").value_parser(|text: &str| {
+fn port(help: &'static str) -> Arg {
+    option("port", "N", help).value_parser(|text: &str| {
         text.parse::<u16>().map_err(|_| "expected a port from 0 to 65535")
     })
 }
 
 /// A flag whose value is a whole number above 0.
-fn number(name: &'static str, value: &'static str) -> Arg {
+fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     let is_positive = |text: &str| text.parse::<u32>().is_ok_and(|number| number > 0);
-    option(name, value).value_parser(checked(is_positive, "expected a whole number above 0"))
+    option(name, value, help).value_parser(checked(is_positive, "expected a whole number above 0"))
 }
 
 /// A flag whose value is a whole number, 0 included.
-fn count(name: &'static str, value: &'static str) -> Arg {
+fn count(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     let is_number = |text: &str| text.parse::<u32>().is_ok();
-    option(name, value).value_parser(checked(is_number, "expected a whole number"))
+    option(name, value, help).value_parser(checked(is_number, "expected a whole number"))
 }
 
 /// A flag whose value is a number that JSON writes without an exponent, which Android does not
 /// read: digits, at most one point between them, and perhaps a minus sign.
-fn decimal(name: &'static str, value: &'static str) -> Arg {
+fn decimal(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     fn is_decimal(text: &str) -> bool {
         let number = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -188,7 +261,8 @@ fn decimal(name: &'static str, value: &'static str) -> Arg {
         };
         digits(whole, 9) && digits(fraction, 4)
     }
-    option(name, value).value_parser(checked(is_decimal, "expected a number such as 12, 0.5 or -3"))
+    let expected = "expected a number such as 12, 0.5 or -3";
+    option(name, value, help).value_parser(checked(is_decimal, expected))
 }
 
 /// A parser that returns valid text unchanged.
