@@ -1,10 +1,9 @@
-//! From arguments to a command, by the description in [`command`](mod@super::command).
+//! From arguments to a command, as the program describes it.
 
-use super::command::command;
 use super::failure::Failure;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Error};
+use clap::{ArgMatches, Command, Error};
 use std::any::Any;
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -92,10 +91,9 @@ pub(super) fn in_milliseconds(time: Duration) -> u64 {
 
 /// Reads the arguments, without the program's name. An error is one line with the mistake and what
 /// was probably meant.
-pub(super) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
-    let program = command();
+pub(super) fn parse(program: &Command, args: Vec<OsString>) -> Result<Parsed, Failure> {
     let name = OsString::from(program.get_name());
-    match program.try_get_matches_from(std::iter::once(&name).chain(&args)) {
+    match program.clone().try_get_matches_from(std::iter::once(&name).chain(&args)) {
         Ok(mut matches) => {
             let mut words = Vec::new();
             while let Some((word, below)) = matches.remove_subcommand() {
@@ -104,15 +102,16 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Parsed, Failure> {
             }
             Ok(Parsed::Run(CommandLine { path: words.join(" "), matches }))
         }
-        Err(error) if error.use_stderr() => Err(Failure::usage(one_line(&error, &path_of(&args)))),
+        Err(error) if error.use_stderr() => {
+            Err(Failure::usage(one_line(&error, &path_of(program, &args))))
+        }
         Err(text) => Ok(Parsed::Print(text.render().to_string())),
     }
 }
 
 /// The command that the arguments begin with, with a space before each word.
-fn path_of(args: &[OsString]) -> String {
+fn path_of(mut command: &Command, args: &[OsString]) -> String {
     let mut path = String::new();
-    let mut command = &command();
     for word in args.iter().filter_map(|arg| arg.to_str()).filter(|arg| !arg.starts_with('-')) {
         let Some(below) = command.find_subcommand(word) else { break };
         path = format!("{path} {}", below.get_name());

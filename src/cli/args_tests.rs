@@ -1,11 +1,15 @@
 //! Command lines, as they are typed.
 
 use super::*;
-use crate::cli::command::action;
+use crate::cli::command::{action, command};
+
+fn parse_words(words: Vec<OsString>) -> Result<Parsed, Failure> {
+    super::parse(&command(), words)
+}
 
 fn parse(line: &str) -> Result<Parsed, String> {
     let words = line.split_whitespace().map(OsString::from).collect();
-    super::parse(words).map_err(|failure| failure.message)
+    parse_words(words).map_err(|failure| failure.message)
 }
 
 fn run(line: &str) -> CommandLine {
@@ -27,8 +31,8 @@ fn help(line: &str) -> String {
 }
 
 /// Every command that does something, with its words.
-fn verbs() -> Vec<(String, clap::Command)> {
-    fn collect(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
+fn verbs() -> Vec<(String, Command)> {
+    fn collect(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
         for below in command.get_subcommands() {
             let path = format!("{path} {}", below.get_name()).trim_start().to_owned();
             if !below.is_subcommand_required_set() {
@@ -105,7 +109,7 @@ fn a_value_may_begin_with_a_dash() {
     assert!(!line.is_set("json"));
     let words = ["nodes", "run", "--node", "n", "--", "printf", ""].map(OsString::from);
     assert!(
-        matches!(super::parse(words.into()), Ok(Parsed::Run(line)) if line.values("CMD")[1].is_empty())
+        matches!(parse_words(words.into()), Ok(Parsed::Run(line)) if line.values("CMD")[1].is_empty())
     );
     assert!(error("nodes run --node n ls -l").contains("use '-- -l'"));
 }
@@ -182,7 +186,7 @@ fn arguments_that_are_not_utf8_are_refused() {
     let odd = OsString::from_vec(vec![0xff]);
     for line in [["nodes", "approve"], ["serve", "--config"]] {
         let line = line.map(OsString::from).into_iter().chain([odd.clone()]).collect();
-        let failure = super::parse(line).unwrap_err();
+        let failure = parse_words(line).unwrap_err();
         assert!(failure.message.contains("invalid UTF-8"), "{}", failure.message);
     }
 }
@@ -224,7 +228,7 @@ fn every_command_has_examples_and_they_parse() {
         let mut count = 0;
         for example in examples {
             let line = example.split(" > ").next().unwrap();
-            match super::parse(words(line)) {
+            match parse_words(words(line)) {
                 Ok(Parsed::Run(run)) => assert!(path.starts_with(run.path()), "{path}: {example}"),
                 other => panic!("{example}: {other:?}"),
             }

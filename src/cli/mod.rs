@@ -52,13 +52,14 @@ pub use command::command;
 /// Runs the command line, without the program's name; returns the exit code: 0 done, 1 refused or
 /// failed, 2 usage, 69 no bridge is running, 78 bad configuration.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let outcome = args::parse(args.into_iter().collect()).and_then(|parsed| match parsed {
-        Parsed::Print(text) => print(&text),
-        Parsed::Run(line) => match command::action(line.path()) {
-            Some(run) => run(&line),
-            None => Err(Failure::usage(format!("unknown command `{}`", line.path()))),
-        },
-    });
+    let outcome =
+        args::parse(&command(), args.into_iter().collect()).and_then(|parsed| match parsed {
+            Parsed::Print(text) => print(&text),
+            Parsed::Run(line) => match command::action(line.path()) {
+                Some(run) => run(&line),
+                None => Err(Failure::usage(format!("unknown command `{}`", line.path()))),
+            },
+        });
     match outcome {
         Ok(()) => 0,
         // The reader closed the pipe; that is not an error.

@@ -95,7 +95,9 @@ mod tests {
 
     fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
         let words = ["node"].iter().chain(flags).map(Into::into).collect();
-        let Ok(Parsed::Run(line)) = parse(words) else { panic!("{flags:?} cannot be read") };
+        let Ok(Parsed::Run(line)) = parse(&command(), words) else {
+            panic!("{flags:?} cannot be read")
+        };
         tls(&line)
     }
 

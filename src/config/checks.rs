@@ -1,7 +1,7 @@
 //! Checks for values that are valid alone, but not together.
 
-use super::document::Reader;
 use super::names::url_host;
+use super::reader::Reader;
 use super::{AgentKind, Bind, Config};
 use std::net::IpAddr;
 

@@ -3,8 +3,8 @@
 //! Serde alone would stop at the first mistake; checking each value before serde sees it reports
 //! all of them, each with its path and a suggestion.
 
-use super::document::Reader;
 use super::names::{domain_name, is_service_type, is_url};
+use super::reader::Reader;
 use super::secrets::is_secret;
 use super::{paths, Bind, Problem};
 use crate::duration;

@@ -1,10 +1,10 @@
 //! From files, environment and flags to one configuration.
 
 use super::checks::contradictions;
-use super::document::{Origin, Reader};
 use super::error::Error;
 use super::kind::ValueKind;
 use super::paths::{self, Env};
+use super::reader::{Origin, Reader};
 use super::{schema, Config};
 use crate::json5_text;
 use crate::protocol::limits;

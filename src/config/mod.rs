@@ -12,6 +12,7 @@ mod kind;
 mod load;
 mod names;
 pub(crate) mod paths;
+mod reader;
 #[doc(hidden)] // For the manual page, which tests/manual.rs makes.
 pub mod schema;
 mod secrets;
@@ -24,13 +25,13 @@ mod text_form;
 pub use crate::protocol::{Allow, CommandPattern, NodeAllow};
 pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
 pub use bind::{Bind, ParseBindError};
-pub use document::Origin;
 pub use error::{Error, Problem};
 pub(crate) use kind::is_color;
 pub use kind::ValueKind;
 pub use load::{load, Loaded, Sources};
 pub use names::{domain_name, is_service_type, url_host, url_port};
 pub use paths::{process_env, state_dir, Env};
+pub use reader::Origin;
 pub use secrets::hide_secrets;
 pub use sections::{
     BridgeConfig, CanvasHostConfig, DiscoveryConfig, LimitsConfig, TlsConfig, WideAreaConfig,

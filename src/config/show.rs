@@ -1,8 +1,8 @@
 //! The values in force, for `config show` and for telling two configurations apart.
 
-use super::document::Origin;
 use super::kind::ValueKind;
 use super::load::Loaded;
+use super::reader::Origin;
 use super::schema::{self, Effect, KEYS};
 use super::secrets::hide_secrets_of;
 use super::Config;
