@@ -3,7 +3,6 @@
 use crate::protocol::{limits, Method};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::str::FromStr;
 
 /// The section `bridge.allow`.
@@ -98,18 +97,9 @@ impl FromStr for CommandPattern {
 }
 
 /// The text is neither the name of a command nor of a family of commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a command such as \"camera.snap\", a family such as \"camera.*\", or \"*\"")]
 pub struct NotAPattern;
-
-impl fmt::Display for NotAPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "must be a command such as \"camera.snap\", a family such as \"camera.*\", or \"*\"",
-        )
-    }
-}
-
-impl std::error::Error for NotAPattern {}
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,6 @@ use crate::protocol::{json, Payload};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 /// The protocol's error codes (protocol sections 2 and 3).
@@ -55,7 +54,8 @@ impl From<&str> for ErrorCode {
 }
 
 /// A code, a sentence for a person, and for some errors a JSON object with details.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{}: {message}", code.as_str())]
 pub struct WireError {
     /// What the app looks at.
     #[serde(default = "no_code")]
@@ -122,11 +122,3 @@ impl WireError {
         self
     }
 }
-
-impl fmt::Display for WireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.message)
-    }
-}
-
-impl std::error::Error for WireError {}

@@ -11,7 +11,7 @@ use crate::protocol::limits;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, Builder, JoinHandle};
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 /// The agents of one bridge. Dropping it kills what still runs.
@@ -32,7 +32,6 @@ struct QueueState {
     waiting: VecDeque<AgentJob>,
     /// One for each thread that lives.
     active: Vec<ActiveRun>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// A run from the moment it has a thread until its program is gone.
@@ -104,7 +103,6 @@ impl Agents {
         let abort = AbortSignal::new().map_err(|error| exhausted(&error))?;
         let job = AgentJob { run, sink, abort: Arc::new(abort) };
         let mut queue = lock(&self.shared.queue);
-        queue.threads.retain(|thread| !thread.is_finished());
         if queue.can_begin(&job.run, &self.shared.config)? {
             return self.start_thread(&mut queue, job);
         }
@@ -118,32 +116,20 @@ impl Agents {
         let name = names.find(is_free).unwrap_or_default();
         queue.activate(&name, &job);
         let shared = self.shared.clone();
-        match Builder::new().name(name.clone()).spawn(move || shared.work(&name, job)) {
-            Ok(thread) => queue.threads.push(thread),
-            Err(error) => {
-                queue.active.pop();
-                return Err(exhausted(&error));
-            }
-        }
-        Ok(())
+        let thread = Builder::new().name(name.clone()).spawn(move || shared.work(&name, job));
+        thread.map(drop).map_err(|error| {
+            queue.active.pop();
+            exhausted(&error)
+        })
     }
 
-    /// Ends a run: at once in the queue; at work, its program is asked to terminate and killed 5 s
-    /// later if it has not. False if there is no such run, or it is ending already.
-    pub(crate) fn abort(&self, run_id: &str, reason: &'static str) -> bool {
-        !self.abort_where(|id, _| id == run_id, reason).is_empty()
-    }
-
-    /// Ends all runs of a session; their ids.
-    pub(crate) fn abort_session(&self, session_key: &str, reason: &'static str) -> Vec<String> {
-        self.abort_where(|_, key| key == session_key, reason)
-    }
-
-    /// Ends the runs whose id and session key match; their ids.
-    fn abort_where(
+    /// Ends the runs whose id and session key match: at once in the queue; at work, the program is
+    /// asked to terminate and killed 5 s later if it has not. Returns their ids, without those that
+    /// are ending already.
+    pub(crate) fn abort(
         &self,
-        matches: impl Fn(&str, &str) -> bool,
         reason: &'static str,
+        matches: impl Fn(&str, &str) -> bool,
     ) -> Vec<String> {
         let mut queue = lock(&self.shared.queue);
         let matching = queue.active.iter().filter(|run| matches(&run.run_id, &run.session_key));
@@ -184,18 +170,11 @@ impl Agents {
         self.shared.end_unstarted(waiting, "shutdown");
         // The last owner of a bridge may be a sink, and so one of the threads.
         let me = thread::current();
-        let all_gone = self.shared.wait_while(kill_at + 2 * limits::AGENT_REAP, |queue| {
+        let are_gone = self.shared.wait_while(kill_at + 2 * limits::AGENT_REAP, |queue| {
             queue.active.iter().any(|run| me.name() != Some(&*run.thread))
         });
-        // Apart from the loop, which would hold the lock that the threads need in order to end.
-        let threads = std::mem::take(&mut lock(&self.shared.queue).threads);
-        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me.id()) {
-            let name = thread.thread().name().unwrap_or_default().to_owned();
-            if !all_gone && !thread.is_finished() {
-                log::error!("agent: thread {name} did not end");
-            } else if thread.join().is_err() {
-                log::error!("agent: thread {name} panicked");
-            }
+        if !are_gone {
+            log::error!("agent: a run did not end");
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::abort::AbortSignal;
 use crate::protocol::NodeId;
 use serde_json::Value;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,20 +98,13 @@ impl RunOutcome {
 }
 
 /// Why a run was not accepted. Its sink is not called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Busy {
+    #[error("the agent is busy and too many messages are waiting; try again later")]
     Full,
     /// There is no thread or descriptor left to run it.
+    #[error("the gateway cannot start another agent; try again later")]
     Exhausted,
+    #[error("the gateway is stopping")]
     Stopping,
-}
-
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "the agent is busy and too many messages are waiting; try again later",
-            Self::Exhausted => "the gateway cannot start another agent; try again later",
-            Self::Stopping => "the gateway is stopping",
-        })
-    }
 }

@@ -121,7 +121,7 @@ impl Chat {
         // A message that is refused must not be in the transcript: it will be sent again.
         self.agents.has_room(&run).map_err(busy)?;
         self.sessions.append(&session, &prompt, now_ms)?;
-        self.runs.live(events.clone());
+        self.runs.began(events.clone());
         let recorder = RunRecorder {
             events,
             session,
@@ -148,35 +148,37 @@ impl Chat {
     /// started, so it gets one.
     fn stop_word(&self, session_key: &str, run_id: String, now_ms: u64) -> RunAccepted {
         let session_key = session::canonical(session_key);
-        let aborted = self.abort_all(&session_key, "stop", now_ms);
+        let stopped = Some(self.end("stop", now_ms, |_, key| key == session_key));
         let outlet = self.outlet.clone();
         let run = RunEvents::new(run_id.clone(), session_key, run_id.clone(), false, outlet);
         run.end(&RunOutcome::aborted("stop"), now_ms);
-        let stopped = Some(runs_aborted(aborted));
         RunAccepted { run_id, status: RunStatus::Aborted, stopped }
     }
 
     pub(crate) fn abort(&self, params: &ChatAbort, now_ms: u64) -> Result<RunsAborted, WireError> {
         let session_key = session::canonical(&params.session_key);
         let Some(run_id) = &params.run_id else {
-            return Ok(runs_aborted(self.abort_all(&session_key, "rpc", now_ms)));
+            return Ok(self.end("rpc", now_ms, |_, key| key == session_key));
         };
-        let Some(run) = self.runs.find(run_id) else { return Ok(runs_aborted(Vec::new())) };
-        if run.session_key != session_key {
+        if !self.runs.live(|id, key| id == run_id && key != session_key).is_empty() {
             return Err(WireError::invalid("runId does not match sessionKey"));
         }
-        // The end is reported at once; the program may take some seconds to terminate.
-        let ended = run.end(&RunOutcome::aborted("rpc"), now_ms);
-        self.agents.abort(run_id, "rpc");
-        Ok(runs_aborted(ended.then(|| run_id.clone()).into_iter().collect()))
+        Ok(self.end("rpc", now_ms, |id, _| id == run_id))
     }
 
-    fn abort_all(&self, session_key: &str, reason: &'static str, now_ms: u64) -> Vec<String> {
-        let runs = self.runs.of_session(session_key);
+    /// Ends the runs whose id and session key match. The end is reported at once; the program may
+    /// take some seconds to terminate.
+    fn end(
+        &self,
+        reason: &'static str,
+        now_ms: u64,
+        matches: impl Fn(&str, &str) -> bool,
+    ) -> RunsAborted {
+        let runs = self.runs.live(&matches);
         let ended = runs.iter().filter(|run| run.end(&RunOutcome::aborted(reason), now_ms));
-        let ended = ended.map(|run| run.run_id.clone()).collect();
-        self.agents.abort_session(session_key, reason);
-        ended
+        let run_ids: Vec<String> = ended.map(|run| run.run_id.clone()).collect();
+        self.agents.abort(reason, matches);
+        RunsAborted { ok: true, aborted: !run_ids.is_empty(), run_ids }
     }
 
     pub(crate) fn history(&self, params: &ChatHistory) -> Result<History, WireError> {
@@ -204,7 +206,7 @@ impl ActiveRuns for Chat {
     }
 
     fn abort_and_wait(&self, canonical_key: &str, timeout: Duration) -> bool {
-        self.abort_all(canonical_key, "rpc", now_ms());
+        self.end("rpc", now_ms(), |_, key| key == canonical_key);
         self.agents.wait_idle(canonical_key, timeout)
     }
 }
@@ -213,10 +215,6 @@ pub(crate) fn new_run_id(prefix: &str) -> Result<String, WireError> {
     let bits = random::bits();
     let bits = bits.map_err(|_| WireError::unavailable("the gateway has no random numbers"))?;
     Ok(format!("{prefix}{}", random::uuid(bits)))
-}
-
-fn runs_aborted(run_ids: Vec<String>) -> RunsAborted {
-    RunsAborted { ok: true, aborted: !run_ids.is_empty(), run_ids }
 }
 
 /// A message of the user as the transcript holds it. Of an attachment only its type and name are

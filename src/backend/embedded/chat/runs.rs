@@ -50,7 +50,7 @@ impl Runs {
     }
 
     /// The run was passed to the agent.
-    pub(super) fn live(&self, run: Arc<RunEvents>) {
+    pub(super) fn began(&self, run: Arc<RunEvents>) {
         lock(&self.known).insert(run.run_id.clone(), Known::Live(run));
     }
 
@@ -75,13 +75,6 @@ impl Runs {
         }
     }
 
-    pub(super) fn find(&self, run_id: &str) -> Option<Arc<RunEvents>> {
-        match lock(&self.known).get(run_id) {
-            Some(Known::Live(run)) => Some(run.clone()),
-            _ => None,
-        }
-    }
-
     /// Whether a conversation has an active run, or is about to.
     pub(super) fn is_active(&self, session_key: &str) -> bool {
         lock(&self.known).values().any(|run| match run {
@@ -91,10 +84,11 @@ impl Runs {
         })
     }
 
-    pub(super) fn of_session(&self, session_key: &str) -> Vec<Arc<RunEvents>> {
+    /// The live runs whose id and session key match.
+    pub(super) fn live(&self, matches: impl Fn(&str, &str) -> bool) -> Vec<Arc<RunEvents>> {
         let known = lock(&self.known);
         let live = known.values().filter_map(|run| match run {
-            Known::Live(run) if run.session_key == session_key => Some(run.clone()),
+            Known::Live(run) if matches(&run.run_id, &run.session_key) => Some(run.clone()),
             _ => None,
         });
         live.collect()

@@ -1,23 +1,30 @@
 //! Why the store or a transcript could not be read or written.
 
 use crate::protocol::{limits, WireError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 /// Why the sessions could not be read or changed. The log names the file; nodes never see paths.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// The file system refused.
+    #[error("could not {doing} `{}`", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The store cannot be parsed. It stays as it is until it is repaired.
+    #[error(
+        "`{}` is damaged: {what}. Nothing was changed. Repair it, or move it away to start with no \
+         sessions",
+        path.display()
+    )]
     Damaged { path: PathBuf, what: String },
     /// The store has as many sessions, or bytes, as it may hold.
+    #[error("more than {} sessions, or too many bytes of them", limits::SESSIONS)]
     Full,
-    /// Blank, or longer than a session key may be.
+    #[error("the session key is blank or too long")]
     BadKey,
-    /// A message too long for a transcript line.
+    #[error("the message is too long to be kept")]
     TooLong,
-    /// The system has no random numbers.
+    #[error("the gateway has no random numbers")]
     NoRandom,
 }
 
@@ -32,46 +39,19 @@ impl StoreError {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Io { source, .. } => source.to_string(),
-            other => other.sentence().to_owned(),
+            other => other.sentence(),
         }
     }
 
-    fn sentence(&self) -> &'static str {
-        match self {
+    /// What a node is shown.
+    fn sentence(&self) -> String {
+        let sentence = match self {
             Self::Io { .. } => "the gateway could not read or write its sessions; its log says why",
             Self::Damaged { .. } => "the gateway's session store is damaged; its log says how",
             Self::Full => "the gateway keeps as many sessions as it can; delete some",
-            Self::BadKey => "the session key is blank or too long",
-            Self::TooLong => "the message is too long to be kept",
-            Self::NoRandom => "the gateway has no random numbers",
-        }
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { doing, path, .. } => write!(f, "could not {doing} `{}`", path.display()),
-            Self::Damaged { path, what } => write!(
-                f,
-                "`{}` is damaged: {what}. Nothing was changed. Repair it, or move it away to start \
-                 with no sessions",
-                path.display()
-            ),
-            Self::Full => {
-                write!(f, "more than {} sessions, or too many bytes of them", limits::SESSIONS)
-            }
-            other => f.write_str(other.sentence()),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
+            other => return other.to_string(),
+        };
+        sentence.to_owned()
     }
 }
 

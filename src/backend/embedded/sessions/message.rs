@@ -8,21 +8,10 @@ use crate::calendar;
 use crate::protocol::json;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{to_raw_value, RawValue};
-use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
 /// The fields of an object, still as text. Of a repeated one the last counts.
-type Object<'a> = BTreeMap<FieldName<'a>, &'a RawValue>;
-
-/// A name that is not copied unless it is written with escapes.
-#[derive(Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-struct FieldName<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl Borrow<str> for FieldName<'_> {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
+type Object<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Counts of tokens that the apps read as integers.
 const TOKEN_COUNTS: [&str; 6] =
@@ -54,7 +43,7 @@ enum Field<'a> {
     Raw(&'a RawValue),
     Integer(i64),
     Text { r#type: &'static str, text: &'a RawValue },
-    Object(BTreeMap<FieldName<'a>, Self>),
+    Object(BTreeMap<String, Self>),
 }
 
 /// The message of a transcript line, as compact JSON. `None` for a line that has none, and for
@@ -63,11 +52,9 @@ pub(super) fn in_line(line: &[u8]) -> Option<Box<RawValue>> {
     let text = String::from_utf8_lossy(line);
     let text = json::mend_surrogates(&text);
     let line: TranscriptLine<'_> = serde_json::from_str(&text).ok()?;
-    if has_white_space(&text) {
-        // After the first reading, because compacting could make valid what is not.
-        return message(serde_json::from_str(&json::compact(&text)).ok()?);
-    }
-    message(line)
+    // After the first reading, because compacting could make valid what is not.
+    let compact = json::compact(&text);
+    message(if compact == text { line } else { serde_json::from_str(&compact).ok()? })
 }
 
 fn message(line: TranscriptLine<'_>) -> Option<Box<RawValue>> {
@@ -110,25 +97,11 @@ fn integer(raw: &RawValue) -> Option<i64> {
 fn usage(raw: &RawValue) -> Field<'_> {
     let Ok(counts) = serde_json::from_str::<Object<'_>>(raw.get()) else { return Field::Raw(raw) };
     let counts = counts.into_iter().filter_map(|(name, raw)| {
-        let is_count = TOKEN_COUNTS.contains(&&*name.0);
+        let is_count = TOKEN_COUNTS.contains(&&*name);
         let count = if is_count { Field::Integer(integer(raw)?) } else { Field::Raw(raw) };
         Some((name, count))
     });
     Field::Object(counts.collect())
-}
-
-/// Whether there is white space between the parts of this valid JSON.
-fn has_white_space(json: &str) -> bool {
-    let (mut in_string, mut escaped) = (false, false);
-    json.bytes().any(|byte| {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_string = !in_string,
-            _ => {}
-        }
-        !in_string && byte.is_ascii_whitespace()
-    })
 }
 
 #[cfg(test)]

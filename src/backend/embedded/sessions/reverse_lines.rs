@@ -62,7 +62,8 @@ impl<'f> ReverseLines<'f> {
     /// The line before the one returned last. The text after the last line break counts as one.
     pub(super) fn previous(&mut self) -> io::Result<Option<ReverseLine<'_>>> {
         while !self.done {
-            if let Some(line_break) = last_line_break(&self.buffer[..self.unsearched]) {
+            let unsearched = &self.buffer[..self.unsearched];
+            if let Some(line_break) = unsearched.iter().rposition(|byte| *byte == b'\n') {
                 return Ok(Some(self.take(line_break + 1, line_break)));
             }
             if self.start == 0 {
@@ -104,21 +105,6 @@ impl<'f> ReverseLines<'f> {
         self.bytes_read += size;
         Ok(())
     }
-}
-
-/// Where the last line break is. In chunks, because the standard library searches fast only from
-/// the front.
-fn last_line_break(bytes: &[u8]) -> Option<usize> {
-    const CHUNK: usize = 128;
-    let mut end = bytes.len();
-    for chunk in bytes.rchunks(CHUNK) {
-        if chunk.contains(&b'\n') {
-            let at = chunk.iter().rposition(|byte| *byte == b'\n')?;
-            return Some(end - chunk.len() + at);
-        }
-        end -= chunk.len();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ fn a_sink_that_panics_costs_its_run_only() {
     let RunOutcome::Failed { message, .. } = stage.outcome() else { panic!("no failure") };
     assert_eq!(message, "the gateway failed while the agent answered");
     stage.wait_gone("pid");
-    stage.agents.abort_session("main", "rpc");
+    stage.agents.abort("rpc", |_, key| key == "main");
 }
 
 #[test]
@@ -37,12 +37,12 @@ fn an_abort_ends_a_run_once_and_kills_its_family() {
     let stage = Stage::new("sleep 1000 & echo $! > child; echo $$ > pid; echo up; wait; echo no");
     stage.start("r", "main");
     stage.hear("up");
-    assert!(!stage.agents.abort("other", "rpc"));
-    assert!(stage.agents.abort("r", "rpc"));
-    assert!(!stage.agents.abort("r", "stop"), "twice");
+    assert!(stage.abort("other", "rpc").is_empty());
+    assert_eq!(stage.abort("r", "rpc"), ["r"]);
+    assert!(stage.abort("r", "stop").is_empty(), "twice");
     assert_eq!(stage.end(), (aborted("rpc", "up"), None));
     assert!(stage.agents.wait_idle("main", DEADLINE));
-    assert!(stage.heard.is_empty() && !stage.agents.abort("r", "rpc"));
+    assert!(stage.heard.is_empty() && stage.abort("r", "rpc").is_empty());
     stage.wait_gone("pid");
     stage.wait_gone("child");
 }
@@ -54,10 +54,10 @@ fn a_queued_run_is_aborted_at_once_and_never_starts() {
     stage.hear("up");
     stage.start("two", "main");
     stage.start("three", "main");
-    assert!(stage.agents.abort("two", "rpc"));
+    assert_eq!(stage.abort("two", "rpc"), ["two"]);
     assert_eq!(stage.next(), ("two".to_owned(), Heard::End(aborted("rpc", ""))));
-    assert_eq!(stage.agents.abort_session("other", "stop"), Vec::<String>::new());
-    assert_eq!(stage.agents.abort_session("main", "stop"), ["one", "three"]);
+    assert_eq!(stage.agents.abort("stop", |_, key| key == "other"), Vec::<String>::new());
+    assert_eq!(stage.agents.abort("stop", |_, key| key == "main"), ["one", "three"]);
     let ends = [stage.next(), stage.next()];
     assert!(ends.contains(&("one".to_owned(), Heard::End(aborted("stop", "up")))), "{ends:?}");
     assert!(ends.contains(&("three".to_owned(), Heard::End(aborted("stop", "")))), "{ends:?}");
@@ -104,7 +104,7 @@ fn a_full_queue_is_busy() {
     for (run_id, taken) in [("1", Ok(())), ("2", Ok(())), ("3", Ok(())), ("4", Err(Busy::Full))] {
         assert_eq!(stage.try_start(run(run_id, run_id)), taken, "{run_id}");
     }
-    assert!(stage.agents.abort("2", "rpc"));
+    assert_eq!(stage.abort("2", "rpc"), ["2"]);
     assert_eq!(stage.try_start(run("4", "4")), Ok(()));
     stage.agents.stop(Duration::from_secs(5));
     let ends = stage.heard.try_iter().filter(|(_, heard)| matches!(heard, Heard::End(_)));

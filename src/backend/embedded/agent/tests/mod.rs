@@ -107,6 +107,10 @@ impl Stage {
         self.agents.start(run, Box::new(Ear { run_id, heard, context: Some(context) }))
     }
 
+    fn abort(&self, run_id: &str, reason: &'static str) -> Vec<String> {
+        self.agents.abort(reason, |id, _| id == run_id)
+    }
+
     /// The next thing any run says.
     fn next(&self) -> (String, Heard) {
         self.heard.recv_timeout(DEADLINE).expect("somebody says something")
