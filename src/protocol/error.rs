@@ -1,6 +1,6 @@
 //! The error that a node or an operator gets when something is refused.
 
-use crate::protocol::{json, Payload};
+use crate::protocol::{payload, Payload};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -64,7 +64,12 @@ pub struct WireError {
     #[serde(default)]
     pub message: Cow<'static, str>,
     /// A JSON object, such as `{"method":"x"}` with [`ErrorCode::Forbidden`].
-    #[serde(default, with = "json::raw", skip_serializing_if = "is_no_json")]
+    #[serde(
+        default,
+        serialize_with = "payload::write_json",
+        deserialize_with = "payload::read_json",
+        skip_serializing_if = "is_no_json"
+    )]
     pub details: Option<Payload>,
 }
 

@@ -4,13 +4,12 @@
 //! costs no recursion and no tree. What has the wrong type counts as absent.
 
 use crate::protocol::{limits, Payload};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Serialize, Serializer};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
@@ -225,26 +224,6 @@ impl<'de> Visitor<'de> for Wanted {
             }
         }
         Ok(fields)
-    }
-}
-
-/// JSON text in a field, written as the value it stands for; what is not JSON becomes null.
-pub(super) mod raw {
-    use super::*;
-
-    pub(in crate::protocol) fn serialize<T: Deref<Target = str>, S: Serializer>(
-        text: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let value = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok());
-        value.serialize(serializer)
-    }
-
-    pub(in crate::protocol) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Payload>, D::Error> {
-        let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
-        Ok(raw.map(|raw| raw.get().into()))
     }
 }
 

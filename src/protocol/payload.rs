@@ -4,7 +4,10 @@
 //! buffer into which the node's line was read. The string inside the line is unescaped in place,
 //! which only makes it shorter; the router, the outbox and the socket share the result.
 
-use serde::Serialize;
+use crate::protocol::json;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -81,32 +84,56 @@ fn unescape(bytes: &mut Vec<u8>, string: Range<usize>) {
 
 /// What the escape at the start of `text` stands for, and how long it is.
 fn escape(text: &[u8]) -> (char, usize) {
-    let character = match text.get(1) {
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'u') => return unicode(text),
-        Some(byte) => char::from(*byte),
-        None => return ('\\', 1),
-    };
-    (character, 2)
+    if let [_, plain @ (b'"' | b'\\' | b'/'), ..] = text {
+        return (char::from(*plain), 2);
+    }
+    let parsed = [2, 6, 12].into_iter().find_map(|length| {
+        let json = [b"\"", text.get(..length)?, b"\""].concat();
+        Some((serde_json::from_slice(&json).ok()?, length))
+    });
+    // Otherwise half a character, or no JSON at all.
+    parsed.unwrap_or(match text.len() {
+        length @ ..6 => ('?', length),
+        _ => (char::REPLACEMENT_CHARACTER, 6),
+    })
 }
 
-/// `\uXXXX`, or two of them for one character.
-fn unicode(text: &[u8]) -> (char, usize) {
-    let unit = |at: usize| {
-        let digits = std::str::from_utf8(text.get(at..at + 6)?.strip_prefix(b"\\u")?).ok()?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let Some(first) = unit(0) else { return ('u', 2) };
-    let second = unit(6).filter(|_| (0xd800..0xdc00).contains(&first));
-    let mut decoded = char::decode_utf16([first].into_iter().chain(second));
-    match decoded.next() {
-        Some(Ok(character)) => (character, 6 * character.len_utf16()),
-        _ => (char::REPLACEMENT_CHARACTER, 6),
+/// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
+/// is shown as `{"payloadJSON": text}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvokePayload(pub Payload);
+
+impl Serialize for InvokePayload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(text) = json::one_line(&self.0) {
+            if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
+                return raw.serialize(serializer);
+            }
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("payloadJSON", &*self.0)?;
+        map.end()
     }
+}
+
+impl<'de> Deserialize<'de> for InvokePayload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        Ok(Self(String::from(text).into()))
+    }
+}
+
+/// JSON text in a field, written as an [`InvokePayload`] is.
+pub(super) fn write_json<T: Deref<Target = str>, S: Serializer>(
+    text: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    text.as_deref().map(|text| InvokePayload(text.into())).serialize(serializer)
+}
+
+/// The JSON text of a field.
+pub(super) fn read_json<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Payload>, D::Error> {
+    Ok(Option::<InvokePayload>::deserialize(d)?.map(|text| text.0))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Answers to operators' requests.
 
+use crate::protocol::payload::InvokePayload;
 use crate::protocol::records::records;
-use crate::protocol::{json, NodeId, NodeProfile, Payload};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use crate::protocol::{NodeId, NodeProfile};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -291,29 +290,4 @@ answers! {
 
 fn is_zero(count: &u32) -> bool {
     *count == 0
-}
-
-/// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
-/// is shown as `{"payloadJSON": text}`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InvokePayload(pub Payload);
-
-impl Serialize for InvokePayload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(text) = json::one_line(&self.0) {
-            if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
-                return raw.serialize(serializer);
-            }
-        }
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("payloadJSON", &*self.0)?;
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for InvokePayload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
-        Ok(Self(String::from(text).into()))
-    }
 }

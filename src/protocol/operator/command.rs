@@ -1,15 +1,14 @@
 //! The table of operator commands: each method with its parameters and its answer.
 
 use crate::protocol::operator::{
-    Answer, Approved, Done, InvokePayload, Invoked, LogLevel, NodeDetails, NodeList, Pairings,
-    Rejected, Reloaded, Renamed, Revoked, Status,
+    Answer, Approved, Done, Invoked, LogLevel, NodeDetails, NodeList, Pairings, Rejected, Reloaded,
+    Renamed, Revoked, Status,
 };
 use crate::protocol::records::records;
 use crate::protocol::rpc::{self, Params};
-use crate::protocol::{json, limits, Method, Payload, WireError};
+use crate::protocol::{json, limits, payload, Method, Payload, WireError};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserializer, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -141,7 +140,7 @@ commands! {
         /// The command, such as `camera.snap`.
         command: String,
         /// Its parameters as JSON text.
-        #[serde(with = "json_text")]
+        #[serde(serialize_with = "payload::write_json", deserialize_with = "compact_json")]
         params?: Payload,
         /// How long the node may take, in milliseconds; 0 or absent is the default of 15 s.
         timeout_ms?: u64,
@@ -174,23 +173,9 @@ impl InvokeNode {
     }
 }
 
-/// JSON text as the value it stands for.
-mod json_text {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(
-        text: &Option<Payload>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        text.clone().map(InvokePayload).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Payload>, D::Error> {
-        let raw: Option<Box<RawValue>> = Option::deserialize(deserializer)?;
-        Ok(raw.map(|raw| json::compact(raw.get()).into()))
-    }
+/// JSON text without white space between its parts, which some nodes do not expect.
+fn compact_json<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Payload>, D::Error> {
+    Ok(payload::read_json(d)?.map(|text| json::compact(&text).into()))
 }
 
 fn typed<P: DeserializeOwned>(method: &str, params: Option<&str>) -> Result<P, WireError> {

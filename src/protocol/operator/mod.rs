@@ -20,6 +20,8 @@ pub use command::*;
 pub use event::*;
 pub use frame::*;
 
+pub use crate::protocol::payload::InvokePayload;
+
 use crate::protocol::json::{self, Fields};
 use crate::protocol::{wire, WireError};
 use serde::Serialize;
