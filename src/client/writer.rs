@@ -79,11 +79,10 @@ impl fmt::Debug for Writer {
     }
 }
 
-/// The line with the value of its `token` replaced by `…`. A line that is not JSON might hold one
+/// The line with the value of its `token` replaced by `…`. A line that cannot be read might hold one
 /// anywhere, so if it mentions the word it is not shown at all.
 pub(super) fn redacted(line: &str) -> Cow<'_, str> {
-    const WANTED: &[&str] = &["token"];
-    match Fields::read(line, WANTED) {
+    match Fields::read(line) {
         Ok(fields) => {
             match fields.json("token").filter(|raw| raw.len() > 2 && raw.starts_with('"')) {
                 Some(raw) => Cow::Owned(line.replace(raw, "\"…\"")),

@@ -6,25 +6,9 @@ use crate::router::{PairedNode, PairingRequest, RequestId, Wall};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-const PAIRED: [&str; 17] = NodeProfile::fields_and([
-    "nodeId",
-    "tokenSha256",
-    "token",
-    "renamed",
-    "remoteIp",
-    "createdAtMs",
-    "approvedAtMs",
-]);
-
-const PENDING: [&str; 17] = NodeProfile::fields_and([
-    "nodeId",
-    "remoteIp",
-    "silent",
-    "isRepair",
-    "conflict",
-    "ts",
-    "approvedAtMs",
-]);
+/// The keys of an entry of `paired.json`, besides those of the profile.
+const PAIRED: [&str; 7] =
+    ["nodeId", "tokenSha256", "token", "renamed", "remoteIp", "createdAtMs", "approvedAtMs"];
 
 /// Reads an entry of `paired.json`, and whether its token was in the clear. The key of the entry is
 /// the node's id, whatever the entry itself says. What the old gateway wrote is taken as it is: of
@@ -34,14 +18,15 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
     if !text.starts_with('{') {
         return Err("not an object");
     }
-    let fields = Fields::read(text, &PAIRED).map_err(|_| "not an object")?;
+    let fields = Fields::read(text).map_err(|_| "not an object")?;
     let hash = fields.text("tokenSha256").and_then(|hex| TokenHash::from_hex(&hex));
     if hash.is_none() && fields.has("tokenSha256") {
         return Err("tokenSha256 is not 64 hex digits");
     }
     let clear = fields.text("token").and_then(|text| Token::presented(&text));
     let mut other: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    other.retain(|key, value| !PAIRED.contains(&key.as_str()) && !value.is_null());
+    let is_known = |key: &&str| PAIRED.contains(key) || NodeProfile::FIELDS.contains(key);
+    other.retain(|key, value| !is_known(&key.as_str()) && !value.is_null());
     let node = PairedNode {
         token: hash.or_else(|| clear.as_ref().map(Token::hash)),
         profile: NodeProfile::read(&fields),
@@ -56,7 +41,7 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
 
 /// Reads an entry of `pending.json`; `None` if it lacks what a request needs.
 pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
-    let fields = Fields::read(text, &PENDING).ok()?;
+    let fields = Fields::read(text).ok()?;
     Some(PairingRequest {
         node: NodeId::new(&fields.word("nodeId")?).ok()?,
         profile: NodeProfile::read(&fields),

@@ -66,24 +66,6 @@ pub enum GatewayFrame {
     Unknown,
 }
 
-const FIELDS: &[&str] = &[
-    "type",
-    "id",
-    "ok",
-    "code",
-    "message",
-    "details",
-    "error",
-    "token",
-    "event",
-    "command",
-    "payloadJSON",
-    "paramsJSON",
-    "serverName",
-    "canvasHostUrl",
-    "mainSessionKey",
-];
-
 impl GatewayFrame {
     /// The frame's type for log lines; `unknown` if it has none.
     pub fn kind(&self) -> &'static str {
@@ -154,7 +136,7 @@ impl GatewayFrame {
     /// # Errors
     /// [`BadFrame::NotJson`].
     pub fn decode(line: &[u8]) -> Option<Result<Self, BadFrame>> {
-        wire::decode(line, FIELDS, Self::read)
+        wire::decode(line, Self::read)
     }
 
     fn read(fields: &Fields<'_>) -> Self {
@@ -190,7 +172,7 @@ fn result(fields: &Fields<'_>) -> Result<Option<Payload>, WireError> {
     if fields.is_true("ok") {
         return Ok(fields.payload("payloadJSON"));
     }
-    let fields = fields.json("error").and_then(|text| Fields::read(text, FIELDS).ok());
+    let fields = fields.json("error").and_then(|text| Fields::read(text).ok());
     Err(error(&fields.unwrap_or_default()))
 }
 

@@ -4,7 +4,7 @@
 //! costs no recursion and no tree. What has the wrong type counts as absent.
 
 use crate::protocol::{limits, Payload};
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,28 +12,30 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The wanted fields of one JSON object, still as text. Of a repeated key the last one counts.
+/// Fields of one object. A frame has two dozen at most; without a limit, one line of short fields
+/// would take many times its length in memory.
+const FIELDS: usize = 256;
+
+/// The fields of one JSON object, still as text. Of a repeated key the last one counts.
 #[derive(Debug, Default)]
-pub(crate) struct Fields<'a> {
-    values: Vec<(&'static str, &'a RawValue)>,
-}
+pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Fields<'a> {
-    /// Reads `text`, keeping the fields named in `wanted`. A JSON document that is not an object
-    /// has no fields; text that is not JSON is an error.
-    pub(crate) fn read(text: &'a str, wanted: &'static [&'static str]) -> serde_json::Result<Self> {
+    /// A JSON document that is not an object has no fields; text that is not JSON is an error, and
+    /// so is an object with too many fields.
+    pub(crate) fn read(text: &'a str) -> serde_json::Result<Self> {
         if !text.trim_start().starts_with('{') {
             return serde_json::from_str::<IgnoredAny>(text).map(|_| Self::default());
         }
         let mut json = serde_json::Deserializer::from_str(text);
-        let fields = json.deserialize_map(Wanted(wanted))?;
+        let fields = json.deserialize_map(FieldsVisitor)?;
         json.end()?;
         Ok(fields)
     }
 
     /// The field's JSON text, null included.
     pub(crate) fn json(&self, name: &str) -> Option<&'a str> {
-        self.values.iter().find(|(key, _)| *key == name).map(|(_, raw)| raw.get())
+        self.0.iter().rfind(|(key, _)| key == name).map(|(_, json)| *json)
     }
 
     /// A string.
@@ -201,10 +203,9 @@ pub(crate) fn one_line(text: &str) -> Option<Cow<'_, str>> {
     Some(mended)
 }
 
-/// Keeps the fields with these names.
-struct Wanted(&'static [&'static str]);
+struct FieldsVisitor;
 
-impl<'de> Visitor<'de> for Wanted {
+impl<'de> Visitor<'de> for FieldsVisitor {
     type Value = Fields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -212,18 +213,14 @@ impl<'de> Visitor<'de> for Wanted {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields::default();
+        let mut fields = Vec::new();
         while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            let key = string(key.get());
-            let Some(name) = self.0.iter().find(|name| key.as_deref() == Some(**name)) else {
-                continue;
-            };
-            match fields.values.iter_mut().find(|(known, _)| known == name) {
-                Some(slot) => slot.1 = value,
-                None => fields.values.push((name, value)),
+            if fields.len() == FIELDS {
+                return Err(A::Error::custom("too many fields"));
             }
+            fields.push((string(key.get()).unwrap_or_default(), value.get()));
         }
-        Ok(fields)
+        Ok(Fields(fields))
     }
 }
 
@@ -233,27 +230,30 @@ mod tests {
 
     #[test]
     fn the_last_of_a_repeated_key_counts() {
-        let fields = Fields::read(r#"{"a":1,"b":2,"a":"x","c":{"a":3}}"#, &["a", "c"]).unwrap();
+        let fields = Fields::read(r#"{"a":1,"b":2,"a":"x","c":{"a":3}}"#).unwrap();
         assert_eq!(fields.text("a").as_deref(), Some("x"));
         assert_eq!(fields.json("c"), Some(r#"{"a":3}"#));
-        assert!(!fields.has("b"));
+        assert!(!fields.has("d"));
     }
 
     #[test]
     fn other_documents_have_no_fields_and_garbage_is_an_error() {
         for text in ["null", "5", "-5", "1.5", "true", "\"x\"", "[]", "[{\"a\":1}]"] {
-            assert!(!Fields::read(text, &["a"]).unwrap().has("a"), "{text}");
+            assert!(!Fields::read(text).unwrap().has("a"), "{text}");
         }
         for text in ["", "{", "{\"a\":}", "{} {}", "nul", "[1,"] {
-            assert!(Fields::read(text, &["a"]).is_err(), "{text}");
+            assert!(Fields::read(text).is_err(), "{text}");
         }
+        let many = |count| format!("{{{}\"a\":1}}", "\"\":0,".repeat(count));
+        assert_eq!(Fields::read(&many(FIELDS - 1)).unwrap().integer("a"), Some(1));
+        assert!(Fields::read(&many(FIELDS)).is_err());
     }
 
     #[test]
     fn input_of_any_depth_is_read_without_recursion() {
         let deep = format!("{{\"x\":{}{}, \"a\":1}}", "[".repeat(200_000), "]".repeat(200_000));
-        assert_eq!(Fields::read(&deep, &["a"]).unwrap().integer("a"), Some(1));
-        assert!(Fields::read(&deep, &["x"]).unwrap().list("x").unwrap().is_empty());
+        assert_eq!(Fields::read(&deep).unwrap().integer("a"), Some(1));
+        assert!(Fields::read(&deep).unwrap().list("x").unwrap().is_empty());
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn wrong_types_count_as_absent() {
         let text = r#"{"a":7,"b":["x",1,null,{},"  "],"c":{"p":true,"q":1},"d":" t "}"#;
-        let fields = Fields::read(text, &["a", "b", "c", "d"]).unwrap();
+        let fields = Fields::read(text).unwrap();
         assert_eq!(fields.text("a"), None);
         assert_eq!(fields.word("a").as_deref(), Some("7"));
         assert_eq!(fields.list("b").unwrap(), ["x", "1"]);

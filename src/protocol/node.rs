@@ -97,20 +97,6 @@ impl NodeProfile {
         "permissions",
     ];
 
-    /// The fields of a profile and `own` ones, for reading both from one object. `ALL` is ten
-    /// more than `OWN`.
-    pub const fn fields_and<const OWN: usize, const ALL: usize>(
-        own: [&'static str; OWN],
-    ) -> [&'static str; ALL] {
-        let mut all = [""; ALL];
-        let mut i = 0;
-        while i < ALL {
-            all[i] = if i < OWN { own[i] } else { Self::FIELDS[i - OWN] };
-            i += 1;
-        }
-        all
-    }
-
     /// Takes what is well formed; the rest counts as absent.
     pub(crate) fn read(fields: &Fields<'_>) -> Self {
         Self {
@@ -176,8 +162,7 @@ mod tests {
     use super::*;
 
     fn profile(json: &str) -> NodeProfile {
-        static FIELDS: [&str; 10] = NodeProfile::FIELDS;
-        NodeProfile::read(&Fields::read(json, &FIELDS).unwrap())
+        NodeProfile::read(&Fields::read(json).unwrap())
     }
 
     #[test]

@@ -119,21 +119,6 @@ impl From<WireError> for InvokeFailure {
     }
 }
 
-const FIELDS: [&str; 22] = NodeProfile::fields_and([
-    "type",
-    "id",
-    "nodeId",
-    "token",
-    "protocol",
-    "silent",
-    "method",
-    "paramsJSON",
-    "event",
-    "payloadJSON",
-    "ok",
-    "error",
-]);
-
 impl NodeFrame {
     /// The frame's type for log lines; `unknown` if it has none.
     pub fn kind(&self) -> &'static str {
@@ -175,7 +160,7 @@ impl NodeFrame {
     /// # Errors
     /// [`BadFrame::NotJson`].
     pub fn decode(line: &[u8]) -> Option<Result<Self, BadFrame>> {
-        wire::decode(line, &FIELDS, Self::read)
+        wire::decode(line, Self::read)
     }
 
     /// As [`NodeFrame::decode`], but takes the buffer of a long line: what a node answered to an
@@ -193,7 +178,7 @@ impl NodeFrame {
             return None;
         }
         let text = json::mended(text);
-        let fields = match Fields::read(&text, &FIELDS) {
+        let fields = match Fields::read(&text) {
             Ok(fields) => fields,
             Err(error) => return Some(Err(BadFrame::NotJson(error.to_string()))),
         };
@@ -263,7 +248,7 @@ fn invoke_result(fields: &Fields<'_>) -> Result<Option<Payload>, InvokeFailure> 
     if fields.is_true("ok") {
         return Ok(fields.payload("payloadJSON"));
     }
-    let error = fields.json("error").and_then(|text| Fields::read(text, &["code", "message"]).ok());
+    let error = fields.json("error").and_then(|text| Fields::read(text).ok());
     let error = error.unwrap_or_default();
     let text = |name| error.text(name).map(Cow::into_owned).filter(|text| !text.is_empty());
     Err(InvokeFailure { code: text("code"), message: text("message") })

@@ -25,7 +25,7 @@ pub(crate) fn canonical(key: &str) -> String {
 /// The trimmed `sessionKey` of an event's payload; `None` if it is missing, empty or too long.
 pub(crate) fn key_in(payload: &str) -> Option<String> {
     let payload = json::mend_surrogates(payload);
-    let fields = Fields::read(&payload, &["sessionKey"]).ok()?;
+    let fields = Fields::read(&payload).ok()?;
     let key = fields.text("sessionKey")?.trim().to_owned();
     (!key.is_empty() && key.chars().count() <= limits::SESSION_KEY_CHARS).then_some(key)
 }

@@ -21,11 +21,10 @@ pub enum BadFrame {
     Tls,
 }
 
-/// Decodes a line without its line feed; `read` makes the frame from the fields named in `wanted`.
-/// `None` for a blank line.
+/// Decodes a line without its line feed; `read` makes the frame from its fields. `None` for a blank
+/// line.
 pub(super) fn decode<T>(
     line: &[u8],
-    wanted: &'static [&'static str],
     read: impl FnOnce(&Fields<'_>) -> T,
 ) -> Option<Result<T, BadFrame>> {
     let text = String::from_utf8_lossy(line.trim_ascii());
@@ -33,7 +32,7 @@ pub(super) fn decode<T>(
         return None;
     }
     let text = json::mend_surrogates(&text);
-    let fields = Fields::read(&text, wanted);
+    let fields = Fields::read(&text);
     Some(fields.map(|fields| read(&fields)).map_err(|e| BadFrame::NotJson(e.to_string())))
 }
 

@@ -10,12 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const FIELDS: &[&str] = &["text", "message", "sessionKey", "thinking", "timeoutSeconds"];
-
 /// The run that an event starts; `None` for another event, or an invalid one.
 pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<AgentRun> {
     let payload = mend_surrogates(payload);
-    let fields = Fields::read(&payload, FIELDS).ok()?;
+    let fields = Fields::read(&payload).ok()?;
     let text = |name| {
         let text = fields.text(name)?.trim().to_owned();
         (!text.is_empty() && text.chars().count() <= limits::SPOKEN_CHARS).then_some(text)

@@ -8,9 +8,6 @@ use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
-const FIELDS: &[&str] =
-    &["sessionKey", "runId", "command", "exitCode", "timedOut", "output", "reason"];
-
 /// Reads an `exec.*` event; `None` for another event, or an invalid one.
 pub(super) fn read(node: &NodeId, event: &str, payload: &str, ts: u64) -> Option<SystemEvent> {
     let kind = NodeEvent::parse(event)?;
@@ -18,7 +15,7 @@ pub(super) fn read(node: &NodeId, event: &str, payload: &str, ts: u64) -> Option
         return None;
     }
     let payload = mend_surrogates(payload);
-    let fields = Fields::read(&payload, FIELDS).ok()?;
+    let fields = Fields::read(&payload).ok()?;
     if !payload.trim_start().starts_with('{') {
         return None;
     }

@@ -41,7 +41,7 @@ impl OperatorRequest {
     pub fn decode(line: &[u8]) -> Self {
         let text = String::from_utf8_lossy(line);
         let text = json::mend_surrogates(&text);
-        match Fields::read(&text, &["id", "method", "params"]) {
+        match Fields::read(&text) {
             Ok(fields) => Self {
                 id: fields.json("id").unwrap_or("null").into(),
                 command: OperatorCommand::decode(
