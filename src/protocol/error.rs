@@ -1,6 +1,6 @@
 //! The error that a node or an operator gets when something is refused.
 
-use crate::protocol::{payload, Payload};
+use crate::protocol::{json, Payload};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -66,8 +66,8 @@ pub struct WireError {
     /// A JSON object, such as `{"method":"x"}` with [`ErrorCode::Forbidden`].
     #[serde(
         default,
-        serialize_with = "payload::write_json",
-        deserialize_with = "payload::read_json",
+        serialize_with = "json::write",
+        deserialize_with = "json::read",
         skip_serializing_if = "is_no_json"
     )]
     pub details: Option<Payload>,

@@ -4,12 +4,14 @@
 //! costs no recursion and no tree. What has the wrong type counts as absent.
 
 use crate::protocol::{limits, Payload};
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 /// Fields of one object. A frame has two dozen at most; without a limit, one line of short fields
@@ -222,6 +224,44 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         }
         Ok(Fields(fields))
     }
+}
+
+/// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
+/// is shown as `{"payloadJSON": text}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvokePayload(pub Payload);
+
+impl Serialize for InvokePayload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(text) = one_line(&self.0) {
+            if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
+                return raw.serialize(serializer);
+            }
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("payloadJSON", &*self.0)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for InvokePayload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
+        Ok(Self(String::from(text).into()))
+    }
+}
+
+/// JSON text in a field, written as an [`InvokePayload`] is.
+pub(super) fn write<T: Deref<Target = str>, S: Serializer>(
+    text: &Option<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    text.as_deref().map(|text| InvokePayload(text.into())).serialize(serializer)
+}
+
+/// The JSON text of a field.
+pub(super) fn read<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Payload>, D::Error> {
+    Ok(Option::<InvokePayload>::deserialize(d)?.map(|text| text.0))
 }
 
 #[cfg(test)]

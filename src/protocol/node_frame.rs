@@ -4,7 +4,7 @@
 use crate::protocol::json::{self, Fields};
 use crate::protocol::names::names;
 use crate::protocol::wire::{self, BadFrame};
-use crate::protocol::{limits, payload, NodeId, NodeProfile, Payload, Token, WireError};
+use crate::protocol::{limits, NodeId, NodeProfile, Payload, Token, WireError};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -79,7 +79,7 @@ pub struct Hello {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::revealed")]
     pub token: Option<Token>,
     /// The protocol version it speaks, as JSON text; absent means 1.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "payload::write_json")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "json::write")]
     pub protocol: Option<String>,
     /// What it says about itself.
     #[serde(flatten)]

@@ -4,10 +4,7 @@
 //! buffer into which the node's line was read. The string inside the line is unescaped in place,
 //! which only makes it shorter; the router, the outbox and the socket share the result.
 
-use crate::protocol::json;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -96,44 +93,6 @@ fn escape(text: &[u8]) -> (char, usize) {
         length @ ..6 => ('?', length),
         _ => (char::REPLACEMENT_CHARACTER, 6),
     })
-}
-
-/// The text a node or the backend answered with, shown as the JSON it is; text that is not JSON
-/// is shown as `{"payloadJSON": text}`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InvokePayload(pub Payload);
-
-impl Serialize for InvokePayload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(text) = json::one_line(&self.0) {
-            if let Ok(raw) = serde_json::from_str::<&RawValue>(&text) {
-                return raw.serialize(serializer);
-            }
-        }
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("payloadJSON", &*self.0)?;
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for InvokePayload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text: Box<str> = Box::<RawValue>::deserialize(deserializer)?.into();
-        Ok(Self(String::from(text).into()))
-    }
-}
-
-/// JSON text in a field, written as an [`InvokePayload`] is.
-pub(super) fn write_json<T: Deref<Target = str>, S: Serializer>(
-    text: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    text.as_deref().map(|text| InvokePayload(text.into())).serialize(serializer)
-}
-
-/// The JSON text of a field.
-pub(super) fn read_json<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Payload>, D::Error> {
-    Ok(Option::<InvokePayload>::deserialize(d)?.map(|text| text.0))
 }
 
 #[cfg(test)]

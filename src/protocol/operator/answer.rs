@@ -1,6 +1,6 @@
 //! Answers to operators' requests.
 
-use crate::protocol::payload::InvokePayload;
+use crate::protocol::json::InvokePayload;
 use crate::protocol::records::records;
 use crate::protocol::{NodeId, NodeProfile};
 use serde::Serialize;

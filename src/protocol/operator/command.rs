@@ -6,7 +6,7 @@ use crate::protocol::operator::{
 };
 use crate::protocol::records::records;
 use crate::protocol::rpc::{self, Params};
-use crate::protocol::{json, limits, payload, Method, Payload, WireError};
+use crate::protocol::{json, limits, Method, Payload, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserializer, Serialize};
 use std::collections::BTreeSet;
@@ -140,7 +140,7 @@ commands! {
         /// The command, such as `camera.snap`.
         command: String,
         /// Its parameters as JSON text.
-        #[serde(serialize_with = "payload::write_json", deserialize_with = "compact_json")]
+        #[serde(serialize_with = "json::write", deserialize_with = "compact_json")]
         params?: Payload,
         /// How long the node may take, in milliseconds; 0 or absent is the default of 15 s.
         timeout_ms?: u64,
@@ -175,7 +175,7 @@ impl InvokeNode {
 
 /// JSON text without white space between its parts, which some nodes do not expect.
 fn compact_json<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Payload>, D::Error> {
-    Ok(payload::read_json(d)?.map(|text| json::compact(&text).into()))
+    Ok(json::read(d)?.map(|text| json::compact(&text).into()))
 }
 
 fn typed<P: DeserializeOwned>(method: &str, params: Option<&str>) -> Result<P, WireError> {

@@ -20,7 +20,7 @@ pub use command::*;
 pub use event::*;
 pub use frame::*;
 
-pub use crate::protocol::payload::InvokePayload;
+pub use crate::protocol::json::InvokePayload;
 
 use crate::protocol::json::{self, Fields};
 use crate::protocol::{wire, WireError};
