@@ -84,7 +84,8 @@ pub fn connect(
     let outbox = Outbox::new(limits::LINE_NODE).map_err(|_| Error::System("descriptors"))?;
     let outbox = Arc::new(outbox.holding(limits::HOST_OUTBOX_BYTES));
     // The gateway's answers are not waited for, nor its reading: it may wait for ours.
-    let duplex = Duplex::new(stream, outbox.clone(), usize::MAX).until(stop.clone());
+    let duplex = Duplex::new(stream, outbox.clone(), usize::MAX).map_err(Error::Broken)?;
+    let duplex = duplex.until(stop.clone());
     Ok(Connection {
         lines: BufReader::with_capacity(limits::WRITE_BUFFER, duplex),
         line: Vec::new(),
@@ -153,8 +154,8 @@ impl Connection {
         // A connection that is broken takes nothing more.
         let _ = duplex.close();
         let unwritten = duplex.take_unwritten();
-        duplex.stream_mut().close_notify();
-        let _ = duplex.stream_mut().socket().shutdown(Shutdown::Both);
+        duplex.with_stream(NetStream::close_notify);
+        let _ = duplex.with_stream(|stream| stream.tcp().shutdown(Shutdown::Both));
         let lines = unwritten.iter().flat_map(|chunk| chunk.split(|byte| *byte == b'\n'));
         let frames = lines.filter_map(|line| NodeFrame::decode(line)?.ok());
         frames.filter(|frame| matches!(frame, NodeFrame::Event { .. })).collect()
@@ -226,7 +227,7 @@ fn shake_hands(
         }
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, stream.has_unsent());
-        if !wait_for(stream.as_fd(), flags, deadline, stop)? || Instant::now() >= deadline {
+        if !wait_for(stream.tcp().as_fd(), flags, deadline, stop)? || Instant::now() >= deadline {
             return Err(too_late());
         }
     }

@@ -142,7 +142,7 @@ impl OperatorConnection {
     fn serve(&self, stream: UnixStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         let outbox = Arc::new(Outbox::new(limits::LINE_OPERATOR)?);
-        let duplex = Duplex::new(stream, outbox.clone(), limits::OPERATOR_REQUESTS);
+        let duplex = Duplex::new(stream, outbox.clone(), limits::OPERATOR_REQUESTS)?;
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let mut line = Vec::new();
         // The first request carries the handle; before it there is nothing to send.

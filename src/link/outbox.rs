@@ -7,10 +7,11 @@ use crate::protocol::{limits, wire, GatewayFrame};
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 pub(crate) trait Outgoing: Send + 'static {
@@ -21,9 +22,10 @@ pub(crate) trait Outgoing: Send + 'static {
     fn is_answer(&self) -> bool {
         false
     }
-    /// Whether it answers a hello; the connection is not read before this has been sent.
-    fn is_admission_decision(&self) -> bool {
-        false
+    /// If it answers a hello: whether the node is admitted. The connection is not read before
+    /// this has been sent.
+    fn admission(&self) -> Option<bool> {
+        None
     }
     /// Whether it may be dropped under pressure.
     fn is_superseded_later(&self) -> bool {
@@ -44,8 +46,12 @@ impl Outgoing for GatewayFrame {
         self.is_answer()
     }
 
-    fn is_admission_decision(&self) -> bool {
-        matches!(self, Self::HelloOk { .. } | Self::Error(_))
+    fn admission(&self) -> Option<bool> {
+        match self {
+            Self::HelloOk { .. } => Some(true),
+            Self::Error(_) => Some(false),
+            _ => None,
+        }
     }
 
     fn is_superseded_later(&self) -> bool {
@@ -93,6 +99,15 @@ pub(crate) struct Outbox<T> {
     waker: Waker,
     line_limit: AtomicUsize,
     byte_limit: usize,
+    direct: OnceLock<Arc<dyn DirectWrite<T>>>,
+}
+
+/// Writes for a connection whose thread rests in `poll`: waking that thread would cost more than
+/// the write.
+pub(super) trait DirectWrite<T>: Debug + Send + Sync {
+    /// Writes what waits in the outbox if the connection's thread rests, as far as the socket takes
+    /// it and without waiting. Returns whether that leaves the thread nothing to do.
+    fn write_now(&self, outbox: &Outbox<T>) -> bool;
 }
 
 #[derive(Debug)]
@@ -126,6 +141,7 @@ impl<T: Outgoing> Outbox<T> {
             waker: Waker::new()?,
             line_limit: AtomicUsize::new(line_limit),
             byte_limit: limits::OUTBOX_BYTES,
+            direct: OnceLock::new(),
         })
     }
 
@@ -140,9 +156,16 @@ impl<T: Outgoing> Outbox<T> {
         self.lock().state == OutboxState::Open
     }
 
-    /// Leaves a frame for the connection. What comes after the end is dropped. Fails, and ends the
-    /// connection, if too much is waiting already.
+    /// Leaves a frame for the connection and has it sent. Fails as [`Outbox::leave`] does.
     pub(crate) fn push(&self, frame: T) -> Result<(), TooSlow> {
+        self.leave(frame)?;
+        self.deliver();
+        Ok(())
+    }
+
+    /// Leaves a frame that [`Outbox::deliver`] has sent. What comes after the end is dropped. Fails,
+    /// and ends the connection, if too much is waiting already.
+    pub(crate) fn leave(&self, frame: T) -> Result<(), TooSlow> {
         let mut queue = self.lock();
         if queue.state != OutboxState::Open {
             return Ok(());
@@ -163,9 +186,27 @@ impl<T: Outgoing> Outbox<T> {
             queue.answer_bytes += weight;
         }
         queue.frames.push_back(frame);
-        drop(queue);
-        self.waker.wake();
         Ok(())
+    }
+
+    /// Has what was left sent: at once if the connection's thread rests and there is little of it,
+    /// otherwise by that thread.
+    pub(crate) fn deliver(&self) {
+        if !self.waker.is_asleep() {
+            // It looks into the outbox before it sleeps.
+            return;
+        }
+        let is_little = self.lock().bytes <= limits::WRITE_BUFFER;
+        let direct = self.direct.get().filter(|_| is_little);
+        if !direct.is_some_and(|direct| direct.write_now(self)) {
+            self.waker.wake();
+        }
+    }
+
+    /// Allows direct writes.
+    pub(super) fn write_directly(&self, direct: Arc<dyn DirectWrite<T>>) {
+        // An outbox has one connection.
+        let _ = self.direct.set(direct);
     }
 
     /// Nothing more will come: the connection closes once everything is sent.

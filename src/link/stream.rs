@@ -10,7 +10,6 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// The first byte of a TLS handshake.
@@ -105,7 +104,7 @@ impl NetStream {
         }
     }
 
-    pub(crate) fn socket(&self) -> &TcpStream {
+    pub(crate) fn tcp(&self) -> &Arc<TcpStream> {
         match self {
             Self::Plain(socket) | Self::Undecided(socket, _) => socket,
             Self::Secured(secured) => &secured.socket,
@@ -163,18 +162,18 @@ impl Write for NetStream {
 }
 
 impl Stream for NetStream {
+    type Socket = TcpStream;
+
+    fn socket(&self) -> io::Result<Arc<TcpStream>> {
+        Ok(self.tcp().clone())
+    }
+
     fn has_unsent(&self) -> bool {
         matches!(self, Self::Secured(secured) if secured.tls.wants_write())
     }
 
     fn has_unread(&self) -> bool {
         matches!(self, Self::Secured(secured) if secured.has_close_notify)
-    }
-}
-
-impl AsFd for NetStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket().as_fd()
     }
 }
 

@@ -34,6 +34,11 @@ impl Waker {
         }
     }
 
+    /// Whether the thread polls, or is about to.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst)
+    }
+
     /// Wakes the thread if it sleeps. Call after leaving the work where it will look.
     pub(crate) fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {

@@ -67,11 +67,11 @@ impl NodeConnection {
         }
         let _guard = DisconnectGuard { inbox: &self.reception.inbox, conn: self.conn };
         let stream = NetStream::accepted(self.stream.clone(), self.reception.tls.clone());
-        let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED);
+        let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED)?.written_directly();
         let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
         let result = self.converse(&mut lines, &outbox);
         let ending = lines.get_ref().ending();
-        lines.get_mut().stream_mut().close_notify();
+        lines.get_ref().with_stream(NetStream::close_notify);
         let is_alerted = result.as_ref().err().is_some_and(|error| self.log_tls_error(error));
         if is_alerted || ending == Some(Ending::OurEnd) {
             linger(&self.stream);
@@ -82,7 +82,9 @@ impl NodeConnection {
     fn converse(&self, lines: &mut Lines, outbox: &Outbox<GatewayFrame>) -> io::Result<()> {
         let first = lines.fill_buf()?.first().copied();
         let bad = match first {
-            Some(TLS_HANDSHAKE) if lines.get_mut().stream_mut().is_plain() => Some(BadFrame::Tls),
+            Some(TLS_HANDSHAKE) if lines.get_ref().with_stream(|stream| stream.is_plain()) => {
+                Some(BadFrame::Tls)
+            }
             _ => self.read_frames(lines, outbox)?,
         };
         if let Some(bad) = bad {
