@@ -75,7 +75,7 @@ pub enum Input {
     Frame { conn: ConnId, frame: NodeFrame },
     /// A connection sent something that is not a frame.
     BadFrame { conn: ConnId, bad: BadFrame },
-    /// A long line is still arriving: the node is alive.
+    /// The node is alive: a long line is arriving, or a ping was answered by the connection.
     Activity { conn: ConnId },
     /// A connection ended.
     Disconnected { conn: ConnId },

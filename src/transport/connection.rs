@@ -1,6 +1,7 @@
 //! Thread `node-N`: reads and writes one connection until it ends. Reads lines, decodes them, posts
 //! them; what the router sends is encoded and written by the same thread while it waits for the
-//! next line. Ends when the socket does, or when the router has closed the outbox.
+//! next line. The pings of an admitted node are answered here. Ends when the socket does, or when
+//! the router has closed the outbox.
 
 use crate::link::{
     read_line, Closed, ConnectionLimiter, Duplex, Ending, Inbox, Line, NetStream, Outbox,
@@ -124,11 +125,8 @@ impl NodeConnection {
         let mut last_activity = Instant::now();
         loop {
             let progress = || {
-                if last_activity.elapsed() >= limits::ACTIVITY_INTERVAL {
-                    last_activity = Instant::now();
-                    // If the router is gone, the next frame will notice.
-                    let _ = self.reception.inbox.post(Input::Activity { conn: self.conn });
-                }
+                // If the router is gone, the next frame will notice.
+                let _ = self.report_activity(&mut last_activity);
                 Ok(())
             };
             match read_line(lines, &mut line, || outbox.line_limit(), progress)? {
@@ -141,15 +139,32 @@ impl NodeConnection {
                 Some(Err(bad)) => return Ok(Some(bad)),
                 Some(Ok(frame)) => {
                     lines.get_mut().wait_for_answers()?;
-                    match self.post(lines.get_mut(), frame) {
-                        Ok(()) => {}
-                        Err(Closed) => return Ok(None),
+                    let result = match frame {
+                        NodeFrame::Ping { id } if lines.get_ref().is_admitted() => {
+                            lines.get_mut().expect_answer();
+                            // It is sent before the next read, which also says if it cannot be.
+                            let _ = outbox.leave(GatewayFrame::Pong { id });
+                            self.report_activity(&mut last_activity)
+                        }
+                        frame => self.post(lines.get_mut(), frame),
+                    };
+                    if result == Err(Closed) {
+                        return Ok(None);
                     }
                 }
             }
             line.clear();
             line.shrink_to(limits::LINE_BUFFER_KEPT);
         }
+    }
+
+    /// Lets the router know that the node lives, if that is news.
+    fn report_activity(&self, last: &mut Instant) -> Result<(), Closed> {
+        if last.elapsed() < limits::ACTIVITY_INTERVAL {
+            return Ok(());
+        }
+        *last = Instant::now();
+        self.reception.inbox.post(Input::Activity { conn: self.conn })
     }
 
     fn post(

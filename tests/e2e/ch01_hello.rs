@@ -38,7 +38,7 @@ fn golden_1_a_new_phone_asks_is_approved_and_logs_in_with_its_token() {
     phone.send(&hello("n1", Some(&token)));
     assert_eq!(phone.receive(), welcome);
     phone.expect_event("voicewake.changed");
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn golden_6_a_second_hello_refreshes_what_is_known_and_disturbs_nothing() {
     assert_eq!(operator.answer(asked).unwrap()["payload"], json!({ "a": 1 }));
     let node = daemon.ask("node.describe", &json!({ "nodeId": "n1" }));
     assert_eq!((&node["commands"], &node["connected"]), (&json!(["sms.send"]), &json!(true)));
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
     assert_eq!(watcher.events_so_far(), Vec::<Value>::new());
 }
 
@@ -236,7 +236,7 @@ fn golden_9_an_invoke_is_answered_once_by_the_node_that_was_asked() {
     assert_eq!((&answered["nodeId"], &answered["ok"]), (&json!("n1"), &json!(true)));
     // Again, which changes nothing.
     phone.send(&answer);
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]

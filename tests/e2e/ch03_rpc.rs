@@ -117,7 +117,7 @@ fn five_hundred_requests_in_one_write_are_answered_once_each() {
         let id = answer["id"].as_str().unwrap().to_owned();
         assert!(answered.insert(id), "answered twice: {answer}");
     }
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]

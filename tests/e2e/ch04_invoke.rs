@@ -62,7 +62,7 @@ fn parameters_come_from_a_file_or_from_standard_input() {
     let missing = daemon.run(invoke(&["--params", "@/nowhere/at/all"])).error(1);
     assert!(missing.contains("/nowhere/at/all"), "{missing}");
     daemon.run(invoke(&["--params", "{nonsense"])).error(2);
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_node_that_does_not_answer_in_time_is_an_error() {
     // The late answer changes nothing.
     let asked = phone.expect("invoke");
     phone.send(&answer(&asked, "1"));
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn two_invokes_with_the_same_key_are_carried_out_once() {
     assert_eq!(daemon.run(keyed).ok(), "\"once\"\n");
     let other = daemon.run(invoke(&["--idempotency-key", "k1", "--params", "{}"])).error(1);
     assert!(other.contains("idempotency key"), "{other}");
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_phone_is_asked_one_thing_at_a_time_and_a_headless_node_everything_at_once()
         let first = phone.expect("invoke");
         let second = at_once.then(|| phone.expect("invoke"));
         if !at_once {
-            phone.expect_nothing_before_pong();
+            phone.expect_nothing_else();
         }
         phone.send(&answer(&first, "1"));
         let second = second.unwrap_or_else(|| phone.expect("invoke"));

@@ -9,7 +9,7 @@ fn lines_may_end_in_crlf_and_blank_ones_are_not_answered() {
     let mut phone = Phone::paired(&daemon, "alice");
     phone.send_raw(b"\n\r\n   \n\t\r\n  {\"type\":\"ping\",\"id\":\"1\"}  \r\n\r\n");
     assert_eq!(phone.receive(), json!({ "type": "pong", "id": "1" }));
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
 }
 
 #[test]

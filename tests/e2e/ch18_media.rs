@@ -255,7 +255,7 @@ fn no_picture_is_taken_that_cannot_be_kept() {
     assert!(both.contains("`two-back.jpg` is not a regular file"), "{both}");
     let said = clip("nowhere/clip.mp4").error(1);
     assert!(said.contains("could not write in `nowhere`: No such file"), "{said}");
-    phone.expect_nothing_before_pong();
+    phone.expect_nothing_else();
     assert_eq!(daemon.status()["counters"]["invokes"], 0);
 }
 

@@ -210,7 +210,7 @@ fn interfaces_are_checked_before_they_are_sent() {
     assert!(said.contains("ui.jsonl: line 2: createSurface is A2UI v0.9"), "{said}");
     assert!(stage.refused(&push).contains("exactly one of --jsonl and --text"));
     stage.refused(&[&args[..], &["--text", "x"]].concat());
-    stage.phone.expect_nothing_before_pong();
+    stage.phone.expect_nothing_else();
 
     let (command, _, run) = stage.play(&["canvas", "a2ui", "reset"], &json!({ "ok": true }));
     assert_eq!(

@@ -29,6 +29,9 @@ pub(crate) enum Next {
     Silence,
 }
 
+/// A method that the router refuses by itself, in the order of what it handles.
+const REFUSED: &str = "no.such.method";
+
 impl Phone {
     /// Connects as the daemon wants it: with TLS if that is required.
     pub(crate) fn connect(daemon: &Daemon) -> Self {
@@ -131,12 +134,14 @@ impl Phone {
         }
     }
 
-    /// Sends a ping and waits for its answer; how long it took.
+    /// Has a ping answered, which the connection does by itself, and a request, which the router
+    /// does; how long that took.
     #[track_caller]
     pub(crate) fn ping(&mut self) -> Duration {
         let began = Instant::now();
         self.send(&json!({ "type": "ping", "id": "p" }));
         while self.receive()["type"] != "pong" {}
+        self.request(REFUSED, None);
         began.elapsed()
     }
 
@@ -257,11 +262,11 @@ impl Phone {
         }
     }
 
-    /// Nothing has come before the answer to a ping: for what must not be said.
+    /// The router has sent nothing else before its next answer: for what must not be said.
     #[track_caller]
-    pub(crate) fn expect_nothing_before_pong(&mut self) {
-        self.send(&json!({ "type": "ping", "id": "quiet?" }));
-        assert_eq!(self.receive(), json!({ "type": "pong", "id": "quiet?" }));
+    pub(crate) fn expect_nothing_else(&mut self) {
+        self.send(&json!({ "type": "req", "id": "quiet?", "method": REFUSED }));
+        assert_eq!(self.receive()["id"], "quiet?");
     }
 }
 
