@@ -20,7 +20,7 @@ use crate::router::{
 use crate::tls::Acceptor;
 use crate::transport::Listening;
 use log::Level;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -51,6 +51,25 @@ pub(super) struct RouterThread {
 pub(super) struct Handles {
     nodes: BTreeMap<ConnId, NodeHandle>,
     operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
+    /// Whoever frames were left for that are not delivered yet.
+    undelivered_nodes: BTreeSet<ConnId>,
+    undelivered_operators: BTreeSet<OperatorId>,
+}
+
+impl Handles {
+    /// Has everything sent that was left.
+    fn deliver(&mut self) {
+        while let Some(conn) = self.undelivered_nodes.pop_first() {
+            if let Some(handle) = self.nodes.get(&conn) {
+                handle.outbox.deliver();
+            }
+        }
+        while let Some(op) = self.undelivered_operators.pop_first() {
+            if let Some(outbox) = self.operators.get(&op) {
+                outbox.deliver();
+            }
+        }
+    }
 }
 
 struct NodeHandle {
@@ -88,14 +107,22 @@ impl RouterThread {
         loop {
             let now = self.clock.now().mono;
             let wait = self.router.next_deadline().map(|at| at.since(now));
-            let Some(posted) = self.inputs.next(wait) else { return };
-            if let Some(reply) = posted.reply {
-                self.register(&posted.input, reply);
+            let Some(mut posted) = self.inputs.next(wait) else { return };
+            for handled in 1.. {
+                if let Some(reply) = posted.reply {
+                    self.register(&posted.input, reply);
+                }
+                if posted.input == Input::Stop && std::mem::replace(&mut stopping, true) {
+                    return;
+                }
+                self.step(posted.input);
+                if handled == limits::INPUT_BATCH {
+                    break;
+                }
+                let Some(next) = self.inputs.next_now() else { break };
+                posted = next;
             }
-            if posted.input == Input::Stop && std::mem::replace(&mut stopping, true) {
-                return;
-            }
-            self.step(posted.input);
+            self.handles.deliver();
         }
     }
 
@@ -165,7 +192,11 @@ impl RouterThread {
             }
             Output::Close { conn, why } => self.close(conn, why),
             // Its outcome has to be the very next input.
-            Output::Save { book } => todo.push_front(self.save(&book)),
+            Output::Save { book } => {
+                // A slow disk holds up nothing that was decided before.
+                self.handles.deliver();
+                todo.push_front(self.save(&book));
+            }
             Output::Call { call, caller, method, params } => {
                 if let Err(error) = self.workers.call(Job { call, caller, method, params }) {
                     todo.push_back(Input::Answered { call, result: Err(error) });
@@ -197,7 +228,7 @@ impl RouterThread {
         }
     }
 
-    fn send(&self, to: ConnId, frame: GatewayFrame) {
+    fn send(&mut self, to: ConnId, frame: GatewayFrame) {
         let Some(handle) = self.handles.nodes.get(&to) else { return };
         match &frame {
             // Every node begins like this, and some try TLS first.
@@ -217,9 +248,10 @@ impl RouterThread {
             _ => {}
         }
         log::trace!("router: out {} conn={to}", frame.kind());
-        if handle.outbox.push(frame).is_err() {
+        if handle.outbox.leave(frame).is_err() {
             log::warn!("router: closing a node that does not read conn={to} {}", handle.who());
         }
+        self.handles.undelivered_nodes.insert(to);
     }
 
     fn close(&mut self, conn: ConnId, why: CloseReason) {
@@ -251,10 +283,11 @@ impl RouterThread {
 
     fn tell(&mut self, op: OperatorId, frame: OperatorFrame) {
         let Some(outbox) = self.handles.operators.get(&op) else { return };
-        if outbox.push(frame).is_err() {
+        if outbox.leave(frame).is_err() {
             log::warn!("router: closing an operator that does not read op={op}");
             self.handles.operators.remove(&op);
         }
+        self.handles.undelivered_operators.insert(op);
     }
 
     fn do_task(&mut self, requester: Requester, task: DaemonTask) {

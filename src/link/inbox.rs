@@ -4,10 +4,11 @@ use crate::link::{ConnectionLimiter, OutboxSender};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, GatewayFrame};
 use crate::router::Input;
-use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{bounded, Receiver, Sender, TryRecvError};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 /// An input, and with a connection's first input the handle for replies, which stays with the
 /// router thread: the router itself only knows numbers.
@@ -28,8 +29,28 @@ pub(crate) enum ReplyHandle {
 /// down at its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
-    sender: Sender<Posted>,
-    ended: Arc<AtomicBool>,
+    /// `None` only while it is dropped.
+    sender: Option<Sender<Posted>>,
+    router: Arc<RouterState>,
+}
+
+/// What the senders know about the router thread.
+#[derive(Debug, Default)]
+struct RouterState {
+    thread: OnceLock<Thread>,
+    /// The thread is parked, or is about to be.
+    is_parked: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl RouterState {
+    fn wake(&self) {
+        if self.is_parked.swap(false, Ordering::SeqCst) {
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
+        }
+    }
 }
 
 /// The router has ended, because the program is stopping.
@@ -39,22 +60,37 @@ pub(crate) struct Closed;
 impl Inbox {
     pub(crate) fn new() -> (Self, Inputs) {
         let (sender, receiver) = bounded(limits::INBOX);
-        let ended = Arc::new(AtomicBool::new(false));
-        (Self { sender, ended: ended.clone() }, Inputs { receiver, ended })
+        let router = Arc::new(RouterState::default());
+        (Self { sender: Some(sender), router: router.clone() }, Inputs { receiver, router })
     }
 
     pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
-        self.sender.send(Posted { input, reply: None }).map_err(|_| Closed)
+        self.send(Posted { input, reply: None })
     }
 
     /// Posts a new connection's first input together with the handle for replies.
     pub(crate) fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
-        self.sender.send(Posted { input, reply: Some(reply) }).map_err(|_| Closed)?;
+        self.send(Posted { input, reply: Some(reply) })?;
         // Either this is seen here, or the input was in the queue when it was emptied.
-        if self.ended.load(Ordering::SeqCst) {
+        if self.router.ended.load(Ordering::SeqCst) {
             return Err(Closed);
         }
         Ok(())
+    }
+
+    fn send(&self, posted: Posted) -> Result<(), Closed> {
+        let Some(sender) = &self.sender else { return Err(Closed) };
+        sender.send(posted).map_err(|_| Closed)?;
+        self.router.wake();
+        Ok(())
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        // The router has to notice when the last one is gone.
+        drop(self.sender.take());
+        self.router.wake();
     }
 }
 
@@ -62,20 +98,50 @@ impl Inbox {
 #[derive(Debug)]
 pub(crate) struct Inputs {
     receiver: Receiver<Posted>,
-    ended: Arc<AtomicBool>,
+    router: Arc<RouterState>,
 }
 
 impl Inputs {
+    /// The next input if there is one.
+    pub(crate) fn next_now(&self) -> Option<Posted> {
+        self.receiver.try_recv().ok()
+    }
+
     /// The next input; a tick if none comes in time; `None` when nobody is left to send one.
+    ///
+    /// Where each input is waited for, waking this thread is most of its cost. So it stays awake for
+    /// a moment, in which everybody else who has work goes first, and then parks itself, because the
+    /// channel would spin before.
     pub(crate) fn next(&self, wait: Option<Duration>) -> Option<Posted> {
-        let received = match wait {
-            Some(wait) => self.receiver.recv_timeout(wait),
-            None => self.receiver.recv().map_err(RecvTimeoutError::from),
-        };
-        match received {
-            Ok(posted) => Some(posted),
-            Err(RecvTimeoutError::Timeout) => Some(Posted { input: Input::Tick, reply: None }),
-            Err(RecvTimeoutError::Disconnected) => None,
+        let began = Instant::now();
+        let _ = self.router.thread.set(thread::current());
+        while began.elapsed() < limits::STAY_AWAKE.min(wait.unwrap_or(Duration::MAX)) {
+            if let Some(posted) = self.next_now() {
+                return Some(posted);
+            }
+            thread::yield_now();
+        }
+        loop {
+            self.router.is_parked.store(true, Ordering::SeqCst);
+            // What came before the flag was set is not announced.
+            let received = self.receiver.try_recv();
+            let left = wait.map(|wait| wait.saturating_sub(began.elapsed()));
+            match (received, left) {
+                (Err(TryRecvError::Empty), None) => thread::park(),
+                (Err(TryRecvError::Empty), Some(left)) if !left.is_zero() => {
+                    thread::park_timeout(left);
+                }
+                (received, _) => {
+                    self.router.is_parked.store(false, Ordering::SeqCst);
+                    return match received {
+                        Ok(posted) => Some(posted),
+                        Err(TryRecvError::Empty) => {
+                            Some(Posted { input: Input::Tick, reply: None })
+                        }
+                        Err(TryRecvError::Disconnected) => None,
+                    };
+                }
+            }
         }
     }
 }
@@ -84,7 +150,7 @@ impl Drop for Inputs {
     /// Without this, the channel would keep unread inputs as long as a sender exists, and with them
     /// the reply handles of new connections, which would then never close.
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::SeqCst);
+        self.router.ended.store(true, Ordering::SeqCst);
         while self.receiver.try_recv().is_ok() {}
     }
 }
@@ -95,7 +161,6 @@ mod tests {
     use crate::link::Outbox;
     use crate::protocol::operator::{GetStatus, OperatorCommand, OperatorRequest};
     use crate::router::OperatorId;
-    use std::time::Instant;
 
     #[test]
     fn a_newcomer_whom_the_router_never_met_does_not_wait_for_it() {
@@ -115,5 +180,35 @@ mod tests {
         assert_eq!(outbox.wait(Some(began + Duration::from_secs(60))), None);
         assert!(began.elapsed() < Duration::from_secs(30));
         assert_eq!(come(), Err(Closed));
+    }
+
+    #[test]
+    fn a_parked_router_wakes_for_an_input_for_its_deadline_and_for_the_end() {
+        let (inbox, inputs) = Inbox::new();
+        let parked = inbox.clone();
+        let until_parked = move || {
+            while !parked.router.is_parked.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            parked
+        };
+        let sender = thread::spawn(move || {
+            let inbox = until_parked();
+            inbox.post(Input::Stop).unwrap();
+        });
+        assert_eq!(inputs.next(None).unwrap().input, Input::Stop);
+        sender.join().unwrap();
+        let began = Instant::now();
+        let wait = Duration::from_millis(5);
+        assert_eq!(inputs.next(Some(wait)).unwrap().input, Input::Tick);
+        assert!(began.elapsed() >= wait);
+        let last = thread::spawn(move || {
+            while !inbox.router.is_parked.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            drop(inbox);
+        });
+        assert!(inputs.next(None).is_none());
+        last.join().unwrap();
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! **The contract of the run loop:** carry out every output of one `handle`, in order, before
 //! giving the next input; a [`Output::Save`] is always the last one, and the next input after it
-//! is `Saved` or `SaveFailed`.
+//! is `Saved` or `SaveFailed`. A frame is carried out when it is queued for its connection.
 //!
 //! What holds at all times:
 //! * a node id has at most one admitted connection, and the newest wins;

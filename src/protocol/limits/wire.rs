@@ -89,6 +89,14 @@ pub const NOTICE_QUEUE: usize = 1024;
 
 /// Inputs waiting for the router. Posting one more blocks: a flooding node is slowed by TCP.
 pub const INBOX: usize = 1024;
+
+/// Inputs that the router handles before what they led to is sent, if more are waiting. Each
+/// connection is then written to once for all of them.
+pub const INPUT_BATCH: usize = 64;
+
+/// How long the router looks for the next input before it sleeps. About what waking a thread on
+/// another core costs; an idle bridge spends nothing.
+pub const STAY_AWAKE: Duration = Duration::from_micros(20);
 /// Frames that may wait for one node or operator. One more closes the connection as too slow.
 pub const OUTBOX_FRAMES: usize = 1024;
 /// Bytes that may wait for one node or operator (a recording on its way to an operator is larger
