@@ -10,7 +10,7 @@ mod workers;
 pub(crate) use workers::{Job, Workers};
 
 pub use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
-pub use crate::router::{Audience, BackendEvent, Caller, NodeNotice};
+pub use crate::router::{Audience, BackendEvent, Caller, Document, NodeNotice};
 
 use crate::protocol::rpc;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// than [`limits::CALL_DEADLINE`](crate::protocol::limits::CALL_DEADLINE) is answered with an
 /// error. Notices come one at a time, in order, from a thread of their own.
 pub trait Backend: Send + Sync + 'static {
-    /// Receives the way to send events. Called once, before anything else.
+    /// Receives the way to send events and to publish results. Called once, before anything else.
     fn start(&self, outlet: Arc<dyn Outlet>) {
         let _ = outlet;
     }
@@ -51,11 +51,17 @@ pub trait Backend: Send + Sync + 'static {
     }
 }
 
-/// The backend's way to send events to nodes and operators.
+/// The backend's way to nodes and operators.
 pub trait Outlet: Send + Sync {
     /// Sends an event. Waits while the router has much to do; after the end of the bridge,
     /// nothing happens.
     fn send(&self, event: BackendEvent);
+
+    /// Publishes the result of a method, which nodes get from then on without a call, until the
+    /// next one of the same method. For results that many nodes ask for and that seldom change.
+    fn set_document(&self, document: Document) {
+        let _ = document;
+    }
 }
 
 impl dyn Outlet {

@@ -22,6 +22,7 @@ impl Journal {
             Input::Operator { op, .. } => ("operator", op.0),
             Input::OperatorGone { op } => ("operator-gone", op.0),
             Input::Answered { call, .. } => ("answered", call.0),
+            Input::Document(_) => ("document", 0),
             Input::BackendEvent(_) => ("backend-event", 0),
             Input::Saved => ("saved", 0),
             Input::SaveFailed { .. } => ("save-failed", 0),

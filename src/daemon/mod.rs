@@ -30,7 +30,7 @@ pub(crate) use settings::{profile, tls_files};
 
 use crate::backend::Outlet;
 use crate::link::Inbox;
-use crate::router::{BackendEvent, Input, OperatorId};
+use crate::router::{BackendEvent, Document, Input, OperatorId};
 use crate::tls::{Acceptor, Fingerprint};
 use crate::transport::Listening;
 use std::net::SocketAddr;
@@ -156,5 +156,9 @@ impl Outlet for BackendOutlet {
     fn send(&self, event: BackendEvent) {
         // After the end nobody receives it.
         let _ = self.0.post(Input::BackendEvent(event));
+    }
+
+    fn set_document(&self, document: Document) {
+        let _ = self.0.post(Input::Document(document));
     }
 }

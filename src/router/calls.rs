@@ -3,6 +3,7 @@
 use crate::protocol::operator::{Answer, InvokePayload};
 use crate::protocol::{limits, GatewayFrame, Method, NodeId, Payload, WireError};
 use crate::router::context::Context;
+use crate::router::documents::Documents;
 use crate::router::timers::Timer;
 use crate::router::{CallId, Caller, ConnId, Output, Requester};
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub(super) struct Calls {
     last: u64,
     open: BTreeMap<CallId, CallOrigin>,
     per_connection: BTreeMap<ConnId, usize>,
+    pub(super) documents: Documents,
 }
 
 /// Where the answer goes.
@@ -47,6 +49,9 @@ impl Calls {
                 ctx.send(conn, GatewayFrame::Res { id, result: Err(error) });
             }
             Ok(method) => {
+                if let Some(text) = self.documents.result(method, params.as_ref(), ctx.now.wall) {
+                    return ctx.send(conn, GatewayFrame::Res { id, result: Ok(Some(text)) });
+                }
                 *open += 1;
                 self.start(ctx, CallOrigin::Node { conn, id }, Caller::Node(node), method, params);
             }

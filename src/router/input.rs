@@ -3,7 +3,7 @@
 
 use crate::protocol::operator::{Answer, OperatorRequest};
 use crate::protocol::{BadFrame, NodeFrame, NodeId, Payload, WireError};
-use crate::router::Policy;
+use crate::router::{Document, Policy};
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Add;
@@ -85,6 +85,8 @@ pub enum Input {
     OperatorGone { op: OperatorId },
     /// The backend finished a call, with a result as JSON text or an error for the caller.
     Answered { call: CallId, result: Result<Payload, WireError> },
+    /// The backend published a document.
+    Document(Document),
     /// The backend sent an event.
     BackendEvent(BackendEvent),
     /// The pairing files hold the book of the last [`Output::Save`](super::Output::Save).

@@ -56,6 +56,7 @@
 mod calls;
 mod connections;
 mod context;
+mod documents;
 mod events;
 mod frames;
 mod input;
@@ -68,6 +69,7 @@ mod policy;
 mod timers;
 mod views;
 
+pub use documents::Document;
 pub use input::{
     Audience, BackendEvent, CallId, ConnId, Input, Mono, Now, OperatorId, Requester, Wall,
 };
@@ -163,6 +165,7 @@ impl Router {
                 self.invokes.operator_gone(op);
             }
             Input::Answered { call, result } => self.calls.answered(ctx, call, result),
+            Input::Document(document) => self.calls.documents.publish(document),
             Input::BackendEvent(event) => self.subscriptions.fan_out(ctx, &self.connections, event),
             Input::Saved => self.saved(),
             Input::SaveFailed { reason } => self.save_failed(&reason),

@@ -23,8 +23,8 @@ use openclaw_bridge::protocol::{
     limits, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
 };
 use openclaw_bridge::router::{
-    Audience, BackendEvent, CallId, ConnId, Input, OperatorId, PairedNode, PairingBook, Policy,
-    Requester, Wall,
+    Audience, BackendEvent, CallId, ConnId, Document, Input, OperatorId, PairedNode, PairingBook,
+    Policy, Requester, Wall,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -90,6 +90,7 @@ impl Player {
             "reloaded" => self.reloaded(OperatorId(number(rest, "op")?))?,
             "answered" => answered(rest)?,
             "event" => event(rest)?,
+            "document" => document(rest)?,
             _ => match number(verb, "c") {
                 Ok(conn) => match frame(ConnId(conn), rest)? {
                     Some(input) => input,
@@ -226,6 +227,16 @@ fn answered(rest: &str) -> Result<Input, String> {
         }
     };
     Ok(Input::Answered { call, result })
+}
+
+fn document(rest: &str) -> Result<Input, String> {
+    Ok(Input::Document(match word(rest) {
+        ("health", ok) => Document::Health { ok: ok == "ok" },
+        (name, text) => {
+            let method = Method::parse(name).ok_or_else(|| format!("no method {name:?}"))?;
+            Document::Result { method, text: text.into() }
+        }
+    }))
 }
 
 fn event(rest: &str) -> Result<Input, String> {

@@ -11,7 +11,7 @@ mod system_events;
 mod ticker;
 pub(crate) mod voicewake;
 
-use crate::backend::{Audience, Backend, Caller, NodeNotice, Outlet};
+use crate::backend::{Audience, Backend, Caller, Document, NodeNotice, Outlet};
 use crate::calendar::now_ms;
 use crate::config::{AgentConfig, Config};
 use crate::lock::lock;
@@ -24,6 +24,7 @@ use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 use agent::Agents;
 use chat::Chat;
 use node_events::RunRateLimit;
+use serde::Serialize;
 use serde_json::json;
 use sessions::Sessions;
 use settings::Settings;
@@ -100,6 +101,14 @@ impl Embedded {
         }
     }
 
+    /// Nodes get this result without a call from now on.
+    fn publish_result(&self, method: Method, result: &impl Serialize) {
+        if let Some(running) = self.running.get() {
+            let text = rpc::encode(result);
+            running.outlet.set_document(Document::Result { method, text });
+        }
+    }
+
     fn may_write_settings(&self, caller: &Caller, method: Method) -> Result<(), WireError> {
         if *caller == Caller::Operator || self.may_nodes_write.load(Ordering::Relaxed) {
             return Ok(());
@@ -110,7 +119,9 @@ impl Embedded {
     }
 
     fn set_wake_words(&self, words: WakeWords, now_ms: u64) -> Result<WakeWords, WireError> {
-        let words = self.voicewake.set(words, now_ms)?;
+        let words = self.voicewake.set(words, now_ms, |words| {
+            self.publish_result(Method::VoicewakeGet, words);
+        })?;
         self.publish(Audience::Everyone, &words);
         Ok(words)
     }
@@ -167,7 +178,11 @@ impl Backend for Embedded {
         let ticker = Ticker::start(chat.clone(), outlet.clone());
         let ticker = ticker.map_err(|error| log::error!("backend: no ticker: {error}")).ok();
         // A second start would be a second bridge; the first one keeps the backend.
+        outlet.set_document(Document::Health { ok: true });
         let _ = self.running.set(RunningParts { outlet, chat, ticker: Mutex::new(ticker) });
+        self.publish_result(Method::VoicewakeGet, &self.voicewake.get());
+        self.publish_result(Method::ModelsList, &self.models);
+        self.publish_result(Method::SkillsBins, &self.skill_bins);
     }
 
     fn call(

@@ -39,8 +39,14 @@ impl Voicewake {
         lock(&self.words).clone()
     }
 
-    /// Takes new words; they are on disk when this returns.
-    pub(super) fn set(&self, words: WakeWords, now_ms: u64) -> Result<WakeWords, WireError> {
+    /// Takes new words; they are on disk when this returns. `changed` is called with them, in the
+    /// order in which they replace each other.
+    pub(super) fn set(
+        &self,
+        words: WakeWords,
+        now_ms: u64,
+        changed: impl FnOnce(&WakeWords),
+    ) -> Result<WakeWords, WireError> {
         let words = or_defaults(cleaned(words));
         // Held over the write, so that the file and the memory agree about who was last.
         let mut current = lock(&self.words);
@@ -49,6 +55,7 @@ impl Voicewake {
             WireError::unavailable("the gateway could not save the words; try later")
         })?;
         current.clone_from(&words);
+        changed(&words);
         Ok(words)
     }
 }
@@ -129,7 +136,7 @@ mod tests {
         let voicewake = Voicewake::new(dir.path());
         let before = voicewake.get();
         let words = WakeWords { triggers: vec!["x".to_owned()] };
-        assert!(voicewake.set(words, 1).is_err());
+        assert!(voicewake.set(words, 1, |_| panic!("nothing has changed")).is_err());
         assert_eq!(voicewake.get(), before);
     }
 }
