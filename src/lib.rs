@@ -104,7 +104,9 @@
 
 pub use backend::{Backend, BackendEvent, Outlet};
 pub use config::Config;
-pub use daemon::{Daemon, DaemonBuilder, DaemonHandle, Error, Host, HostError, Operator};
+pub use daemon::{
+    Daemon, DaemonBuilder, DaemonHandle, Error, Host, HostError, OpenRequest, Operator,
+};
 pub use protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 pub use tls::Fingerprint;
 

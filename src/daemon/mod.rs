@@ -24,7 +24,7 @@ pub use builder::DaemonBuilder;
 pub use error::Error;
 pub use host::{Host, HostError};
 pub(crate) use lock::Lock;
-pub use operator::Operator;
+pub use operator::{OpenRequest, Operator};
 #[cfg(feature = "cli")]
 pub(crate) use settings::{profile, tls_files};
 

@@ -11,8 +11,9 @@ use crate::protocol::operator::{
 use crate::protocol::{limits, Method, Payload, WireError};
 use crate::router::{Input, OperatorId};
 use crate::wait;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Operator {
     inbox: Inbox,
     outbox: Arc<Outbox<OperatorFrame>>,
     last_request: u64,
+    /// The requests that were sent and whose answers were not taken, with those that have come.
+    open: BTreeMap<u64, Option<Result<Answer, WireError>>>,
     /// Events that came while an answer was waited for.
     events: VecDeque<Arc<OperatorEvent>>,
 }
@@ -35,6 +38,7 @@ impl Operator {
             inbox,
             outbox: Arc::new(Outbox::new(limits::LINE_OPERATOR)?),
             last_request: 0,
+            open: BTreeMap::new(),
             events: VecDeque::new(),
         })
     }
@@ -47,10 +51,39 @@ impl Operator {
         C::answer(answer).ok_or_else(|| WireError::unavailable("unexpected answer"))
     }
 
+    /// Sends a request; [`Operator::outcome`] waits for the answer. Up to
+    /// [`limits::OPERATOR_REQUESTS`] may be open at once; the answers come in any order. Fails if
+    /// too many are open, or the bridge has ended.
+    pub fn begin<C: OperatorCall>(&mut self, call: C) -> Result<OpenRequest<C>, WireError> {
+        let id = self.send(call.into_command())?;
+        Ok(OpenRequest { id, call: PhantomData })
+    }
+
+    /// Waits for the answer to a request that was begun. Errors are those of [`Operator::ask`].
+    pub fn outcome<C: OperatorCall>(
+        &mut self,
+        request: OpenRequest<C>,
+    ) -> Result<C::Answer, WireError> {
+        let answer = self.wait_for(request.id)?;
+        C::answer(answer).ok_or_else(|| WireError::unavailable("unexpected answer"))
+    }
+
     fn ask_command(&mut self, command: OperatorCommand) -> Result<Answer, WireError> {
+        let id = self.send(command)?;
+        self.wait_for(id)
+    }
+
+    fn send(&mut self, command: OperatorCommand) -> Result<u64, WireError> {
+        if self.open.len() >= limits::OPERATOR_REQUESTS {
+            // Answers that were never taken give way, the oldest first.
+            let untaken = self.open.iter().find(|(_, answer)| answer.is_some());
+            let oldest = untaken.map(|(id, _)| *id);
+            let full = || WireError::unavailable("too many requests are open");
+            self.open.remove(&oldest.ok_or_else(full)?);
+        }
         self.last_request += 1;
         let id: Arc<str> = self.last_request.to_string().into();
-        let request = OperatorRequest { id: id.clone(), command: Ok(command) };
+        let request = OperatorRequest { id, command: Ok(command) };
         let input = Input::Operator { op: self.op, request };
         let reply = || ReplyHandle::Operator(OutboxSender(self.outbox.clone()));
         let posted = match self.last_request {
@@ -59,16 +92,34 @@ impl Operator {
             _ => self.inbox.post(input),
         };
         posted.map_err(|_| ended())?;
+        self.open.insert(self.last_request, None);
+        Ok(self.last_request)
+    }
+
+    fn wait_for(&mut self, id: u64) -> Result<Answer, WireError> {
         loop {
-            match self.outbox.wait(None) {
-                Some(OperatorFrame::Reply { id: answered, result }) if answered == id => {
-                    return result;
-                }
-                // The answer to a request that a panic has interrupted.
-                Some(OperatorFrame::Reply { .. }) => {}
+            match self.open.remove(&id) {
+                Some(Some(result)) => return result,
+                Some(None) => drop(self.open.insert(id, None)),
+                None => return Err(WireError::invalid("the answer was not taken in time")),
+            }
+            match self.next_frame() {
+                Some(OperatorFrame::Reply { id, result }) => self.answered(&id, result),
                 Some(OperatorFrame::Event(event)) => self.keep(event),
                 None => return Err(ended()),
             }
+        }
+    }
+
+    /// The next frame; looks for it for a moment before it sleeps, unless somebody else does.
+    fn next_frame(&self) -> Option<OperatorFrame> {
+        let soon = self.inbox.stay_awake(|| self.outbox.pop());
+        soon.or_else(|| self.outbox.wait(None))
+    }
+
+    fn answered(&mut self, id: &str, result: Result<Answer, WireError>) {
+        if let Some(answer) = id.parse().ok().and_then(|id: u64| self.open.get_mut(&id)) {
+            *answer = Some(result);
         }
     }
 
@@ -131,7 +182,7 @@ impl Operator {
             }
             match self.outbox.wait(Some(deadline))? {
                 OperatorFrame::Event(event) => return Some(event),
-                OperatorFrame::Reply { .. } => {}
+                OperatorFrame::Reply { id, result } => self.answered(&id, result),
             }
         }
     }
@@ -143,6 +194,14 @@ impl Operator {
         }
         self.events.push_back(event);
     }
+}
+
+/// A request that was begun and whose answer [`Operator::outcome`] waits for.
+#[derive(Debug)]
+#[must_use = "its answer is kept until it is taken"]
+pub struct OpenRequest<C> {
+    id: u64,
+    call: PhantomData<C>,
 }
 
 impl Drop for Operator {

@@ -41,6 +41,8 @@ struct RouterState {
     /// The thread is parked, or is about to be.
     is_parked: AtomicBool,
     ended: AtomicBool,
+    /// Somebody stays awake for the router's next answer.
+    is_awaited: AtomicBool,
 }
 
 impl RouterState {
@@ -76,6 +78,17 @@ impl Inbox {
             return Err(Closed);
         }
         Ok(())
+    }
+
+    /// Looks for what the router's next output brings, for [`limits::STAY_AWAKE`] at most: where
+    /// one waits, this saves waking it. Only one thread at a time does so.
+    pub(crate) fn stay_awake<T>(&self, look: impl FnMut() -> Option<T>) -> Option<T> {
+        if self.router.is_awaited.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let found = look_for(limits::STAY_AWAKE, look);
+        self.router.is_awaited.store(false, Ordering::Relaxed);
+        found
     }
 
     fn send(&self, posted: Posted) -> Result<(), Closed> {
@@ -115,11 +128,9 @@ impl Inputs {
     pub(crate) fn next(&self, wait: Option<Duration>) -> Option<Posted> {
         let began = Instant::now();
         let _ = self.router.thread.set(thread::current());
-        while began.elapsed() < limits::STAY_AWAKE.min(wait.unwrap_or(Duration::MAX)) {
-            if let Some(posted) = self.next_now() {
-                return Some(posted);
-            }
-            thread::yield_now();
+        let span = limits::STAY_AWAKE.min(wait.unwrap_or(Duration::MAX));
+        if let Some(posted) = look_for(span, || self.next_now()) {
+            return Some(posted);
         }
         loop {
             self.router.is_parked.store(true, Ordering::SeqCst);
@@ -152,6 +163,20 @@ impl Drop for Inputs {
     fn drop(&mut self) {
         self.router.ended.store(true, Ordering::SeqCst);
         while self.receiver.try_recv().is_ok() {}
+    }
+}
+
+/// Looks for something until it is there or `span` is over; everybody else who has work goes first.
+fn look_for<T>(span: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if began.elapsed() >= span {
+            return None;
+        }
+        thread::yield_now();
     }
 }
 

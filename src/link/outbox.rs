@@ -255,7 +255,7 @@ impl<T: Outgoing> Outbox<T> {
         }
     }
 
-    pub(super) fn pop(&self) -> Option<T> {
+    pub(crate) fn pop(&self) -> Option<T> {
         let mut queue = self.lock();
         let frame = queue.frames.pop_front()?;
         let weight = frame.weight();

@@ -6,7 +6,8 @@ use openclaw_bridge::backend::{
 };
 use openclaw_bridge::config::Config;
 use openclaw_bridge::config::Loaded;
-use openclaw_bridge::protocol::operator::{ListNodes, OperatorEvent};
+use openclaw_bridge::protocol::limits::OPERATOR_REQUESTS;
+use openclaw_bridge::protocol::operator::{InvokeNode, ListNodes, OperatorEvent};
 use openclaw_bridge::{Daemon, DaemonBuilder, Host, HostError, Operator};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,51 @@ fn a_program_invokes_tells_and_stops() {
     bridge.stop().unwrap();
     assert_eq!(operator.ask(ListNodes {}).unwrap_err().code, ErrorCode::Unavailable);
     while operator.next_event(Duration::MAX).is_some() {}
+}
+
+#[test]
+fn an_operator_has_several_requests_open_and_takes_the_answers_in_any_order() {
+    let dir = TempDir::new().unwrap();
+    let bridge = start("lamps", dir.path());
+    let mut operator = bridge.operator().unwrap();
+    operator.subscribe(&["node.pair.requested"]).unwrap();
+    let mut lamp = pair(&bridge, &mut operator, "lamp");
+    let mut begin = |command: &str| {
+        let call = InvokeNode {
+            node_id: "lamp".into(),
+            command: command.into(),
+            params: None,
+            timeout_ms: Some(60_000),
+            idempotency_key: None,
+        };
+        operator.begin(call).unwrap()
+    };
+    let (one, two, three) = (begin("one"), begin("two"), begin("three"));
+    let asked: Vec<_> = (0..3).map(|_| lamp.expect("invoke")).collect();
+    for invoke in asked.iter().rev() {
+        let payload = invoke["command"].to_string();
+        lamp.send(&json!({ "type": "invoke-res", "id": invoke["id"], "ok": true,
+                           "payloadJSON": payload }));
+    }
+    for (request, command) in [(two, "\"two\""), (one, "\"one\""), (three, "\"three\"")] {
+        assert_eq!(&*operator.outcome(request).unwrap().payload.unwrap().0, command);
+    }
+}
+
+#[test]
+fn answers_that_nobody_takes_give_way_and_requests_without_an_answer_do_not() {
+    let dir = TempDir::new().unwrap();
+    let bridge = start("busy", dir.path());
+    let mut operator = bridge.operator().unwrap();
+    let mut open: Vec<_> =
+        (0..OPERATOR_REQUESTS).map(|_| operator.begin(ListNodes {}).unwrap()).collect();
+    // All are answered once the last one is.
+    operator.outcome(open.pop().unwrap()).unwrap();
+    let _kept = operator.begin(ListNodes {}).unwrap();
+    assert!(operator.ask(ListNodes {}).is_ok(), "the oldest answer has given way");
+    let error = operator.outcome(open.remove(0)).unwrap_err();
+    assert!(error.message.contains("not taken"), "{error}");
+    assert!(operator.outcome(open.pop().unwrap()).is_ok());
 }
 
 #[test]
