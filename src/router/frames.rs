@@ -71,8 +71,9 @@ impl Router {
             let text = format!("unsupported protocol {shown}; this gateway speaks protocol 1");
             return self.ctx.refuse(conn, WireError::invalid(text));
         }
-        let paired = match self.pairing.authenticate(&node, hello.token.as_ref()) {
-            Ok(paired) => paired,
+        // From here on the book's id, so that the frame's memory is not kept.
+        let (node, paired) = match self.pairing.authenticate(&node, hello.token.as_ref()) {
+            Ok(known) => known,
             Err(error) => return self.connections.refuse_hello(&mut self.ctx, conn, error),
         };
         let profile = paired.profile.updated_by(&hello.profile);

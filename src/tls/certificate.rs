@@ -135,10 +135,11 @@ impl Certificate {
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())
             .map_err(refused)?;
-        // Nodes stay connected for days. Session resumption would cost every idle connection
-        // memory, and tickets need keys that have to be rotated.
+        // Who comes back saves the signature. All there is of a session is its ticket: nothing is
+        // kept here, and the keys of tickets change every few hours, and with the certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        config.ticketer = ring::Ticketer::new().map_err(refused)?;
+        config.send_tls13_tickets = 1;
         Ok(Arc::new(config))
     }
 }

@@ -5,13 +5,13 @@
 
 use crate::link::{
     read_line, Closed, ConnectionLimiter, Duplex, Ending, Inbox, Line, NetStream, Outbox,
-    OutboxSender, Permit, ReplyHandle, TlsError, TLS_HANDSHAKE,
+    OutboxSender, Permit, ReadBuffer, ReplyHandle, TlsError, TLS_HANDSHAKE,
 };
 use crate::log_limit::LogLimit;
 use crate::protocol::{limits, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
 use crate::tls::Acceptor;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) struct Reception {
     pub last: Arc<AtomicU64>,
 }
 
-type Lines = BufReader<Duplex<NetStream, GatewayFrame>>;
+type Lines<'b> = ReadBuffer<'b, Duplex<NetStream, GatewayFrame>>;
 
 /// Posts [`Input::Disconnected`] when the thread ends, however it ends.
 struct DisconnectGuard<'a> {
@@ -69,7 +69,8 @@ impl NodeConnection {
         let _guard = DisconnectGuard { inbox: &self.reception.inbox, conn: self.conn };
         let stream = NetStream::accepted(self.stream.clone(), self.reception.tls.clone());
         let duplex = Duplex::new(stream, outbox.clone(), limits::UNANSWERED)?.written_directly();
-        let mut lines = BufReader::with_capacity(limits::READ_BUFFER, duplex);
+        let mut bytes = [0; limits::READ_BUFFER];
+        let mut lines = ReadBuffer::new(duplex, &mut bytes);
         let result = self.converse(&mut lines, &outbox);
         let ending = lines.get_ref().ending();
         lines.get_ref().with_stream(NetStream::close_notify);
@@ -80,7 +81,7 @@ impl NodeConnection {
         result.map(|()| ending)
     }
 
-    fn converse(&self, lines: &mut Lines, outbox: &Outbox<GatewayFrame>) -> io::Result<()> {
+    fn converse(&self, lines: &mut Lines<'_>, outbox: &Outbox<GatewayFrame>) -> io::Result<()> {
         let first = lines.fill_buf()?.first().copied();
         let bad = match first {
             Some(TLS_HANDSHAKE) if lines.get_ref().with_stream(|stream| stream.is_plain()) => {
@@ -93,8 +94,7 @@ impl NodeConnection {
             lines.get_mut().stop_reading();
             if self.reception.inbox.post(Input::BadFrame { conn: self.conn, bad }).is_ok() {
                 // What the buffer holds already is the rest of the bad input.
-                let buffered = lines.buffer().len();
-                lines.consume(buffered);
+                lines.clear();
                 lines.fill_buf()?;
             }
         }
@@ -118,7 +118,7 @@ impl NodeConnection {
     /// The line loop. Returns what broke it, or nothing if the connection ended.
     fn read_frames(
         &self,
-        lines: &mut Lines,
+        lines: &mut Lines<'_>,
         outbox: &Outbox<GatewayFrame>,
     ) -> io::Result<Option<BadFrame>> {
         let mut line = Vec::new();

@@ -101,6 +101,20 @@ fn one_port_can_serve_both() {
 }
 
 #[test]
+fn who_comes_back_resumes_its_session() {
+    for client in [Client::default(), Client::old()] {
+        let daemon = Daemon::with_config(TLS);
+        let visit = || {
+            let mut phone = Phone::secured(daemon.address(), &client);
+            phone.send(&json!({ "type": "hello", "nodeId": "alice" }));
+            phone.expect("error");
+            phone.wire().is_resumed()
+        };
+        assert_eq!([visit(), visit(), visit()], [false, true, true]);
+    }
+}
+
+#[test]
 fn everything_at_once_in_the_flight_of_the_handshake_is_read() {
     let daemon = Daemon::with_config(BOTH);
     let token = Phone::paired(&daemon, "alice").token;

@@ -83,14 +83,16 @@ impl Pairing {
         self.book.paired.get(node)
     }
 
-    /// The entry of a node that presents its token, else why it is refused.
+    /// The id and the entry of a node that presents its token, else why it is refused.
     pub(super) fn authenticate(
         &self,
         node: &NodeId,
         token: Option<&Token>,
-    ) -> Result<Arc<PairedNode>, WireError> {
-        match (self.paired(node), token) {
-            (Some(paired), Some(token)) if paired.accepts(token) => Ok(paired.clone()),
+    ) -> Result<(NodeId, Arc<PairedNode>), WireError> {
+        match (self.book.paired.get_key_value(node), token) {
+            (Some((node, paired)), Some(token)) if paired.accepts(token) => {
+                Ok((node.clone(), paired.clone()))
+            }
             (_, Some(_)) => Err(WireError::unauthorized("invalid token")),
             (Some(_), None) => Err(WireError::unauthorized("pairing required")),
             (None, None) => Err(WireError::new(ErrorCode::NotPaired, "pairing required")),

@@ -4,12 +4,13 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore};
+use rustls::RootCertStore;
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind};
 use rustls::{SignatureScheme, StreamOwned, SupportedProtocolVersion};
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a phone's bytes travel in.
 pub(crate) enum Wire {
@@ -23,18 +24,20 @@ pub(crate) struct Client {
     versions: Vec<&'static SupportedProtocolVersion>,
     /// The only authority it trusts, and the name it looks for.
     trust: Option<(CertificateDer<'static>, ServerName<'static>)>,
+    /// Of all its connections, so that sessions are resumed.
+    config: OnceLock<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 impl Default for Client {
     fn default() -> Self {
-        Self { versions: vec![&TLS13, &TLS12], trust: None }
+        Self { versions: vec![&TLS13, &TLS12], trust: None, config: OnceLock::new() }
     }
 }
 
 impl Client {
     /// A phone that is too old for TLS 1.3.
     pub(crate) fn old() -> Self {
-        Self { versions: vec![&TLS12], trust: None }
+        Self { versions: vec![&TLS12], ..Self::default() }
     }
 
     /// A phone that trusts this certificate for this name or address, and nothing else.
@@ -45,6 +48,11 @@ impl Client {
 
     /// A connection before its first byte.
     pub(crate) fn connection(&self) -> ClientConnection {
+        let (config, name) = self.config.get_or_init(|| self.config());
+        ClientConnection::new(config.clone(), name.clone()).unwrap()
+    }
+
+    fn config(&self) -> (Arc<ClientConfig>, ServerName<'static>) {
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&self.versions)
@@ -61,7 +69,7 @@ impl Client {
                 (config, ServerName::try_from("bridge.example").unwrap())
             }
         };
-        ClientConnection::new(Arc::new(config.with_no_client_auth()), name).unwrap()
+        (Arc::new(config.with_no_client_auth()), name)
     }
 
     /// Shakes hands.
@@ -81,6 +89,11 @@ impl Wire {
             Self::Plain(tcp) => tcp,
             Self::Secured(tls) => &tls.sock,
         }
+    }
+
+    /// Whether the handshake took up an earlier session.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.tls().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     fn tls(&self) -> &ClientConnection {
