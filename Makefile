@@ -42,8 +42,8 @@ netns: build ## Discovery against avahi and python-zeroconf in network namespace
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge
 
-bench: ## Measure round trips and memory against a raw echo, in one run
-	$(CARGO) bench
+bench: ## Measure against a raw echo and a bare loop, in one run; CHECK=1 fails where a bound is missed
+	$(CARGO) bench --bench bridge -- $(if $(CHECK),--check) $(BENCH)
 
 doc: ## Build the library's documentation
 	$(CARGO) doc --no-deps

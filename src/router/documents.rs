@@ -3,27 +3,8 @@
 
 use crate::protocol::rpc::{self, system::HealthView};
 use crate::protocol::{Method, Payload};
-use crate::router::Wall;
+use crate::router::input::{Document, Wall};
 use std::collections::BTreeMap;
-
-/// The result of a method, published by the backend whenever it changes. Nodes that call the method
-/// without parameters get it without a call of the backend.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Document {
-    /// What `health` says; the time is added when it is asked for.
-    Health {
-        /// Whether all is well.
-        ok: bool,
-    },
-    /// The result of another method.
-    Result {
-        /// The method.
-        method: Method,
-        /// Its result as JSON text.
-        text: Payload,
-    },
-}
 
 /// The documents that were published last.
 #[derive(Debug, Default)]

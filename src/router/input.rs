@@ -2,8 +2,8 @@
 //! a test, and a log of these is a replay.
 
 use crate::protocol::operator::{Answer, OperatorRequest};
-use crate::protocol::{BadFrame, NodeFrame, NodeId, Payload, WireError};
-use crate::router::{Document, Policy};
+use crate::protocol::{BadFrame, Method, NodeFrame, NodeId, Payload, WireError};
+use crate::router::Policy;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Add;
@@ -103,6 +103,25 @@ pub enum Input {
     Tick,
     /// The program is to end.
     Stop,
+}
+
+/// The result of a method, published by the backend whenever it changes. Nodes that call the method
+/// without parameters get it without a call of the backend.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Document {
+    /// What `health` says; the time is added when it is asked for.
+    Health {
+        /// Whether all is well.
+        ok: bool,
+    },
+    /// The result of another method.
+    Result {
+        /// The method.
+        method: Method,
+        /// Its result as JSON text.
+        text: Payload,
+    },
 }
 
 /// An event from the backend, to be sent out.

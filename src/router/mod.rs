@@ -69,9 +69,8 @@ mod policy;
 mod timers;
 mod views;
 
-pub use documents::Document;
 pub use input::{
-    Audience, BackendEvent, CallId, ConnId, Input, Mono, Now, OperatorId, Requester, Wall,
+    Audience, BackendEvent, CallId, ConnId, Document, Input, Mono, Now, OperatorId, Requester, Wall,
 };
 pub use output::{Caller, CloseReason, DaemonTask, NodeNotice, Output};
 pub use pairing::{PairedNode, PairingBook, PairingRequest, RequestId};
