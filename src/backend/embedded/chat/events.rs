@@ -4,6 +4,7 @@
 //! terminal state, and nothing after it.
 
 use crate::backend::embedded::agent::RunOutcome;
+use crate::backend::embedded::sessions::SessionRecord;
 use crate::backend::{Audience, Outlet};
 use crate::lock::lock;
 use crate::protocol::limits;
@@ -15,12 +16,7 @@ use std::sync::{Arc, Mutex};
 
 pub(super) struct RunEvents {
     pub(super) run_id: String,
-    /// Canonical.
-    pub(super) session_key: String,
-    /// The apps accept `agent` events only under the id of the session (protocol section 7.3).
-    session_id: String,
-    /// Whether tools are shown.
-    shows_tools: bool,
+    pub(super) session: SessionRecord,
     outlet: Arc<dyn Outlet>,
     progress: Mutex<RunProgress>,
 }
@@ -35,15 +31,8 @@ struct RunProgress {
 }
 
 impl RunEvents {
-    pub(super) fn new(
-        run_id: String,
-        session_key: String,
-        session_id: String,
-        shows_tools: bool,
-        outlet: Arc<dyn Outlet>,
-    ) -> Self {
-        let progress = Mutex::default();
-        Self { run_id, session_key, session_id, shows_tools, outlet, progress }
+    pub(super) fn new(run_id: String, session: SessionRecord, outlet: Arc<dyn Outlet>) -> Self {
+        Self { run_id, session, outlet, progress: Mutex::default() }
     }
 
     pub(super) fn started(&self, now_ms: u64) {
@@ -72,7 +61,8 @@ impl RunEvents {
 
     pub(super) fn tool(&self, event: &Value, now_ms: u64) {
         let mut progress = lock(&self.progress);
-        if !progress.ended && self.shows_tools {
+        let verbose = self.session.entry.get("verboseLevel").and_then(Value::as_str);
+        if !progress.ended && matches!(verbose, Some("on" | "full")) {
             self.send_agent(&mut progress, "tool", event.clone(), now_ms);
         }
     }
@@ -114,12 +104,13 @@ impl RunEvents {
 
     fn send_agent(&self, progress: &mut RunProgress, stream: &str, data: Value, ts: u64) {
         progress.seq += 1;
-        let (run_id, seq) = (self.session_id.clone(), progress.seq);
+        // The apps accept these only under the id of the session (protocol section 7.3).
+        let (run_id, seq) = (self.session.session_id.clone(), progress.seq);
         self.send(&AgentEvent { run_id, seq, stream: stream.to_owned(), ts, data });
     }
 
     fn send(&self, event: &impl Event) {
-        self.outlet.publish(Audience::Session(self.session_key.as_str().into()), event);
+        self.outlet.publish(Audience::Session(self.session.key.as_str().into()), event);
     }
 }
 
@@ -153,7 +144,10 @@ mod tests {
     }
 
     fn run(sent: &Arc<Sent>) -> RunEvents {
-        RunEvents::new("r".into(), "agent:main:main".into(), "s".into(), true, sent.clone())
+        let entry = json!({ "verboseLevel": "on" }).as_object().cloned().unwrap();
+        let (key, session_id) = ("agent:main:main".into(), "s".into());
+        let session = SessionRecord { key, session_id, entry, ..Default::default() };
+        RunEvents::new("r".into(), session, sent.clone())
     }
 
     #[test]

@@ -114,17 +114,17 @@ impl Chat {
             return Err(WireError::invalid("send blocked by session policy"));
         }
         let prompt = user_message(&run.message, &run.attachments, now_ms);
-        let events = self.events(&run.run_id, &session);
         run.session_key.clone_from(&session.key);
         let busy = |busy: Busy| WireError::unavailable(busy.to_string());
-        let _in_order = self.order.lock(&session.key);
+        let _in_order = self.order.lock(&run.session_key);
         // A message that is refused must not be in the transcript: it will be sent again.
         self.agents.has_room(&run).map_err(busy)?;
         self.sessions.append(&session, &prompt, now_ms)?;
+        let events = RunEvents::new(run.run_id.clone(), session, self.outlet.clone());
+        let events = Arc::new(events);
         self.runs.began(events.clone());
         let recorder = RunRecorder {
             events,
-            session,
             sessions: self.sessions.clone(),
             runs: self.runs.clone(),
             system_events: self.system_events.clone(),
@@ -133,24 +133,14 @@ impl Chat {
         self.agents.start(run, Box::new(recorder)).map_err(busy)
     }
 
-    fn events(&self, run_id: &str, session: &SessionRecord) -> Arc<RunEvents> {
-        let verbose = session.entry.get("verboseLevel").and_then(Value::as_str);
-        Arc::new(RunEvents::new(
-            run_id.to_owned(),
-            session.key.clone(),
-            session.session_id.clone(),
-            matches!(verbose, Some("on" | "full")),
-            self.outlet.clone(),
-        ))
-    }
-
     /// A message that means "stop". The apps wait for the end of the run they believe to have
     /// started, so it gets one.
     fn stop_word(&self, session_key: &str, run_id: String, now_ms: u64) -> RunAccepted {
         let session_key = session::canonical(session_key);
         let stopped = Some(self.end("stop", now_ms, |_, key| key == session_key));
-        let outlet = self.outlet.clone();
-        let run = RunEvents::new(run_id.clone(), session_key, run_id.clone(), false, outlet);
+        let (key, session_id) = (session_key, run_id.clone());
+        let session = SessionRecord { key, session_id, ..SessionRecord::default() };
+        let run = RunEvents::new(run_id.clone(), session, self.outlet.clone());
         run.end(&RunOutcome::aborted("stop"), now_ms);
         RunAccepted { run_id, status: RunStatus::Aborted, stopped }
     }

@@ -4,7 +4,7 @@
 use super::events::RunEvents;
 use super::runs::Runs;
 use crate::backend::embedded::agent::{RunContext, RunOutcome, RunSink};
-use crate::backend::embedded::sessions::{SessionRecord, Sessions};
+use crate::backend::embedded::sessions::Sessions;
 use crate::backend::embedded::system_events::SystemEvents;
 use crate::calendar::now_ms;
 use crate::protocol::limits;
@@ -15,7 +15,6 @@ use std::time::Instant;
 
 pub(super) struct RunRecorder {
     pub(super) events: Arc<RunEvents>,
-    pub(super) session: SessionRecord,
     pub(super) sessions: Arc<Sessions>,
     pub(super) runs: Arc<Runs>,
     pub(super) system_events: Arc<SystemEvents>,
@@ -32,8 +31,8 @@ impl RunRecorder {
         let now_ms = now_ms();
         let mut answer = ChatMessage::text("assistant", text, now_ms);
         answer.stop_reason = stop_reason.map(str::to_owned);
-        self.sessions.append(&self.session, &answer, now_ms).map(drop).map_err(|error| {
-            let key = &self.session.key;
+        self.sessions.append(&self.events.session, &answer, now_ms).map(drop).map_err(|error| {
+            let key = &self.events.session.key;
             log::error!("chat: could not save an answer session={key:?} error={error}");
             "the gateway could not save the answer".to_owned()
         })
@@ -57,15 +56,20 @@ impl RunRecorder {
 
 impl RunSink for RunRecorder {
     fn prepare(&mut self) -> Result<RunContext, String> {
-        let history = self.sessions.history(&self.session.key, limits::HISTORY_FOR_AGENT + 1);
+        let history =
+            self.sessions.history(&self.events.session.key, limits::HISTORY_FOR_AGENT + 1);
         let history =
             history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
         let messages = history.messages.iter();
         let messages = messages.filter_map(|message| serde_json::from_str(message.get()).ok());
         let mut history: Vec<Value> = messages.collect();
         self.without_prompt(&mut history);
-        let system_events = self.system_events.take(&self.session.key);
-        Ok(RunContext { session_id: self.session.session_id.clone(), history, system_events })
+        let system_events = self.system_events.take(&self.events.session.key);
+        Ok(RunContext {
+            session_id: self.events.session.session_id.clone(),
+            history,
+            system_events,
+        })
     }
 
     fn started(&mut self) {

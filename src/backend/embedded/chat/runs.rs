@@ -79,7 +79,7 @@ impl Runs {
     pub(super) fn is_active(&self, session_key: &str) -> bool {
         lock(&self.known).values().any(|run| match run {
             Known::Beginning(key) => key == session_key,
-            Known::Live(run) => run.session_key == session_key,
+            Known::Live(run) => run.session.key == session_key,
             Known::Done { .. } => false,
         })
     }
@@ -88,7 +88,7 @@ impl Runs {
     pub(super) fn live(&self, matches: impl Fn(&str, &str) -> bool) -> Vec<Arc<RunEvents>> {
         let known = lock(&self.known);
         let live = known.values().filter_map(|run| match run {
-            Known::Live(run) if matches(&run.run_id, &run.session_key) => Some(run.clone()),
+            Known::Live(run) if matches(&run.run_id, &run.session.key) => Some(run.clone()),
             _ => None,
         });
         live.collect()

@@ -59,7 +59,7 @@ pub(crate) struct Sessions {
 }
 
 /// One session as it was when it was looked up.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SessionRecord {
     /// The canonical key.
     pub(crate) key: String,
