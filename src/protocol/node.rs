@@ -118,21 +118,19 @@ impl NodeProfile {
     /// does not mention is kept.
     #[must_use]
     pub fn updated_by(&self, now: &Self) -> Self {
-        let newer =
-            |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
-        let commands = now.commands.clone().filter(|commands| !commands.is_empty());
-        let mut permissions = self.permissions.clone().unwrap_or_default();
-        permissions.extend(now.permissions.clone().unwrap_or_default());
+        let (old, now) = (self.clone(), now.clone());
+        let mut permissions = old.permissions.unwrap_or_default();
+        permissions.extend(now.permissions.unwrap_or_default());
         Self {
-            display_name: newer(&self.display_name, &now.display_name),
-            platform: newer(&now.platform, &self.platform),
-            version: newer(&now.version, &self.version),
-            core_version: newer(&now.core_version, &self.core_version),
-            ui_version: newer(&now.ui_version, &self.ui_version),
-            device_family: newer(&now.device_family, &self.device_family),
-            model_identifier: newer(&now.model_identifier, &self.model_identifier),
-            caps: now.caps.clone().or_else(|| self.caps.clone()),
-            commands: commands.or_else(|| self.commands.clone()),
+            display_name: old.display_name.or(now.display_name),
+            platform: now.platform.or(old.platform),
+            version: now.version.or(old.version),
+            core_version: now.core_version.or(old.core_version),
+            ui_version: now.ui_version.or(old.ui_version),
+            device_family: now.device_family.or(old.device_family),
+            model_identifier: now.model_identifier.or(old.model_identifier),
+            caps: now.caps.or(old.caps),
+            commands: now.commands.filter(|commands| !commands.is_empty()).or(old.commands),
             permissions: (!permissions.is_empty()).then_some(permissions),
         }
     }
