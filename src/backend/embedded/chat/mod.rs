@@ -24,7 +24,7 @@ use crate::protocol::{limits, session, NodeId, WireError};
 use crate::random;
 use events::{chat_event, RunEvents};
 use recorder::RunRecorder;
-use runs::{Begin, Runs};
+use runs::Runs;
 use serde_json::{json, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,40 +74,28 @@ impl Chat {
                 None => wanted,
             }
         });
-        let status = match self.claim(&run_id, &session_key) {
-            Begin::Done(Err(text)) => return Err(WireError::unavailable(text)),
-            Begin::Done(Ok(())) => RunStatus::Ok,
-            Begin::InFlight => RunStatus::InFlight,
-            Begin::New => {
-                let (run_id, node) = (run_id.clone(), node.cloned());
-                let run =
-                    AgentRun { run_id, session_key, node, message, thinking, attachments, timeout };
-                self.begin(run, now_ms)?;
-                RunStatus::Started
-            }
-        };
+        let (id, node) = (run_id.clone(), node.cloned());
+        let run =
+            AgentRun { run_id: id, session_key, node, message, thinking, attachments, timeout };
+        let status = self.start_run(run, now_ms)?;
         Ok(RunAccepted { run_id, status, stopped: None })
     }
 
-    /// Starts a run under a new id. Its session key may have any spelling.
-    pub(crate) fn start_run(&self, run: AgentRun, now_ms: u64) -> Result<(), WireError> {
-        match self.claim(&run.run_id, &run.session_key) {
-            Begin::New => self.begin(run, now_ms),
-            _ => Err(WireError::invalid("this run was begun before")),
+    /// Starts a run, unless one with this id was started before. Its session key may have any
+    /// spelling.
+    pub(crate) fn start_run(&self, run: AgentRun, now_ms: u64) -> Result<RunStatus, WireError> {
+        let (run_id, key) = (run.run_id.clone(), session::canonical(&run.session_key));
+        let status = self.runs.begin(&run_id, &key, Instant::now());
+        let status = status.map_err(WireError::unavailable)?;
+        if status == RunStatus::Started {
+            // The same id may be tried again if this fails.
+            self.begin(run, now_ms).inspect_err(|_| self.runs.forget(&run_id))?;
         }
+        Ok(status)
     }
 
-    fn claim(&self, run_id: &str, session_key: &str) -> Begin {
-        self.runs.begin(run_id, &session::canonical(session_key), Instant::now())
-    }
-
-    /// Begins a run whose id is claimed; releases the claim on failure.
-    fn begin(&self, run: AgentRun, now_ms: u64) -> Result<(), WireError> {
-        let run_id = run.run_id.clone();
-        self.try_begin(run, now_ms).inspect_err(|_| self.runs.forget(&run_id))
-    }
-
-    fn try_begin(&self, mut run: AgentRun, now_ms: u64) -> Result<(), WireError> {
+    /// Begins a run whose id is claimed.
+    fn begin(&self, mut run: AgentRun, now_ms: u64) -> Result<(), WireError> {
         // Nothing of an entry is overwritten: it may hold what other channels need.
         let session = self.sessions.touch(&run.session_key, now_ms)?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {

@@ -3,6 +3,7 @@
 use super::events::RunEvents;
 use crate::lock::lock;
 use crate::protocol::limits;
+use crate::protocol::rpc::chat::RunStatus;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -21,30 +22,26 @@ enum Known {
     Done { result: Result<(), String>, at: Instant },
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// Nothing: its id is claimed now.
-    New,
-    /// It has not ended.
-    InFlight,
-    /// It ended lately.
-    Done(Result<(), String>),
-}
-
 impl Runs {
-    /// Claims an id for a run in a conversation.
-    pub(super) fn begin(&self, run_id: &str, session_key: &str, now: Instant) -> Begin {
+    /// Claims an id for a run in a conversation: `Started` if nobody has, else what became of that
+    /// run, with its error if it failed.
+    pub(super) fn begin(
+        &self,
+        run_id: &str,
+        session_key: &str,
+        now: Instant,
+    ) -> Result<RunStatus, String> {
         let mut known = lock(&self.known);
         known.retain(|_, run| match run {
             Known::Done { at, .. } => now.saturating_duration_since(*at) < limits::RUN_REMEMBERED,
             _ => true,
         });
         match known.get(run_id) {
-            Some(Known::Beginning(_) | Known::Live(_)) => Begin::InFlight,
-            Some(Known::Done { result, .. }) => Begin::Done(result.clone()),
+            Some(Known::Beginning(_) | Known::Live(_)) => Ok(RunStatus::InFlight),
+            Some(Known::Done { result, .. }) => result.clone().map(|()| RunStatus::Ok),
             None => {
                 known.insert(run_id.to_owned(), Known::Beginning(session_key.to_owned()));
-                Begin::New
+                Ok(RunStatus::Started)
             }
         }
     }
@@ -104,17 +101,14 @@ mod tests {
     fn an_id_is_claimed_once_and_remembered_for_five_minutes() {
         let runs = Runs::default();
         let now = Instant::now();
-        assert_eq!(runs.begin("a", "s", now), Begin::New);
-        assert_eq!(runs.begin("a", "s", now), Begin::InFlight);
+        assert_eq!(runs.begin("a", "s", now), Ok(RunStatus::Started));
+        assert_eq!(runs.begin("a", "s", now), Ok(RunStatus::InFlight));
         assert!(runs.is_active("s") && !runs.is_active("t"));
         runs.forget("a");
-        assert_eq!(runs.begin("a", "s", now), Begin::New);
+        assert_eq!(runs.begin("a", "s", now), Ok(RunStatus::Started));
         runs.done("a", Err("no".into()), now);
-        assert_eq!(
-            runs.begin("a", "s", now + Duration::from_secs(299)),
-            Begin::Done(Err("no".into()))
-        );
-        assert_eq!(runs.begin("a", "s", now + limits::RUN_REMEMBERED), Begin::New);
+        assert_eq!(runs.begin("a", "s", now + Duration::from_secs(299)), Err("no".into()));
+        assert_eq!(runs.begin("a", "s", now + limits::RUN_REMEMBERED), Ok(RunStatus::Started));
     }
 
     #[test]
@@ -124,7 +118,7 @@ mod tests {
         for i in 0..=limits::RUNS_REMEMBERED as u64 {
             runs.done(&i.to_string(), Ok(()), now + Duration::from_millis(i));
         }
-        assert_eq!(runs.begin("0", "s", now), Begin::New);
-        assert_eq!(runs.begin("1", "s", now), Begin::Done(Ok(())));
+        assert_eq!(runs.begin("0", "s", now), Ok(RunStatus::Started));
+        assert_eq!(runs.begin("1", "s", now), Ok(RunStatus::Ok));
     }
 }
