@@ -42,16 +42,6 @@ pub(crate) struct Announcement {
     pub is_minimal: bool,
 }
 
-impl Announcement {
-    pub(super) fn txt(&self, host: &str) -> Vec<String> {
-        let mut strings = Service { host: host.to_owned(), ..self.service.clone() }.local_txt();
-        let is_for_operators =
-            |string: &String| string.starts_with("sshPort=") || string.starts_with("cliPath=");
-        strings.retain(|string| !(self.is_minimal && is_for_operators(string)));
-        strings
-    }
-}
-
 impl Service {
     /// The instance name that the apps list: the name with ` (Clawdbot)`, unless the name contains
     /// that word. Nodes store their pins under it, so it must not change without need (protocol
@@ -68,20 +58,21 @@ impl Service {
         format!("{name}{SUFFIX}")
     }
 
-    /// The TXT strings in the local network, in order.
-    pub(super) fn local_txt(&self) -> Vec<String> {
+    /// The TXT strings in the local network, in order, for a host of this name. If `is_minimal`,
+    /// without those for operators.
+    pub(super) fn local_txt(&self, host: &str, is_minimal: bool) -> Vec<String> {
         let instance = self.instance();
         let shown = instance.strip_suffix(SUFFIX).unwrap_or(&instance);
         let mut txt = Txt::default();
         txt.add("role", Some("gateway"));
         txt.add("transport", Some("bridge"));
         txt.add("displayName", Some(shown));
-        txt.add("lanHost", Some(format!("{}.local", self.host)));
+        txt.add("lanHost", Some(format!("{host}.local")));
         txt.add("gatewayPort", Some(self.gateway_port));
         txt.add("bridgePort", Some(self.port));
-        self.add_common(&mut txt);
+        self.add_common(&mut txt, is_minimal);
         txt.add("canvasPort", self.canvas_port);
-        txt.add("sshPort", Some(self.ssh_port.unwrap_or(22)));
+        txt.add("sshPort", Some(self.ssh_port.unwrap_or(22)).filter(|_| !is_minimal));
         txt.0
     }
 
@@ -93,16 +84,16 @@ impl Service {
         txt.add("transport", Some("bridge"));
         txt.add("bridgePort", Some(self.port));
         txt.add("gatewayPort", Some(self.gateway_port));
-        self.add_common(&mut txt);
+        self.add_common(&mut txt, false);
         txt.add("sshPort", self.ssh_port);
         txt.0
     }
 
-    fn add_common(&self, txt: &mut Txt) {
+    fn add_common(&self, txt: &mut Txt, is_minimal: bool) {
         txt.add("bridgeTls", self.fingerprint.map(|_| "1"));
         txt.add("bridgeTlsSha256", self.fingerprint);
         txt.add("tailnetDns", self.tailnet_dns.as_ref().filter(|name| !name.is_empty()));
-        txt.add("cliPath", self.cli_path.as_ref().filter(|path| !path.is_empty()));
+        txt.add("cliPath", self.cli_path.as_ref().filter(|path| !is_minimal && !path.is_empty()));
     }
 }
 
@@ -158,7 +149,7 @@ mod tests {
     #[test]
     fn a_bridge_without_tls_announces_no_fingerprint() {
         assert_eq!(
-            service("Studio").local_txt(),
+            service("Studio").local_txt("studio", false),
             [
                 "role=gateway",
                 "transport=bridge",
@@ -186,7 +177,7 @@ mod tests {
             cli_path: Some(format!("/{}", "x".repeat(300))),
             ..service(&"n".repeat(400))
         };
-        let txt = full.local_txt();
+        let txt = full.local_txt("studio", false);
         for expected in ["bridgeTls=1", "canvasPort=18793", "sshPort=2222"] {
             assert!(txt.iter().any(|string| string == expected), "{expected} in {txt:?}");
         }

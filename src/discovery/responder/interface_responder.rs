@@ -2,13 +2,12 @@
 //! them, and what is to be sent when.
 
 use super::jitter::Jitter;
-use super::names::Names;
+use super::names::Announced;
 use super::packets::{answer_packets, goodbye_packets, probe_packets};
 use super::records::{records, OwnRecord, RecordKind};
 use crate::discovery::datagram::{InterfaceId, Transmit};
 use crate::discovery::interfaces::AnnouncedAddresses;
 use crate::discovery::rate_limit::RateLimit;
-use crate::discovery::service::Announcement;
 use crate::protocol::limits;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -52,43 +51,39 @@ pub(super) struct InterfaceResponder {
 }
 
 impl InterfaceResponder {
-    /// Starts to probe.
-    pub(super) fn new(
-        id: InterfaceId,
-        addresses: AnnouncedAddresses,
-        records: Vec<OwnRecord>,
-        jitter: Jitter,
-        now: Instant,
-    ) -> Self {
-        let unicast_limit = RateLimit::new(limits::MDNS_UNICAST);
-        let phase = Phase::Settled;
-        let mut new =
-            Self { id, addresses, records, phase, is_announced: false, unicast_limit, jitter };
-        new.start_probing(now);
-        new
+    /// Has no records and says nothing yet.
+    pub(super) fn new(id: InterfaceId, addresses: AnnouncedAddresses, jitter: Jitter) -> Self {
+        Self {
+            id,
+            addresses,
+            records: Vec::new(),
+            phase: Phase::Settled,
+            is_announced: false,
+            unicast_limit: RateLimit::new(limits::MDNS_UNICAST),
+            jitter,
+        }
     }
 
     pub(super) fn set_addresses(
         &mut self,
         now: Instant,
         addresses: AnnouncedAddresses,
-        announcement: &Announcement,
-        names: &Names,
+        announced: &Announced,
     ) -> Vec<Transmit> {
         if self.addresses == addresses {
             return Vec::new();
         }
         self.addresses = addresses;
-        let mut gone = self.rebuild(announcement, names);
+        let mut gone = self.rebuild(announced);
         gone.retain(|own| own.kind == RecordKind::Address && self.is_announced);
         self.announce(now);
         self.transmits(None, goodbye_packets(&gone))
     }
 
     /// Makes the records anew. Those that stay the same keep their times; the others are returned.
-    pub(super) fn rebuild(&mut self, announcement: &Announcement, names: &Names) -> Vec<OwnRecord> {
+    pub(super) fn rebuild(&mut self, announced: &Announced) -> Vec<OwnRecord> {
         let mut old = std::mem::take(&mut self.records);
-        self.records = records(announcement, names, &self.addresses);
+        self.records = records(announced, &self.addresses);
         for own in &mut self.records {
             if let Some(i) = old.iter().position(|old| old.record == own.record) {
                 // Not the whole: equal records may differ in their cache-flush bits.
@@ -104,8 +99,9 @@ impl InterfaceResponder {
         matches!(self.phase, Phase::Probing { .. })
     }
 
-    /// Probes for the names, from a random moment soon after `from`.
-    pub(super) fn start_probing(&mut self, from: Instant) {
+    /// Makes the records anew, and probes for their names from a random moment soon after `from`.
+    pub(super) fn start_probing(&mut self, from: Instant, announced: &Announced) {
+        self.rebuild(announced);
         let at = from + self.jitter.within(BEFORE_PROBING);
         self.probe_at(at);
     }

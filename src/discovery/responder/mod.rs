@@ -21,15 +21,14 @@ use crate::protocol::limits;
 use crate::protocol::operator::MdnsView;
 use interface_responder::{InterfaceResponder, Phase};
 use jitter::Jitter;
-use names::{NameKind, Names};
+use names::{Announced, NameKind};
 use simple_dns::PacketFlag;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub(super) struct Responder {
-    announcement: Announcement,
-    names: Names,
+    announced: Announced,
     interfaces: BTreeMap<InterfaceId, InterfaceResponder>,
     recent_conflicts: VecDeque<Instant>,
     jitter: Jitter,
@@ -37,9 +36,12 @@ pub(super) struct Responder {
 
 impl Responder {
     pub(super) fn new(announcement: Announcement, seed: u64) -> Self {
-        let names = Names::new(&announcement);
-        let (interfaces, recent_conflicts) = (BTreeMap::new(), VecDeque::new());
-        Self { announcement, names, interfaces, recent_conflicts, jitter: Jitter::new(seed) }
+        Self {
+            announced: Announced::new(announcement),
+            interfaces: BTreeMap::new(),
+            recent_conflicts: VecDeque::new(),
+            jitter: Jitter::new(seed),
+        }
     }
 
     /// What is announced now, and on which of the interfaces completely.
@@ -50,9 +52,9 @@ impl Responder {
         };
         let complete = interfaces.iter().filter(is_complete);
         MdnsView {
-            instance: self.names.instance(),
-            host: format!("{}.local", self.names.host()),
-            types: self.announcement.types.clone(),
+            instance: self.announced.instance(),
+            host: format!("{}.local", self.announced.host()),
+            types: self.announced.announcement.types.clone(),
             interfaces: complete.map(|interface| interface.name.clone()).collect(),
         }
     }
@@ -64,11 +66,12 @@ impl Responder {
         addresses: AnnouncedAddresses,
     ) -> Vec<Transmit> {
         if let Some(interface) = self.interfaces.get_mut(&id) {
-            return interface.set_addresses(now, addresses, &self.announcement, &self.names);
+            return interface.set_addresses(now, addresses, &self.announced);
         }
-        let records = records::records(&self.announcement, &self.names, &addresses);
         let jitter = Jitter::new(self.jitter.next());
-        self.interfaces.insert(id, InterfaceResponder::new(id, addresses, records, jitter, now));
+        let mut interface = InterfaceResponder::new(id, addresses, jitter);
+        interface.start_probing(now, &self.announced);
+        self.interfaces.insert(id, interface);
         Vec::new()
     }
 
@@ -77,23 +80,22 @@ impl Responder {
     }
 
     pub(super) fn update(&mut self, now: Instant, announcement: Announcement) -> Vec<Transmit> {
-        if announcement == self.announcement {
+        if announcement == self.announced.announcement {
             return Vec::new();
         }
-        let is_renamed = !self.names.are_of(&announcement);
-        // For the records under the old names.
-        let goodbye = if is_renamed { self.goodbye() } else { Vec::new() };
-        self.announcement = announcement;
-        if is_renamed {
-            self.names = Names::new(&self.announcement);
-            self.interfaces.values_mut().for_each(|interface| interface.is_announced = false);
-            self.probe_all(now);
-        } else {
+        if self.announced.has_names_of(&announcement) {
+            self.announced.announcement = announcement;
             for interface in self.interfaces.values_mut() {
-                interface.rebuild(&self.announcement, &self.names);
+                interface.rebuild(&self.announced);
                 interface.announce(now);
             }
+            return Vec::new();
         }
+        // For the records under the old names.
+        let goodbye = self.goodbye();
+        self.announced = Announced::new(announcement);
+        self.interfaces.values_mut().for_each(|interface| interface.is_announced = false);
+        self.probe_all(now);
         goodbye
     }
 
@@ -145,7 +147,7 @@ impl Responder {
             None | Some(Phase::Probing { sent: 0, .. }) => return out,
             Some(Phase::Probing { .. }) => {
                 out.extend(self.interfaces.values_mut().flat_map(InterfaceResponder::withdraw));
-                self.names.rename(kind);
+                self.announced.rename(kind);
             }
             // The record may be stale; if the name is taken, its owner will answer our probes.
             Some(_) => log::debug!("discovery: another host uses the same name, probing again"),
@@ -162,8 +164,7 @@ impl Responder {
 
     fn probe_all(&mut self, from: Instant) {
         for interface in self.interfaces.values_mut() {
-            interface.rebuild(&self.announcement, &self.names);
-            interface.start_probing(from);
+            interface.start_probing(from, &self.announced);
         }
     }
 }

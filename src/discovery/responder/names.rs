@@ -11,29 +11,22 @@ pub(super) enum NameKind {
     Host,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Names {
-    wanted_instance: String,
-    wanted_host: String,
-    /// 1 stands for the wanted name itself.
+/// The announcement, and the numbers of its names; 1 stands for the wanted name itself.
+pub(super) struct Announced {
+    pub(super) announcement: Announcement,
     instance_number: u32,
     host_number: u32,
 }
 
-impl Names {
-    pub(super) fn new(announcement: &Announcement) -> Self {
-        Self {
-            wanted_instance: announcement.service.instance(),
-            wanted_host: announcement.service.host.clone(),
-            instance_number: 1,
-            host_number: 1,
-        }
+impl Announced {
+    pub(super) fn new(announcement: Announcement) -> Self {
+        Self { announcement, instance_number: 1, host_number: 1 }
     }
 
-    /// Whether these are, apart from their numbers, the names in the announcement.
-    pub(super) fn are_of(&self, announcement: &Announcement) -> bool {
-        let service = &announcement.service;
-        self.wanted_instance == service.instance() && self.wanted_host == service.host
+    /// Whether the other announcement wants the same names.
+    pub(super) fn has_names_of(&self, other: &Announcement) -> bool {
+        let (own, other) = (&self.announcement.service, &other.service);
+        own.instance() == other.instance() && own.host == other.host
     }
 
     pub(super) fn rename(&mut self, kind: NameKind) {
@@ -53,12 +46,16 @@ impl Names {
 
     /// `Studio (Clawdbot)`, or `Studio (Clawdbot) (2)`.
     pub(super) fn instance(&self) -> String {
-        numbered(&self.wanted_instance, self.instance_number, |n| format!(" ({n})"))
+        numbered(&self.announcement.service.instance(), self.instance_number, |n| format!(" ({n})"))
     }
 
     /// `studio`, or `studio-2`.
     pub(super) fn host(&self) -> String {
-        numbered(&self.wanted_host, self.host_number, |n| format!("-{n}"))
+        numbered(&self.announcement.service.host, self.host_number, |n| format!("-{n}"))
+    }
+
+    pub(super) fn txt(&self) -> Vec<String> {
+        self.announcement.service.local_txt(&self.host(), self.announcement.is_minimal)
     }
 }
 

@@ -1,8 +1,7 @@
 //! The records of one interface, and which of them answer a question.
 
-use super::names::{name, type_name, Names};
+use super::names::{name, type_name, Announced};
 use crate::discovery::interfaces::AnnouncedAddresses;
-use crate::discovery::service::Announcement;
 use simple_dns::rdata::{RData, NSEC, PTR, TXT};
 use simple_dns::{Name, Packet, Question, ResourceRecord, CLASS, QTYPE, TYPE};
 use simple_mdns::conversion_utils::{ip_addr_to_resource_record, port_to_srv_record};
@@ -100,16 +99,12 @@ impl OwnRecord {
     }
 }
 
-pub(super) fn records(
-    announcement: &Announcement,
-    names: &Names,
-    addresses: &AnnouncedAddresses,
-) -> Vec<OwnRecord> {
-    let (instance, host) = (names.instance(), names.host());
-    let host_name = name([host.as_str(), "local"]);
+pub(super) fn records(announced: &Announced, addresses: &AnnouncedAddresses) -> Vec<OwnRecord> {
+    let (announcement, instance) = (&announced.announcement, announced.instance());
+    let host_name = name([announced.host().as_str(), "local"]);
     let services = name(["_services", "_dns-sd", "_udp", "local"]);
     // Strings that are too long were left out before.
-    let strings = announcement.txt(&host).into_iter().filter_map(|string| string.try_into().ok());
+    let strings = announced.txt().into_iter().filter_map(|string| string.try_into().ok());
     let txt = strings.fold(TXT::new(), TXT::with_char_string);
     let record =
         |name: &Name<'static>, ttl, rdata| ResourceRecord::new(name.clone(), CLASS::IN, ttl, rdata);

@@ -155,7 +155,7 @@ fn odd_names_are_one_label_on_the_wire() {
     for name in ["a.b\\.c \\032 \u{1F980}", &"ä".repeat(60), "x\u{7}y"] {
         let mut bench = Bench::new(announcement(name, 1));
         bench.run(Duration::from_secs(5));
-        let label = bench.responder.names.instance();
+        let label = bench.responder.announced.instance();
         let sent = bench.after(PHONE, &browse());
         let packet = Packet::parse(&sent[0].bytes).unwrap();
         let RData::PTR(target) = &packet.answers[0].rdata else { panic!("no pointer") };

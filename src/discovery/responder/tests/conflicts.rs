@@ -57,8 +57,9 @@ impl Lan {
     }
 
     fn names(&self) -> Vec<String> {
-        let names =
-            |(r, _): &(Responder, IpAddr)| format!("{} at {}", r.names.instance(), r.names.host());
+        let names = |(r, _): &(Responder, IpAddr)| {
+            format!("{} at {}", r.announced.instance(), r.announced.host())
+        };
         let mut names: Vec<String> = self.bridges.iter().map(names).collect();
         names.sort();
         names
@@ -82,7 +83,7 @@ fn the_second_of_a_name_gets_a_number() {
             "Studio (Clawdbot) at studio",
         ]
     );
-    assert_eq!(lan.bridges[0].0.names.host(), "studio", "who was there first keeps it");
+    assert_eq!(lan.bridges[0].0.announced.host(), "studio", "who was there first keeps it");
 }
 
 #[test]
@@ -117,8 +118,8 @@ fn a_bridge_on_two_links_of_one_network_is_no_rival_to_itself() {
             bench.hear_on(other, from, &transmit.bytes);
         }
     }
-    assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot)");
-    assert_eq!(bench.responder.names.host(), "studio");
+    assert_eq!(bench.responder.announced.instance(), "Studio (Clawdbot)");
+    assert_eq!(bench.responder.announced.host(), "studio");
     assert!(bench.responder.interfaces.values().all(|interface| interface.phase == Phase::Settled));
 }
 
@@ -142,18 +143,18 @@ fn another_machine_with_our_host_name_has_to_prove_it() {
     let mut bench = Bench::settled();
     let theirs = answer(vec![address_record([192, 168, 1, 77], 120)]);
     bench.hear("192.168.1.77:5353", &theirs);
-    assert_eq!(bench.responder.names.host(), "studio", "perhaps it is a leftover");
+    assert_eq!(bench.responder.announced.host(), "studio", "perhaps it is a leftover");
     let sent = bench.run(Duration::from_millis(300));
     assert!(!sent.is_empty(), "so we ask again");
     bench.hear("192.168.1.77:5353", &theirs);
-    assert_eq!(bench.responder.names.host(), "studio-2");
-    assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot)");
+    assert_eq!(bench.responder.announced.host(), "studio-2");
+    assert_eq!(bench.responder.announced.instance(), "Studio (Clawdbot)");
     bench.run(Duration::from_secs(5));
     let sent = bench.after(PHONE, &browse());
     let packet = Packet::parse(&sent[0].bytes).unwrap();
     let beside: Vec<String> = packet.additional_records.iter().map(line).collect();
     assert!(beside.contains(&"SRV studio-2.local:18790! 120".to_owned()), "{beside:?}");
-    let told = bench.responder.announcement.txt(&bench.responder.names.host());
+    let told = bench.responder.announced.txt();
     assert!(told.contains(&"lanHost=studio-2.local".to_owned()));
 }
 
@@ -166,7 +167,7 @@ fn a_name_that_was_told_elsewhere_is_taken_back_there() {
     bench.hear(PHONE, &answer(vec![rival(1)]));
     bench.run(Duration::from_millis(300));
     let sent = bench.hear(PHONE, &answer(vec![rival(1)]));
-    assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot) (2)");
+    assert_eq!(bench.responder.announced.instance(), "Studio (Clawdbot) (2)");
     let links: Vec<InterfaceId> = sent.iter().map(|transmit| transmit.interface).collect();
     assert_eq!(links, [ETH0, other]);
     assert!(answers(&sent).iter().all(|line| *line == POINTER.replace("4500", "0")));
@@ -203,7 +204,11 @@ fn the_later_data_wins_between_two_who_ask() {
         assert_eq!(sent.is_empty(), lost, "who loses waits a second");
         let sent = bench.run(Duration::from_secs(5));
         assert!(!sent.is_empty());
-        assert_eq!(bench.responder.names.instance(), "Studio (Clawdbot)", "nobody has taken it");
+        assert_eq!(
+            bench.responder.announced.instance(),
+            "Studio (Clawdbot)",
+            "nobody has taken it"
+        );
     }
 }
 
@@ -213,7 +218,7 @@ fn somebody_who_wants_every_name_slows_us_down() {
     let start = bench.now;
     for _ in 0..4000 {
         let mut theirs = rival(1);
-        theirs.name = instance(&bench.responder.names.instance());
+        theirs.name = instance(&bench.responder.announced.instance());
         bench.hear(PHONE, &answer(vec![theirs]));
         bench.run(Duration::from_millis(5));
     }
@@ -221,7 +226,7 @@ fn somebody_who_wants_every_name_slows_us_down() {
     // A burst, and from then on an attempt every five seconds.
     let pause = limits::MDNS_CONFLICT_PAUSE.as_secs();
     let attempts = u64::from(limits::MDNS_CONFLICTS as u32) + seconds / pause + 1;
-    let label = bench.responder.names.instance();
+    let label = bench.responder.announced.instance();
     let number = label.rsplit(['(', ')']).nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap();
     assert!(number <= attempts, "{label} after {seconds} s");
 }

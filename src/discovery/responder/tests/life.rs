@@ -99,7 +99,7 @@ fn a_new_fact_is_told_and_a_new_name_begins_anew() {
     assert!(answers(&goodbye).contains(&POINTER.replace("4500", "0")));
     let sent = bench.run(Duration::from_secs(3));
     assert_eq!(sent.len(), 5, "three questions, two announcements");
-    assert_eq!(bench.responder.names.instance(), "Attic (Clawdbot)");
+    assert_eq!(bench.responder.announced.instance(), "Attic (Clawdbot)");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn several_types_are_announced_in_packets_that_fit() {
 fn minimal_says_nothing_that_only_operators_need() {
     let mut announcement = announcement("Studio", 18790);
     let has = |announcement: &Announcement, key: &str| {
-        announcement.txt("studio").iter().any(|string| string.starts_with(key))
+        Announced::new(announcement.clone()).txt().iter().any(|string| string.starts_with(key))
     };
     assert!(has(&announcement, "sshPort=") && has(&announcement, "cliPath="));
     announcement.is_minimal = true;
