@@ -61,6 +61,14 @@ impl<'de> DeserializeSeed<'de> for ValueSeed {
     }
 }
 
+macro_rules! visit {
+    ($($visit:ident: $scalar:ty),*) => {$(
+        fn $visit<E: Error>(self, value: $scalar) -> Result<Value, E> {
+            Ok(value.into())
+        }
+    )*};
+}
+
 impl<'de> Visitor<'de> for ValueSeed {
     type Value = Value;
 
@@ -72,25 +80,11 @@ impl<'de> Visitor<'de> for ValueSeed {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
+    visit! { visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_str: &str }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         let number = Number::from_f64(value);
         number.map(Value::Number).ok_or_else(|| E::custom("Infinity and NaN are not allowed here"))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {

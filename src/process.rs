@@ -210,9 +210,9 @@ impl Program {
         self.stdout.is_none()
     }
 
-    /// Whether nothing can write to standard error any more.
-    pub(crate) fn stderr_is_closed(&self) -> bool {
-        self.stderr.is_none()
+    /// Whether nothing can write to either output any more.
+    pub(crate) fn output_is_closed(&self) -> bool {
+        self.stdout.is_none() && self.stderr.is_none()
     }
 
     /// Whether the program itself has ended; processes it started may still run.

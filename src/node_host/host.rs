@@ -131,9 +131,18 @@ impl Host {
             Ok(work) => {
                 let (commands, cancel) = (self.commands.clone(), self.cancel.clone());
                 let (writer, id) = (writer.clone(), id.clone());
-                let invoke = HostInvoke { commands, work, id, command, params, writer, cancel };
-                let thread = thread::Builder::new().name("invoke".into());
-                match thread.spawn(move || invoke.carry_out()) {
+                let carry_out = move || {
+                    log::debug!("invoke started command={command:?} id={id:?}");
+                    let params = params.as_deref();
+                    let result = match work {
+                        Work::Own(own) => own(&commands, params.unwrap_or("{}"), &writer, &cancel),
+                        Work::Handler(program) => {
+                            handler::run(&program, &command, params, commands.handle_time, &cancel)
+                        }
+                    };
+                    send_result(&id, &command, result, &writer);
+                };
+                match thread::Builder::new().name("invoke".into()).spawn(carry_out) {
                     Ok(thread) => {
                         self.running.push(thread);
                         return Ok(());
@@ -199,6 +208,24 @@ impl Commands {
     }
 }
 
+fn send_result(
+    id: &Arc<str>,
+    command: &str,
+    result: Result<Option<Payload>, WireError>,
+    writer: &Writer,
+) {
+    let ok = result.is_ok();
+    let mut sent = writer.send(&NodeFrame::invoke_res(id.clone(), result));
+    if let Err(Error::LineTooLong(_)) = sent {
+        let refusal = WireError::unavailable("the result does not fit into a frame");
+        sent = writer.send(&NodeFrame::invoke_res(id.clone(), Err(refusal)));
+    }
+    match sent {
+        Ok(()) => log::debug!("invoke answered command={command:?} id={id:?} ok={ok}"),
+        Err(error) => log::warn!("answer dropped command={command:?} id={id:?} reason={error}"),
+    }
+}
+
 /// The program for exactly this command, else that of the longest matching `prefix.*`.
 fn closest<'a>(handlers: &'a [(String, OsString)], command: &str) -> Option<&'a OsString> {
     let exact = handlers.iter().find(|(name, _)| name == command);
@@ -208,44 +235,6 @@ fn closest<'a>(handlers: &'a [(String, OsString)], command: &str) -> Option<&'a 
             .is_some_and(|prefix| command.len() > prefix.len() && command.starts_with(prefix))
     });
     exact.or_else(|| matching.max_by_key(|(name, _)| name.len())).map(|(_, program)| program)
-}
-
-struct HostInvoke {
-    commands: Arc<Commands>,
-    work: Work,
-    id: Arc<str>,
-    command: Arc<str>,
-    params: Option<Payload>,
-    writer: Writer,
-    cancel: Stop,
-}
-
-impl HostInvoke {
-    fn carry_out(&self) {
-        let Self { id, command, writer, .. } = self;
-        log::debug!("invoke started command={command:?} id={id:?}");
-        let result = self.result();
-        let ok = result.is_ok();
-        let mut sent = writer.send(&NodeFrame::invoke_res(id.clone(), result));
-        if let Err(Error::LineTooLong(_)) = sent {
-            let refusal = WireError::unavailable("the result does not fit into a frame");
-            sent = writer.send(&NodeFrame::invoke_res(id.clone(), Err(refusal)));
-        }
-        match sent {
-            Ok(()) => log::debug!("invoke answered command={command:?} id={id:?} ok={ok}"),
-            Err(error) => log::warn!("answer dropped command={command:?} id={id:?} reason={error}"),
-        }
-    }
-
-    fn result(&self) -> Result<Option<Payload>, WireError> {
-        let Self { commands, command, params, writer, cancel, .. } = self;
-        match &self.work {
-            Work::Handler(program) => {
-                handler::run(program, command, params.as_deref(), commands.handle_time, cancel)
-            }
-            Work::Own(own) => own(commands, params.as_deref().unwrap_or("{}"), writer, cancel),
-        }
-    }
 }
 
 #[cfg(test)]

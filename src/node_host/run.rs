@@ -62,7 +62,7 @@ fn watch(
         });
         program.read_stderr(|bytes| capture.take(bytes, true));
         let now = Instant::now();
-        let output_is_closed = program.stdout_is_closed() && program.stderr_is_closed();
+        let output_is_closed = program.output_is_closed();
         let until = match stopping {
             // The program may have ended while processes it started have not.
             Some((reason, kill_at)) if now >= kill_at || ended && output_is_closed => {

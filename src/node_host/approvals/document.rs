@@ -66,21 +66,15 @@ impl ApprovalsDocument {
     /// The same with the socket of `other`, whole or, where this one says nothing, its parts: what
     /// was shown without its token is given back without it.
     pub(super) fn with_socket_of(mut self, other: &Self, whole: bool) -> Self {
-        let theirs = other.0.get("socket");
-        match (theirs, self.0.get_mut("socket")) {
-            (Some(Value::Object(theirs)), Some(Value::Object(mine))) if !whole => {
-                for (key, value) in theirs {
-                    mine.entry(key.clone()).or_insert_with(|| value.clone());
-                }
+        let mine = self.0.remove("socket").filter(|_| !whole);
+        let socket = match (other.0.get("socket").cloned(), mine) {
+            (Some(Value::Object(mut parts)), Some(Value::Object(mine))) => {
+                parts.extend(mine);
+                Some(parts.into())
             }
-            (Some(theirs), _) => {
-                self.0.insert("socket".into(), theirs.clone());
-            }
-            (None, _) if whole => {
-                self.0.remove("socket");
-            }
-            (None, _) => {}
-        }
+            (theirs, mine) => theirs.or(mine),
+        };
+        self.0.extend(socket.map(|socket| ("socket".to_owned(), socket)));
         self
     }
 

@@ -222,7 +222,7 @@ impl Leftover {
                 program.read_stderr(|bytes| stderr.take(bytes));
                 program.read_stdout(|_| true);
                 // Its children got the same signal, and get the same time.
-                let pipes_are_over = program.stdout_is_closed() && program.stderr_is_closed();
+                let pipes_are_over = program.output_is_closed();
                 if program.has_ended().unwrap_or(true) && pipes_are_over {
                     break;
                 }
