@@ -7,7 +7,6 @@ use std::{fs, io};
 
 /// How the names of the interfaces begin that Tailscale makes on Linux.
 const TAILSCALE: &str = "tailscale";
-
 /// Kernel flags of IPv6 addresses that may change soon or are not confirmed yet: temporary, failed,
 /// deprecated, tentative.
 const UNSTABLE: u32 = 0x01 | 0x08 | 0x20 | 0x40;

@@ -8,7 +8,6 @@ use std::fmt;
 
 /// Deeper than any configuration, shallow enough for every stack.
 const STRICT_DEPTH: usize = 32;
-
 /// As deep as serde_json follows plain JSON, so that both read the same files.
 const LENIENT_DEPTH: usize = 127;
 

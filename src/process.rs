@@ -7,7 +7,7 @@
 
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
+use rustix::io::retry_on_intr;
 use rustix::process::{
     kill_process_group, pidfd_open, waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
 };
@@ -20,20 +20,15 @@ use std::time::{Duration, Instant};
 
 /// How many bytes are read or written at once; the size of a pipe.
 const CHUNK: usize = 64 * 1024;
-
 /// How many chunks are read from one pipe before the others and the deadline are looked at.
 const CHUNKS: usize = 16;
-
 /// How often to check whether the program has ended on kernels without pidfds (before 5.3).
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-
 /// How long a drop waits for a killed program. Nothing survives SIGKILL, but a hanging file system
 /// can delay it.
 const KILL_TIME: Duration = Duration::from_secs(1);
-
 /// Bytes of standard error that [`Program::finish`] keeps: its end, which says what is wrong.
 const STDERR_KEPT: usize = 4 * 1024;
-
 /// Variables that systemd sets for this process and not for its children.
 const FROM_SYSTEMD: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
@@ -219,13 +214,7 @@ impl Program {
     pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
         if !self.ended {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-            self.ended = loop {
-                match waitid(WaitId::Pid(self.pid), options) {
-                    Ok(status) => break status.is_some(),
-                    Err(Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            };
+            self.ended = retry_on_intr(|| waitid(WaitId::Pid(self.pid), options))?.is_some();
             if self.ended {
                 self.exit = None;
             }

@@ -16,6 +16,7 @@ use crate::protocol::limits;
 use crate::protocol::{
     json, GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
 };
+use crate::random;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
@@ -183,8 +184,7 @@ impl NodeRunner {
                 end => return end,
             };
             // Spreads reconnects; without random numbers they are merely less spread.
-            let chance =
-                client::random_bits().map_or(0, |bits| (bits & u128::from(u32::MAX)) as u32);
+            let chance = random::bits().map_or(0, |bits| (bits & u128::from(u32::MAX)) as u32);
             let delay = self.backoff.next_delay(chance);
             let (why, seconds) = (told(&error), delay.as_secs_f32());
             self.screen.say(format_args!("{why}; trying again in {seconds:.1} s"));

@@ -238,13 +238,9 @@ fn way_out(problem: &str) -> String {
 }
 
 fn fresh_node_id() -> Result<NodeId, Error> {
-    let text = random::uuid(random_bits()?);
+    let bits = random::bits().map_err(|_| Error::System("random numbers"))?;
+    let text = random::uuid(bits);
     Ok(NodeId::new(&text).expect("a UUID is a short printable text"))
-}
-
-/// 128 bits from the system's random source. Fails with [`Error::System`].
-pub fn random_bits() -> Result<u128, Error> {
-    random::bits().map_err(|_| Error::System("random numbers"))
 }
 
 impl std::fmt::Debug for IdentityFile {

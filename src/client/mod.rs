@@ -50,7 +50,7 @@ mod writer;
 pub use backoff::Backoff;
 pub use connection::{connect, ConnectOptions, Connection};
 pub use error::Error;
-pub use identity::{random_bits, IdentityFile};
+pub use identity::IdentityFile;
 pub use session::{join, Admission, Progress, Session};
 pub use writer::{Direction, Trace, Writer};
 

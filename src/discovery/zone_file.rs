@@ -49,15 +49,14 @@ impl ZoneFile {
     pub(crate) fn compare(&self, zone: &Zone, now_ms: u64) -> Result<Comparison, Error> {
         let bytes = read(&self.path).map_err(|e| self.io("read", e))?;
         // A file that is not text, or is too long, is not ours; its serial stays unknown.
-        let text = bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes));
-        let old = text.as_ref().map(|text| ExistingZone::read(text));
-        let (hash, old_serial) = old.as_ref().map_or((None, None), |old| (old.hash, old.serial));
-        let is_foreign = old.as_ref().is_some_and(|old| !old.is_intact);
-        if let (Some(serial), Some(text), true) = (old_serial, &text, hash == Some(&zone.hash())) {
-            let text = text.clone().into_owned();
+        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
+        let old = ExistingZone::read(&text);
+        let is_foreign = bytes.is_some() && !old.is_intact;
+        if let Some(serial) = old.serial.filter(|_| old.hash == Some(&zone.hash())) {
+            let text = text.into_owned();
             return Ok(Comparison { text, serial, is_current: true, is_foreign });
         }
-        let serial = next_serial(old_serial, now_ms);
+        let serial = next_serial(old.serial, now_ms);
         Ok(Comparison { text: zone.text(serial), serial, is_current: false, is_foreign })
     }
 
