@@ -82,7 +82,6 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
         "src/cli/command/",
         &["chat", "error", "event", "invoke", "log", "reload", "status", "stop", "system"],
     ),
-    ("src/cli/mod.rs", &["log", "reload", "status", "stop"]),
     ("src/cli/node_verb.rs", &["event", "log"]),
     ("src/cli/serve.rs", &["log"]),
     // Fields and values of JSON objects, and reasons for the end of a run.

@@ -11,7 +11,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let report = import::run(&source, &state_dir, line.is_set("apply"), Wall(now_ms()));
     let report = report.map_err(|error| Failure::failed(safe(&chain(&error))))?;
     print_answer(line, &report.to_json(), &text(&report, &state_dir))?;
-    match report.damaged() {
+    match report.count(&[Outcome::Damaged]) {
         0 => Ok(()),
         damaged => Err(Failure::failed(format!(
             "{damaged} files or entries are damaged or cannot be read, and were skipped; see the \
@@ -26,8 +26,8 @@ fn text(report: &Report, state_dir: &Path) -> String {
         true => String::new(),
         false => whole_table(&["WHAT", "NAME", "RESULT", "WHY"], &rows) + "\n",
     };
-    let [taken, kept, skipped] =
-        [Outcome::Taken, Outcome::Kept, Outcome::Skipped].map(|outcome| report.count(outcome));
+    let [taken, kept] = [Outcome::Taken, Outcome::Kept].map(|outcome| report.count(&[outcome]));
+    let skipped = report.count(&[Outcome::Skipped, Outcome::Damaged]);
     let rest = format!("{kept} already there and kept, {skipped} skipped");
     let state_dir = safe(&state_dir.to_string_lossy());
     text += &if report.applied {
@@ -46,12 +46,12 @@ fn row(item: &Item, report: &Report) -> Vec<String> {
         Some(label) => format!("{} ({})", item.name, label),
         None => item.name.clone(),
     };
-    let result = match item.verdict.outcome {
+    let result = match item.outcome {
         Outcome::Taken if report.applied => "imported",
         Outcome::Taken => "would be imported",
         Outcome::Kept => "kept",
-        Outcome::Skipped if item.verdict.is_damaged => "damaged",
         Outcome::Skipped => "skipped",
+        Outcome::Damaged => "damaged",
     };
-    vec![item.kind.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.verdict.reason)]
+    vec![item.kind.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.reason)]
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(
         pairings::write(pairings, state_dir, now)?;
         wake_words::write(&words, state_dir, now)?;
     }
-    sessions.carry_out(&legacy, apply, &mut report)?;
+    sessions.carry_out(apply, &mut report)?;
     if apply {
         ownership::give_to_owner(state_dir)
             .map_err(|source| Error::Ownership { dir: state_dir.to_owned(), source })?;

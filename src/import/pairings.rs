@@ -1,6 +1,7 @@
 //! Pairings: which nodes may log in with which token.
 
 use super::legacy::{exists, Legacy};
+use super::report::Outcome::{Damaged, Kept, Skipped, Taken};
 use super::report::{ItemKind, Report, Verdict};
 use super::Error;
 use crate::pairing_store::{self, PairingStore, Unusable};
@@ -33,12 +34,12 @@ pub(super) fn plan(
                     report.add_labelled(ItemKind::Pairing, key, label.as_deref(), verdict);
                 }
             }
-            Err(why) => report.add(ItemKind::File, legacy.name(&path), Verdict::damaged(why)),
+            Err(why) => report.add(ItemKind::File, legacy.name(&path), Damaged.because(why)),
         }
     }
     if legacy.path("nodes/pending.json").is_some_and(|path| exists(&path)) {
         let why = "pairing requests expire after five minutes; nodes that are not paired ask again";
-        report.add(ItemKind::File, "nodes/pending.json", Verdict::skipped(why));
+        report.add(ItemKind::File, "nodes/pending.json", Skipped.because(why));
     }
     Ok(wanted)
 }
@@ -52,20 +53,20 @@ fn take(
     let (id, node) = match entry {
         Ok(entry) => entry,
         Err(Unusable::NoToken) => {
-            return Verdict::skipped("it has no token; the node must pair again");
+            return Skipped.because("it has no token; the node must pair again");
         }
-        Err(Unusable::BadId(why)) => return Verdict::skipped(why),
-        Err(Unusable::Damaged(why)) => return Verdict::damaged(why),
+        Err(Unusable::BadId(why)) => return Skipped.because(why),
+        Err(Unusable::Damaged(why)) => return Damaged.because(why),
     };
     if existing.contains_key(&id) {
-        Verdict::kept("this node is paired already")
+        Kept.because("this node is paired already")
     } else if wanted.contains_key(&id) {
-        Verdict::skipped("this node is listed twice; the first entry was used")
+        Skipped.because("this node is listed twice; the first entry was used")
     } else if existing.len() + wanted.len() >= limits::PAIRED_NODES {
-        Verdict::skipped(format!("{} nodes are paired, which is the limit", limits::PAIRED_NODES))
+        Skipped.because(format!("{} nodes are paired, which is the limit", limits::PAIRED_NODES))
     } else {
         wanted.insert(id, Arc::new(node));
-        Verdict::taken("")
+        Taken.because("")
     }
 }
 

@@ -1,6 +1,5 @@
 //! What became of everything that was found.
 
-use serde::{Serialize, Serializer};
 use serde_json::{json, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +24,6 @@ impl ItemKind {
     }
 }
 
-impl Serialize for ItemKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// What became of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -40,33 +33,46 @@ pub(crate) enum Outcome {
     Kept,
     /// It is not imported.
     Skipped,
+    /// It is not imported, because it is damaged.
+    Damaged,
 }
 
+impl Outcome {
+    pub(super) fn because(self, reason: impl Into<String>) -> Verdict {
+        (self, reason.into())
+    }
+}
+
+/// What becomes of an item, and the reason or a remark, which may be empty.
+pub(super) type Verdict = (Outcome, String);
+
 /// One thing that was found. Its texts come from the old files: not safe to print as they are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
-    #[serde(rename = "what")]
     pub kind: ItemKind,
     /// Its id, key or file.
     pub name: String,
     /// The name its owner gave it, if it has one.
-    #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    #[serde(flatten)]
-    pub verdict: Verdict,
-}
-
-/// What becomes of an item, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Verdict {
-    #[serde(skip)]
     pub outcome: Outcome,
     /// The reason, or a remark; may be empty.
-    #[serde(rename = "why", skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Whether it was skipped because it is damaged.
-    #[serde(rename = "damaged", skip_serializing_if = "std::ops::Not::not")]
-    pub is_damaged: bool,
+}
+
+impl Item {
+    fn to_json(&self) -> Value {
+        let mut json = json!({ "what": self.kind.as_str(), "name": self.name });
+        if let Some(label) = &self.label {
+            json["displayName"] = label.as_str().into();
+        }
+        if !self.reason.is_empty() {
+            json["why"] = self.reason.as_str().into();
+        }
+        if self.outcome == Outcome::Damaged {
+            json["damaged"] = true.into();
+        }
+        json
+    }
 }
 
 /// What became of everything.
@@ -78,51 +84,23 @@ pub(crate) struct Report {
     pub items: Vec<Item>,
 }
 
-impl Verdict {
-    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self { outcome, reason: reason.into(), is_damaged: false }
-    }
-
-    pub(super) fn taken(remark: impl Into<String>) -> Self {
-        Self::new(Outcome::Taken, remark)
-    }
-
-    pub(super) fn kept(reason: impl Into<String>) -> Self {
-        Self::new(Outcome::Kept, reason)
-    }
-
-    pub(super) fn skipped(reason: impl Into<String>) -> Self {
-        Self::new(Outcome::Skipped, reason)
-    }
-
-    pub(super) fn damaged(reason: impl Into<String>) -> Self {
-        Self { is_damaged: true, ..Self::skipped(reason) }
-    }
-
-    pub(super) fn is_taken(&self) -> bool {
-        self.outcome == Outcome::Taken
-    }
-}
-
 impl Report {
-    /// The number of items that could not be taken because of damage.
-    pub(crate) fn damaged(&self) -> usize {
-        self.items.iter().filter(|item| item.verdict.is_damaged).count()
+    fn with<'a>(&'a self, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Item> {
+        self.items.iter().filter(|item| outcomes.contains(&item.outcome))
     }
 
-    fn with(&self, outcome: Outcome) -> impl Iterator<Item = &Item> {
-        self.items.iter().filter(move |item| item.verdict.outcome == outcome)
-    }
-
-    pub(crate) fn count(&self, outcome: Outcome) -> usize {
-        self.with(outcome).count()
+    pub(crate) fn count(&self, outcomes: &[Outcome]) -> usize {
+        self.with(outcomes).count()
     }
 
     /// The report for scripts.
     pub(crate) fn to_json(&self) -> Value {
-        let [taken, kept, skipped] = [Outcome::Taken, Outcome::Kept, Outcome::Skipped]
-            .map(|outcome| self.with(outcome).collect::<Vec<_>>());
-        json!({ "applied": self.applied, "taken": taken, "kept": kept, "skipped": skipped })
+        use Outcome::{Damaged, Kept, Skipped, Taken};
+        let list = |outcomes: &[Outcome]| self.with(outcomes).map(Item::to_json).collect::<Value>();
+        json!({
+            "applied": self.applied, "taken": list(&[Taken]), "kept": list(&[Kept]),
+            "skipped": list(&[Skipped, Damaged]),
+        })
     }
 
     pub(super) fn contains(&self, kind: ItemKind, name: &str) -> bool {
@@ -138,9 +116,9 @@ impl Report {
         kind: ItemKind,
         name: impl Into<String>,
         label: Option<&str>,
-        verdict: Verdict,
+        (outcome, reason): Verdict,
     ) {
         let (name, label) = (name.into(), label.map(str::to_owned));
-        self.items.push(Item { kind, name, label, verdict });
+        self.items.push(Item { kind, name, label, outcome, reason });
     }
 }

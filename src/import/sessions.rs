@@ -1,7 +1,8 @@
 //! Conversations: entries of the store, and the transcripts they name.
 
 use super::legacy::{exists, Legacy};
-use super::report::{ItemKind, Report, Verdict};
+use super::report::Outcome::{Damaged, Kept, Skipped, Taken};
+use super::report::{ItemKind, Report};
 use super::transcripts;
 use super::Error;
 use crate::backend::embedded::sessions::{
@@ -16,7 +17,10 @@ use std::path::{Path, PathBuf};
 const PLACES: [&str; 2] = ["agents/main/sessions", "sessions"];
 
 /// What is to be taken.
-pub(super) struct SessionsPlan {
+pub(super) struct SessionsPlan<'a> {
+    legacy: &'a Legacy,
+    /// Where the old gateway kept conversations.
+    places: Vec<PathBuf>,
     sessions: Sessions,
     dir: PathBuf,
     /// Where transcripts are, by the names they will have.
@@ -42,64 +46,57 @@ enum Transcript {
 
 /// Examines the stores and their transcripts, and reports what exists already or cannot be taken.
 /// [`SessionsPlan::carry_out`] reports the rest.
-pub(super) fn plan(
-    legacy: &Legacy,
+pub(super) fn plan<'a>(
+    legacy: &'a Legacy,
     state_dir: &Path,
     report: &mut Report,
-) -> Result<SessionsPlan, Error> {
+) -> Result<SessionsPlan<'a>, Error> {
     let dir = dir(state_dir);
     let sessions = Sessions::open(dir.clone());
-    let mut plan = SessionsPlan { sessions, dir, transcripts: BTreeMap::new(), wanted: Vec::new() };
+    let places = PLACES.iter().filter_map(|name| legacy.path(name)).collect();
+    let (transcripts, wanted) = (BTreeMap::new(), Vec::new());
+    let mut plan = SessionsPlan { legacy, places, sessions, dir, transcripts, wanted };
     let existing = plan.sessions.keys().map_err(Error::state)?;
-    let places: Vec<PathBuf> = PLACES.iter().filter_map(|name| legacy.path(name)).collect();
-    let store = read_stores(legacy, &places, report);
+    let store = plan.read_stores(report);
     for (key, entry) in store.entries() {
         let refused = if existing.contains(key) {
-            Verdict::kept("there is already a conversation with this name")
+            Kept.because("there is already a conversation with this name")
         } else if !Sessions::is_usable(key) {
             let most = limits::SESSION_KEY_CHARS;
-            Verdict::skipped(format!("its name is blank or longer than {most} characters"))
+            Skipped.because(format!("its name is blank or longer than {most} characters"))
         } else if existing.len() + plan.wanted.len() >= limits::SESSIONS {
-            Verdict::skipped(format!("there are {} sessions, which is the limit", limits::SESSIONS))
+            Skipped.because(format!("there are {} sessions, which is the limit", limits::SESSIONS))
         } else {
-            plan.want(legacy, &places, key, entry);
+            plan.want(key, entry);
             continue;
         };
         report.add_labelled(ItemKind::Session, key, label(entry), refused);
     }
     for name in store.other_names() {
-        report.add(ItemKind::Session, name, Verdict::skipped("it is not a conversation"));
+        report.add(ItemKind::Session, name, Skipped.because("it is not a conversation"));
     }
-    plan.want_other_transcripts(legacy, &places, report);
+    plan.want_other_transcripts(report);
     report_other_agents(legacy, report);
     Ok(plan)
-}
-
-fn read_stores(legacy: &Legacy, places: &[PathBuf], report: &mut Report) -> ForeignStore {
-    let mut store = ForeignStore::default();
-    for place in places {
-        let path = place.join("sessions.json");
-        let read = legacy.read(&path, limits::SESSIONS_BYTES);
-        let added = read.and_then(|bytes| bytes.map_or(Ok(()), |bytes| store.add(&bytes)));
-        if let Err(why) = added {
-            report.add(ItemKind::File, legacy.name(&path), Verdict::damaged(why));
-        }
-    }
-    store
 }
 
 /// Reports the other agents of the old gateway, which are not imported.
 fn report_other_agents(legacy: &Legacy, report: &mut Report) {
     let Some(agents) = legacy.path("agents") else { return };
-    let names = match legacy.list(&agents) {
-        Ok(names) => names,
-        Err(why) => return report.add(ItemKind::File, "agents", Verdict::damaged(why)),
-    };
+    let names = names_in(legacy, &agents, report);
     for name in names.iter().filter(|name| *name != session::DEFAULT_AGENT) {
         let why = "only the conversations of the agent `main` are imported; the bridge has no \
                    other agent";
-        report.add(ItemKind::File, format!("agents/{name}"), Verdict::skipped(why));
+        report.add(ItemKind::File, format!("agents/{name}"), Skipped.because(why));
     }
+}
+
+/// The names in a directory; if it cannot be read, that is reported.
+fn names_in(legacy: &Legacy, dir: &Path, report: &mut Report) -> Vec<String> {
+    legacy.list(dir).unwrap_or_else(|why| {
+        report.add(ItemKind::File, legacy.name(dir), Damaged.because(why));
+        Vec::new()
+    })
 }
 
 fn label(entry: &Entry) -> Option<&str> {
@@ -107,9 +104,22 @@ fn label(entry: &Entry) -> Option<&str> {
     texts.filter_map(|name| entry.get(name)?.as_str()).find(|text| !text.is_empty())
 }
 
-impl SessionsPlan {
-    fn want(&mut self, legacy: &Legacy, places: &[PathBuf], key: &str, entry: &Entry) {
-        let transcript = self.find_transcript(legacy, places, entry);
+impl SessionsPlan<'_> {
+    fn read_stores(&self, report: &mut Report) -> ForeignStore {
+        let mut store = ForeignStore::default();
+        for place in &self.places {
+            let path = place.join("sessions.json");
+            let read = self.legacy.read(&path, limits::SESSIONS_BYTES);
+            let added = read.and_then(|bytes| bytes.map_or(Ok(()), |bytes| store.add(&bytes)));
+            if let Err(why) = added {
+                report.add(ItemKind::File, self.legacy.name(&path), Damaged.because(why));
+            }
+        }
+        store
+    }
+
+    fn want(&mut self, key: &str, entry: &Entry) {
+        let transcript = self.find_transcript(entry);
         let mut entry = entry.clone();
         if entry.contains_key("sessionFile") {
             // Where it was means nothing here.
@@ -123,24 +133,15 @@ impl SessionsPlan {
 
     /// The file the entry names, else the one that is named like its id, as the old gateway looked
     /// for it. A directory that was copied from another place has the named file in its own.
-    fn find_transcript(
-        &mut self,
-        legacy: &Legacy,
-        places: &[PathBuf],
-        entry: &Entry,
-    ) -> Transcript {
-        let mut candidates = Vec::new();
-        if let Some(file) = entry.get("sessionFile").and_then(|file| file.as_str()) {
-            let named = Path::new(file);
-            // An absolute path stays what it is.
-            candidates.extend(places.iter().map(|place| place.join(named)));
-            if let Some(name) = named.file_name() {
-                candidates.extend(places.iter().map(|place| place.join(name)));
-            }
-        }
-        if let Some(id) = session_id(entry) {
-            candidates.extend(places.iter().map(|place| place.join(format!("{id}.jsonl"))));
-        }
+    fn find_transcript(&mut self, entry: &Entry) -> Transcript {
+        let named = entry.get("sessionFile").and_then(|file| file.as_str()).map(PathBuf::from);
+        let name = named.as_deref().and_then(Path::file_name).map(PathBuf::from);
+        let id = session_id(entry).map(|id| format!("{id}.jsonl").into());
+        let files: Vec<PathBuf> = [named, name, id].into_iter().flatten().collect();
+        // An absolute path stays what it is.
+        let in_places = |file| self.places.iter().map(move |place| place.join(file));
+        let candidates: Vec<PathBuf> = files.iter().flat_map(in_places).collect();
+        let legacy = self.legacy;
         let mut refused = None;
         for path in &candidates {
             match legacy.open_file(path) {
@@ -171,33 +172,23 @@ impl SessionsPlan {
     }
 
     /// Transcripts that no session names any more: what was said before a reset.
-    fn want_other_transcripts(&mut self, legacy: &Legacy, places: &[PathBuf], report: &mut Report) {
-        for place in places {
-            let names = match legacy.list(place) {
-                Ok(names) => names,
-                Err(why) => {
-                    report.add(ItemKind::File, legacy.name(place), Verdict::damaged(why));
-                    continue;
-                }
-            };
+    fn want_other_transcripts(&mut self, report: &mut Report) {
+        let legacy = self.legacy;
+        for place in self.places.clone() {
+            let names = names_in(legacy, &place, report);
             for path in names.iter().filter(|name| name.ends_with(".jsonl")) {
                 let path = place.join(path);
                 if let Err(why) = self.name(&path) {
                     let name = legacy.name(&path);
-                    report.add(ItemKind::Transcript, name, Verdict::skipped(why));
+                    report.add(ItemKind::Transcript, name, Skipped.because(why));
                 }
             }
         }
     }
 
     /// Copies the transcripts, then takes the entries whose transcripts are there.
-    pub(super) fn carry_out(
-        self,
-        legacy: &Legacy,
-        apply: bool,
-        report: &mut Report,
-    ) -> Result<(), Error> {
-        let Self { sessions, dir, transcripts, wanted } = self;
+    pub(super) fn carry_out(self, apply: bool, report: &mut Report) -> Result<(), Error> {
+        let Self { legacy, sessions, dir, transcripts, wanted, .. } = self;
         let copies = apply && !transcripts.is_empty();
         if copies && !exists(&dir) {
             files::create_private_dir(&dir).map_err(|source| Error::write(&dir, source))?;
@@ -234,21 +225,21 @@ impl Wanted {
         match &self.transcript {
             // One that lies among the others was reported with them.
             Transcript::Unusable(path, why) if !report.contains(ItemKind::Transcript, path) => {
-                report.add(ItemKind::Transcript, path, Verdict::skipped(why));
+                report.add(ItemKind::Transcript, path, Skipped.because(why));
             }
             _ => {}
         }
         let verdict = match &self.transcript {
             Transcript::Named(name) if unusable.contains(name.as_str()) => {
-                Verdict::skipped("its transcript could not be taken")
+                Skipped.because("its transcript could not be taken")
             }
-            Transcript::Named(_) => Verdict::taken(""),
-            Transcript::None => Verdict::taken("it has no transcript"),
+            Transcript::Named(_) => Taken.because(""),
+            Transcript::None => Taken.because("it has no transcript"),
             Transcript::Unusable(..) => {
-                Verdict::taken("without its transcript, which could not be found")
+                Taken.because("without its transcript, which could not be found")
             }
         };
-        let is_taken = verdict.is_taken();
+        let is_taken = verdict.0 == Taken;
         report.add_labelled(ItemKind::Session, &self.key, label(&self.entry), verdict);
         is_taken
     }

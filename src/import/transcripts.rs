@@ -1,6 +1,7 @@
 //! Transcripts: copied as a stream, checked line by line, never over a file that exists.
 
 use super::legacy::{exists, Legacy};
+use super::report::Outcome::{Damaged, Kept, Taken};
 use super::report::Verdict;
 use crate::files::Staged;
 use crate::protocol::limits;
@@ -17,25 +18,25 @@ pub(super) fn copy(legacy: &Legacy, from: &Path, target: &Path, apply: bool) -> 
         Ok(Some((_, size))) if size > limits::IMPORT_TRANSCRIPT_BYTES => {
             let gigabytes = limits::IMPORT_TRANSCRIPT_BYTES / 1024 / 1024 / 1024;
             let why = format!("larger than {gigabytes} GiB, which is the limit");
-            return (Verdict::damaged(why), false);
+            return (Damaged.because(why), false);
         }
         Ok(Some((file, _))) => file,
-        Ok(None) => return (Verdict::damaged("it is gone"), false),
-        Err(why) => return (Verdict::damaged(why), false),
+        Ok(None) => return (Damaged.because("it is gone"), false),
+        Err(why) => return (Damaged.because(why), false),
     };
     if exists(target) {
         return match is_same(&file, target) {
-            Ok(true) => (Verdict::kept("it is there already"), true),
-            _ => (Verdict::kept("there is another transcript of this name"), false),
+            Ok(true) => (Kept.because("it is there already"), true),
+            _ => (Kept.because("there is another transcript of this name"), false),
         };
     }
     match if apply { put(&file, target) } else { stream(&file, &mut io::sink()) } {
-        Ok(0) => (Verdict::taken(""), true),
+        Ok(0) => (Taken.because(""), true),
         Ok(bad_lines) => {
             let text = "lines that are not JSON; copied as they are, and skipped by readers";
-            (Verdict::taken(format!("{bad_lines} {text}")), true)
+            (Taken.because(format!("{bad_lines} {text}")), true)
         }
-        Err(error) => (Verdict::damaged(format!("could not be copied: {error}")), false),
+        Err(error) => (Damaged.because(format!("could not be copied: {error}")), false),
     }
 }
 

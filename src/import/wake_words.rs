@@ -1,7 +1,8 @@
 //! The words that wake voice mode.
 
 use super::legacy::{exists, Legacy};
-use super::report::{ItemKind, Report, Verdict};
+use super::report::Outcome::{Damaged, Kept, Skipped, Taken};
+use super::report::{ItemKind, Report};
 use super::Error;
 use crate::backend::embedded::voicewake;
 use crate::protocol::limits;
@@ -17,13 +18,13 @@ pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Ve
     let verdict = match &read {
         Ok(None) => return Vec::new(),
         Ok(Some(_)) | Err(_) if exists(&voicewake::file(state_dir)) => {
-            Verdict::kept("there are wake words already")
+            Kept.because("there are wake words already")
         }
-        Ok(Some(words)) if words.is_empty() => Verdict::skipped("there are no words in it"),
-        Ok(Some(words)) => Verdict::taken(words.join(", ")),
-        Err(reason) => Verdict::damaged(reason.as_str()),
+        Ok(Some(words)) if words.is_empty() => Skipped.because("there are no words in it"),
+        Ok(Some(words)) => Taken.because(words.join(", ")),
+        Err(reason) => Damaged.because(reason.as_str()),
     };
-    let words = read.ok().flatten().filter(|_| verdict.is_taken()).unwrap_or_default();
+    let words = read.ok().flatten().filter(|_| verdict.0 == Taken).unwrap_or_default();
     report.add(ItemKind::WakeWords, legacy.name(&path), verdict);
     words
 }
