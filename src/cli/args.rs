@@ -4,9 +4,9 @@ use super::failure::Failure;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error};
+use serde_json::Number;
 use std::any::Any;
 use std::ffi::OsString;
-use std::str::FromStr;
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Parsed {
 }
 
 /// A command with its arguments. They are as the description promises: required ones are there,
-/// ports, durations and choices are valid.
+/// numbers, durations and choices are valid.
 #[derive(Debug)]
 pub(super) struct CommandLine {
     path: String,
@@ -47,22 +47,19 @@ impl CommandLine {
         self.text(name).unwrap_or_default()
     }
 
-    /// The value of a flag whose text was checked to be of this kind.
-    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Option<T> {
-        self.value(name)?.parse().ok()
-    }
-
     /// Every text of a flag or of a positional argument that may be repeated.
     pub(super) fn values(&self, name: &str) -> Vec<String> {
-        let values = self.matches.try_get_many(name).ok().flatten();
-        values.into_iter().flatten().cloned().collect()
+        self.all(name)
     }
 
     /// Every NAME=VALUE of a flag that may be repeated.
     pub(super) fn pairs(&self, name: &str) -> Vec<(String, String)> {
-        let pairs = self.values(name).into_iter();
-        let split = |pair: String| Some(pair.split_once('=')?).map(|(a, b)| (a.into(), b.into()));
-        pairs.filter_map(split).collect()
+        self.all(name)
+    }
+
+    fn all<T: Any + Clone + Send + Sync>(&self, name: &str) -> Vec<T> {
+        let values = self.matches.try_get_many(name).ok().flatten();
+        values.into_iter().flatten().cloned().collect()
     }
 
     /// Whether a flag was given; a default does not count.
@@ -77,6 +74,15 @@ impl CommandLine {
 
     pub(super) fn milliseconds(&self, name: &str) -> Option<u64> {
         self.duration(name).map(in_milliseconds)
+    }
+
+    /// The number of a flag, as it was written.
+    pub(super) fn number(&self, name: &str) -> Option<Number> {
+        self.get(name).cloned()
+    }
+
+    pub(super) fn whole_number(&self, name: &str) -> Option<u64> {
+        self.number(name)?.as_u64()
     }
 
     /// A value of the type that the description gives it.

@@ -71,7 +71,7 @@ fn follow(client: &mut Client, run_id: &str, as_json: bool) -> Result<(), Failur
 }
 
 pub(super) fn history(line: &CommandLine) -> Result<(), Failure> {
-    let limit = line.parsed("limit").map(|limit: u64| limit.min(limits::HISTORY_MESSAGES as u64));
+    let limit = line.whole_number("limit").map(|limit| limit.min(limits::HISTORY_MESSAGES as u64));
     show(line, &ChatHistory { session_key: line.required("session"), limit }, |history| {
         let messages = history.messages.iter();
         let messages = messages.filter_map(|json| serde_json::from_str(json.get()).ok());

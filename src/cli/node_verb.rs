@@ -8,7 +8,7 @@ use crate::protocol::limits;
 use std::env;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let level = line.parsed("log").unwrap_or(log::LevelFilter::Info);
+    let level = line.required("log").parse().unwrap_or(log::LevelFilter::Info);
     logging::set_level(level, line.is_set("log"));
     let options = options(line)?;
     let stop = Stop::new().map_err(|e| Failure::failed(e.to_string()))?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     let filter =
         SessionFilter { include_global: true, include_unknown: true, ..SessionFilter::default() };
-    let call = SessionsList { limit: line.parsed("limit"), active_minutes: None, filter };
+    let call = SessionsList { limit: line.whole_number("limit"), active_minutes: None, filter };
     show(line, &call, |list| {
         let rows: Vec<Vec<String>> = list.sessions.iter().map(row).collect();
         match rows.is_empty() {
@@ -46,7 +46,8 @@ pub(super) fn delete(line: &CommandLine) -> Result<(), Failure> {
 }
 
 pub(super) fn compact(line: &CommandLine) -> Result<(), Failure> {
-    let call = SessionsCompact { key: line.required("KEY"), max_lines: line.parsed("lines") };
+    let max_lines = line.whole_number("lines");
+    let call = SessionsCompact { key: line.required("KEY"), max_lines };
     show(line, &call, |answer| match (answer.compacted, answer.reason) {
         (true, _) => format!("kept the last {} lines\n", answer.kept.unwrap_or_default()),
         (false, Some(reason)) => format!("nothing to shorten: {}\n", safe(&reason)),

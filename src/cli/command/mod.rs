@@ -11,6 +11,7 @@ use super::Action;
 use crate::duration;
 use clap::builder::{NonEmptyStringValueParser, StringValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
+use serde_json::Number;
 use std::time::Duration;
 
 /// A command that does something.
@@ -240,35 +241,40 @@ fn port(help: &'static str) -> Arg {
 
 /// A flag whose value is a whole number above 0.
 fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    let is_positive = |text: &str| text.parse::<u32>().is_ok_and(|number| number > 0);
-    option(name, value, help).value_parser(checked(is_positive, "expected a whole number above 0"))
+    option(name, value, help).value_parser(|text: &str| {
+        let number = text.parse().ok().filter(|number: &u32| *number > 0);
+        number.map(Number::from).ok_or("expected a whole number above 0")
+    })
 }
 
 /// A flag whose value is a whole number, 0 included.
 fn count(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    let is_number = |text: &str| text.parse::<u32>().is_ok();
-    option(name, value, help).value_parser(checked(is_number, "expected a whole number"))
+    option(name, value, help).value_parser(|text: &str| {
+        text.parse::<u32>().map(Number::from).map_err(|_| "expected a whole number")
+    })
 }
 
 /// A flag whose value is a number that JSON writes without an exponent, which Android does not
 /// read: digits, at most one point between them, and perhaps a minus sign.
 fn decimal(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    fn is_decimal(text: &str) -> bool {
+    fn parse(text: &str) -> Option<Number> {
         let number = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |part: &str, most: usize| {
             (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
         };
-        digits(whole, 9) && digits(fraction, 4)
+        if !digits(whole, 9) || !digits(fraction, 4) {
+            return None;
+        }
+        let whole = text.parse::<i64>().ok().map(Number::from);
+        whole.or_else(|| Number::from_f64(text.parse().ok()?))
     }
-    let expected = "expected a number such as 12, 0.5 or -3";
-    option(name, value, help).value_parser(checked(is_decimal, expected))
+    option(name, value, help)
+        .value_parser(|text: &str| parse(text).ok_or("expected a number such as 12, 0.5 or -3"))
 }
 
-/// A parser that returns valid text unchanged.
-fn checked(
-    is_valid: fn(&str) -> bool,
-    expected: &'static str,
-) -> impl Fn(&str) -> Result<String, &'static str> + Clone {
-    move |text| if is_valid(text) { Ok(text.to_owned()) } else { Err(expected) }
+/// What stands before and after the first `=`; `None` if nothing stands before it.
+fn pair(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+    Some((name.to_owned(), value.to_owned()))
 }

@@ -49,9 +49,8 @@ fn no_audio() -> Arg {
 }
 
 fn variable() -> Arg {
-    let is_variable = |text: &str| text.split_once('=').is_some_and(|(name, _)| !name.is_empty());
     repeated("env", "K=V", "An environment variable for the program; may be repeated")
-        .value_parser(checked(is_variable, "expected NAME=VALUE"))
+        .value_parser(|text: &str| pair(text).ok_or("expected NAME=VALUE"))
 }
 
 commands! {

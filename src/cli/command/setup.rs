@@ -24,10 +24,9 @@ fn pairs(
     expected: &'static str,
     help: &'static str,
 ) -> Arg {
-    let is_pair = |text: &str| {
-        text.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
-    };
-    repeated(name, value, help).value_parser(checked(is_pair, expected))
+    repeated(name, value, help).value_parser(move |text: &str| {
+        pair(text).filter(|(_, value)| !value.is_empty()).ok_or(expected)
+    })
 }
 
 commands! {

@@ -8,7 +8,7 @@ use crate::protocol::command::canvas::{
 };
 
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
-    let [x, y, width, height] = ["x", "y", "width", "height"].map(|flag| number(line, flag));
+    let [x, y, width, height] = ["x", "y", "width", "height"].map(|flag| line.number(flag));
     let placement = Placement { x, y, width, height };
     let placement = (placement != Placement::default()).then_some(placement);
     let call = CanvasPresent { url: line.text("target"), placement };

@@ -6,16 +6,8 @@ use crate::control::MediaError;
 use crate::protocol::limits;
 use crate::protocol::operator::InvokeNode;
 use serde::Deserialize;
-use serde_json::Number;
 use std::io::ErrorKind;
 use std::marker::PhantomData;
-
-/// The value of a flag that is a number, if it was given, as it was written.
-pub(super) fn number(line: &CommandLine, flag: &str) -> Option<Number> {
-    let text = line.value(flag)?;
-    let whole = text.parse::<i64>().ok().map(Number::from);
-    whole.or_else(|| Number::from_f64(text.parse().ok()?))
-}
 
 /// A duration in the range that the apps accept.
 pub(super) fn duration_within(
@@ -39,7 +31,8 @@ pub(super) fn check_range(
     least: f64,
     most: f64,
 ) -> Result<(), Failure> {
-    if line.parsed(flag).is_none_or(|number: f64| (least..=most).contains(&number)) {
+    let number = line.number(flag).and_then(|number| number.as_f64());
+    if number.is_none_or(|number| (least..=most).contains(&number)) {
         return Ok(());
     }
     Err(usage(line, &format!("--{flag} must be from {least} to {most}")))
@@ -91,14 +84,10 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
 
     /// As [`Invoke::send`], with the decoded Base64 of the result going to `media`. Returns whether
     /// there was any.
-    pub(super) fn send_for_media(
+    pub(super) fn send_for(
         self,
-        media: &mut dyn Write,
+        media: Option<&mut dyn Write>,
     ) -> Result<(NodeAnswer<'a, C>, bool), Failure> {
-        self.send_for(Some(media))
-    }
-
-    fn send_for(self, media: Option<&mut dyn Write>) -> Result<(NodeAnswer<'a, C>, bool), Failure> {
         let (request, timeout) = self.request();
         let mut client = connect(self.line)?;
         let progress = ProgressLine::start(&format!("{} on {}", C::COMMAND, request.node_id));

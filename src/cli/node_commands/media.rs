@@ -92,9 +92,9 @@ fn snap_with(
         format: "jpg".to_owned(),
         facing: facing.map(str::to_owned),
         device_id: line.text("device-id"),
-        max_width: number(line, "max-width"),
-        quality: number(line, "quality"),
-        delay_ms: number(line, "delay-ms"),
+        max_width: line.number("max-width"),
+        quality: line.number("quality"),
+        delay_ms: line.number("delay-ms"),
     };
     let stem = match facing {
         Some(facing) => format!("camera-snap-{facing}"),
@@ -125,8 +125,8 @@ pub(crate) fn record(line: &CommandLine) -> Result<(), Failure> {
         format: "mp4".to_owned(),
         duration_ms: in_milliseconds(duration),
         include_audio: !line.is_set("no-audio"),
-        screen_index: number(line, "screen"),
-        fps: number(line, "fps"),
+        screen_index: line.number("screen"),
+        fps: line.number("fps"),
     };
     let invoke = Invoke::new(line, call).taking(AND_TRANSFER * duration);
     fetch(line, invoke, ("screen-record", None), VIDEOS)?.show(line)
@@ -137,8 +137,8 @@ pub(crate) fn snapshot(line: &CommandLine) -> Result<(), Failure> {
     let is_png = line.value("format") == Some("png");
     let call = CanvasSnapshot {
         format: if is_png { "png" } else { "jpeg" }.to_owned(),
-        max_width: number(line, "max-width"),
-        quality: number(line, "quality"),
+        max_width: line.number("max-width"),
+        quality: line.number("quality"),
     };
     fetch(line, Invoke::new(line, call), ("canvas-snapshot", None), IMAGES)?.show(line)
 }

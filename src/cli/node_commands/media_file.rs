@@ -118,7 +118,7 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
     let file = unfinished_file(&dir).map_err(|error| {
         failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
     })?;
-    let (answer, was_found) = invoke.send_for_media(&mut file.as_file())?;
+    let (answer, was_found) = invoke.send_for(Some(&mut file.as_file()))?;
     let payload = answer.payload()?;
     let media = C::decode(&payload);
     let extension = extension(&media, &payload, was_found, formats);

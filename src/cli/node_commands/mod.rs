@@ -14,7 +14,7 @@ mod system;
 
 use super::*;
 use crate::protocol::command::NodeCall;
-use invoke::{check_range, could_not_write, duration_within, failed, number, usage, Invoke};
+use invoke::{check_range, could_not_write, duration_within, failed, usage, Invoke};
 
 pub(super) use canvas::{eval, hide, navigate, present, push, reset};
 pub(super) use error_hints::failure;
