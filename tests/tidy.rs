@@ -83,7 +83,7 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
         &["chat", "error", "event", "invoke", "log", "reload", "status", "stop", "system"],
     ),
     ("src/cli/node_verb.rs", &["event", "log"]),
-    ("src/cli/serve.rs", &["log"]),
+    ("src/cli/config_file.rs", &["log"]),
     // Fields and values of JSON objects, and reasons for the end of a run.
     ("src/backend/embedded/agent/output.rs", &["error"]),
     ("src/backend/embedded/chat/", &["error", "stop"]),

@@ -3,8 +3,16 @@
 use super::*;
 use crate::config::{self, process_env, Config, Loaded, Sources};
 
-fn sources(line: &CommandLine) -> Sources {
-    Sources { file: line.value("config").map(Into::into), ..Sources::default() }
+/// The flags of the command that are about the configuration; a command need not have all of them.
+pub(super) fn sources(line: &CommandLine) -> Sources {
+    Sources {
+        file: line.value("config").map(Into::into),
+        state_dir: line.text("state-dir"),
+        bind: line.text("bind"),
+        port: line.get("port").map(u16::to_string),
+        log: line.text("log"),
+        tls: line.is_set("tls"),
+    }
 }
 
 fn load(line: &CommandLine) -> Result<Loaded, config::Error> {
@@ -13,8 +21,7 @@ fn load(line: &CommandLine) -> Result<Loaded, config::Error> {
 
 /// The configuration that `serve` would use with the same `--config` and `--state-dir`.
 pub(super) fn of_serve(line: &CommandLine) -> Result<Config, config::Error> {
-    let sources = Sources { state_dir: line.text("state-dir"), ..sources(line) };
-    config::load(&sources, &process_env).map(|loaded| loaded.config)
+    load(line).map(|loaded| loaded.config)
 }
 
 /// Prints all errors. The exit code is 78 if there are any.

@@ -14,7 +14,7 @@ use crate::config::paths::{self, Env};
 use crate::node_host::{Host, HostOptions, Security};
 use crate::protocol::limits;
 use crate::protocol::{
-    json, GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
+    GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
 };
 use crate::random;
 use screen::Screen;
@@ -44,9 +44,9 @@ pub(super) struct NodeOptions {
     /// The identity file.
     pub token_file: PathBuf,
     pub work: HostOptions,
-    /// A method to call after being admitted, and its parameters as JSON text.
+    /// A method to call after being admitted, and its parameters as a line of JSON.
     pub request: Option<(String, Option<String>)>,
-    /// Events to send once after being admitted: a name, and its payload as JSON text.
+    /// Events to send once after being admitted: a name, and its payload as a line of JSON.
     pub events: Vec<(String, String)>,
     /// Session keys to subscribe to. With any, all events are printed.
     pub subscribe: Vec<String>,
@@ -82,8 +82,6 @@ pub(super) enum NodeError {
     /// The connection was lost while the request waited for its answer.
     #[error("{0} was not answered; it may or may not have been carried out")]
     Unanswered(String),
-    #[error("the parameters or a payload are not JSON")]
-    BadParams,
     #[error("could not print the result: {0}")]
     Output(io::Error),
 }
@@ -123,7 +121,6 @@ impl NodeError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Node(error) if error.is_not_listening() => 69,
-            Self::BadParams => 2,
             _ => 1,
         }
     }
@@ -155,13 +152,7 @@ struct NodeRunner {
 }
 
 impl NodeRunner {
-    fn new(mut options: NodeOptions, screen: Screen) -> Result<Self, NodeError> {
-        if let Some((_, Some(params))) = &mut options.request {
-            *params = json::one_line(params).ok_or(NodeError::BadParams)?.into_owned();
-        }
-        for (_, payload) in &mut options.events {
-            *payload = json::one_line(payload).ok_or(NodeError::BadParams)?.into_owned();
-        }
+    fn new(options: NodeOptions, screen: Screen) -> Result<Self, NodeError> {
         let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
         if let Some((host, port)) = identity.gateway() {
             if (host, port) != (&options.host, options.port) && identity.token().is_some() {

@@ -93,12 +93,29 @@ mod tests {
     use super::*;
     use crate::cli::args::{parse, Parsed};
 
-    fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
-        let words = ["node"].iter().chain(flags).map(Into::into).collect();
+    fn line(flags: &[&str]) -> CommandLine {
+        let words =
+            ["node", "--token-file", "node.json"].iter().chain(flags).map(Into::into).collect();
         let Ok(Parsed::Run(line)) = parse(&command(), words) else {
             panic!("{flags:?} cannot be read")
         };
-        tls(&line)
+        line
+    }
+
+    fn asked(flags: &[&str]) -> Result<Option<Trust>, Failure> {
+        tls(&line(flags))
+    }
+
+    #[test]
+    fn parameters_and_events_that_are_not_json_are_mistakes() {
+        for flags in [["--request", "m", "--params", "{"], ["--event", "x={", "--request", "m"]] {
+            let failure = options(&line(&flags)).unwrap_err();
+            assert_eq!(failure.code, 2, "{}", failure.message);
+            assert!(failure.message.contains("is not JSON"), "{}", failure.message);
+        }
+        let spread = ["--request", "m", "--params", "{\n\"a\":\"\\ud800\"}"];
+        let request = options(&line(&spread)).unwrap().request.unwrap();
+        assert_eq!(request.1.as_deref(), Some("{ \"a\":\"\\ufffd\"}"));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use crate::cli::failure::{could_not, Failure};
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env};
 use crate::control::{Client, Reply};
-use crate::protocol::limits;
 use crate::protocol::operator::{GetStatus, OperatorCall, Status};
+use crate::protocol::{json, limits};
+use serde::de::IgnoredAny;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -63,12 +64,10 @@ pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
         None if text == "-" => (read_stdin()?, STDIN),
         None => (text.to_owned(), place),
     };
-    let value: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
-    match value {
-        // On the socket a request is one line, and JSON has line breaks only between its parts.
-        Ok(_) => Ok(text.replace(['\n', '\r'], " ")),
-        Err(error) => Err(Failure::usage(format!("{origin} is not JSON: {error}"))),
-    }
+    serde_json::from_str::<IgnoredAny>(&text)
+        .map_err(|error| Failure::usage(format!("{origin} is not JSON: {error}")))?;
+    // On the socket a request is one line.
+    Ok(json::one_line(&text).unwrap_or_default().into_owned())
 }
 
 /// The parameters given with `--params`.

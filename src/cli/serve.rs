@@ -10,14 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let sources = Sources {
-        file: line.value("config").map(Into::into),
-        state_dir: line.text("state-dir"),
-        bind: line.text("bind"),
-        port: line.get("port").map(u16::to_string),
-        log: line.text("log"),
-        tls: line.is_set("tls"),
-    };
+    let sources = config_file::sources(line);
     let loaded = config::load(&sources, &process_env)?;
     let config = loaded.config.clone();
     logging::set_level(config.bridge.log, sources.log.is_some());
