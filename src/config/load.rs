@@ -80,8 +80,7 @@ impl From<Config> for Loaded {
 pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     let env = &|name: &str| env(name).filter(|value| !value.is_empty());
     let file = find_file(sources, env)?;
-    let mut reader = Reader::default();
-    reader.home = paths::home(env);
+    let mut reader = Reader { home: paths::home(env), ..Reader::default() };
     if let Some((path, text)) = &file {
         let document =
             json5_text::parse_strictly(text).map_err(|source| syntax(path, text, source))?;
