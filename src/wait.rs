@@ -18,7 +18,7 @@ pub(crate) fn later(start: Instant, timeout: Duration) -> Instant {
     start + timeout.min(FAR)
 }
 
-/// `poll(2)` that outlives signals; tells whether anything is ready before the deadline.
+/// `poll(2)` that goes on after signals; returns whether anything is ready before the deadline.
 pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

@@ -24,7 +24,7 @@ pub struct IdentityFile {
     content: Map<String, Value>,
     node_id: NodeId,
     token: Option<Token>,
-    /// What the gateway in the file has to show.
+    /// What the gateway in the file has to present.
     trust: Option<Trust>,
 }
 
@@ -87,7 +87,7 @@ impl IdentityFile {
         Some((gateway.get("host")?.as_str()?, port))
     }
 
-    /// What the gateway at this address has to show, when `asked` is what the caller demands.
+    /// What the gateway at this address has to present, when `asked` is what the caller demands.
     ///
     /// A certificate in the file is demanded even if nothing was asked, so that nobody falls back
     /// to plain text by leaving something out. It belongs to the token: as long as there is one,
@@ -104,7 +104,7 @@ impl IdentityFile {
     /// Keeps a gateway's certificate; the token stays. It is on disk when this returns. After
     /// [`Error::File`], the identity is as it was.
     pub fn store_pin(&mut self, gateway: (&str, u16), pin: Fingerprint) -> Result<(), Error> {
-        self.store(self.token.clone(), gateway, Some(pin))
+        self.store(None, gateway, Some(pin))
     }
 
     /// Keeps a new token and who gave it: its address and, if it was given over TLS, its
@@ -126,11 +126,11 @@ impl IdentityFile {
         certificate: Option<Fingerprint>,
     ) -> Result<(), Error> {
         let mut changed = self.clone();
-        if let Some(token) = &token {
+        if let Some(token) = token {
             changed.content.insert("token".into(), token.reveal().into());
+            changed.token = Some(token);
         }
         changed.content.insert("gateway".into(), self.record_of(gateway, certificate));
-        changed.token = token;
         changed.trust = certificate.map(Trust::Pinned);
         changed.save()?;
         *self = changed;
@@ -207,7 +207,7 @@ fn parse(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// What the gateway in the file has to show. `tls: false` takes a fingerprint back.
+/// What the gateway in the file has to present. `tls: false` revokes a fingerprint.
 fn stored_trust(content: &Map<String, Value>) -> Result<Option<Trust>, String> {
     let Some(gateway) = content.get("gateway") else { return Ok(None) };
     let pin = text(gateway.get("tlsFingerprint"), "tlsFingerprint")?;

@@ -20,18 +20,19 @@ pub(super) struct Skills {
 #[derive(Debug, Default)]
 struct SkillsState {
     bins: Arc<BTreeSet<String>>,
-    told: Option<Instant>,
+    /// When the gateway last answered.
+    answered_at: Option<Instant>,
     /// The question under way: its id, and when it was asked.
     asked: Option<(String, Instant)>,
     questions: u64,
 }
 
 impl Skills {
-    /// The names, at most [`limits::SKILLS_FRESH`] old if the gateway answers; else those it told
-    /// last. Asks at most once at a time.
+    /// The names, at most [`limits::SKILLS_FRESH`] old if the gateway answers; else those of
+    /// its last answer. Asks at most once at a time.
     pub(super) fn current(&self, writer: &Writer) -> Arc<BTreeSet<String>> {
         let mut state = lock(&self.state);
-        if state.told.is_some_and(|told| told.elapsed() < limits::SKILLS_FRESH) {
+        if state.answered_at.is_some_and(|at| at.elapsed() < limits::SKILLS_FRESH) {
             return state.bins.clone();
         }
         let is_late = |(_, at): &(String, Instant)| at.elapsed() >= limits::SKILLS_DEADLINE;
@@ -65,7 +66,7 @@ impl Skills {
             Ok(payload) => {
                 let names = payload.as_deref().and_then(names).unwrap_or_default();
                 state.bins = Arc::new(names);
-                state.told = Some(Instant::now());
+                state.answered_at = Some(Instant::now());
             }
             Err(refusal) => log::warn!("node: the gateway refused skills.bins error={refusal:?}"),
         }

@@ -63,7 +63,7 @@ pub enum Error {
 }
 
 impl PairingStore {
-    /// Reads the files in `nodes/` of the state directory, or makes room for them. Tokens in the
+    /// Reads the files in `nodes/` of the state directory, which is made if needed. Tokens in the
     /// clear, as the old gateway stored them, are replaced by their hashes at once.
     pub fn open(state_dir: &Path, now: Wall) -> Result<(Self, PairingBook), Error> {
         let dir = state_dir.join("nodes");
@@ -100,7 +100,7 @@ impl PairingStore {
             .pending
             .stage(&book.pending, |request_id, request| Pending { request_id, request })?;
         // A power cut between the two must neither lose a pairing nor let a revoked node back in.
-        // So a pairing is put before its request is taken away (`is_current` mends the rest), and
+        // So a pairing is put before its request is taken away (`is_current` repairs the rest), and
         // an approval is taken away before the pairing is.
         let revokes = self.paired.saved.keys().any(|node| !book.paired.contains_key(node));
         if revokes {

@@ -84,7 +84,7 @@ impl ApprovalsDocument {
         named.map(|(name, _)| name.as_str()).chain([MAIN, EVERY]).collect()
     }
 
-    /// What counts for an agent: its own settings, those of `*`, the defaults, the owner's word;
+    /// What counts for an agent: its own settings, those of `*`, the defaults, the owner's policy;
     /// and never more than the owner allows.
     pub(super) fn rules(
         &self,
