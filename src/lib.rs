@@ -42,7 +42,8 @@
 //!
 //! One queue brings everything that happens to one thread, which gives it to
 //! [`Router::handle`](router::Router::handle) together with the time, and carries out what comes
-//! back, in order, before it takes the next. See [`router`] for that loop in a few lines.
+//! back, in order, before it takes the next. Frames wait in their connection's outbox until nothing
+//! more is in the queue, or for 64 inputs. See [`router`] for that loop in a few lines.
 //!
 //! # Threads
 //!
@@ -50,7 +51,7 @@
 //! |---|---|---|
 //! | `router` | 1 | decides, writes the pairing files |
 //! | `accept-N` | one for each address | accepts nodes |
-//! | `node-N` | one for each connection | both directions, TLS included; sleeps in `poll` |
+//! | `node-N` | one for each connection | both directions, TLS included; answers pings; sleeps in `poll`, and meanwhile the router writes short frames for it |
 //! | `control`, `op-N` | 1, one for each operator | the Unix socket |
 //! | `rpc-1`…`rpc-4`, `notices` | 5 | call the backend |
 //! | `ticker` | 1 | the `tick` and `health` events, wake-ups by system events |
@@ -64,7 +65,7 @@
 //!
 //! * **Durable before visible**: nobody is told of a pairing, a token or a message before it is on
 //!   disk, synced.
-//! * Frames of a connection are handled in order; each request is answered exactly once.
+//! * Frames of a connection are handled in order (a ping may be answered before them); each request is answered exactly once.
 //! * A node has at most one admitted connection; an answer counts only from the connection that
 //!   was asked.
 //! * Every queue, buffer and wait has a limit ([`protocol::limits`]); a slow or hostile node costs
