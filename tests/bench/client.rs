@@ -65,6 +65,16 @@ impl Connection {
         result.expect("the other side takes what it is sent");
     }
 
+    /// Sends these bytes over and over, as long as the other side takes them, and without reading.
+    pub(crate) fn send_what_fits(&mut self, bytes: &[u8], times: usize) {
+        self.stream.set_nonblocking(true).expect("not blocking");
+        for _ in 0..times {
+            if self.stream.write(bytes).is_err() {
+                break;
+            }
+        }
+    }
+
     /// Reads what is there; false at the end.
     fn receive(&mut self) -> bool {
         let mut chunk = [0; 64 * 1024];

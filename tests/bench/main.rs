@@ -3,7 +3,8 @@
 //!
 //! `make bench` prints the table; `make bench CHECK=1` fails when a ratio is missed. Arguments
 //! after `cargo bench --`: `--rounds N` (3), `--seconds S` for each load (2), `--check`,
-//! `--json FILE`, `--sizes` or `--speed` for one half of the rows.
+//! `--json FILE`, `--sizes` or `--speed` for one half of the rows, `--library` to build
+//! and weigh a program that embeds the bridge, `--scale` for a table of 10 to 10,000 nodes.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let rounds = after("--rounds").and_then(|text| text.parse().ok()).unwrap_or(3);
     let seconds = after("--seconds").and_then(|text| text.parse().ok()).unwrap_or(2.0);
+    if has("--scale") {
+        rows::scale(Duration::from_secs_f64(seconds));
+        return ExitCode::SUCCESS;
+    }
     let mut rows = Vec::new();
     if !has("--sizes") {
         rows.extend(medians(rounds, Duration::from_secs_f64(seconds)));

@@ -85,7 +85,20 @@ impl Peer {
 
     /// The release binary, with these nodes paired. The last one is how long it took to be ready.
     pub(crate) fn bridge(nodes: usize, arguments: &[&str]) -> (Self, Duration) {
+        Self::bridge_in(paired(nodes), arguments)
+    }
+
+    /// As [`Peer::bridge`], for more nodes than a bridge takes by itself.
+    pub(crate) fn bridge_for(nodes: usize) -> (Self, Duration) {
         let dir = paired(nodes);
+        let config = dir.path().join("bench.json5");
+        let limits = format!("{{connections: {0}, pairedNodes: {0}}}", nodes + 10);
+        fs::write(&config, format!("{{bridge: {{limits: {limits}}}}}")).expect("a configuration");
+        let config = config.display().to_string();
+        Self::bridge_in(dir, &["--config", &config])
+    }
+
+    fn bridge_in(dir: tempfile::TempDir, arguments: &[&str]) -> (Self, Duration) {
         let began = Instant::now();
         let process = Command::new(env!("CARGO_BIN_EXE_openclaw-bridge"))
             .args(["serve", "--port", "0", "--log", "info", "--state-dir"])
@@ -116,7 +129,7 @@ impl Peer {
     }
 
     pub(crate) fn state_dir(&self) -> &Path {
-        self.dir.as_ref().map_or(Path::new(""), |dir| dir.path())
+        self.dir.as_ref().map_or_else(|| Path::new(""), |dir| dir.path())
     }
 
     /// TLS for nodes that trust this bridge's certificate only.

@@ -47,6 +47,7 @@ impl Row {
 /// What one closed loop shows.
 struct Load {
     p50_us: f64,
+    p99_us: f64,
     per_second: f64,
     cpu_us: f64,
 }
@@ -71,6 +72,7 @@ pub(crate) fn round(span: Duration) -> (Vec<Row>, f64) {
     let share = noise.share();
     invokes(&mut rows, &echo, span);
     fan_out(&mut rows);
+    deaf_nodes(&mut rows, span);
     (rows, share)
 }
 
@@ -101,6 +103,7 @@ fn measure(
     let cpu = (cpu_ns(peer.pid()) - before) as f64 * 5.0 / 6.0;
     Load {
         p50_us: samples.percentile_us(0.5),
+        p99_us: samples.percentile_us(0.99),
         per_second: samples.per_second(),
         cpu_us: cpu / 1000.0 / samples.len() as f64,
     }
@@ -195,11 +198,112 @@ fn fan_out(rows: &mut Vec<Row>) {
     rows.push(Row::new(name, figures, ours / floor, Bound::AtMost(1.2)));
 }
 
-/// The time in the payload of an event of the bench.
+/// The time in the payload of an event of the bench, which is JSON within JSON.
 fn stamp(line: &[u8]) -> Option<u64> {
-    let at = line.windows(5).position(|five| five == b"t\\\":1" || five == b"t\\\":2")? + 4;
+    const BEFORE: &[u8] = b"{\\\"t\\\":";
+    let at = line.windows(BEFORE.len()).position(|part| part == BEFORE)? + BEFORE.len();
     let digits = line[at..].iter().take_while(|byte| byte.is_ascii_digit());
     Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+/// What others wait while ten nodes subscribe, call for long answers and never read; and what that
+/// costs in memory.
+fn deaf_nodes(rows: &mut Vec<Row>, span: Duration) {
+    let (bridge, _) = Peer::bridge(11, &[]);
+    let alone = load(&bridge, HEALTH, (1, 1), span);
+    let before = memory_kib(bridge.pid(), "VmRSS");
+    let deaf: Vec<_> = (1..=10)
+        .map(|n| {
+            let mut node = Connection::login(bridge.address, None, n);
+            node.send_what_fits(&HEALTH.repeat(1000), 64);
+            node
+        })
+        .collect();
+    let beside = load(&bridge, HEALTH, (1, 1), span);
+    let more = (memory_kib(bridge.pid(), "VmRSS").saturating_sub(before)) as f64 / 1024.0;
+    drop(deaf);
+    let figures =
+        format!("{:.0} us, {:.0} us without them, {more:.1} MiB more", beside.p99_us, alone.p99_us);
+    let ratio = beside.p99_us / alone.p99_us;
+    rows.push(Row::new(
+        "health beside 10 nodes that never read, p99",
+        figures,
+        ratio,
+        Bound::AtMost(3.0),
+    ));
+}
+
+/// A recording of 120 MB on its way from a node to a file.
+fn recording() -> Row {
+    const BYTES: usize = 120 * 1024 * 1024;
+    let (bridge, _) = Peer::bridge(1, &[]);
+    let before = memory_kib(bridge.pid(), "VmRSS");
+    let mut node = Connection::login(bridge.address, None, 0);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-bridge"))
+        .args(["nodes", "screen", "record", "--node", "n0", "--out"])
+        .arg(dir.path().join("recording.mp4"))
+        .arg("--state-dir")
+        .arg(bridge.state_dir())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the command");
+    let invoke = loop {
+        let line = node.line();
+        if let Some(id) = invoke_id(line.as_bytes()) {
+            break String::from_utf8_lossy(id).into_owned();
+        }
+    };
+    node.send(
+        format!("{{\"type\":\"invoke-res\",\"id\":\"{invoke}\",\"ok\":true,\"payloadJSON\":\"{{\\\"format\\\":\\\"mp4\\\",\\\"base64\\\":\\\"").as_bytes(),
+    );
+    let part = vec![b'A'; 1024 * 1024];
+    for _ in 0..BYTES / part.len() {
+        node.send(&part);
+    }
+    node.send(b"\\\"}\"}\n");
+    assert!(command.wait().expect("the command").success(), "the recording was not stored");
+    let peak = memory_kib(bridge.pid(), "VmHWM") - before;
+    let ratio = peak as f64 / (BYTES / 1024) as f64;
+    let figures = format!("{:.0} MiB in the daemon", peak as f64 / 1024.0);
+    Row::new("a recording of 120 MiB", figures, ratio, Bound::AtMost(1.1))
+}
+
+/// How cost grows with the nodes that are connected, for people.
+pub(crate) fn scale(span: Duration) {
+    eprintln!("nodes  ready ms  MiB  KiB each  one login us  health 1x1 us  one event to all ms");
+    for nodes in [10, 100, 1_000, 3_000, 10_000] {
+        let (bridge, ready) = Peer::bridge_for(nodes);
+        let before = memory_kib(bridge.pid(), "VmRSS");
+        let began = Instant::now();
+        let crowd: Vec<_> =
+            (1..nodes).map(|n| Connection::login(bridge.address, None, n)).collect();
+        let login = began.elapsed().as_secs_f64() * 1e6 / nodes as f64;
+        let after = memory_kib(bridge.pid(), "VmRSS");
+        let health = load(&bridge, HEALTH, (1, 1), span);
+        let began = Instant::now();
+        let words =
+            b"{\"type\":\"req\",\"id\":\"w\",\"method\":\"voicewake.set\",\"paramsJSON\":\"{}\"}\n";
+        let mut left = crowd.len();
+        let mut crowd = Crowd::new(crowd);
+        crowd.connections[0].send(words);
+        let is_over = std::cell::Cell::new(false);
+        crowd.run(
+            |_, line, _| {
+                left -= usize::from(line.windows(17).any(|part| part == b"voicewake.changed"));
+                is_over.set(left == 0);
+            },
+            || is_over.get(),
+        );
+        let event = began.elapsed().as_secs_f64() * 1e3;
+        let each = (after - before) as f64 / nodes as f64;
+        eprintln!(
+            "{nodes:6} {:8.1} {:5.1} {each:8.1} {login:12.0} {:14.1} {event:12.1}",
+            ready.as_secs_f64() * 1e3,
+            after as f64 / 1024.0,
+            health.p50_us,
+        );
+    }
 }
 
 /// What does not depend on the machine's speed, measured once.
@@ -223,6 +327,7 @@ pub(crate) fn sizes() -> Vec<Row> {
     rows.push(after_a_crowd());
     rows.extend(idle_crowd());
     rows.push(start());
+    rows.push(recording());
     rows.extend(logins());
     let path = env!("CARGO_BIN_EXE_openclaw-bridge");
     let bytes = std::fs::metadata(path).expect("the binary").len();
