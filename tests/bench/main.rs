@@ -9,9 +9,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 
 mod client;
+mod footprint;
 mod peers;
 mod process;
 mod rows;
+mod scale;
 
 use rows::{Bound, Row};
 use std::process::ExitCode;
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
     let rounds = after("--rounds").and_then(|text| text.parse().ok()).unwrap_or(3);
     let seconds = after("--seconds").and_then(|text| text.parse().ok()).unwrap_or(2.0);
     if has("--scale") {
-        rows::scale(Duration::from_secs_f64(seconds));
+        scale::scale(Duration::from_secs_f64(seconds));
         return ExitCode::SUCCESS;
     }
     let mut rows = Vec::new();
@@ -45,10 +47,10 @@ fn main() -> ExitCode {
         rows.extend(medians(rounds, Duration::from_secs_f64(seconds)));
     }
     if !has("--speed") {
-        rows.extend(rows::sizes());
+        rows.extend(footprint::all());
     }
     if has("--library") {
-        rows.extend(rows::library_size());
+        rows.extend(footprint::library());
     }
     print(&rows);
     if let Some(path) = after("--json") {
