@@ -52,15 +52,16 @@ pub(super) struct Handles {
     nodes: BTreeMap<ConnId, NodeHandle>,
     operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
     /// Whoever frames were left for that are not delivered yet.
-    undelivered_nodes: BTreeSet<ConnId>,
+    undelivered_nodes: Vec<ConnId>,
     undelivered_operators: BTreeSet<OperatorId>,
 }
 
 impl Handles {
     /// Has everything sent that was left.
     fn deliver(&mut self) {
-        while let Some(conn) = self.undelivered_nodes.pop_first() {
-            if let Some(handle) = self.nodes.get(&conn) {
+        for conn in self.undelivered_nodes.drain(..) {
+            if let Some(handle) = self.nodes.get_mut(&conn) {
+                handle.has_undelivered = false;
                 handle.outbox.deliver();
             }
         }
@@ -78,6 +79,8 @@ struct NodeHandle {
     outbox: OutboxSender<GatewayFrame>,
     limiter: Arc<ConnectionLimiter>,
     peer: String,
+    /// It is among the undelivered.
+    has_undelivered: bool,
 }
 
 impl NodeHandle {
@@ -131,7 +134,13 @@ impl RouterThread {
             (Input::Connected { conn, peer }, ReplyHandle::Node { outbox, limiter }) => {
                 self.handles.nodes.insert(
                     *conn,
-                    NodeHandle { node: None, outbox, limiter, peer: peer.to_string() },
+                    NodeHandle {
+                        node: None,
+                        outbox,
+                        limiter,
+                        peer: peer.to_string(),
+                        has_undelivered: false,
+                    },
                 );
             }
             (Input::Operator { op, .. }, ReplyHandle::Operator(outbox)) => {
@@ -229,29 +238,32 @@ impl RouterThread {
     }
 
     fn send(&mut self, to: ConnId, frame: GatewayFrame) {
-        let Some(handle) = self.handles.nodes.get(&to) else { return };
-        match &frame {
-            // Every node begins like this, and some try TLS first.
-            GatewayFrame::Error(error)
-                if error.code == ErrorCode::NotPaired
-                    || *error == WireError::tls_on_plain_port() => {}
-            GatewayFrame::Error(error) => {
-                let who = handle.who();
-                // The apps try TLS first, on every port; that is no attack. Lines about it must
-                // not use up the room for those about guessed tokens either.
-                let (level, kind) = match error.code {
-                    ErrorCode::InvalidRequest => (Level::Info, "invalid"),
-                    _ => (Level::Warn, "refused"),
-                };
-                self.log(level, kind, || format!("refused conn={to} {who} why={error}"));
-            }
-            _ => {}
+        if let GatewayFrame::Error(error) = &frame {
+            self.log_refusal(to, error);
         }
         log::trace!("router: out {} conn={to}", frame.kind());
+        let Some(handle) = self.handles.nodes.get_mut(&to) else { return };
         if handle.outbox.leave(frame).is_err() {
             log::warn!("router: closing a node that does not read conn={to} {}", handle.who());
         }
-        self.handles.undelivered_nodes.insert(to);
+        if !std::mem::replace(&mut handle.has_undelivered, true) {
+            self.handles.undelivered_nodes.push(to);
+        }
+    }
+
+    fn log_refusal(&self, to: ConnId, error: &WireError) {
+        // Every node begins like this, and some try TLS first.
+        if error.code == ErrorCode::NotPaired || *error == WireError::tls_on_plain_port() {
+            return;
+        }
+        let Some(who) = self.handles.nodes.get(&to).map(NodeHandle::who) else { return };
+        // The apps try TLS first, on every port; that is no attack. Lines about it must not use up
+        // the room for those about guessed tokens either.
+        let (level, kind) = match error.code {
+            ErrorCode::InvalidRequest => (Level::Info, "invalid"),
+            _ => (Level::Warn, "refused"),
+        };
+        self.log(level, kind, || format!("refused conn={to} {who} why={error}"));
     }
 
     fn close(&mut self, conn: ConnId, why: CloseReason) {

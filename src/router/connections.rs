@@ -101,8 +101,8 @@ impl Connections {
     }
 
     /// The nodes that are online.
-    pub(super) fn online(&self) -> impl ExactSizeIterator<Item = &NodeId> {
-        self.online.keys()
+    pub(super) fn online(&self) -> impl ExactSizeIterator<Item = ConnId> + '_ {
+        self.online.values().copied()
     }
 
     pub(super) fn counts(&self) -> ConnectionCounts {

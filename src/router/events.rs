@@ -66,16 +66,16 @@ impl Subscriptions {
         event: BackendEvent,
     ) {
         let BackendEvent { to, event, payload } = event;
-        let mut send = |node: &NodeId, frame| {
+        let send = |ctx: &mut Context, node: &NodeId, frame| {
             if let Some(conn) = connections.of(node) {
                 ctx.send(conn, frame);
             }
         };
         let frame = || GatewayFrame::Event { event: event.clone(), payload: payload.clone() };
         match to {
-            Audience::Everyone => connections.online().for_each(|node| send(node, frame())),
-            Audience::Node(node) => return send(&node, frame()),
-            Audience::Subscribers => self.by_node.keys().for_each(|node| send(node, frame())),
+            Audience::Everyone => connections.online().for_each(|conn| ctx.send(conn, frame())),
+            Audience::Node(node) => return send(ctx, &node, frame()),
+            Audience::Subscribers => self.by_node.keys().for_each(|node| send(ctx, node, frame())),
             Audience::Operators => {}
             Audience::Session(key) => {
                 let payload = payload.unwrap_or_else(|| "{}".into());
@@ -85,7 +85,7 @@ impl Subscriptions {
                     // section 7.1).
                     if let Some(session_key) = keys.get(&canonical).cloned() {
                         let (event, payload) = (event.clone(), payload.clone());
-                        send(node, GatewayFrame::SessionEvent { event, session_key, payload });
+                        send(ctx, node, GatewayFrame::SessionEvent { event, session_key, payload });
                     }
                 }
                 let session_key = canonical.into();

@@ -151,7 +151,7 @@ fn logins() -> Option<Row> {
         "login over TLS 1.3, resumed against full, CPU",
         figures,
         short / full,
-        Bound::AtMost(0.8),
+        Bound::AtMost(1.0),
     ))
 }
 

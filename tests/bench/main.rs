@@ -23,7 +23,7 @@ use std::time::Duration;
 const QUIET: f64 = 0.05;
 
 /// How often a round is repeated because others used more.
-const TRIES: usize = 5;
+const TRIES: usize = 3;
 
 fn main() -> ExitCode {
     if peers::play_role() {

@@ -57,13 +57,13 @@ impl Noise {
     /// Begins to look; these processes and this one do not count.
     pub(crate) fn watch(pids: &[u32]) -> Self {
         let pids: Vec<u32> = pids.iter().copied().chain([std::process::id()]).collect();
-        let ours = pids.iter().map(|pid| cpu_ns(*pid)).sum();
+        let ours = pids.iter().map(|pid| cpu_ns_in_all(*pid)).sum();
         Self { busy: busy_ns(), ours, began: Instant::now(), pids }
     }
 
     /// The share of the machine that others have used since, from 0 to 1.
     pub(crate) fn share(&self) -> f64 {
-        let ours: u64 = self.pids.iter().map(|pid| cpu_ns(*pid)).sum();
+        let ours: u64 = self.pids.iter().map(|pid| cpu_ns_in_all(*pid)).sum();
         let others = (busy_ns() - self.busy).saturating_sub(ours.saturating_sub(self.ours));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         others as f64
@@ -81,8 +81,8 @@ fn busy_ns() -> u64 {
         .split_whitespace()
         .filter_map(|n| n.parse().ok())
         .collect();
-    // user, nice, system, idle, iowait, irq, softirq, steal
-    let busy = [0, 1, 2, 5, 6, 7].iter().filter_map(|at| fields.get(*at)).sum::<u64>();
+    // user, nice, system, idle, iowait, irq, softirq, steal: interrupts are our own packets.
+    let busy = [0, 1, 2, 7].iter().filter_map(|at| fields.get(*at)).sum::<u64>();
     busy * 10_000_000
 }
 

@@ -171,12 +171,8 @@ pub const LOG_WINDOW: Duration = Duration::from_secs(60);
 
 /// Bytes of stack for a thread that serves one connection; about 12 KiB of it are used, more in
 /// unoptimised frames. The system keeps up to 40 MiB of stacks whose threads have ended, with what
-/// was used of them, so where addresses are plenty, large stacks mean few kept ones.
-pub const STACK: usize = match (cfg!(debug_assertions), cfg!(target_pointer_width = "64")) {
-    (_, true) => 1024 * 1024,
-    (true, false) => 512 * 1024,
-    (false, false) => 128 * 1024,
-};
+/// was used of them: the larger the stacks, the fewer are kept.
+pub const STACK: usize = if cfg!(debug_assertions) { 512 * 1024 } else { 256 * 1024 };
 
 /// Connections that wait in the kernel to be accepted. The usual 128 cost nodes a second of silence
 /// in a burst.
