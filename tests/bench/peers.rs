@@ -92,7 +92,7 @@ impl Peer {
     pub(crate) fn bridge_for(nodes: usize) -> (Self, Duration) {
         let dir = paired(nodes);
         let config = dir.path().join("bench.json5");
-        let limits = format!("{{connections: {0}, pairedNodes: {0}}}", nodes + 10);
+        let limits = format!("{{connections: {0}, pairedNodes: {0}}}", nodes.max(1000) + 10);
         fs::write(&config, format!("{{bridge: {{limits: {limits}}}}}")).expect("a configuration");
         let config = config.display().to_string();
         Self::bridge_in(dir, &["--config", &config])
