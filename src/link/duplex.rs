@@ -212,10 +212,14 @@ impl<S: Stream, T: Outgoing> Duplex<S, T> {
         self.endpoint().awaits_admission = true;
     }
 
-    /// Waits, writing meanwhile, until one more request may be unanswered. For lines that were
-    /// read together with the ones before them.
+    /// Waits, writing meanwhile, until a hello is answered and one more request may be unanswered.
+    /// For lines that were read together with the ones before them: a ping behind a hello must not
+    /// be answered here before the ones that the router answers.
     pub(crate) fn wait_for_answers(&mut self) -> io::Result<()> {
-        self.write_while(|duplex| duplex.endpoint().unanswered >= duplex.max_unanswered)
+        self.write_while(|duplex| {
+            let endpoint = duplex.endpoint();
+            endpoint.awaits_admission || endpoint.unanswered >= duplex.max_unanswered
+        })
     }
 
     /// Sends what waits and nothing after it, for at most [`limits::CLOSE_FLUSH`], without reading.
