@@ -3,6 +3,8 @@
 use super::*;
 use crate::link::OutboxSender;
 use crate::protocol::GatewayFrame;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::thread;
 

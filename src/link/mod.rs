@@ -5,6 +5,7 @@
 
 mod accept;
 mod duplex;
+mod endpoint;
 mod inbox;
 mod limiter;
 mod lines;
@@ -16,7 +17,8 @@ mod waker;
 mod write_buffer;
 
 pub(crate) use accept::accept_until;
-pub(crate) use duplex::{Duplex, Ending, Stream};
+pub(crate) use duplex::{Duplex, Ending};
+pub(crate) use endpoint::Stream;
 pub(crate) use inbox::{Closed, Inbox, Inputs, ReplyHandle};
 pub(crate) use limiter::{connections_for, ConnectionLimiter, Permit};
 pub(crate) use lines::{read_line, Line};

@@ -1,7 +1,7 @@
 //! The bytes of a connection: a TCP socket, or TLS over it, on either side; the first byte decides
 //! (protocol section 1.3). The connection's thread owns socket and TLS state; nothing here blocks.
 
-use crate::link::duplex::Stream;
+use crate::link::endpoint::Stream;
 use crate::protocol::limits;
 use crate::tls::Acceptor;
 use rustls::pki_types::CertificateDer;
