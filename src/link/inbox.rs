@@ -29,9 +29,18 @@ pub(crate) enum ReplyHandle {
 /// down at its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
-    /// `None` only while it is dropped.
-    sender: Option<Sender<Posted>>,
-    router: Arc<RouterState>,
+    sender: Sender<Posted>,
+    // Dropped after the sender: the router has to notice when the last one is gone.
+    router: WakeOnDrop,
+}
+
+#[derive(Clone, Debug)]
+struct WakeOnDrop(Arc<RouterState>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
 }
 
 /// What the senders know about the router thread.
@@ -63,7 +72,7 @@ impl Inbox {
     pub(crate) fn new() -> (Self, Inputs) {
         let (sender, receiver) = bounded(limits::INBOX);
         let router = Arc::new(RouterState::default());
-        (Self { sender: Some(sender), router: router.clone() }, Inputs { receiver, router })
+        (Self { sender, router: WakeOnDrop(router.clone()) }, Inputs { receiver, router })
     }
 
     pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
@@ -74,7 +83,7 @@ impl Inbox {
     pub(crate) fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
         self.send(Posted { input, reply: Some(reply) })?;
         // Either this is seen here, or the input was in the queue when it was emptied.
-        if self.router.ended.load(Ordering::SeqCst) {
+        if self.router.0.ended.load(Ordering::SeqCst) {
             return Err(Closed);
         }
         Ok(())
@@ -83,27 +92,18 @@ impl Inbox {
     /// Looks for what the router's next output brings, for [`limits::STAY_AWAKE`] at most: where
     /// one waits, this saves waking it. Only one thread at a time does so.
     pub(crate) fn stay_awake<T>(&self, look: impl FnMut() -> Option<T>) -> Option<T> {
-        if self.router.is_awaited.swap(true, Ordering::Relaxed) {
+        if self.router.0.is_awaited.swap(true, Ordering::Relaxed) {
             return None;
         }
         let found = look_for(limits::STAY_AWAKE, look);
-        self.router.is_awaited.store(false, Ordering::Relaxed);
+        self.router.0.is_awaited.store(false, Ordering::Relaxed);
         found
     }
 
     fn send(&self, posted: Posted) -> Result<(), Closed> {
-        let Some(sender) = &self.sender else { return Err(Closed) };
-        sender.send(posted).map_err(|_| Closed)?;
-        self.router.wake();
+        self.sender.send(posted).map_err(|_| Closed)?;
+        self.router.0.wake();
         Ok(())
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        // The router has to notice when the last one is gone.
-        drop(self.sender.take());
-        self.router.wake();
     }
 }
 
@@ -210,16 +210,15 @@ mod tests {
     #[test]
     fn a_parked_router_wakes_for_an_input_for_its_deadline_and_for_the_end() {
         let (inbox, inputs) = Inbox::new();
-        let parked = inbox.clone();
-        let until_parked = move || {
-            while !parked.router.is_parked.load(Ordering::SeqCst) {
+        let wait_until_parked = |inbox: &Inbox| {
+            while !inbox.router.0.is_parked.load(Ordering::SeqCst) {
                 thread::yield_now();
             }
-            parked
         };
+        let another = inbox.clone();
         let sender = thread::spawn(move || {
-            let inbox = until_parked();
-            inbox.post(Input::Stop).unwrap();
+            wait_until_parked(&another);
+            another.post(Input::Stop).unwrap();
         });
         assert_eq!(inputs.next(None).unwrap().input, Input::Stop);
         sender.join().unwrap();
@@ -228,9 +227,7 @@ mod tests {
         assert_eq!(inputs.next(Some(wait)).unwrap().input, Input::Tick);
         assert!(began.elapsed() >= wait);
         let last = thread::spawn(move || {
-            while !inbox.router.is_parked.load(Ordering::SeqCst) {
-                thread::yield_now();
-            }
+            wait_until_parked(&inbox);
             drop(inbox);
         });
         assert!(inputs.next(None).is_none());
