@@ -97,18 +97,15 @@ impl Operator {
     }
 
     fn wait_for(&mut self, id: u64) -> Result<Answer, WireError> {
-        loop {
-            match self.open.remove(&id) {
-                Some(Some(result)) => return result,
-                Some(None) => drop(self.open.insert(id, None)),
-                None => return Err(WireError::invalid("the answer was not taken in time")),
-            }
+        while let Some(None) = self.open.get(&id) {
             match self.next_frame() {
                 Some(OperatorFrame::Reply { id, result }) => self.answered(&id, result),
                 Some(OperatorFrame::Event(event)) => self.keep(event),
                 None => return Err(ended()),
             }
         }
+        let late = || Err(WireError::invalid("the answer was not taken in time"));
+        self.open.remove(&id).flatten().unwrap_or_else(late)
     }
 
     /// The next frame; looks for it for a moment before it sleeps, unless somebody else does.
