@@ -9,7 +9,7 @@ use crate::daemon::journal::Journal;
 use crate::daemon::tasks::{Task, TaskSender};
 use crate::daemon::Error as DaemonError;
 use crate::discovery::AnnouncementState;
-use crate::link::{ConnectionLimiter, Inputs, OutboxSender, ReplyHandle};
+use crate::link::{ConnectionLimiter, Inputs, OutboxSender, ReplyHandle, TooSlow};
 use crate::log_limit::LogLimit;
 use crate::pairing_store::PairingStore;
 use crate::protocol::operator::{Answer, DiscoveryView, Done, ListenerView, OperatorFrame, Status};
@@ -20,7 +20,7 @@ use crate::router::{
 use crate::tls::Acceptor;
 use crate::transport::Listening;
 use log::Level;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -53,19 +53,18 @@ pub(super) struct Handles {
     operators: BTreeMap<OperatorId, OutboxSender<OperatorFrame>>,
     /// Whoever frames were left for that are not delivered yet.
     undelivered_nodes: Vec<ConnId>,
-    undelivered_operators: BTreeSet<OperatorId>,
+    undelivered_operators: Vec<OperatorId>,
 }
 
 impl Handles {
     /// Has everything sent that was left.
     fn deliver(&mut self) {
         for conn in self.undelivered_nodes.drain(..) {
-            if let Some(handle) = self.nodes.get_mut(&conn) {
-                handle.has_undelivered = false;
+            if let Some(handle) = self.nodes.get(&conn) {
                 handle.outbox.deliver();
             }
         }
-        while let Some(op) = self.undelivered_operators.pop_first() {
+        for op in self.undelivered_operators.drain(..) {
             if let Some(outbox) = self.operators.get(&op) {
                 outbox.deliver();
             }
@@ -79,8 +78,6 @@ struct NodeHandle {
     outbox: OutboxSender<GatewayFrame>,
     limiter: Arc<ConnectionLimiter>,
     peer: String,
-    /// It is among the undelivered.
-    has_undelivered: bool,
 }
 
 impl NodeHandle {
@@ -132,16 +129,8 @@ impl RouterThread {
     fn register(&mut self, input: &Input, reply: ReplyHandle) {
         match (input, reply) {
             (Input::Connected { conn, peer }, ReplyHandle::Node { outbox, limiter }) => {
-                self.handles.nodes.insert(
-                    *conn,
-                    NodeHandle {
-                        node: None,
-                        outbox,
-                        limiter,
-                        peer: peer.to_string(),
-                        has_undelivered: false,
-                    },
-                );
+                let handle = NodeHandle { node: None, outbox, limiter, peer: peer.to_string() };
+                self.handles.nodes.insert(*conn, handle);
             }
             (Input::Operator { op, .. }, ReplyHandle::Operator(outbox)) => {
                 self.handles.operators.insert(*op, outbox);
@@ -242,12 +231,13 @@ impl RouterThread {
             self.log_refusal(to, error);
         }
         log::trace!("router: out {} conn={to}", frame.kind());
-        let Some(handle) = self.handles.nodes.get_mut(&to) else { return };
-        if handle.outbox.leave(frame).is_err() {
-            log::warn!("router: closing a node that does not read conn={to} {}", handle.who());
-        }
-        if !std::mem::replace(&mut handle.has_undelivered, true) {
-            self.handles.undelivered_nodes.push(to);
+        let Some(handle) = self.handles.nodes.get(&to) else { return };
+        match handle.outbox.leave(frame) {
+            Ok(true) => self.handles.undelivered_nodes.push(to),
+            Ok(false) => {}
+            Err(TooSlow) => {
+                log::warn!("router: closing a node that does not read conn={to} {}", handle.who());
+            }
         }
     }
 
@@ -295,11 +285,14 @@ impl RouterThread {
 
     fn tell(&mut self, op: OperatorId, frame: OperatorFrame) {
         let Some(outbox) = self.handles.operators.get(&op) else { return };
-        if outbox.leave(frame).is_err() {
-            log::warn!("router: closing an operator that does not read op={op}");
-            self.handles.operators.remove(&op);
+        match outbox.leave(frame) {
+            Ok(true) => self.handles.undelivered_operators.push(op),
+            Ok(false) => {}
+            Err(TooSlow) => {
+                log::warn!("router: closing an operator that does not read op={op}");
+                self.handles.operators.remove(&op);
+            }
         }
-        self.handles.undelivered_operators.insert(op);
     }
 
     fn do_task(&mut self, requester: Requester, task: DaemonTask) {

@@ -158,21 +158,23 @@ impl<T: Outgoing> Outbox<T> {
 
     /// Leaves a frame for the connection and has it sent. Fails as [`Outbox::leave`] does.
     pub(crate) fn push(&self, frame: T) -> Result<(), TooSlow> {
-        self.leave(frame)?;
-        self.deliver();
+        if self.leave(frame)? {
+            self.deliver();
+        }
         Ok(())
     }
 
-    /// Leaves a frame that [`Outbox::deliver`] has sent. What comes after the end is dropped. Fails,
-    /// and ends the connection, if too much is waiting already.
-    pub(crate) fn leave(&self, frame: T) -> Result<(), TooSlow> {
+    /// Leaves a frame and returns whether [`Outbox::deliver`] has to have it sent: where something
+    /// waited already, it goes with that. What comes after the end is dropped. Fails, and ends the
+    /// connection, if too much is waiting already.
+    pub(crate) fn leave(&self, frame: T) -> Result<bool, TooSlow> {
         let mut queue = self.lock();
         if queue.state != OutboxState::Open {
-            return Ok(());
+            return Ok(false);
         }
         let weight = frame.weight();
         if frame.is_superseded_later() && queue.bytes + weight > limits::OUTBOX_PRESSURE_BYTES {
-            return Ok(());
+            return Ok(false);
         }
         let over = queue.bytes + weight > self.byte_limit && !queue.frames.is_empty();
         if over || queue.frames.len() >= limits::OUTBOX_FRAMES {
@@ -185,8 +187,9 @@ impl<T: Outgoing> Outbox<T> {
         if frame.is_answer() {
             queue.answer_bytes += weight;
         }
+        let is_first = queue.frames.is_empty();
         queue.frames.push_back(frame);
-        Ok(())
+        Ok(is_first)
     }
 
     /// Has what was left sent: at once if the connection's thread rests and there is little of it,
