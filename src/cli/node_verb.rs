@@ -3,7 +3,7 @@
 use super::node::NodeOptions;
 use super::*;
 use crate::client::{Fingerprint, Stop, Trust};
-use crate::node_host::{HostOptions, OwnerPolicy, Pattern, Security};
+use crate::node_host::{is_possible_variable, HostOptions, OwnerPolicy, Pattern, Security};
 use crate::protocol::limits;
 use std::env;
 
@@ -54,6 +54,11 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
         Pattern::new(&text, home.as_deref()).ok_or_else(nothing)
     });
     let allow: Vec<Pattern> = allow.collect::<Result<_, _>>()?;
+    let allow_env = line.values("allow-env");
+    if let Some(name) = allow_env.iter().find(|name| !is_possible_variable(name)) {
+        let problem = "is no name of a variable, or one that is always ignored";
+        return Err(Failure::usage(format!("--allow-env: `{}` {problem}", safe(name))));
+    }
     let security = match line.value("exec").and_then(Security::parse) {
         Some(Security::Deny | Security::Full) if !allow.is_empty() => {
             return Err(Failure::usage("--allow can only be combined with --exec allowlist"));
@@ -65,7 +70,7 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
     Ok(HostOptions {
         handles: handles.map(|(command, program)| (command, program.into())).collect(),
         handle_time: limits::HANDLER_TIME,
-        owner: OwnerPolicy { security, allow },
+        owner: OwnerPolicy { security, allow, allow_env },
         approvals: line.value("exec-approvals").map_or_else(beside, PathBuf::from),
         remote_approvals: line.is_set("remote-approvals"),
     })

@@ -7,26 +7,42 @@ use std::collections::BTreeMap;
 const IGNORED: &str =
     "PATH NODE_OPTIONS PYTHONHOME PYTHONPATH PERL5LIB PERL5OPT RUBYOPT DYLD_* LD_*";
 
-/// Ignored where only some programs may run: these variables change what an allowed program
-/// executes. `BASH_ENV='$(…)'` alone would open every script on the list.
-const ORDERS: &str = "\
-    AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE BASH* BROWSER CDPATH CLASSPATH CURL_* DOCKER_* \
-    EDITOR ENV EXINIT GCONV_PATH GIO_* GIT_* GLIBC_* GST_* GTK_* HOME IFS JAVA_* JDK_* KUBECONFIG \
-    LESS* LOCPATH LUA_* MAKEFLAGS MANPAGER NLSPATH NODE_* NPM_CONFIG_* OPENSSL_* PAGER PERL* PHP* \
-    PROMPT_COMMAND PS4 PYTHON* QT_* RSYNC_RSH RUBY* SHELL* SSH_ASKPASS SUDO_ASKPASS \
-    SYSTEMD_EDITOR SYSTEMD_PAGER TAR_OPTIONS VIMINIT VISUAL WGETRC XDG_* ZDOTDIR _JAVA_OPTIONS";
+/// All that the gateway may set where only some programs may run, besides what the owner adds. Which
+/// others make an allowed program run something else nobody can list: `MANOPT`, `GOFLAGS` and
+/// `DBUS_SYSTEM_BUS_ADDRESS=unixexec:…` do.
+const HARMLESS: &str = "LANG LC_* TERM TZ";
 
-/// The variables that a program is given besides those of the node, if `security` counts. A name
-/// that is not made of letters, digits and `_` is ignored: `PATH=x` would become a second `PATH`,
-/// and `BASH_FUNC_x%%` a function.
-pub(super) fn allowed(
+/// Divides the variables that the gateway wants a program to have into those it is given besides the
+/// node's, if `security` counts, and the names of the others. A name that is not made of letters,
+/// digits and `_` is refused: `PATH=x` would become a second `PATH`, and `BASH_FUNC_x%%` a function.
+pub(super) fn divide(
     wanted: BTreeMap<String, String>,
     security: Security,
-) -> impl Iterator<Item = (String, String)> {
+    owners: &[String],
+) -> (BTreeMap<String, String>, Vec<String>) {
     let named = wanted.into_iter().map(|(name, value)| (name.trim().to_owned(), value));
-    named.filter(move |(name, value)| {
-        is_name(name) && !value.contains('\0') && !is_ignored(&name.to_ascii_uppercase(), security)
-    })
+    let is_given = |(name, value): &(String, String)| {
+        let is_allowed = security == Security::Full
+            || owners.contains(name)
+            || is_in(HARMLESS, name) && is_plain(name, value);
+        is_possible(name) && is_allowed && !value.contains('\0')
+    };
+    let (given, ignored): (BTreeMap<_, _>, BTreeMap<_, _>) = named.partition(is_given);
+    (given, ignored.into_keys().collect())
+}
+
+/// Whether the gateway may set a variable of this name if the owner allows it.
+pub(crate) fn is_possible(name: &str) -> bool {
+    is_name(name) && !is_in(IGNORED, &name.to_ascii_uppercase())
+}
+
+/// Whether the value names no file and holds no format, as `sudo` checks it.
+fn is_plain(name: &str, value: &str) -> bool {
+    let names_a_file = match name {
+        "TZ" => value.trim_start_matches(':').starts_with('/') || value.contains(".."),
+        _ => value.contains('/'),
+    };
+    !names_a_file && !value.contains('%') && value.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_name(name: &str) -> bool {
@@ -35,14 +51,11 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
-fn is_ignored(name: &str, security: Security) -> bool {
-    let is_in = |list: &str| {
-        list.split(' ').any(|pattern| match pattern.strip_suffix('*') {
-            Some(family) => name.starts_with(family),
-            None => name == pattern,
-        })
-    };
-    is_in(IGNORED) || security != Security::Full && is_in(ORDERS)
+fn is_in(list: &str, name: &str) -> bool {
+    list.split(' ').any(|pattern| match pattern.strip_suffix('*') {
+        Some(family) => name.starts_with(family),
+        None => name == pattern,
+    })
 }
 
 #[cfg(test)]
@@ -51,7 +64,7 @@ mod tests {
 
     fn given(names: &[&str], security: Security) -> Vec<String> {
         let wanted = names.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
-        allowed(wanted, security).map(|(name, _)| name).collect()
+        divide(wanted, security, &["LAMP".to_owned(), "PATH".to_owned()]).0.into_keys().collect()
     }
 
     #[test]
@@ -79,25 +92,40 @@ mod tests {
         let names = ["PATH=/tmp", "LD_PRELOAD=/x:", "A\0B", "", " ", "1A", "BASH_FUNC_ls%%", "é"];
         assert!(given(&names, Security::Full).is_empty());
         let nul = BTreeMap::from([("A".to_owned(), "x\0".to_owned())]);
-        assert_eq!(allowed(nul, Security::Full).count(), 0);
+        assert!(divide(nul, Security::Full, &[]).0.is_empty());
     }
 
     #[test]
-    fn orders_are_ignored_where_only_some_programs_may_run() {
-        let orders = [
-            "BASH_ENV",
-            "ENV",
-            "GIT_SSH_COMMAND",
-            "PYTHONSTARTUP",
-            "HOME",
-            "PAGER",
-            "TAR_OPTIONS",
-            "OPENSSL_CONF",
-            "LESSOPEN",
-            "SHELLOPTS",
-        ];
-        assert!(given(&orders, Security::Allowlist).is_empty());
-        assert_eq!(given(&orders, Security::Full).len(), orders.len());
-        assert_eq!(given(&["LANG", "TZ", "MY_TOKEN"], Security::Allowlist).len(), 3);
+    fn where_only_some_programs_may_run_the_gateway_sets_language_terminal_and_time_zone() {
+        let orders =
+            "BASH_ENV DBUS_SYSTEM_BUS_ADDRESS FFREPORT GIT_DIR GOFLAGS HGRCPATH HOME LAMPS \
+                      LANGUAGE MAKEFILES MANOPT PATH RSYNC_CONNECT_PROG lang TERMINFO TZDIR";
+        let orders: Vec<&str> = orders.split_whitespace().collect();
+        for security in [Security::Deny, Security::Allowlist] {
+            assert!(given(&orders, security).is_empty());
+            let harmless = ["LAMP", "LANG", "LC_ALL", "LC_TIME", "TERM", "TZ"];
+            assert_eq!(given(&harmless, security), harmless);
+        }
+        let but_the_path = orders.len() - 1;
+        assert_eq!(given(&orders, Security::Full).len(), but_the_path);
+    }
+
+    #[test]
+    fn a_language_or_time_zone_does_not_name_a_file() {
+        for (name, value, expected) in [
+            ("TZ", "Europe/Berlin", true),
+            ("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", true),
+            ("TZ", ":/tmp/x", false),
+            ("TZ", "../../tmp/x", false),
+            ("LANG", "de_DE.UTF-8@euro", true),
+            ("LANG", "../tmp", false),
+            ("LC_ALL", "%n", false),
+            ("TERM", "xterm\n", false),
+            ("LAMP", "/any %s\nthing", true),
+        ] {
+            let wanted = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let (given, ignored) = divide(wanted, Security::Allowlist, &["LAMP".to_owned()]);
+            assert_eq!((given.len() == 1, ignored.is_empty()), (expected, expected), "{value}");
+        }
     }
 }

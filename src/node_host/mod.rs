@@ -16,6 +16,7 @@ mod skills;
 mod system_run;
 mod which;
 
+pub(crate) use environment::is_possible as is_possible_variable;
 pub(crate) use host::{Host, HostOptions};
 pub(crate) use pattern::Pattern;
 pub(crate) use policy::{OwnerPolicy, Security};

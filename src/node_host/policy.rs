@@ -44,6 +44,8 @@ pub(crate) struct OwnerPolicy {
     pub security: Option<Security>,
     /// Patterns that are on the allowlist besides those of the file.
     pub allow: Vec<Pattern>,
+    /// Environment variables that the gateway may set besides the harmless ones.
+    pub allow_env: Vec<String>,
 }
 
 impl OwnerPolicy {

@@ -16,6 +16,7 @@ use crate::process;
 use crate::protocol::command::system::{RunResult, SystemRun as Params};
 use crate::protocol::{limits, rpc, NodeEvent, Payload, WireError};
 use crate::random;
+use std::collections::BTreeMap;
 use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ impl SystemRun {
         // Without its gateway, nobody wants the program to run any more.
         events::send(writer, NodeEvent::ExecStarted, &request.events.started())
             .map_err(|_| WireError::unavailable("the connection was lost"))?;
-        let result = request.run(&permission, cancel);
+        let result = self.run_to_its_end(&request, &permission, cancel);
         self.finished.send(writer, request.events.finished(&result));
         Ok(Some(rpc::encode(&result)))
     }
@@ -88,6 +89,27 @@ impl SystemRun {
                 Err((denial, path.unwrap_or_else(|| "no such program".to_owned())))
             }
         }
+    }
+
+    fn run_to_its_end(
+        &self,
+        request: &Request,
+        permission: &Permission,
+        cancel: &Stop,
+    ) -> RunResult {
+        let (wanted, security) = (request.params.env.clone(), permission.rules.effect());
+        let owners = &self.approvals.owner.allow_env;
+        let (env, ignored) = environment::divide(wanted.unwrap_or_default(), security, owners);
+        if !ignored.is_empty() {
+            if let Some(more) = self.log_limit.admit("variables") {
+                let few = &ignored[..ignored.len().min(limits::VARIABLES_NAMED)];
+                log::warn!(
+                    "node: system.run ignored variables of the gateway names={few:?}; \
+                            --allow-env allows one{more}"
+                );
+            }
+        }
+        request.run(permission, env, cancel)
     }
 
     /// Reports a denial to the gateway's agent and to the owner's log.
@@ -143,7 +165,12 @@ impl Request {
         Ok(Self { params, cwd, events })
     }
 
-    fn run(&self, permission: &Permission, cancel: &Stop) -> RunResult {
+    fn run(
+        &self,
+        permission: &Permission,
+        env: BTreeMap<String, String>,
+        cancel: &Stop,
+    ) -> RunResult {
         let argv = self.params.command.split_first();
         let (Some(found), Some((name, arguments))) = (&permission.program, argv) else {
             return run::failed("no such program".to_owned());
@@ -152,9 +179,7 @@ impl Request {
             return run::failed(format!("cwd is not a directory: {:?}", self.cwd));
         }
         let mut command = process::command(&found.path);
-        command.arg0(name).args(arguments).current_dir(&self.cwd);
-        let wanted = self.params.env.clone().unwrap_or_default();
-        command.envs(environment::allowed(wanted, permission.rules.effect()));
+        command.arg0(name).args(arguments).current_dir(&self.cwd).envs(env);
         log::info!("node: system.run path={:?} command={:?}", found.path, self.events.command());
         run::run(&mut command, self.time_limit(), cancel)
     }

@@ -138,6 +138,25 @@ fn an_allowlist_is_about_the_file_that_runs() {
     assert!(last.unwrap().contains("permission:screenRecording"));
 }
 
+/// Each of these makes an allowed program run another one, or write a file.
+#[test]
+fn an_allowlist_is_not_evaded_by_environment_variables() {
+    let mut pi = Pi::start(&["--allow", "printenv", "--allow-env", "LAMP"]);
+    let env = json!({
+        "DBUS_SYSTEM_BUS_ADDRESS": "unixexec:path=/bin/sh", "MANOPT": "-P sh", "MAKEFILES": "/x",
+        "RSYNC_CONNECT_PROG": "sh", "HGRCPATH": "/x", "GOFLAGS": "-toolexec=sh", "FFREPORT": "file=/x",
+        "LANG": "xx", "LC_TIME": "../x", "TZ": "CET", "LAMP": "on",
+    });
+    let run = json!({ "command": ["printenv"], "env": env });
+    let printed = pi.invoke("system.run", &run)["stdout"].as_str().unwrap().to_owned();
+    for name in env.as_object().unwrap().keys() {
+        let is_given = printed.lines().any(|line| line.starts_with(&format!("{name}=")));
+        assert_eq!(is_given, ["LANG", "TZ", "LAMP"].contains(&name.as_str()), "{name}\n{printed}");
+    }
+    let said = pi.stop_node().stderr;
+    assert!(said.contains("ignored variables") && !said.contains("toolexec"), "{said}");
+}
+
 #[test]
 fn the_owners_file_counts_at_once_and_the_gateway_only_narrows_it() {
     let mut pi = Pi::start(&[]);

@@ -122,6 +122,9 @@ commands! {
                 .value_parser(["deny", "allowlist", "full"]),
             repeated("allow", "PATTERN",
                 "Let system.run run these programs; implies --exec allowlist; may be repeated"),
+            repeated("allow-env", "NAME",
+                "Let the gateway set this environment variable for them, besides LANG, LC_*, TERM \
+                 and TZ; may be repeated"),
             file("exec-approvals",
                 "What the owner allows; by default exec-approvals.json next to the token file"),
             switch("remote-approvals",

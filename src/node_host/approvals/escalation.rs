@@ -16,7 +16,7 @@ const SOME_HOME: &str = "/home/owner";
 pub(super) fn added_rights(old: &ApprovalsDocument, new: &ApprovalsDocument) -> Option<String> {
     // The owner may start the node with another policy tomorrow.
     [None, Some(Security::Allowlist), Some(Security::Full)].into_iter().find_map(|security| {
-        let owner = OwnerPolicy { security, allow: Vec::new() };
+        let owner = OwnerPolicy { security, ..OwnerPolicy::default() };
         let mut agents: BTreeSet<&str> = old.agents();
         agents.extend(new.agents());
         agents.into_iter().find_map(|agent| {

@@ -29,7 +29,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct Approvals {
     path: PathBuf,
-    owner: OwnerPolicy,
+    pub(super) owner: OwnerPolicy,
     home: Option<PathBuf>,
     /// Whether the gateway may give itself more rights.
     may_widen: bool,

@@ -114,7 +114,8 @@ fn the_closest_setting_counts_and_never_more_than_the_owner_allows() {
     assert_eq!(seen(&approvals, Some("free")), free);
     assert_eq!(approvals.most(), Ok(Security::Full));
     let allow = vec![Pattern::new("git", None).unwrap()];
-    approvals.owner = OwnerPolicy { security: Some(Security::Allowlist), allow };
+    approvals.owner =
+        OwnerPolicy { security: Some(Security::Allowlist), allow, ..OwnerPolicy::default() };
     let held = (Security::Allowlist, "Off".into(), Security::Allowlist, "git /bin/b /bin/a".into());
     assert_eq!(seen(&approvals, Some("free")), held);
     assert_eq!(approvals.most(), Ok(Security::Allowlist));

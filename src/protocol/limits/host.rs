@@ -27,6 +27,8 @@ pub const RUN_KILL_AFTER: Duration = Duration::from_secs(2);
 /// How long the output of a program is read on after it has ended, for what it started and did
 /// not wait for.
 pub const RUN_LINGER: Duration = Duration::from_millis(250);
+/// Names of ignored variables that one line of the log shows.
+pub const VARIABLES_NAMED: usize = 8;
 /// Programs that one `system.which` may ask for: the gateway asks for those its skills need.
 pub const WHICH_BINS: usize = 256;
 
