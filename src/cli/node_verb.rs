@@ -66,11 +66,14 @@ fn work(line: &CommandLine, token_file: &Path) -> Result<HostOptions, Failure> {
         None if !allow.is_empty() => Some(Security::Allowlist),
         security => security,
     };
+    // Else programs that can write files, such as `sed`, write their own rules into it.
+    let is_file_meant = line.value("exec-approvals").is_some() || line.is_set("remote-approvals");
+    let allow_only = !allow.is_empty() && !is_file_meant;
     let beside = || token_file.with_file_name("exec-approvals.json");
     Ok(HostOptions {
         handles: handles.map(|(command, program)| (command, program.into())).collect(),
         handle_time: limits::HANDLER_TIME,
-        owner: OwnerPolicy { security, allow, allow_env },
+        owner: OwnerPolicy { security, allow, allow_only, allow_env },
         approvals: line.value("exec-approvals").map_or_else(beside, PathBuf::from),
         remote_approvals: line.is_set("remote-approvals"),
     })
@@ -121,6 +124,21 @@ mod tests {
         let spread = ["--request", "m", "--params", "{\n\"a\":\"\\ud800\"}"];
         let request = options(&line(&spread)).unwrap().request.unwrap();
         assert_eq!(request.1.as_deref(), Some("{ \"a\":\"\\ufffd\"}"));
+    }
+
+    #[test]
+    fn what_is_allowed_is_all_unless_the_file_is_meant_and_impossible_variables_are_mistakes() {
+        let owner = |flags: &[&str]| options(&line(flags)).unwrap().work.owner;
+        assert!(owner(&["--allow", "sed"]).allow_only);
+        for flags in [&["--exec-approvals", "x"][..], &["--remote-approvals"]] {
+            assert!(!owner(&[flags, &["--allow", "sed"]].concat()).allow_only, "{flags:?}");
+            assert!(!owner(flags).allow_only, "{flags:?}");
+        }
+        assert_eq!(owner(&["--allow-env", "A", "--allow-env", "b_1"]).allow_env, ["A", "b_1"]);
+        for name in ["PATH", "ld_preload", "A=b", "1"] {
+            let failure = options(&line(&["--allow-env", name])).unwrap_err();
+            assert_eq!(failure.code, 2, "{name}");
+        }
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub(crate) struct OwnerPolicy {
     pub security: Option<Security>,
     /// Patterns that are on the allowlist besides those of the file.
     pub allow: Vec<Pattern>,
+    /// Whether that is the whole list: the file only takes away. An allowed program may be one that
+    /// can write files.
+    pub allow_only: bool,
     /// Environment variables that the gateway may set besides the harmless ones.
     pub allow_env: Vec<String>,
 }

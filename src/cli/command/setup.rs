@@ -121,7 +121,8 @@ commands! {
                  by default the file decides, and without a file nothing runs")
                 .value_parser(["deny", "allowlist", "full"]),
             repeated("allow", "PATTERN",
-                "Let system.run run these programs; implies --exec allowlist; may be repeated"),
+                "Let system.run run these programs, and no others unless --exec-approvals or \
+                 --remote-approvals is given, too; implies --exec allowlist; may be repeated"),
             repeated("allow-env", "NAME",
                 "Let the gateway set this environment variable for them, besides LANG, LC_*, TERM \
                  and TZ; may be repeated"),

@@ -100,13 +100,15 @@ impl ApprovalsDocument {
         let entries = levels.iter().filter_map(|level| level.get("allowlist")?.as_array());
         let patterns = entries.flatten().filter_map(|entry| entry.get("pattern")?.as_str());
         let patterns = patterns.filter_map(|pattern| Pattern::new(pattern, home));
+        let adds = !owner.allow_only;
+        let skills = setting(&levels, "autoAllowSkills", Value::as_bool).unwrap_or(false);
         Rules {
             security: security.min(most),
             // Nobody can be asked here, so that is not what happens unless it was wished for.
             ask: setting(&levels, "ask", as_ask).unwrap_or(Ask::Off),
             ask_fallback: fallback.min(most),
-            auto_allow_skills: setting(&levels, "autoAllowSkills", Value::as_bool).unwrap_or(false),
-            allowlist: owner.allow.iter().cloned().chain(patterns).collect(),
+            auto_allow_skills: adds && skills,
+            allowlist: owner.allow.iter().cloned().chain(patterns.filter(|_| adds)).collect(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
 use tempfile::TempDir;
@@ -121,6 +122,22 @@ fn the_closest_setting_counts_and_never_more_than_the_owner_allows() {
     assert_eq!(approvals.most(), Ok(Security::Allowlist));
     approvals.owner.security = Some(Security::Deny);
     assert_eq!(approvals.most(), Ok(Security::Deny));
+}
+
+#[test]
+fn a_complete_list_is_not_extended_by_the_file_but_narrowed() {
+    let content = r#"{"version":1,"defaults":{"security":"full","autoAllowSkills":true,
+        "allowlist":[{"pattern":"**"}]},"agents":{"held":{"security":"deny"}}}"#;
+    let (_dir, mut approvals) = file(content, false);
+    let allow = vec![Pattern::new("sed", None).unwrap()];
+    let security = Some(Security::Allowlist);
+    approvals.owner = OwnerPolicy { security, allow, allow_only: true, ..OwnerPolicy::default() };
+    let rules = approvals.rules(None).unwrap();
+    assert_eq!((rules.effect(), rules.auto_allow_skills), (Security::Allowlist, false));
+    assert!(!rules.lists(Some(&ls()), &["ls".to_owned()].into()));
+    let sed = Found { path: "/usr/bin/sed".into(), is_in_search_path: true };
+    assert!(rules.lists(Some(&sed), &BTreeSet::default()));
+    assert_eq!(approvals.rules(Some("held")).unwrap().effect(), Security::Deny);
 }
 
 #[test]
