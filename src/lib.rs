@@ -132,6 +132,7 @@ mod lock;
 mod log_limit;
 #[cfg(feature = "cli")]
 mod node_host;
+mod origin;
 #[doc(hidden)] // For the scenarios, which check that what the router saves can be read again.
 pub mod pairing_store;
 mod process;

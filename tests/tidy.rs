@@ -27,6 +27,7 @@ const FLOORS: &[&str] = &[
     "files",
     "random",
     "addresses",
+    "origin",
     "process",
     "protocol",
     "log_limit",

@@ -1,8 +1,9 @@
 //! Limits how many connections are open, and how many of them are unauthenticated. Instead of one
-//! unauthenticated connection too many, the oldest idle one of the address with the most of them is
+//! unauthenticated connection too many, the oldest idle one of the origin with the most of them is
 //! closed, so that a flood cannot lock out a paired phone, which sends its hello within
 //! milliseconds.
 
+use crate::origin::Origin;
 use crate::protocol::limits;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -26,7 +27,7 @@ struct OpenConnections {
 
 #[derive(Debug)]
 struct Unauthenticated {
-    peer: IpAddr,
+    origin: Origin,
     stream: Arc<TcpStream>,
     awaits_approval: bool,
 }
@@ -61,7 +62,8 @@ impl ConnectionLimiter {
             return None;
         }
         open.count += 1;
-        let connection = Unauthenticated { peer, stream: stream.clone(), awaits_approval: false };
+        let (origin, stream) = (Origin::of(peer), stream.clone());
+        let connection = Unauthenticated { origin, stream, awaits_approval: false };
         open.unauthenticated.insert(number, connection);
         Some(Permit { limiter: self.clone(), number })
     }
@@ -99,18 +101,18 @@ impl ConnectionLimiter {
 }
 
 impl OpenConnections {
-    /// Closes the oldest idle connection of the address with the most; false if there is none.
+    /// Closes the oldest idle connection of the origin with the most; false if there is none.
     fn evict_one(&mut self) -> bool {
         let idle = |other: &&Unauthenticated| !other.awaits_approval;
-        let mut by_peer: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        let mut crowds: BTreeMap<Origin, usize> = BTreeMap::new();
         for connection in self.unauthenticated.values().filter(idle) {
-            *by_peer.entry(connection.peer).or_default() += 1;
+            *crowds.entry(connection.origin).or_default() += 1;
         }
-        let Some((peer, _)) = by_peer.into_iter().max_by_key(|(_, count)| *count) else {
+        let Some((origin, _)) = crowds.into_iter().max_by_key(|(_, count)| *count) else {
             return false;
         };
         let mut all = self.unauthenticated.iter();
-        let oldest = all.find(|(_, other)| other.peer == peer && idle(other));
+        let oldest = all.find(|(_, other)| other.origin == origin && idle(other));
         let Some(number) = oldest.map(|(number, _)| *number) else { return false };
         if let Some(connection) = self.unauthenticated.remove(&number) {
             // Its thread notices and drops its permit. An error means that it is closed already.
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_idle_connection_of_the_most_crowded_address_is_closed_for_a_new_one() {
+    fn the_oldest_idle_connection_of_the_most_crowded_origin_is_closed_for_a_new_one() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let limiter = ConnectionLimiter::new(10, 2);
         let mut outside = Vec::new();
@@ -170,6 +172,22 @@ mod tests {
         assert_eq!(outside[2].read(&mut [0]).unwrap(), 0);
         outside[1].set_nonblocking(true).unwrap();
         assert!(outside[1].read(&mut [0]).is_err());
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_are_one_crowd() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let limiter = ConnectionLimiter::new(10, 3);
+        let addresses = ["2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:1::2", "192.168.1.2"];
+        let (mut outside, mut permits) = (Vec::new(), Vec::new());
+        for (number, peer) in (1..).zip(addresses) {
+            let (client, stream) = pair(&listener);
+            outside.push(client);
+            permits.push(limiter.acquire(number, peer.parse().unwrap(), &stream).unwrap());
+        }
+        assert_eq!(outside[1].read(&mut [0]).unwrap(), 0);
+        outside[0].set_nonblocking(true).unwrap();
+        assert!(outside[0].read(&mut [0]).is_err());
     }
 
     #[test]

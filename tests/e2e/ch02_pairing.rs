@@ -110,6 +110,23 @@ fn a_request_that_differs_from_the_one_shown_is_marked_as_a_conflict() {
 }
 
 #[test]
+fn abandoned_requests_do_not_hide_a_real_phone() {
+    let daemon = Daemon::start();
+    let mut eve = Phone::connect(&daemon);
+    for i in 0..32 {
+        eve.send(&pair_request(&format!("eve-{i}"), "Kitchen"));
+    }
+    daemon.pending_request("eve-31");
+    assert_eq!(pending(&daemon).len(), 32);
+    drop(eve);
+    let mut watcher = daemon.control().subscribe(&["node.pair.resolved"]);
+    let phone = Phone::asking(&daemon, "alice");
+    assert_eq!(watcher.event("node.pair.resolved")["decision"], "evicted");
+    assert_eq!(pending(&daemon).len(), 32);
+    drop(phone);
+}
+
+#[test]
 fn after_a_rejection_the_next_request_is_held_and_not_shown() {
     let daemon = Daemon::start();
     let mut phone = Phone::asking(&daemon, "alice");

@@ -27,8 +27,8 @@ pub const SHARED_BODY: usize = 64 * 1024;
 /// descriptors and about 20 KiB; a home has a dozen, so this only stops a runaway.
 pub const CONNECTIONS: usize = 4096;
 /// Connections that have not been admitted (`bridge.limits.strangers`). When one more arrives,
-/// the oldest idle one of the address with the most of them is closed, so that a flood cannot
-/// lock out a paired phone.
+/// the oldest idle one of the origin (address, or IPv6 /64) with the most of them is closed, so
+/// that a flood cannot lock out a paired phone.
 pub const UNAUTHENTICATED_CONNECTIONS: usize = 256;
 /// How long a connection may stay without being admitted or waiting for an approval. The apps
 /// say hello within milliseconds; TLS on a slow phone takes a few seconds.
@@ -41,7 +41,8 @@ pub const REFUSALS: u32 = 8;
 pub const UNAUTHENTICATED_FRAMES: u32 = 64;
 
 /// Pairing requests waiting for the operator, in all (`bridge.limits.pendingPairings`). More than
-/// a person can look at.
+/// a person can look at. One more takes the place of the oldest that nobody waits for any more, of
+/// the most crowded origin; so that a flood cannot hide a phone.
 pub const PENDING_PAIRINGS: usize = 32;
 /// Pairing requests waiting for the operator from one address; on loopback, where SSH tunnels
 /// arrive, from one node id (`bridge.limits.pendingPairingsPerAddress`).

@@ -36,7 +36,7 @@ records! {
         request_id: Arc<str>,
         /// The node that asked.
         node_id: NodeId,
-        /// `approved`, `rejected` or `expired`.
+        /// `approved`, `rejected`, `expired`, or `evicted` if it gave way to a newer one.
         decision: Cow<'static, str>,
         /// Milliseconds since 1970.
         ts: u64,

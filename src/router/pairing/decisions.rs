@@ -101,7 +101,10 @@ impl Router {
         self.pairing.waiting.replaced.retain(|id, _| pending.contains_key(id));
         let answer = match change {
             Change::Profile => return,
-            Change::Request { waiter, id } => {
+            Change::Request { waiter, id, evicted } => {
+                if let Some(evicted) = evicted {
+                    self.evicted(&evicted, waiter.conn, &before);
+                }
                 return self.pairing.requested(&mut self.ctx, waiter, id);
             }
             Change::Pairing { conn, id, token } => {
@@ -166,6 +169,16 @@ impl Router {
         }
         // A rejected one from the same address must not make the approved node wait.
         self.pairing.cool_downs.forgive(node, request.remote_ip);
+    }
+
+    /// That a request gave way to the one of another connection is on disk.
+    fn evicted(&mut self, id: &RequestId, newcomer: ConnId, before: &PairingBook) {
+        let Some(request) = before.pending.get(id) else { return };
+        self.ctx.timers.cancel(&Timer::Pairing(id.clone()));
+        if let Some(conn) = self.pairing.waiting.conn(id).filter(|conn| *conn != newcomer) {
+            self.ctx.refuse(conn, super::too_many());
+        }
+        self.publish_resolved(id, &request.node, "evicted");
     }
 
     /// A rejection is on disk. Without a requester, it follows from the approval of another

@@ -8,18 +8,21 @@
 
 mod book;
 mod cooldown;
+mod crowd;
 mod decisions;
 mod waiting;
 
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
 
+use crate::origin::Origin;
 use crate::protocol::operator::{OperatorEvent, PendingView};
 use crate::protocol::{limits, ErrorCode, NodeId, Token, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Output, Requester};
 use cooldown::CoolDowns;
-use std::net::{IpAddr, Ipv6Addr};
+use crowd::{giving_way, Place};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use waiting::Waiting;
@@ -48,8 +51,8 @@ pub(super) struct Unsaved {
 enum Change {
     /// A node's profile; nobody waits for it.
     Profile,
-    /// A new request, for which this connection waits.
-    Request { waiter: Waiter, id: RequestId },
+    /// A new request, for which this connection waits, and the one that gave way to it.
+    Request { waiter: Waiter, id: RequestId, evicted: Option<RequestId> },
     /// A pairing with a new token. Without a requester, it was approved before.
     Pairing { conn: ConnId, id: RequestId, token: Token },
     /// An approval that is kept until the node comes for its token.
@@ -120,9 +123,9 @@ impl Pairing {
             }
             return;
         }
-        if !self.has_room(ctx, &candidate.node, peer) {
+        let Ok(evicted) = self.make_room(ctx, &candidate) else {
             return ctx.refuse(from.conn, too_many());
-        }
+        };
         let Candidate { node, profile, silent, .. } = candidate;
         let request = PairingRequest {
             is_repair: self.book.paired.contains_key(&node),
@@ -135,20 +138,33 @@ impl Pairing {
             approved_at: None,
         };
         let id = RequestId(ctx.ids.unique().into());
-        let book = self.book.with_request(id.clone(), request);
-        self.save(ctx, book, Change::Request { waiter: from, id }, None);
+        let book = self.book.without_requests(|other, _| Some(other) == evicted.as_ref());
+        let book = book.with_request(id.clone(), request);
+        self.save(ctx, book, Change::Request { waiter: from, id, evicted }, None);
     }
 
-    /// Loopback carries everybody's SSH tunnels, so there the node id is counted instead of the
-    /// address.
-    fn has_room(&self, ctx: &Context, node: &NodeId, peer: IpAddr) -> bool {
-        let is_same_origin = |request: &&Arc<PairingRequest>| match peer.is_loopback() {
-            true => request.node == *node,
-            false => network(request.remote_ip) == network(peer),
-        };
-        let of_same_origin = self.book.pending.values().filter(is_same_origin).count();
-        self.book.pending.len() < ctx.policy.pending_pairings
-            && of_same_origin < ctx.policy.pending_pairings_per_address
+    /// The request that gives way to a new one, if one has to; fails if none may. Approvals that
+    /// are kept are the operator's, and stay.
+    fn make_room(&self, ctx: &Context, new: &Candidate) -> Result<Option<RequestId>, ()> {
+        let pending = &self.book.pending;
+        let is_own =
+            |request: &PairingRequest| is_same_asker(new, &request.node, request.remote_ip);
+        let own = pending.values().filter(|request| is_own(request)).count();
+        let is_crowded = own >= ctx.policy.pending_pairings_per_address;
+        if !is_crowded && pending.len() < ctx.policy.pending_pairings {
+            return Ok(None);
+        }
+        let places = pending.iter().filter(|(_, request)| {
+            request.approved_at.is_none() && (!is_crowded || is_own(request))
+        });
+        let places = places.map(|(id, request)| Place {
+            key: id,
+            origin: Origin::of(request.remote_ip),
+            since: request.ts,
+            // Whoever asks for something else instead has left the other request.
+            is_abandoned: self.waiting.conn(id).is_none_or(|conn| conn == new.from.conn),
+        });
+        giving_way(places, Origin::of(new.peer)).map(|id| Some(id.clone())).ok_or(())
     }
 
     /// Makes the token; it is sent once it is on disk.
@@ -208,10 +224,9 @@ fn too_many() -> WireError {
     WireError::unavailable("too many pairing requests are waiting; try later")
 }
 
-/// What counts as one address: with IPv6, one machine has a whole /64 to choose from.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-    }
+/// Whether the limit for one address counts the two together. Loopback carries everybody's SSH
+/// tunnels, so there each node id is counted for itself.
+fn is_same_asker(new: &Candidate, node: &NodeId, peer: IpAddr) -> bool {
+    let origin = Origin::of(new.peer);
+    Origin::of(peer) == origin && (!origin.is_loopback() || *node == new.node)
 }

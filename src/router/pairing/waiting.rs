@@ -79,6 +79,11 @@ impl Waiting {
         }
     }
 
+    /// The connection that waits for the request.
+    pub(super) fn conn(&self, id: &RequestId) -> Option<ConnId> {
+        self.waiters.get(id).map(|waiter| waiter.conn)
+    }
+
     pub(in crate::router) fn contains(&self, conn: ConnId) -> bool {
         self.held.contains_key(&conn) || self.waiters.values().any(|waiter| waiter.conn == conn)
     }
