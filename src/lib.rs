@@ -53,7 +53,7 @@
 //! | `accept-N` | one for each address | accepts nodes |
 //! | `node-N` | one for each connection | both directions, TLS included; answers pings; sleeps in `poll`, and meanwhile the router writes short frames for it |
 //! | `control`, `op-N` | 1, one for each operator | the Unix socket |
-//! | `rpc-1`…`rpc-4`, `notices` | 5 | call the backend |
+//! | `rpc-1`…`rpc-4` | 4 | call the backend; nodes take turns |
 //! | `ticker` | 1 | the `tick` and `health` events, wake-ups by system events |
 //! | `run-N` | as many as the agent has runs | of [`backend::embedded`] |
 //! | `network` | 1 | adapts listeners, announcements and the wide-area zone to the machine's addresses |
@@ -139,6 +139,7 @@ mod process;
 pub mod protocol;
 mod random;
 pub mod router;
+mod shares;
 mod suggest;
 mod tls;
 mod transport;

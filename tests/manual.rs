@@ -266,6 +266,7 @@ fn the_manual_states_the_limits_as_they_are() {
         ("Lifetime of an approval", format!("{} min", limits::APPROVAL_KEPT.as_secs() / 60)),
         ("Cool-down after a rejection", format!("{} s", limits::COOL_DOWN.as_secs())),
         ("Unanswered requests of a node", limits::UNANSWERED.to_string()),
+        ("Requests and events of a node", limits::TASKS_WAITING.to_string()),
         ("Output queued for a node", mib(limits::OUTBOX_BYTES)),
         ("Answer of the backend", format!("{} s", limits::CALL_DEADLINE.as_secs())),
         ("Silence before a ping", format!("{} s", limits::PING_AFTER.as_secs())),

@@ -31,6 +31,7 @@ const FLOORS: &[&str] = &[
     "process",
     "protocol",
     "log_limit",
+    "shares",
     // Decisions, configuration, and the ways between threads.
     "router",
     "config",

@@ -5,9 +5,12 @@
 //! bring its own [`Backend`]. Everything its author needs is here and in [`crate::protocol`].
 
 pub mod embedded;
+mod queue;
+mod task;
 mod workers;
 
-pub(crate) use workers::{Job, Workers};
+pub(crate) use task::Job;
+pub(crate) use workers::Workers;
 
 pub use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 pub use crate::router::{Audience, BackendEvent, Caller, Document, NodeNotice};
@@ -18,10 +21,11 @@ use std::time::Duration;
 
 /// Answers the calls of nodes and operators.
 ///
-/// Calls come from a few worker threads at once and may block, for files for instance. Those of one
-/// node that change something come one at a time, in the node's order. A call that takes longer
-/// than [`limits::CALL_DEADLINE`](crate::protocol::limits::CALL_DEADLINE) is answered with an
-/// error. Notices come one at a time, in order, from a thread of their own.
+/// Calls and notices come from a few worker threads at once and may block, for files for instance.
+/// The notices of one node, and those of its calls that change something, come one at a time, in
+/// the node's order. No node has all workers, so a slow call holds up its own node only. A call that
+/// takes longer than [`limits::CALL_DEADLINE`](crate::protocol::limits::CALL_DEADLINE) is answered
+/// with an error.
 pub trait Backend: Send + Sync + 'static {
     /// Receives the way to send events and to publish results. Called once, before anything else.
     fn start(&self, outlet: Arc<dyn Outlet>) {
@@ -39,7 +43,8 @@ pub trait Backend: Send + Sync + 'static {
         params: Option<&str>,
     ) -> Result<Payload, WireError>;
 
-    /// A node came, went, or sent an event.
+    /// A node came, went, or sent an event. Where a backlog waits, only the last coming and the last
+    /// going of a node are in it, and events of a node that sends too many are dropped.
     fn notice(&self, notice: NodeNotice) {
         let _ = notice;
     }

@@ -200,13 +200,7 @@ impl RouterThread {
                     todo.push_back(Input::Answered { call, result: Err(error) });
                 }
             }
-            Output::Notify(notice) => {
-                if !self.workers.notice(notice) {
-                    self.log(Level::Warn, "notices", || {
-                        "dropped an event, the backend does not keep up".into()
-                    });
-                }
-            }
+            Output::Notify(notice) => self.workers.notice(notice),
             Output::Reply { to, result } => self.reply(to, result),
             Output::Publish { to, event } => {
                 for op in to {

@@ -55,7 +55,7 @@ pub enum DaemonTask {
 }
 
 /// Who calls the backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Caller {
     /// A node.
     Node(NodeId),

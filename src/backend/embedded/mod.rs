@@ -3,10 +3,10 @@
 pub(crate) mod agent;
 mod catalog;
 mod chat;
+mod named_locks;
 mod node_events;
 pub(crate) mod sessions;
 mod settings;
-mod striped_locks;
 mod system_events;
 mod ticker;
 pub(crate) mod voicewake;

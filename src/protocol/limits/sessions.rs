@@ -24,8 +24,6 @@ pub const TRANSCRIPT_BLOCK: usize = 64 * 1024;
 /// Bytes in the name of a transcript. File systems allow 255; the rest is for the suffix of a file
 /// that is put aside.
 pub const TRANSCRIPT_NAME: usize = 200;
-/// Transcripts that can be written at the same time: more than there are threads that do.
-pub const TRANSCRIPT_WRITERS: usize = 16;
 /// Lines looked at from the end of a transcript for the id that a new message follows. More only
 /// if they are damaged.
 pub const TRANSCRIPT_PARENT_LINES: usize = 16;

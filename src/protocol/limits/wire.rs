@@ -79,14 +79,20 @@ pub const UNREAD_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// How long the gateway may take to answer a request; then the node gets UNAVAILABLE. Longer than
 /// any timeout in the apps (35 s), so that it only catches a backend that hangs.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(60);
-/// Requests waiting for a worker. One more is answered UNAVAILABLE.
-pub const CALL_QUEUE: usize = 4096;
-/// Bytes of parameters of the requests waiting for a worker.
-pub const CALL_QUEUE_BYTES: usize = 256 * 1024 * 1024;
-/// Threads that run the backend's calls.
-pub const CALL_WORKERS: usize = 4;
-/// Notices (a node connected, disconnected, sent an event) waiting for the backend.
-pub const NOTICE_QUEUE: usize = 1024;
+/// Threads that call the backend: for requests of nodes and operators, and for nodes' events.
+pub const WORKERS: usize = 4;
+/// Of these, how many work for one node at once (or for the operators): one that changes something
+/// and one that reads something, as the apps do. The others are there for the others.
+pub const TASKS_AT_WORK: usize = WORKERS / 2;
+/// Requests and events of one node that wait for a worker: those of a connection with
+/// [`UNANSWERED`] requests, those of the connection before it, and a burst of events. One more
+/// request is answered UNAVAILABLE, one more event is dropped.
+pub const TASKS_WAITING: usize = 256;
+/// Bytes of all that waits for a worker, which the nodes share: a line as long as it may be fits
+/// into the share of the first.
+pub const TASK_QUEUE_BYTES: u64 = 4 * (LINE_NODE as u64 + TASK_BYTES);
+/// Bytes that count for a waiting request or event besides its text.
+pub const TASK_BYTES: u64 = 512;
 
 /// Inputs waiting for the router. Posting one more blocks: a flooding node is slowed by TCP.
 pub const INBOX: usize = 1024;

@@ -10,8 +10,8 @@ mod recorder;
 mod runs;
 
 use super::agent::{AgentAttachment, AgentRun, Agents, Busy, RunOutcome};
+use super::named_locks::NamedLocks;
 use super::sessions::{ActiveRuns, SessionRecord, Sessions};
-use super::striped_locks::StripedLocks;
 use super::system_events::SystemEvents;
 use crate::backend::{Audience, Outlet};
 use crate::calendar::now_ms;
@@ -39,7 +39,7 @@ pub(crate) struct Chat {
     system_events: Arc<SystemEvents>,
     outlet: Arc<dyn Outlet>,
     /// By session key: messages are answered in the order in which they are stored.
-    order: StripedLocks,
+    order: NamedLocks,
 }
 
 impl Chat {

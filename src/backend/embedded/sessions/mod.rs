@@ -33,7 +33,7 @@ pub(crate) use entry::{session_id, transcript_name, Entry};
 pub(crate) use error::StoreError;
 pub(crate) use methods::ActiveRuns;
 
-use super::striped_locks::StripedLocks;
+use super::named_locks::NamedLocks;
 use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
 use crate::protocol::{session, WireError};
@@ -55,7 +55,7 @@ pub(crate) struct Sessions {
     /// A change leaves the old content in place until it is complete.
     store: Mutex<Store>,
     /// By the name of the transcript, which has one writer at a time.
-    writers: StripedLocks,
+    writers: NamedLocks,
 }
 
 /// One session as it was when it was looked up.
