@@ -1,5 +1,6 @@
 //! Files that survive a power cut: written beside, synced, renamed, and the directory synced.
 
+use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -94,6 +95,42 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Checks that only this user can look into a directory, or change what is in it; the error says
+/// how to make it so. That others may pass through is no harm: its files are private themselves.
+pub(crate) fn check_private(dir: &Path) -> io::Result<()> {
+    let meta = fs::metadata(dir)?;
+    let me = geteuid().as_raw();
+    if meta.uid() != me {
+        let uid = meta.uid();
+        return Err(io::Error::other(format!(
+            "it belongs to the user {uid} and not to this one ({me}); run this as that user, or run \
+             `chown -R {me} {dir:?}`"
+        )));
+    }
+    if meta.mode() & 0o066 != 0 {
+        return Err(io::Error::other(format!(
+            "others can look into it or change what is in it; run `chmod 700 {dir:?}`"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that nobody but this user and root can replace what is in a directory. In one with the
+/// sticky bit, such as `/tmp`, others can only add to it.
+pub(crate) fn check_replaceable_by_owner_only(dir: &Path) -> io::Result<()> {
+    let meta = fs::metadata(dir)?;
+    if ![0, geteuid().as_raw()].contains(&meta.uid()) {
+        let uid = meta.uid();
+        return Err(io::Error::other(format!("the directory {dir:?} belongs to the user {uid}")));
+    }
+    if meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0 {
+        return Err(io::Error::other(format!(
+            "others can write to the directory; run `chmod go-w {dir:?}`"
+        )));
+    }
+    Ok(())
+}
+
 /// Copies a file to a new name that says why it is there. (A hard link would be enough, but the
 /// system may forbid one to another user's file.) Durable once the directory is synced.
 pub(crate) fn keep_copy(path: &Path) -> io::Result<PathBuf> {
@@ -174,6 +211,26 @@ mod tests {
         drop(Staged::write(&path, b"new").unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_private_directory_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, is_private) in [(0o700, true), (0o711, true), (0o755, false), (0o720, false)] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let checked = check_private(dir.path());
+            assert_eq!(checked.is_ok(), is_private, "{mode:o}");
+            if let Err(error) = checked {
+                assert!(error.to_string().contains("run `chmod 700 \""), "{error}");
+            }
+        }
+        // `/` is root's; only root could make a directory somebody else's.
+        let foreign = match geteuid().is_root() {
+            true => std::os::unix::fs::chown(dir.path(), Some(65534), None).map(|()| dir.path()),
+            false => Ok(Path::new("/")),
+        };
+        let error = check_private(foreign.unwrap()).unwrap_err().to_string();
+        assert!(error.contains("belongs to the user") && error.contains("`chown -R "), "{error}");
     }
 
     #[test]

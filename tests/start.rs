@@ -43,7 +43,8 @@ fn a_start_that_fails_for_want_of_descriptors_leaves_nothing_running() {
     let mut failures = Vec::new();
     loop {
         let dir = TempDir::new().unwrap();
-        let started = start(dir.path(), failures.len());
+        let state = dir.path().join("state");
+        let started = start(&state, failures.len());
         let failed = started.is_err();
         match started {
             Ok(daemon) => daemon.stop().unwrap(),
@@ -55,7 +56,7 @@ fn a_start_that_fails_for_want_of_descriptors_leaves_nothing_running() {
             assert!(since.elapsed() < DEADLINE, "{:?} of {before:?}: {failures:?}", footprint());
             thread::sleep(Duration::from_millis(5));
         }
-        assert!(!dir.path().join("control.sock").exists());
+        assert!(!state.join("control.sock").exists());
         if !failed {
             break;
         }

@@ -5,11 +5,14 @@ use crate::backend::embedded::Embedded;
 use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
 use crate::daemon::{Daemon, DaemonHandle, Host, HostError};
 use log::LevelFilter;
-use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
+use rustix::fs::Mode;
+use rustix::process::{getrlimit, setrlimit, umask, Resource, Rlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
+    // Also for the files of agents.
+    umask(Mode::RWXG | Mode::RWXO);
     let sources = config_file::sources(line);
     let loaded = config::load(&sources, &process_env)?;
     let config = loaded.config.clone();

@@ -8,9 +8,11 @@ use crate::log_limit::LogLimit;
 use crate::protocol::operator::OperatorRequest;
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, OperatorId};
+use rustix::fs::{fchmod, Mode};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
 use std::io::{self, BufReader, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +56,9 @@ impl Server {
         if path.as_os_str().len() >= LONGEST_PATH {
             return Err(Error::PathTooLong(path.to_owned()));
         }
-        files::create_private_dir(files::dir_of(path)).map_err(io)?;
+        let dir = files::dir_of(path);
+        files::create_private_dir(dir).map_err(io)?;
+        files::check_replaceable_by_owner_only(dir).map_err(io)?;
         match UnixStream::connect(path) {
             Ok(_) => return Err(Error::InUse(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
@@ -67,10 +71,8 @@ impl Server {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(io(error)),
         }
-        let listener = UnixListener::bind(path).map_err(io)?;
-        let server = Self { listener, path: path.to_owned() };
-        // The directory is private as well; this holds even if its permissions were widened.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(io)?;
+        let socket = bind_private(path).map_err(io)?;
+        let server = Self { listener: socket.into(), path: path.to_owned() };
         server.listener.set_nonblocking(true).map_err(io)?;
         Ok(server)
     }
@@ -104,6 +106,16 @@ impl Server {
             });
         })
     }
+}
+
+/// A socket on which nobody but its owner ever was able to connect, whatever the umask: the file is
+/// made with the mode that the socket has.
+fn bind_private(path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    socket.listen(limits::LISTEN_BACKLOG)?;
+    Ok(socket)
 }
 
 impl Drop for Server {
@@ -175,6 +187,37 @@ impl OperatorConnection {
             }
             line.clear();
             line.shrink_to(limits::LINE_BUFFER_KEPT);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    #[test]
+    fn a_socket_is_closed_to_others_before_anybody_can_find_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control.sock");
+        // Of the socket itself, because its file has this mode from its first moment.
+        let socket = bind_private(&path).unwrap();
+        assert_eq!(rustix::fs::fstat(&socket).unwrap().st_mode & 0o777, 0o600);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_directory_in_which_others_could_replace_the_socket_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let open =
+            |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let bind = || Server::bind(&dir.path().join("control.sock"));
+        open(0o770);
+        let Err(Error::Io { source, .. }) = bind() else { panic!("accepted") };
+        assert!(source.to_string().contains("chmod go-w"), "{source}");
+        for harmless in [0o755, 0o1777] {
+            open(harmless);
+            bind().unwrap();
         }
     }
 }

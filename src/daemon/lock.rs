@@ -20,6 +20,7 @@ impl Lock {
     pub(crate) fn take(state_dir: &Path) -> Result<Self, Error> {
         let fail = |source| Error::StateDir { dir: state_dir.to_owned(), source };
         files::create_private_dir(state_dir).map_err(fail)?;
+        files::check_private(state_dir).map_err(fail)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(state_dir.join("lock")).map_err(fail)?;

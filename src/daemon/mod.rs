@@ -72,8 +72,8 @@ impl DaemonHandle {
 }
 
 impl Daemon {
-    /// A bridge that keeps its state in this directory, which is created if it is missing. There is
-    /// at most one bridge for each state directory.
+    /// A bridge that keeps its state in this directory, which is created if it is missing; one that
+    /// others can look into is refused. There is at most one bridge for each state directory.
     pub fn builder(state_dir: impl Into<PathBuf>) -> DaemonBuilder {
         DaemonBuilder::new(state_dir.into())
     }

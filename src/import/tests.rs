@@ -7,7 +7,7 @@ use crate::router::Wall;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{symlink, PermissionsExt};
+use std::os::unix::fs::{symlink, DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -59,7 +59,8 @@ impl Home {
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        let dir = self.path(name);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.parent().unwrap()).unwrap();
         fs::write(self.path(name), text).unwrap();
     }
 

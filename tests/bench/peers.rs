@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -171,7 +172,8 @@ impl Drop for Peer {
 
 /// A state directory in which nodes `n0`, `n1`, … are paired with the tokens `t0`, `t1`, ….
 fn paired(nodes: usize) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir();
+    let dir = dir.expect("a temporary directory");
     let entries = (0..nodes).map(|n| format!("\"n{n}\":{{\"token\":\"t{n}\"}}"));
     let book = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
     fs::create_dir(dir.path().join("nodes")).expect("a directory");

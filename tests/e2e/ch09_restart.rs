@@ -3,6 +3,7 @@
 use crate::support::{Daemon, Phone, Setup, DEADLINE};
 use rustix::process::Signal;
 use serde_json::{json, Value};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 
 #[test]
@@ -52,7 +53,7 @@ fn the_socket_of_a_killed_daemon_is_replaced() {
 #[test]
 fn a_control_socket_on_which_somebody_else_answers_is_not_taken_away() {
     let setup = Setup::new();
-    std::fs::create_dir(setup.path("state")).unwrap();
+    std::fs::DirBuilder::new().mode(0o700).create(setup.path("state")).unwrap();
     let socket = setup.state("control.sock");
     let _other = UnixListener::bind(&socket).unwrap();
     let said = setup.fail_to_start().error(1);

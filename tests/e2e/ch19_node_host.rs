@@ -4,7 +4,7 @@
 use crate::support::pi::{sh, unique, way, Pi};
 use crate::support::{eventually, Daemon, Setup, DEADLINE};
 use rustix::process::Signal;
-use serde_json::{json, Value};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 

@@ -10,11 +10,18 @@ use openclaw_bridge::protocol::limits::OPERATOR_REQUESTS;
 use openclaw_bridge::protocol::operator::{InvokeNode, ListNodes, OperatorEvent};
 use openclaw_bridge::{Daemon, DaemonBuilder, Host, HostError, Operator};
 use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// A state directory.
+fn private_dir() -> TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+}
 
 /// Answers everything with its own name.
 struct Named(&'static str);
@@ -52,7 +59,7 @@ fn pair(bridge: &Daemon, operator: &mut Operator, node: &str) -> Phone {
 
 #[test]
 fn two_bridges_live_in_one_program_and_know_nothing_of_each_other() {
-    let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    let dirs = [private_dir(), private_dir()];
     let bridges = [start("one", dirs[0].path()), start("two", dirs[1].path())];
     let mut tokens = Vec::new();
     for (bridge, name) in bridges.iter().zip(["one", "two"]) {
@@ -80,7 +87,7 @@ fn two_bridges_live_in_one_program_and_know_nothing_of_each_other() {
 
 #[test]
 fn a_program_invokes_tells_and_stops() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let bridge = start("lamp", dir.path());
     let mut operator = bridge.operator().unwrap();
     operator.subscribe(&["node.pair.requested"]).unwrap();
@@ -111,7 +118,7 @@ fn a_program_invokes_tells_and_stops() {
 
 #[test]
 fn an_operator_has_several_requests_open_and_takes_the_answers_in_any_order() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let bridge = start("lamps", dir.path());
     let mut operator = bridge.operator().unwrap();
     operator.subscribe(&["node.pair.requested"]).unwrap();
@@ -140,7 +147,7 @@ fn an_operator_has_several_requests_open_and_takes_the_answers_in_any_order() {
 
 #[test]
 fn answers_that_nobody_takes_give_way_and_requests_without_an_answer_do_not() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let bridge = start("busy", dir.path());
     let mut operator = bridge.operator().unwrap();
     let mut open: Vec<_> =
@@ -156,7 +163,7 @@ fn answers_that_nobody_takes_give_way_and_requests_without_an_answer_do_not() {
 
 #[test]
 fn a_bridge_that_is_dropped_has_stopped() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let bridge = start("short", dir.path());
     let address = bridge.addresses()[0];
     let mut phone = Phone::connect_to(address);
@@ -168,7 +175,7 @@ fn a_bridge_that_is_dropped_has_stopped() {
 
 #[test]
 fn a_program_that_offers_no_reload_says_so_to_operators() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let bridge = start("fixed", dir.path());
     let level = log::max_level();
     let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
@@ -196,7 +203,7 @@ impl Host for Failing {
 
 #[test]
 fn a_program_that_panics_when_asked_leaves_neither_operator_nor_bridge_hanging() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let bridge = builder("failing", dir.path()).host(Failing).start().unwrap();
     let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
     for (method, params) in [("reload", json!({})), ("log", json!({ "level": "trace" }))] {
@@ -219,7 +226,7 @@ fn example(name: &str) -> PathBuf {
 #[test]
 fn the_example_pairs_and_invokes() {
     let example = example("embed");
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let mut child = Command::new(example)
         .envs([("LAMP_PORT", "0".as_ref()), ("LAMP_STATE", dir.path().as_os_str())])
         .stdout(Stdio::piped())
@@ -244,7 +251,7 @@ fn the_example_pairs_and_invokes() {
 
 #[test]
 fn the_examples_of_a_node_and_an_operator_meet() {
-    let dir = TempDir::new().unwrap();
+    let dir = private_dir();
     let lines = |child: &mut std::process::Child| {
         std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()))
     };

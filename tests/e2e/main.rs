@@ -22,6 +22,7 @@ mod ch07_takeover;
 mod ch08_certificate;
 mod ch08_node;
 mod ch08_tls;
+mod ch09_private;
 mod ch09_restart;
 mod ch09_stop;
 mod ch10_addresses;

@@ -204,19 +204,10 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if meta.mode() & 0o022 != 0 {
         return Err(io::Error::other("others may write to it; run `chmod 600` on it"));
     }
-    if is_open_to_others(path)? {
-        return Err(io::Error::other("others may write to its directory, and replace it"));
-    }
+    files::check_replaceable_by_owner_only(files::dir_of(path))?;
     let mut bytes = Vec::new();
     file.take(limits::APPROVALS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     bounded(bytes).map(Some)
-}
-
-/// Whether somebody else may put another file in its place. In a directory with the sticky bit,
-/// such as `/tmp`, only owners may.
-fn is_open_to_others(path: &Path) -> io::Result<bool> {
-    let mode = std::fs::metadata(files::dir_of(path))?.mode();
-    Ok(mode & 0o022 != 0 && mode & 0o1000 == 0)
 }
 
 #[cfg(test)]

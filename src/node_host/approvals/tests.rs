@@ -77,7 +77,7 @@ fn a_file_that_somebody_else_could_have_made_denies_everything() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let open = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
     open(0o777);
-    assert!(approvals.rules(None).unwrap_err().contains("write to its directory"));
+    assert!(approvals.rules(None).unwrap_err().contains("write to the directory"));
     open(0o1777);
     assert!(approvals.rules(None).is_ok(), "as in /tmp, nobody can replace it");
     open(0o700);

@@ -3,8 +3,9 @@
 use super::{eventually, secrets, Control, Namespace, Operator, Run, DEADLINE};
 use rustix::process::{kill_process, Pid, Signal};
 use serde_json::Value;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -58,7 +59,8 @@ impl Setup {
     /// Writes a file of the state directory before the daemon has made it.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         let path = self.state(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let dir = path.parent().unwrap();
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).unwrap();
         fs::write(path, text).unwrap();
         self
     }
@@ -70,6 +72,13 @@ impl Setup {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<Path>) -> Self {
         self.env.push((name.to_owned(), value.as_ref().to_str().unwrap().to_owned()));
+        self
+    }
+
+    /// Has everything run with this umask.
+    pub(crate) fn umask(mut self, umask: &str) -> Self {
+        let words = ["sh", "-c", &format!("umask {umask}; exec \"$@\""), "sh"].map(str::to_owned);
+        self.enter = words.into();
         self
     }
 
