@@ -140,7 +140,7 @@ fn after_a_rejection_the_next_request_is_held_and_not_shown() {
     again.expect_error("UNAUTHORIZED", "not authenticated");
     assert_eq!(watcher.events_so_far(), Vec::<Value>::new());
     assert_eq!(pending(&daemon), Vec::<Value>::new());
-    // Another node is not held.
+    // Another node is not held for long.
     Phone::paired(&daemon, "bob");
 }
 

@@ -59,7 +59,16 @@ pub const COOL_DOWN: Duration = Duration::from_secs(30);
 pub const COOL_DOWN_MAX: Duration = Duration::from_secs(10 * 60);
 /// After this long without a rejection, the cool-down of a node starts again at its shortest.
 pub const COOL_DOWN_FORGOTTEN: Duration = Duration::from_secs(60 * 60);
-/// Cool-downs remembered at once; the one that ends first is forgotten first.
+/// How long an address (or IPv6 /64) whose request was rejected has to wait before its next one is
+/// shown, whatever its node id; doubles with every repetition. Short: a second phone in the same
+/// home, or behind the same proxy, is held as well.
+pub const ORIGIN_COOL_DOWN: Duration = Duration::from_secs(2);
+/// Where the doubling of [`ORIGIN_COOL_DOWN`] ends: below the minute that the apps wait, so that
+/// an honest phone is still shown in time; a person can bear to reject one in this time.
+pub const ORIGIN_COOL_DOWN_MAX: Duration = Duration::from_secs(40);
+/// After this long without a rejection, an origin's cool-down starts again at its shortest.
+pub const ORIGIN_COOL_DOWN_FORGOTTEN: Duration = Duration::from_secs(10 * 60);
+/// Cool-downs remembered at once, of nodes and of origins; the one that ends first is forgotten first.
 pub const COOL_DOWNS: usize = 256;
 /// Paired nodes (`bridge.limits.pairedNodes`). The file is rewritten whole, so it must stay small.
 pub const PAIRED_NODES: usize = 4096;

@@ -4,6 +4,7 @@
 //! router can keep the old one until the new one is on disk, and so that the store can see which
 //! of the two files has to be written.
 
+use crate::origin::Origin;
 use crate::protocol::{NodeId, NodeProfile, Token, TokenHash};
 use crate::router::Wall;
 use serde::{Serialize, Serializer};
@@ -105,6 +106,13 @@ impl PairedNode {
     /// Whether this is the node's token; takes the same time whatever the answer.
     pub fn accepts(&self, token: &Token) -> bool {
         self.token.is_some_and(|hash| hash.matches(token))
+    }
+}
+
+impl PairingRequest {
+    /// Who asks, as limits count it.
+    pub(super) fn asker(&self) -> (Origin, &NodeId) {
+        (Origin::of(self.remote_ip), &self.node)
     }
 }
 

@@ -2,6 +2,7 @@
 //! nobody who waits is to be displaced by it.
 
 use crate::origin::Origin;
+use crate::protocol::{NodeId, WireError};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -36,6 +37,17 @@ pub(super) fn giving_way<K, T: Copy + Ord>(
         .filter(may_go)
         .max_by_key(|place| (place.is_abandoned, crowds[&place.origin], Reverse(place.since)))
         .map(|place| place.key)
+}
+
+/// Whether the limit for one address counts the two together. Loopback carries everybody's SSH
+/// tunnels, so there each node id is counted for itself.
+pub(super) fn are_counted_together(one: (Origin, &NodeId), other: (Origin, &NodeId)) -> bool {
+    one.0 == other.0 && (!one.0.is_loopback() || one.1 == other.1)
+}
+
+/// The answer to whoever gives way, or is not let in.
+pub(super) fn too_many() -> WireError {
+    WireError::unavailable("too many pairing requests are waiting; try later")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What operators decide about requests and pairings, the expiry of what they did not decide, and
 //! what follows once the book is on disk, or could not be saved (see `output.rs`).
 
+use super::crowd::too_many;
 use super::{Change, PairedNode, PairingBook, PairingRequest, RequestId, Unsaved, Waiter};
 use crate::protocol::operator::{Answer, OperatorEvent, PairResolved, Rejected, Renamed, Revoked};
 use crate::protocol::{limits, GatewayFrame, NodeId, NodeProfile, Token, WireError};
@@ -114,6 +115,7 @@ impl Router {
                 let Some(request) = before.pending.get(&id) else { return };
                 self.reply(requester, self.approved_answer(&id, &request.node, false));
                 self.pairing.cool_downs.clear(&request.node);
+                self.pairing.cool_downs.forgive(request.asker());
                 let until = self.ctx.after(limits::APPROVAL_KEPT);
                 self.ctx.timers.set(until, Timer::Pairing(id.clone()));
                 return self.publish_resolved(&id, &request.node, "approved");
@@ -167,16 +169,19 @@ impl Router {
                 self.rejected(other, request, None);
             }
         }
-        // A rejected one from the same address must not make the approved node wait.
-        self.pairing.cool_downs.forgive(node, request.remote_ip);
+        // A rejected one from the same address must not make the approved node wait, nor its
+        // owner's next one.
+        self.pairing.cool_downs.forgive(request.asker());
     }
 
     /// That a request gave way to the one of another connection is on disk.
     fn evicted(&mut self, id: &RequestId, newcomer: ConnId, before: &PairingBook) {
         let Some(request) = before.pending.get(id) else { return };
         self.ctx.timers.cancel(&Timer::Pairing(id.clone()));
+        // Or a crowd that keeps evicting its own would have every request written to the disk.
+        self.pairing.cool_downs.start_origin(self.ctx.now.mono, request.asker().0);
         if let Some(conn) = self.pairing.waiting.conn(id).filter(|conn| *conn != newcomer) {
-            self.ctx.refuse(conn, super::too_many());
+            self.ctx.refuse(conn, too_many());
         }
         self.publish_resolved(id, &request.node, "evicted");
     }
@@ -185,6 +190,7 @@ impl Router {
     /// request.
     fn rejected(&mut self, id: &RequestId, request: &PairingRequest, requester: Option<Requester>) {
         self.dismiss(id, request, "pairing rejected");
+        self.pairing.cool_downs.start_origin(self.ctx.now.mono, request.asker().0);
         if requester.is_some() {
             self.ctx.counters.rejected += 1;
             let answer = Rejected { request_id: id.0.clone(), node_id: request.node.clone() };
@@ -199,8 +205,7 @@ impl Router {
             self.ctx.send_error(waiter.conn, WireError::unauthorized(text));
             self.ctx.close(waiter.conn, CloseReason::NotApproved);
         }
-        let (now, node) = (self.ctx.now.mono, request.node.clone());
-        self.pairing.cool_downs.start(now, node, request.remote_ip);
+        self.pairing.cool_downs.start(self.ctx.now.mono, request.asker());
     }
 
     fn publish_resolved(&mut self, id: &RequestId, node: &NodeId, decision: &'static str) {

@@ -14,15 +14,13 @@ mod waiting;
 
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
 
-use crate::origin::Origin;
 use crate::protocol::operator::{OperatorEvent, PendingView};
 use crate::protocol::{limits, ErrorCode, NodeId, Token, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Output, Requester};
 use cooldown::CoolDowns;
-use crowd::{giving_way, Place};
-use std::net::IpAddr;
+use crowd::{are_counted_together, giving_way, too_many, Place};
 use std::sync::Arc;
 use std::time::Duration;
 use waiting::Waiting;
@@ -117,11 +115,8 @@ impl Pairing {
             }
             return self.waiting.wait(ctx, from, id, candidate.node);
         }
-        if let Some(ends) = self.cool_downs.ends(ctx.now.mono, &candidate.node, peer) {
-            if !self.waiting.hold(ctx, candidate, ends) {
-                ctx.refuse(from.conn, too_many());
-            }
-            return;
+        if let Some(ends) = self.cool_downs.ends(ctx.now.mono, candidate.asker()) {
+            return self.waiting.hold(ctx, candidate, ends);
         }
         let Ok(evicted) = self.make_room(ctx, &candidate) else {
             return ctx.refuse(from.conn, too_many());
@@ -147,8 +142,7 @@ impl Pairing {
     /// are kept are the operator's, and stay.
     fn make_room(&self, ctx: &Context, new: &Candidate) -> Result<Option<RequestId>, ()> {
         let pending = &self.book.pending;
-        let is_own =
-            |request: &PairingRequest| is_same_asker(new, &request.node, request.remote_ip);
+        let is_own = |request: &PairingRequest| are_counted_together(request.asker(), new.asker());
         let own = pending.values().filter(|request| is_own(request)).count();
         let is_crowded = own >= ctx.policy.pending_pairings_per_address;
         if !is_crowded && pending.len() < ctx.policy.pending_pairings {
@@ -159,12 +153,12 @@ impl Pairing {
         });
         let places = places.map(|(id, request)| Place {
             key: id,
-            origin: Origin::of(request.remote_ip),
+            origin: request.asker().0,
             since: request.ts,
             // Whoever asks for something else instead has left the other request.
             is_abandoned: self.waiting.conn(id).is_none_or(|conn| conn == new.from.conn),
         });
-        giving_way(places, Origin::of(new.peer)).map(|id| Some(id.clone())).ok_or(())
+        giving_way(places, new.asker().0).map(|id| Some(id.clone())).ok_or(())
     }
 
     /// Makes the token; it is sent once it is on disk.
@@ -218,15 +212,4 @@ impl Pairing {
             approved_at_ms: request.approved_at.map(|at| at.0),
         }
     }
-}
-
-fn too_many() -> WireError {
-    WireError::unavailable("too many pairing requests are waiting; try later")
-}
-
-/// Whether the limit for one address counts the two together. Loopback carries everybody's SSH
-/// tunnels, so there each node id is counted for itself.
-fn is_same_asker(new: &Candidate, node: &NodeId, peer: IpAddr) -> bool {
-    let origin = Origin::of(new.peer);
-    Origin::of(peer) == origin && (!origin.is_loopback() || *node == new.node)
 }

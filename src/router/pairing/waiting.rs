@@ -1,5 +1,7 @@
 //! The connections that wait: for an operator's decision, or for the end of a cool-down.
 
+use super::crowd::{are_counted_together, giving_way, too_many, Place};
+use crate::origin::Origin;
 use crate::protocol::{NodeId, NodeProfile, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
@@ -36,6 +38,12 @@ pub(in crate::router) struct Candidate {
     pub(in crate::router) silent: bool,
 }
 
+impl Candidate {
+    pub(super) fn asker(&self) -> (Origin, &NodeId) {
+        (Origin::of(self.peer), &self.node)
+    }
+}
+
 impl Waiting {
     /// From now on this connection, and no other, waits for the decision on the request.
     pub(super) fn wait(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId, node: NodeId) {
@@ -54,21 +62,42 @@ impl Waiting {
         ctx.outputs.push(Output::Wait { conn, node });
     }
 
-    /// Holds a request back until its cool-down is over: one of each node and address, and not
-    /// more of them than could be shown. Returns `false` if there is no room.
-    pub(super) fn hold(&mut self, ctx: &mut Context, candidate: Candidate, ends: Mono) -> bool {
+    /// Holds a request back until its cool-down is over: one of each node and origin, and not
+    /// more of them than could be shown.
+    pub(super) fn hold(&mut self, ctx: &mut Context, candidate: Candidate, ends: Mono) {
         let conn = candidate.from.conn;
         self.forget_connection(ctx, conn);
-        let same = |held: &&Candidate| held.node == candidate.node && held.peer == candidate.peer;
-        if let Some(older) = self.held.values().find(same).map(|held| held.from.conn) {
+        let same = self.held.values().find(|held| held.asker() == candidate.asker());
+        if let Some(older) = same.map(|held| held.from.conn) {
             self.held.remove(&older);
             close_replaced(ctx, older);
-        } else if self.held.len() >= ctx.policy.pending_pairings {
-            return false;
+        } else if let Err(leaves) = self.has_room(ctx, &candidate) {
+            ctx.refuse(leaves.unwrap_or(conn), too_many());
+            match leaves {
+                Some(older) => drop(self.held.remove(&older)),
+                None => return,
+            }
         }
         self.held.insert(conn, candidate);
         ctx.timers.set(ends, Timer::CoolDown(conn));
-        true
+    }
+
+    /// Whether one more can be held; if not, who gives way to it, if anybody does.
+    fn has_room(&self, ctx: &Context, new: &Candidate) -> Result<(), Option<ConnId>> {
+        let is_own = |held: &&Candidate| are_counted_together(held.asker(), new.asker());
+        if self.held.values().filter(is_own).count() >= ctx.policy.pending_pairings_per_address {
+            return Err(None);
+        }
+        if self.held.len() < ctx.policy.pending_pairings {
+            return Ok(());
+        }
+        let places = self.held.iter().map(|(conn, held)| Place {
+            key: *conn,
+            origin: held.asker().0,
+            since: *conn,
+            is_abandoned: false,
+        });
+        Err(giving_way(places, new.asker().0))
     }
 
     /// The connection is gone or admitted: it waits for nothing any more.
