@@ -90,9 +90,17 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Staged::write(path, bytes)?.commit_durably()
 }
 
-/// Creates a directory, and those above it, for its owner only. One that exists is left as it is.
+/// Creates a directory, and those above it, for its owner only. They are on disk when this returns,
+/// so that a power cut does not take them away with what is written into them. One that exists is
+/// left as it is.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let missing: Vec<&Path> = path.ancestors().take_while(|dir| !is_there(dir)).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.iter().try_for_each(|made| sync_dir(dir_of(made)))
+}
+
+fn is_there(dir: &Path) -> bool {
+    dir.as_os_str().is_empty() || dir.is_dir()
 }
 
 /// Checks that only this user can look into a directory, or change what is in it; the error says

@@ -2,7 +2,8 @@
 
 use crate::files;
 use crate::link::{
-    accept_until, read_line, Duplex, Inbox, Line, Outbox, OutboxSender, ReplyHandle, Waker,
+    accept_until, no_thread, read_line, Duplex, Inbox, Line, Outbox, OutboxSender, ReplyHandle,
+    Waker,
 };
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::OperatorRequest;
@@ -95,14 +96,17 @@ impl Server {
                 let is_full = Arc::strong_count(&open) > limits::OPERATORS;
                 let place = open.clone();
                 let session = OperatorConnection { op, inbox: inbox.clone() };
-                Builder::new().name(format!("op-{op}")).spawn(move || {
-                    let _place = place;
-                    match is_full {
-                        true => refuse(stream),
-                        false => session.run(stream),
-                    }
-                })?;
-                Ok(())
+                Builder::new()
+                    .name(format!("op-{op}"))
+                    .spawn(move || {
+                        let _place = place;
+                        match is_full {
+                            true => refuse(stream),
+                            false => session.run(stream),
+                        }
+                    })
+                    .map(drop)
+                    .map_err(no_thread)
             });
         })
     }

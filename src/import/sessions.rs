@@ -202,9 +202,7 @@ impl SessionsPlan<'_> {
             }
         }
         if copies {
-            // `<state>/agents/main/sessions`, and the three above it, which may be new.
-            let synced = dir.ancestors().take(4).try_for_each(files::sync_dir);
-            synced.map_err(|source| Error::write(&dir, source))?;
+            files::sync_dir(&dir).map_err(|source| Error::write(&dir, source))?;
         }
         let mut entries = Vec::new();
         for session in wanted {

@@ -42,6 +42,12 @@ pub(crate) fn accept_until(
     }
 }
 
+/// The error of a connection for which no thread could be started. The system's own would look as if
+/// no connection had been waiting.
+pub(crate) fn no_thread(error: io::Error) -> io::Error {
+    io::Error::other(format!("no thread for it: {error}"))
+}
+
 /// Whether the client left before it was accepted, or there was none.
 fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};

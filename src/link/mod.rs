@@ -16,7 +16,7 @@ mod stream;
 mod waker;
 mod write_buffer;
 
-pub(crate) use accept::accept_until;
+pub(crate) use accept::{accept_until, no_thread};
 pub(crate) use duplex::{Duplex, Ending};
 pub(crate) use endpoint::Stream;
 pub(crate) use inbox::{Closed, Inbox, Inputs, ReplyHandle};

@@ -68,7 +68,6 @@ impl PairingStore {
     pub fn open(state_dir: &Path, now: Wall) -> Result<(Self, PairingBook), Error> {
         let dir = state_dir.join("nodes");
         files::create_private_dir(&dir).map_err(|e| Error::io("create", &dir, e))?;
-        files::sync_dir(state_dir).map_err(|e| Error::io("sync", state_dir, e))?;
         let (paired_path, pending_path) = (dir.join(PAIRED), dir.join(PENDING));
         let (paired, had_clear_tokens) = read_paired(&paired_path)?;
         let mut pending = read_pending(&pending_path)?;

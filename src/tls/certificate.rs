@@ -88,8 +88,8 @@ impl CertificateFiles {
     }
 
     /// Writes a new pair. Both files are complete on disk under temporary names before either is
-    /// renamed, and the key is renamed first. So a power cut leaves nothing, both files, or the key
-    /// with the certificate still under its temporary name, which
+    /// renamed, and the key is in place before the certificate. So a power cut leaves nothing, both
+    /// files, or the key with the certificate still under its temporary name, which
     /// [`CertificateFiles::finish_interrupted`] recognises.
     fn write_new_pair(&self) -> Result<(), Error> {
         let generated = generate::generate(calendar::now_ms()).map_err(Error::Generate)?;
@@ -97,13 +97,12 @@ impl CertificateFiles {
         let certificate = stage(&self.certificate, &generated.cert.pem())?;
         sync(&self.key)?;
         sync(&self.certificate)?;
-        key.commit().map_err(|source| Error::Write(self.key.clone(), source))?;
+        key.commit_durably().map_err(|source| Error::Write(self.key.clone(), source))?;
         if let Err(source) = certificate.commit() {
             // A key without a certificate would keep the next start from generating a pair.
             let _ = fs::remove_file(&self.key);
             return Err(Error::Write(self.certificate.clone(), source));
         }
-        sync(&self.key)?;
         sync(&self.certificate)?;
         log::info!("tls: generated a certificate file={}", self.certificate.display());
         Ok(())

@@ -1,6 +1,6 @@
 //! Accepts nodes: one thread for each address, one thread for each connection.
 
-use crate::link::{accept_until, Waker};
+use crate::link::{accept_until, no_thread, Waker};
 use crate::protocol::limits;
 use crate::router::ConnId;
 use crate::transport::connection::{NodeConnection, Reception};
@@ -69,7 +69,7 @@ impl Reception {
         };
         let connection = NodeConnection { conn, peer, stream, permit, reception: self.clone() };
         let thread = Builder::new().name(format!("node-{conn}")).stack_size(limits::STACK);
-        thread.spawn(move || connection.run()).map(drop)
+        thread.spawn(move || connection.run()).map(drop).map_err(no_thread)
     }
 }
 

@@ -43,3 +43,5 @@ mod ch19_allowlist;
 mod ch19_node_host;
 mod ch20_library;
 mod ch21_readme;
+mod ch22_faults;
+mod ch22_power_cut;

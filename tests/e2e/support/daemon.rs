@@ -20,6 +20,7 @@ pub(crate) struct Setup {
     env: Vec<(String, String)>,
     /// What stands in front of the program.
     enter: Vec<String>,
+    log: PathBuf,
 }
 
 impl Setup {
@@ -31,7 +32,8 @@ impl Setup {
             Err(_) => tempfile::tempdir().unwrap(),
         };
         let dir = Arc::new(dir);
-        let setup = Self { dir, args: Vec::new(), env: Vec::new(), enter: Vec::new() };
+        let log = dir.path().join("log");
+        let setup = Self { dir, args: Vec::new(), env: Vec::new(), enter: Vec::new(), log };
         fs::create_dir(setup.path("home")).unwrap();
         setup.config("{}")
     }
@@ -82,6 +84,12 @@ impl Setup {
         self
     }
 
+    /// Has the daemon log into this file, which nobody looks into.
+    pub(crate) fn log_to(mut self, path: &str) -> Self {
+        self.log = path.into();
+        self
+    }
+
     /// Has everything run in this namespace.
     pub(crate) fn inside(mut self, namespace: &Namespace) -> Self {
         self.enter = namespace.enter();
@@ -110,7 +118,7 @@ impl Setup {
 
     /// Starts the daemon; it accepts connections when this returns.
     pub(crate) fn start(&self) -> Daemon {
-        let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
         let child = self.serve().stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let (addresses, requires_tls) = (Vec::new(), false);
         let mut daemon = Daemon { setup: self.clone(), child, addresses, requires_tls };
@@ -226,7 +234,8 @@ impl Daemon {
 
     /// Everything logged so far, also by daemons before this one with the same setup.
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.setup.path("log")).unwrap()).into_owned()
+        let log = fs::read(self.setup.path("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// The names of the daemon's threads.

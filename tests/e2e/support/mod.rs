@@ -4,6 +4,7 @@
 pub(crate) mod apps;
 mod control;
 mod daemon;
+pub(crate) mod faults;
 mod namespace;
 mod operator;
 mod phone;

@@ -117,19 +117,9 @@ impl Store {
     }
 }
 
-/// Creates the directory of the sessions, durably.
+/// Creates the directory of the sessions.
 pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.is_dir()).collect();
-    files::create_private_dir(dir).map_err(|error| StoreError::io("create", dir, error))?;
-    for made in missing {
-        if let Some(above) = made.parent().filter(|above| !above.as_os_str().is_empty()) {
-            files::sync_dir(above).map_err(|error| StoreError::io("sync", above, error))?;
-        }
-    }
-    Ok(())
+    files::create_private_dir(dir).map_err(|error| StoreError::io("create", dir, error))
 }
 
 fn stamp(path: &Path) -> Stamp {
