@@ -116,6 +116,7 @@ impl RouterThread {
                     return;
                 }
                 self.step(posted.input);
+                drop(posted.handled);
                 if handled == limits::INPUT_BATCH {
                     break;
                 }

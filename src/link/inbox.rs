@@ -4,7 +4,7 @@ use crate::link::{ConnectionLimiter, OutboxSender};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, GatewayFrame};
 use crate::router::Input;
-use crossbeam_channel::{bounded, Receiver, Sender, TryRecvError};
+use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Posted {
     pub input: Input,
     pub reply: Option<ReplyHandle>,
+    /// Dropped when the input has been handled; its sender may wait for that.
+    pub handled: Option<Sender<()>>,
 }
 
 /// Where the router thread sends a connection's frames.
@@ -76,12 +78,25 @@ impl Inbox {
     }
 
     pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
-        self.send(Posted { input, reply: None })
+        self.send(Posted { input, reply: None, handled: None })
+    }
+
+    /// As [`Inbox::post`], and waits until the input has been handled. For what came in a long
+    /// line: of each connection, one such line is held at most.
+    pub(crate) fn hand_over(&self, input: Input) -> Result<(), Closed> {
+        let (handled, wait) = bounded(0);
+        self.send(Posted { input, reply: None, handled: Some(handled) })?;
+        while wait.recv_timeout(limits::STOP_DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            if self.router.0.ended.load(Ordering::SeqCst) {
+                return Err(Closed);
+            }
+        }
+        Ok(())
     }
 
     /// Posts a new connection's first input together with the handle for replies.
     pub(crate) fn introduce(&self, input: Input, reply: ReplyHandle) -> Result<(), Closed> {
-        self.send(Posted { input, reply: Some(reply) })?;
+        self.send(Posted { input, reply: Some(reply), handled: None })?;
         // Either this is seen here, or the input was in the queue when it was emptied.
         if self.router.0.ended.load(Ordering::SeqCst) {
             return Err(Closed);
@@ -147,7 +162,7 @@ impl Inputs {
                     return match received {
                         Ok(posted) => Some(posted),
                         Err(TryRecvError::Empty) => {
-                            Some(Posted { input: Input::Tick, reply: None })
+                            Some(Posted { input: Input::Tick, reply: None, handled: None })
                         }
                         Err(TryRecvError::Disconnected) => None,
                     };

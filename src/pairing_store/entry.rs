@@ -43,7 +43,7 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
 pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
     let fields = Fields::read(text).ok()?;
     Some(PairingRequest {
-        node: NodeId::new(&fields.word("nodeId")?).ok()?,
+        node: NodeId::new(&fields.name("nodeId").ok()??).ok()?,
         profile: NodeProfile::read(&fields),
         remote_ip: fields.text("remoteIp")?.parse().ok()?,
         silent: fields.is_true("silent"),

@@ -115,6 +115,11 @@ impl WireError {
         Self::invalid("this port does not speak TLS; connect without it")
     }
 
+    /// About how many bytes it takes on the wire.
+    pub(crate) fn weight(&self) -> usize {
+        self.message.len() + self.details.as_deref().map_or(0, str::len)
+    }
+
     /// Whether a node that gets this should ask to be paired.
     pub fn asks_for_pairing(&self) -> bool {
         matches!(self.code, ErrorCode::NotPaired | ErrorCode::Unauthorized)

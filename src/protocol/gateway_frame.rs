@@ -1,12 +1,11 @@
 //! The frames that the gateway sends, one variant for each type (protocol section 3): what they
 //! hold, and how they are written and read.
 
-use crate::protocol::json::{self, Fields};
+use crate::protocol::json::{self, Fields, LongName};
 use crate::protocol::node_frame::FrameType;
-use crate::protocol::wire::{self, BadFrame};
-use crate::protocol::{GatewayEvent, Payload, Token, WireError};
+use crate::protocol::wire::{self, BadFrame, Decode};
+use crate::protocol::{limits, GatewayEvent, Payload, Token, WireError};
 use serde::Serialize;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A frame from the gateway to a node. A missing `payloadJSON` or `paramsJSON` is written as an
@@ -85,15 +84,20 @@ impl GatewayFrame {
     /// About how many bytes it will take on the wire.
     pub fn weight(&self) -> usize {
         const ENVELOPE: usize = 64;
-        let payload = match self {
-            Self::Res { result: Ok(payload), .. } | Self::Event { payload, .. } => {
-                payload.as_deref()
+        let length = |payload: &Option<Payload>| payload.as_deref().map_or(0, str::len);
+        ENVELOPE
+            + match self {
+                Self::Res { id, result: Ok(payload) } => id.len() + length(payload),
+                Self::Res { id, result: Err(error) } => id.len() + error.weight(),
+                Self::Event { event, payload } => event.len() + length(payload),
+                Self::SessionEvent { session_key, payload, .. } => {
+                    session_key.len() + payload.len()
+                }
+                Self::Invoke { command, params, .. } => command.len() + length(params),
+                Self::Error(error) => error.weight(),
+                Self::Ping { id } | Self::Pong { id } => id.len(),
+                _ => 0,
             }
-            Self::SessionEvent { payload, .. } => Some(&**payload),
-            Self::Invoke { params, .. } => params.as_deref(),
-            _ => None,
-        };
-        ENVELOPE + payload.map_or(0, str::len)
     }
 
     /// Whether it answers a request of the node, and so counts against the unanswered ones.
@@ -134,52 +138,76 @@ impl GatewayFrame {
     /// Decodes one line without its line feed. `None` for a blank line.
     ///
     /// # Errors
-    /// [`BadFrame::NotJson`].
+    /// [`BadFrame::NotJson`], [`BadFrame::LongName`].
     pub fn decode(line: &[u8]) -> Option<Result<Self, BadFrame>> {
-        wire::decode(line, Self::read)
+        wire::decode(line)
     }
 
-    fn read(fields: &Fields<'_>) -> Self {
-        match fields.text("type").and_then(|kind| FrameType::parse(&kind)) {
+    /// As [`GatewayFrame::decode`], but takes the buffer of a long line: the payload stays in it.
+    ///
+    /// # Errors
+    /// As [`GatewayFrame::decode`].
+    pub fn decode_line(line: &mut Vec<u8>) -> Option<Result<Self, BadFrame>> {
+        wire::decode_line(line)
+    }
+}
+
+impl Decode for GatewayFrame {
+    fn read(fields: &Fields<'_>) -> Result<Self, LongName> {
+        Ok(match fields.name("type")?.and_then(|kind| FrameType::parse(&kind)) {
             Some(FrameType::HelloOk) => Self::HelloOk {
-                server_name: fields.shared("serverName"),
-                canvas_host_url: fields.text("canvasHostUrl").map(Arc::from),
-                main_session_key: fields.text("mainSessionKey").map(Arc::from),
+                server_name: fields.short_text("serverName").unwrap_or_default().into(),
+                canvas_host_url: fields.text_up_to("canvasHostUrl", URL_CHARS).map(Arc::from),
+                main_session_key: fields.short_text("mainSessionKey").map(Arc::from),
             },
             Some(FrameType::PairOk) => {
-                let token = fields.text("token").and_then(|text| Token::presented(&text));
+                let token = fields.name("token")?.and_then(|text| Token::presented(&text));
                 Self::PairOk { token }
             }
             Some(FrameType::Error) => Self::Error(error(fields)),
-            Some(FrameType::Res) => Self::Res { id: fields.shared("id"), result: result(fields) },
-            Some(FrameType::Event) => Self::Event {
-                event: fields.shared("event"),
-                payload: fields.payload("payloadJSON"),
-            },
+            Some(FrameType::Res) => {
+                let is_ok = fields.is_true("ok");
+                let error = || {
+                    let fields = fields.json("error").and_then(|text| Fields::read(text).ok());
+                    error(&fields.unwrap_or_default())
+                };
+                let result = if is_ok { Ok(None) } else { Err(error()) };
+                Self::Res { id: fields.shared("id")?, result }
+            }
+            Some(FrameType::Event) => Self::Event { event: fields.shared("event")?, payload: None },
             Some(FrameType::Invoke) => Self::Invoke {
-                id: fields.shared("id"),
-                command: fields.word("command").unwrap_or_default().trim().into(),
-                params: fields.payload("paramsJSON"),
+                id: fields.shared("id")?,
+                command: fields.name("command")?.unwrap_or_default().trim().into(),
+                params: None,
             },
-            Some(FrameType::Ping) => Self::Ping { id: fields.shared("id") },
-            Some(FrameType::Pong) => Self::Pong { id: fields.shared("id") },
+            Some(FrameType::Ping) => Self::Ping { id: fields.shared("id")? },
+            Some(FrameType::Pong) => Self::Pong { id: fields.shared("id")? },
             _ => Self::Unknown,
+        })
+    }
+
+    fn payload(&mut self) -> Option<(&'static str, &mut Option<Payload>)> {
+        match self {
+            Self::Res { result: Ok(payload), .. } | Self::Event { payload, .. } => {
+                Some(("payloadJSON", payload))
+            }
+            Self::Invoke { params, .. } => Some(("paramsJSON", params)),
+            _ => None,
         }
     }
 }
 
-fn result(fields: &Fields<'_>) -> Result<Option<Payload>, WireError> {
-    if fields.is_true("ok") {
-        return Ok(fields.payload("payloadJSON"));
-    }
-    let fields = fields.json("error").and_then(|text| Fields::read(text).ok());
-    Err(error(&fields.unwrap_or_default()))
-}
+/// Characters of a URL that is kept.
+const URL_CHARS: usize = 8 * limits::SHORT_TEXT_CHARS;
 
 fn error(fields: &Fields<'_>) -> WireError {
-    let message = fields.word("message").map(Cow::into_owned).unwrap_or_default();
+    let text = |name, most| fields.text_up_to(name, most).unwrap_or_default();
+    let details = fields.json("details").filter(|json| json.len() <= limits::ERROR_CHARS);
     WireError {
-        details: fields.json("details").map(Payload::from),
-        ..WireError::new(fields.word("code").unwrap_or_default().as_ref().into(), message)
+        details: details.map(Payload::from),
+        ..WireError::new(
+            text("code", limits::SHORT_TEXT_CHARS).as_str().into(),
+            text("message", limits::ERROR_CHARS),
+        )
     }
 }

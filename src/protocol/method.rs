@@ -1,5 +1,6 @@
 //! The RPC methods a node may call. What is not in this list cannot be routed.
 
+use crate::protocol::limits;
 use crate::protocol::names::names;
 use serde::de::{Deserialize, Deserializer, Error};
 
@@ -46,6 +47,16 @@ impl Method {
                 | Self::SessionsResolve
                 | Self::ChatHistory
         )
+    }
+}
+
+impl Method {
+    /// How many bytes its parameters may have.
+    pub fn params_limit(self) -> usize {
+        match self {
+            Self::ChatSend | Self::ChatInject => limits::LINE_NODE,
+            _ => limits::CALL_PARAMS,
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! The frames that a node sends, one variant for each type (protocol section 3): what they hold,
 //! and how they are written and read.
 
-use crate::protocol::json::{self, Fields};
+use crate::protocol::json::{self, Fields, LongName};
 use crate::protocol::names::names;
-use crate::protocol::wire::{self, BadFrame};
+use crate::protocol::wire::{self, BadFrame, Decode};
 use crate::protocol::{limits, NodeId, NodeProfile, Payload, Token, WireError};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 
 names! {
@@ -158,75 +157,75 @@ impl NodeFrame {
     /// Decodes one line without its line feed. `None` for a blank line.
     ///
     /// # Errors
-    /// [`BadFrame::NotJson`].
+    /// [`BadFrame::NotJson`], [`BadFrame::LongName`].
     pub fn decode(line: &[u8]) -> Option<Result<Self, BadFrame>> {
-        wire::decode(line, Self::read)
+        wire::decode(line)
     }
 
-    /// As [`NodeFrame::decode`], but takes the buffer of a long line: what a node answered to an
-    /// invoke stays in it, so that a recording is not copied.
+    /// As [`NodeFrame::decode`], but takes the buffer of a long line: the payload stays in it, so
+    /// that a recording is not copied.
     ///
     /// # Errors
-    /// [`BadFrame::NotJson`].
+    /// As [`NodeFrame::decode`].
     pub fn decode_line(line: &mut Vec<u8>) -> Option<Result<Self, BadFrame>> {
-        if line.len() <= limits::LINE_BUFFER_KEPT {
-            return Self::decode(line);
-        }
-        let text = String::from_utf8(std::mem::take(line));
-        let text = text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-        if text.trim().is_empty() {
-            return None;
-        }
-        let text = json::mended(text);
-        let fields = match Fields::read(&text) {
-            Ok(fields) => fields,
-            Err(error) => return Some(Err(BadFrame::NotJson(error.to_string()))),
-        };
-        let Some((id, string)) = long_result(&text, &fields) else {
-            return Some(Ok(Self::read(&fields)));
-        };
-        let payload = Payload::unescaped(text, string);
-        let result = Ok((!payload.trim().is_empty()).then_some(payload));
-        Some(Ok(Self::InvokeRes { id, result }))
+        wire::decode_line(line)
     }
+}
 
-    fn read(fields: &Fields<'_>) -> Self {
-        let kind = fields.text("type").and_then(|kind| FrameType::parse(&kind));
-        match kind {
+impl Decode for NodeFrame {
+    fn read(fields: &Fields<'_>) -> Result<Self, LongName> {
+        let kind = fields.name("type")?.and_then(|kind| FrameType::parse(&kind));
+        Ok(match kind {
             Some(FrameType::Hello) => Self::Hello(Box::new(Hello {
-                node: node_id(fields),
-                token: fields.text("token").and_then(|text| Token::presented(&text)),
-                protocol: fields.json("protocol").filter(|raw| *raw != "null").map(str::to_owned),
+                node: node_id(fields)?,
+                token: fields.name("token")?.and_then(|text| Token::presented(&text)),
+                protocol: protocol(fields)?,
                 profile: NodeProfile::read(fields),
             })),
             Some(FrameType::PairRequest) => Self::PairRequest(Box::new(PairRequest {
-                node: node_id(fields),
+                node: node_id(fields)?,
                 profile: NodeProfile::read(fields),
                 silent: fields.is_true("silent"),
             })),
             Some(FrameType::Req) => Self::Req {
-                id: fields.word("id").filter(|id| !id.is_empty()).map(Arc::from),
-                method: fields.word("method").and_then(trimmed),
-                params: fields.payload("paramsJSON"),
+                id: fields.name("id")?.filter(|id| !id.is_empty()).map(Arc::from),
+                method: fields.name("method")?.and_then(trimmed),
+                params: None,
             },
-            Some(FrameType::Event) => match fields.word("event").and_then(trimmed) {
-                Some(event) => Self::Event { event, payload: fields.payload("payloadJSON") },
-                // An event without a name is ignored, as an unknown one is.
-                None => Self::Event { event: "".into(), payload: None },
-            },
-            Some(FrameType::InvokeRes) => {
-                Self::InvokeRes { id: fields.shared("id"), result: invoke_result(fields) }
+            Some(FrameType::Event) => {
+                let event = fields.name("event")?.and_then(trimmed).unwrap_or_default();
+                Self::Event { event, payload: None }
             }
-            Some(FrameType::Ping) => Self::Ping { id: fields.shared("id") },
-            Some(FrameType::Pong) => Self::Pong { id: fields.shared("id") },
+            Some(FrameType::InvokeRes) => {
+                Self::InvokeRes { id: fields.shared("id")?, result: invoke_result(fields) }
+            }
+            Some(FrameType::Ping) => Self::Ping { id: fields.shared("id")? },
+            Some(FrameType::Pong) => Self::Pong { id: fields.shared("id")? },
             Some(kind @ (FrameType::Invoke | FrameType::Res)) => Self::NotForNodes(kind),
             _ => Self::Unknown,
+        })
+    }
+
+    fn payload(&mut self) -> Option<(&'static str, &mut Option<Payload>)> {
+        match self {
+            Self::Req { params, .. } => Some(("paramsJSON", params)),
+            // An event without a name is ignored, as an unknown one is.
+            Self::Event { event, payload } if !event.is_empty() => Some(("payloadJSON", payload)),
+            Self::InvokeRes { result: Ok(payload), .. } => Some(("payloadJSON", payload)),
+            _ => None,
         }
     }
 }
 
-fn node_id(fields: &Fields<'_>) -> Result<NodeId, &'static str> {
-    NodeId::new(&fields.word("nodeId").unwrap_or_default())
+fn node_id(fields: &Fields<'_>) -> Result<Result<NodeId, &'static str>, LongName> {
+    Ok(NodeId::new(&fields.name("nodeId")?.unwrap_or_default()))
+}
+
+fn protocol(fields: &Fields<'_>) -> Result<Option<String>, LongName> {
+    match fields.json("protocol").filter(|raw| *raw != "null") {
+        Some(raw) if raw.len() > limits::SHORT_TEXT_CHARS => Err(LongName("protocol")),
+        raw => Ok(raw.map(str::to_owned)),
+    }
 }
 
 fn trimmed(text: Cow<'_, str>) -> Option<Arc<str>> {
@@ -234,24 +233,17 @@ fn trimmed(text: Cow<'_, str>) -> Option<Arc<str>> {
     (!text.is_empty()).then(|| Arc::from(text))
 }
 
-/// For a successful answer with a payload: its id, and where in the line the payload is.
-fn long_result(line: &str, fields: &Fields<'_>) -> Option<(Arc<str>, Range<usize>)> {
-    let kind = FrameType::parse(&fields.text("type")?);
-    if kind != Some(FrameType::InvokeRes) || !fields.is_true("ok") {
-        return None;
-    }
-    let string = fields.json("payloadJSON")?.strip_prefix('"')?.strip_suffix('"')?;
-    Some((fields.shared("id"), json::place(line, string)?))
-}
-
 fn invoke_result(fields: &Fields<'_>) -> Result<Option<Payload>, InvokeFailure> {
     if fields.is_true("ok") {
-        return Ok(fields.payload("payloadJSON"));
+        return Ok(None);
     }
     let error = fields.json("error").and_then(|text| Fields::read(text).ok());
     let error = error.unwrap_or_default();
-    let text = |name| error.text(name).map(Cow::into_owned).filter(|text| !text.is_empty());
-    Err(InvokeFailure { code: text("code"), message: text("message") })
+    let text = |name, most| error.text_up_to(name, most).filter(|text| !text.is_empty());
+    Err(InvokeFailure {
+        code: text("code", limits::SHORT_TEXT_CHARS),
+        message: text("message", limits::ERROR_CHARS),
+    })
 }
 
 fn node_id_or_null<S: Serializer>(

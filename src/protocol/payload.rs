@@ -18,13 +18,33 @@ impl Payload {
     /// The value of a JSON string: `string` is the range between its quotes in `line`. The rest of
     /// the line is discarded.
     pub fn unescaped(line: String, string: Range<usize>) -> Self {
-        let mut bytes = line.into_bytes();
-        unescape(&mut bytes, string);
-        bytes.shrink_to_fit();
-        let text = String::from_utf8(bytes);
-        // Unescaped text is UTF-8 again; should that be wrong, the damage is shown.
-        Self::from(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+        Self::from(unescaped(line, string))
     }
+}
+
+/// See [`Payload::unescaped`].
+pub(super) fn unescaped(line: String, string: Range<usize>) -> String {
+    let mut bytes = line.into_bytes();
+    unescape(&mut bytes, string);
+    bytes.shrink_to_fit();
+    text(bytes)
+}
+
+/// Bytes that should be UTF-8. Where they are not, there is a question mark for each damaged one:
+/// the usual replacement character would make a long text three times as long.
+pub(super) fn text(bytes: Vec<u8>) -> String {
+    let mut damaged = match String::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(error) => error.into_bytes(),
+    };
+    let mut at = 0;
+    while let Err(error) = std::str::from_utf8(&damaged[at..]) {
+        at += error.valid_up_to();
+        let end = error.error_len().map_or(damaged.len(), |length| at + length);
+        damaged[at..end].fill(b'?');
+        at = end;
+    }
+    String::from_utf8(damaged).unwrap_or_default()
 }
 
 impl From<String> for Payload {

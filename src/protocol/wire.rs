@@ -3,8 +3,8 @@
 //! Decoding takes one pass and is forgiving: damaged UTF-8, lone surrogates, repeated keys, ids
 //! that are numbers. Encoding is compact, one line, valid UTF-8.
 
-use crate::protocol::json::{self, Fields};
-use crate::protocol::{Payload, Token};
+use crate::protocol::json::{self, Fields, LongName};
+use crate::protocol::{limits, payload, Payload, Token};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -16,24 +16,68 @@ pub enum BadFrame {
     NotJson(String),
     /// Longer than this many bytes.
     TooLong(usize),
+    /// This field of it is an id or a name of more than [`limits::SHORT_TEXT_CHARS`] characters.
+    LongName(&'static str),
     /// The first byte of a TLS handshake on a plain port. The apps try TLS first on an endpoint
     /// that was typed in (protocol section 1.3).
     Tls,
 }
 
-/// Decodes a line without its line feed; `read` makes the frame from its fields. `None` for a blank
-/// line.
-pub(super) fn decode<T>(
-    line: &[u8],
-    read: impl FnOnce(&Fields<'_>) -> T,
-) -> Option<Result<T, BadFrame>> {
+impl From<LongName> for BadFrame {
+    fn from(LongName(field): LongName) -> Self {
+        Self::LongName(field)
+    }
+}
+
+/// A frame as it is read: everything in it is short, but for the payload.
+pub(super) trait Decode: Sized {
+    /// The frame without its payload.
+    fn read(fields: &Fields<'_>) -> Result<Self, LongName>;
+
+    /// The field that holds the payload, and where it belongs.
+    fn payload(&mut self) -> Option<(&'static str, &mut Option<Payload>)>;
+}
+
+/// Decodes a line without its line feed. `None` for a blank line.
+pub(super) fn decode<F: Decode>(line: &[u8]) -> Option<Result<F, BadFrame>> {
     let text = String::from_utf8_lossy(line.trim_ascii());
     if text.is_empty() {
         return None;
     }
     let text = json::mend_surrogates(&text);
-    let fields = Fields::read(&text);
-    Some(fields.map(|fields| read(&fields)).map_err(|e| BadFrame::NotJson(e.to_string())))
+    Some(decode_text(&text).map(|(mut frame, fields): (F, _)| {
+        if let Some((field, payload)) = frame.payload() {
+            *payload = fields.payload(field);
+        }
+        frame
+    }))
+}
+
+/// As [`decode`], but takes the buffer of a long line: the payload stays in it and is not copied.
+pub(super) fn decode_line<F: Decode>(line: &mut Vec<u8>) -> Option<Result<F, BadFrame>> {
+    if line.len() <= limits::LINE_BUFFER_KEPT {
+        return decode(line);
+    }
+    let text = json::mended(payload::text(std::mem::take(line)));
+    if text.trim().is_empty() {
+        return None;
+    }
+    let decoded = decode_text(&text).map(|(mut frame, fields): (F, _)| {
+        let string = frame.payload().and_then(|(field, _)| fields.string_in(&text, field));
+        (frame, string)
+    });
+    Some(decoded.map(|(mut frame, string)| {
+        if let (Some((_, payload)), Some(string)) = (frame.payload(), string) {
+            let text = Payload::unescaped(text, string);
+            *payload = (!text.trim().is_empty()).then_some(text);
+        }
+        frame
+    }))
+}
+
+fn decode_text<F: Decode>(text: &str) -> Result<(F, Fields<'_>), BadFrame> {
+    let fields = Fields::read(text).map_err(|error| BadFrame::NotJson(error.to_string()))?;
+    Ok((F::read(&fields)?, fields))
 }
 
 /// Appends `value` as one line. Values of this program always have a JSON form; should one not,
@@ -142,6 +186,58 @@ mod tests {
         assert_eq!(failed, NodeFrame::InvokeRes { id: "i".into(), result: Err(failure) });
         let done = decoded(r#"{"type":"invoke-res","id":"i","ok":true}"#);
         assert_eq!(done, NodeFrame::InvokeRes { id: "i".into(), result: Ok(None) });
+    }
+
+    #[test]
+    fn an_id_a_name_or_a_token_that_nobody_honest_has_makes_a_bad_frame() {
+        let most = limits::SHORT_TEXT_CHARS;
+        for frame in [
+            r#"{"type":"ping","id":"*"}"#,
+            r#"{"type":"pong","id":"*"}"#,
+            r#"{"type":"req","id":"*","method":"health"}"#,
+            r#"{"type":"req","id":"1","method":"*"}"#,
+            r#"{"type":"event","event":"*"}"#,
+            r#"{"type":"invoke-res","id":"*","ok":true}"#,
+            r#"{"type":"hello","nodeId":"n","token":"*"}"#,
+            r#"{"type":"pair-request","nodeId":"*"}"#,
+            r#"{"type":"*"}"#,
+        ] {
+            for character in ["x", "é", r"\n", r"\ud83d\ude00"] {
+                let line = |count| frame.replace('*', &character.repeat(count));
+                let read = |line: String| NodeFrame::decode(line.as_bytes()).unwrap();
+                assert!(read(line(most)).is_ok(), "{frame} {character}");
+                for count in [most + 1, 10 * most, 20 * limits::LINE_BUFFER_KEPT] {
+                    let bad = read(line(count)).unwrap_err();
+                    assert!(matches!(bad, BadFrame::LongName(_)), "{frame} {character} {bad:?}");
+                    let long = NodeFrame::decode_line(&mut line(count).into_bytes()).unwrap();
+                    assert_eq!(long, Err(bad));
+                }
+            }
+        }
+        let pair_ok = format!(r#"{{"type":"pair-ok","token":"{}"}}"#, "x".repeat(most + 1));
+        let bad = GatewayFrame::decode(pair_ok.as_bytes()).unwrap();
+        assert_eq!(bad, Err(BadFrame::LongName("token")));
+    }
+
+    #[test]
+    fn the_text_of_an_error_is_cut() {
+        for character in ["x", "é", r"\n", r"\ud83d\ude00"] {
+            for count in [limits::ERROR_CHARS + 1, 100 * limits::ERROR_CHARS] {
+                let text = character.repeat(count);
+                let line = format!(
+                    r#"{{"type":"invoke-res","id":"i","ok":false,"error":{{"code":"{text}","message":"{text}"}}}}"#
+                );
+                let NodeFrame::InvokeRes { result: Err(failure), .. } = decoded(&line) else {
+                    panic!("not a failure");
+                };
+                let value: String =
+                    serde_json::from_str(&format!("\"{}\"", character.repeat(limits::ERROR_CHARS)))
+                        .unwrap();
+                assert_eq!(failure.message, Some(value.clone()));
+                let code: String = value.chars().take(limits::SHORT_TEXT_CHARS).collect();
+                assert_eq!(failure.code, Some(code));
+            }
+        }
     }
 
     #[test]

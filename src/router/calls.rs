@@ -38,7 +38,8 @@ impl Calls {
         ctx.counters.requests += 1;
         let open = self.per_connection.entry(conn).or_default();
         let method = match (&id, &method) {
-            (Some(_), Some(name)) => permitted(ctx, &node, name),
+            (Some(_), Some(name)) => permitted(ctx, &node, name)
+                .and_then(|method| check_length(method, params.as_ref()).map(|()| method)),
             _ => Err(WireError::invalid("id and method required")),
         };
         let id = id.unwrap_or_else(|| "invalid".into());
@@ -112,6 +113,16 @@ impl Calls {
             !is_theirs
         });
     }
+}
+
+/// Refuses parameters that are longer than those of any honest call.
+pub(super) fn check_length(method: Method, params: Option<&Payload>) -> Result<(), WireError> {
+    let most = method.params_limit();
+    if params.is_some_and(|params| params.len() > most) {
+        let text = format!("the parameters of {method} have more than {most} bytes");
+        return Err(WireError::invalid(text));
+    }
+    Ok(())
 }
 
 fn permitted(ctx: &Context, node: &NodeId, name: &str) -> Result<Method, WireError> {

@@ -1,7 +1,8 @@
 //! What a connection sends, and who deals with it.
 
 use crate::protocol::{
-    session, BadFrame, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, WireError,
+    limits, session, BadFrame, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest,
+    WireError,
 };
 use crate::router::pairing::{Candidate, Waiter};
 use crate::router::{CloseReason, ConnId, NodeNotice, Router};
@@ -49,6 +50,10 @@ impl Router {
                 let reason = format!("the node's answer is longer than {} MiB", limit >> 20);
                 self.invokes.fail_sent(&mut self.ctx, conn, &reason);
                 WireError::invalid(format!("line longer than {limit} bytes"))
+            }
+            BadFrame::LongName(field) => {
+                let most = limits::SHORT_TEXT_CHARS;
+                WireError::invalid(format!("{field} is longer than {most} characters"))
             }
             BadFrame::Tls => WireError::tls_on_plain_port(),
         };

@@ -81,7 +81,10 @@ impl Invokes {
         if task.command.is_empty() {
             return Err(WireError::invalid("command required"));
         }
-        let key = request.idempotency_key.map(|key| (node.clone(), key.into()));
+        let key = request.idempotency_key;
+        check_length("command", &task.command)?;
+        check_length("idempotencyKey", key.as_deref().unwrap_or_default())?;
+        let key = key.map(|key| (node.clone(), key.into()));
         if let Some(key) = &key {
             if self.join(ctx, &requester, key, &task)? {
                 return Ok(());
@@ -300,6 +303,15 @@ impl Invokes {
     pub(super) fn forget_outcome(&mut self, node: NodeId, key: Arc<str>) {
         self.done.remove(&(node, key));
     }
+}
+
+/// What is kept, or sent to a node, is as short as what a node may send.
+fn check_length(name: &str, text: &str) -> Result<(), WireError> {
+    let most = limits::SHORT_TEXT_CHARS;
+    if text.len() > most && text.chars().count() > most {
+        return Err(WireError::invalid(format!("{name} is longer than {most} characters")));
+    }
+    Ok(())
 }
 
 /// The operator's error when the node refused (protocol section 12).

@@ -4,7 +4,7 @@ use crate::protocol::operator::{
     Answer, Done, NodeCounts, NodeDetails, NodeList, OperatorCommand, OperatorRequest, Status,
 };
 use crate::protocol::{json, WireError};
-use crate::router::calls::CallOrigin;
+use crate::router::calls::{check_length, CallOrigin};
 use crate::router::{Caller, DaemonTask, OperatorId, Output, Requester, Router};
 
 impl Router {
@@ -58,6 +58,7 @@ impl Router {
                 self.invokes.request(&mut self.ctx, &self.connections, requester, node, request)?;
             }
             OperatorCommand::Call(method, params) => {
+                check_length(method, params.as_ref())?;
                 let origin = CallOrigin::Operator(requester);
                 self.calls.start(&mut self.ctx, origin, Caller::Operator, method, params);
             }

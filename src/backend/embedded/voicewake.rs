@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn whatever_is_sent_ends_as_a_list_of_words() {
         let words = |value: Value| {
-            let words = WakeWords::from(json!({ "triggers": value }));
+            let words = serde_json::from_value(json!({ "triggers": value })).unwrap();
             or_defaults(cleaned(words)).triggers
         };
         let defaults = DEFAULTS.map(str::to_owned).to_vec();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Attachments of one message. The apps send the photos that a person has chosen: a handful.
+pub const ATTACHMENTS: usize = 32;
 /// Decoded bytes of one attachment (protocol section 5.4); the apps shrink their images to it.
 pub const ATTACHMENT_BYTES: usize = 5_000_000;
 /// Between two deltas of one run. The apps need no more.
@@ -38,8 +40,9 @@ pub const WAKE_QUEUE: usize = 64;
 pub const WAKE_WORDS: usize = 32;
 /// UTF-16 units that are kept of a wake word; the apps count those.
 pub const WAKE_WORD_UNITS: usize = 64;
-/// Characters of a settings document; a real one has a few hundred.
-pub const SETTINGS_CHARS: usize = 256 * 1024;
+/// Characters of a settings document; a real one has a few hundred. With its escapes it fits into
+/// [`CALL_PARAMS`](super::CALL_PARAMS).
+pub const SETTINGS_CHARS: usize = 32 * 1024;
 /// Between two `tick` events: what makes the apps ask for `health`.
 pub const TICK_EVERY: Duration = Duration::from_secs(30);
 

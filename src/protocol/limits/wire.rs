@@ -76,7 +76,11 @@ pub const PAIRED_NODES: usize = 4096;
 /// Characters in a node id.
 pub const NODE_ID_CHARS: usize = 128;
 /// Characters in a name, version, command or any other short text that a node sends about itself.
+/// What describes the node is cut; an id, a name of the protocol or a token that is longer makes the
+/// frame a bad one. The apps' ids are UUIDs, tokens have 32 characters.
 pub const SHORT_TEXT_CHARS: usize = 256;
+/// Characters that are kept of the text of the other side's error: more than a screen shows.
+pub const ERROR_CHARS: usize = 4096;
 /// Entries in a list or map that a node sends about itself.
 pub const PROFILE_ENTRIES: usize = 128;
 
@@ -85,6 +89,9 @@ pub const PROFILE_ENTRIES: usize = 128;
 pub const UNANSWERED: usize = 64;
 /// Bytes of answers that may wait for a node before its connection is not read any more.
 pub const UNREAD_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes in the parameters of a request, unless it carries a message, which may fill its line: the
+/// apps send a few hundred.
+pub const CALL_PARAMS: usize = 64 * 1024;
 /// How long the gateway may take to answer a request; then the node gets UNAVAILABLE. Longer than
 /// any timeout in the apps (35 s), so that it only catches a backend that hangs.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(60);

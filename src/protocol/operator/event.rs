@@ -70,6 +70,15 @@ records! {
 }
 
 impl OperatorEvent {
+    /// Bytes of its content, where that may be long.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Session { payload, .. } => payload.len(),
+            Self::Backend { payload, .. } => payload.as_deref().map_or(0, str::len),
+            _ => 0,
+        }
+    }
+
     /// The event's name.
     pub fn name(&self) -> &str {
         match self {

@@ -95,7 +95,11 @@ impl OperatorFrame {
     /// Roughly the length of the line in bytes.
     pub fn weight(&self) -> usize {
         const ENVELOPE: usize = 256;
-        let Self::Reply { result: Ok(answer), .. } = self else { return ENVELOPE };
+        let answer = match self {
+            Self::Reply { result: Ok(answer), .. } => answer,
+            Self::Reply { result: Err(error), .. } => return ENVELOPE + error.weight(),
+            Self::Event(event) => return ENVELOPE + event.weight(),
+        };
         ENVELOPE
             + match answer {
                 Answer::Invoked(invoked) => invoked.payload.as_ref().map_or(0, |p| p.0.len()),

@@ -23,7 +23,7 @@ pub use frame::*;
 pub use crate::protocol::json::InvokePayload;
 
 use crate::protocol::json::{self, Fields};
-use crate::protocol::{wire, WireError};
+use crate::protocol::{limits, wire, WireError};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -41,7 +41,15 @@ impl OperatorRequest {
     pub fn decode(line: &[u8]) -> Self {
         let text = String::from_utf8_lossy(line);
         let text = json::mend_surrogates(&text);
+        let is_long = |id: &str| id.len() > limits::SHORT_TEXT_CHARS;
         match Fields::read(&text) {
+            Ok(fields) if fields.json("id").is_some_and(is_long) => Self {
+                id: "null".into(),
+                command: Err(WireError::invalid(format!(
+                    "id is longer than {} bytes",
+                    limits::SHORT_TEXT_CHARS
+                ))),
+            },
             Ok(fields) => Self {
                 id: fields.json("id").unwrap_or("null").into(),
                 command: OperatorCommand::decode(
@@ -73,7 +81,7 @@ impl OperatorRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{limits, Method, NodeId};
+    use crate::protocol::{Method, NodeId};
     use std::time::Duration;
 
     fn read(line: &str) -> Result<OperatorCommand, WireError> {

@@ -2,11 +2,15 @@
 #![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, Kind};
+use crate::protocol::json::Fields;
 use crate::protocol::limits;
 use crate::protocol::records::records;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
 use Kind::{Flag, Integer, List, Text};
 
 const SESSION_KEY: Kind = Text(1, limits::SESSION_KEY_CHARS);
@@ -22,6 +26,8 @@ params! {
         thinking?: String = Text(0, limits::SHORT_TEXT_CHARS),
         /// Accepted and ignored.
         deliver?: bool = Flag,
+        /// At most [`limits::ATTACHMENTS`].
+        #[serde(deserialize_with = "attachments")]
         attachments?: Vec<Attachment> = List,
         /// How long the run may take, in milliseconds; 0 or absent is the default.
         timeout_ms?: u64 = Integer(0, u64::MAX),
@@ -50,16 +56,6 @@ params! {
 }
 
 records! {
-    /// An attachment as the apps send it. A field of another type counts as absent.
-    #[derive(Default)]
-    #[serde(from = "Value")]
-    Attachment {
-        /// `file` or `image`.
-        r#type?: String,
-        file_name?: String,
-        /// Its bytes in base64, perhaps behind `data:<type>;base64,`.
-        content?: String,
-    }
     /// Result of `chat.send`.
     RunAccepted {
         /// The run: the idempotency key.
@@ -103,14 +99,57 @@ records! {
     }
 }
 
-impl From<Value> for Attachment {
-    fn from(mut value: Value) -> Self {
-        let mut text = |name| match value.get_mut(name).map(Value::take) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-        Self { r#type: text("type"), file_name: text("fileName"), content: text("content") }
+/// An attachment as the apps send it. A field of another type counts as absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    /// `file` or `image`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Its bytes in base64, perhaps behind `data:<type>;base64,`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Attachment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Fields::read(<&RawValue>::deserialize(deserializer)?.get());
+        let fields = fields.map_err(D::Error::custom)?;
+        let text = |name| fields.text(name).map(Cow::into_owned);
+        Ok(Self { r#type: text("type"), file_name: text("fileName"), content: text("content") })
     }
+}
+
+/// The attachments of a message. What comes behind the last one that is allowed is not looked at.
+fn attachments<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<Attachment>>, D::Error> {
+    struct List;
+
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<Attachment>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of attachments")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut attachments = Vec::new();
+            while let Some(attachment) = list.next_element()? {
+                if attachments.len() == limits::ATTACHMENTS {
+                    let most = limits::ATTACHMENTS;
+                    let text = format!(
+                        "a message has at most {most} attachments; send the others in another one"
+                    );
+                    return Err(A::Error::custom(text));
+                }
+                attachments.push(attachment);
+            }
+            Ok(attachments)
+        }
+    }
+
+    d.deserialize_seq(List).map(Some)
 }
 
 /// What became of a `chat.send`.

@@ -11,7 +11,9 @@ pub mod system;
 pub use event::Event;
 pub use rules::{Kind, Rule};
 
+use crate::protocol::json::mend_surrogates;
 use crate::protocol::{Method, Payload, WireError};
+use serde::de::value::MapDeserializer;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
 
@@ -32,8 +34,11 @@ pub trait Params: Serialize + DeserializeOwned {
     /// # Errors
     /// `INVALID_REQUEST` with every violated rule, in the old gateway's wording.
     fn decode(text: Option<&str>) -> Result<Self, WireError> {
-        let fields = rules::checked(Self::RULES, text).map_err(|what| refused::<Self>(&what))?;
-        serde_json::from_value(fields.into()).map_err(|error| refused::<Self>(&error.to_string()))
+        let text = mend_surrogates(text.unwrap_or_default());
+        let values = rules::checked(Self::RULES, &text).map_err(|what| refused::<Self>(&what))?;
+        let values = values.iter().map(|(name, value)| (name.as_str(), &**value));
+        Self::deserialize(MapDeserializer::new(values))
+            .map_err(|error: serde_json::Error| refused::<Self>(&error.to_string()))
     }
 }
 

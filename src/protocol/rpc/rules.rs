@@ -1,8 +1,11 @@
 //! The checks of the old gateway's JSON schema validator, with its error texts. serde alone would
 //! stop at the first mistake and word it differently.
 
-use crate::protocol::json::mend_surrogates;
-use serde_json::{Map, Number, Value};
+use crate::protocol::json::{self, Fields};
+use serde_json::value::{to_raw_value, RawValue};
+use serde_json::Number;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// What one parameter must be. The name is its field's, or in camelCase already.
 #[derive(Debug)]
@@ -42,34 +45,37 @@ impl Rule {
     }
 }
 
+/// The values that parameters have, by name, as JSON text.
+pub(super) type Checked<'a> = Vec<(String, Cow<'a, RawValue>)>;
+
 /// The parameters in `text`, if they follow the rules; integers are in integer form then.
-pub(super) fn checked(rules: &[Rule], text: Option<&str>) -> Result<Map<String, Value>, String> {
-    let text = text.unwrap_or_default().trim();
-    let mut fields = Map::new();
-    if !text.is_empty() {
-        // serde_json refuses more than 128 levels, which every worker's stack can hold.
-        match serde_json::from_str(&mend_surrogates(text)).map_err(|error| error.to_string())? {
-            Value::Object(object) => fields = object,
-            Value::Array(_) => return Err("data must be object".to_owned()),
-            _ => {}
-        }
+pub(super) fn checked<'a>(rules: &[Rule], text: &'a str) -> Result<Checked<'a>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return checked(rules, "{}");
     }
-    let mut mistakes = Vec::new();
+    let fields = Fields::read(text).map_err(|error| error.to_string())?;
+    if text.starts_with('[') {
+        return Err("data must be object".to_owned());
+    }
+    let (mut values, mut mistakes, mut names) = (Checked::new(), Vec::new(), BTreeSet::new());
     for Rule { name, required, kind } in rules {
         let name = camel_case(name);
-        match fields.get_mut(&name) {
-            Some(value) => mistakes.extend(kind.mistake(&name, value)),
+        match fields.value(&name).map(|value| kind.check(&name, value)) {
+            Some(Ok(value)) => values.push((name.clone(), value)),
+            Some(Err(wrong)) => mistakes.push(format!("data/{name} {wrong}")),
             None if *required => {
                 mistakes.push(format!("data must have required property '{name}'"));
             }
             None => {}
         }
+        names.insert(name);
     }
-    if fields.keys().any(|key| rules.iter().all(|rule| camel_case(rule.name) != *key)) {
+    if fields.names().any(|name| !names.contains(name)) {
         mistakes.push("data must NOT have additional properties".to_owned());
     }
     if mistakes.is_empty() {
-        Ok(fields)
+        Ok(values)
     } else {
         Err(mistakes.join("; "))
     }
@@ -83,56 +89,90 @@ fn camel_case(name: &str) -> String {
 }
 
 impl Kind {
-    /// What is wrong with a value. An integer in another notation is replaced by its plain form.
-    fn mistake(&self, name: &str, value: &mut Value) -> Option<String> {
-        let wrong = match (self, &*value) {
-            (Self::TextOrNull(..) | Self::ChoiceOrNull(_), Value::Null)
-            | (Self::Flag, Value::Bool(_))
-            | (Self::List, Value::Array(_)) => return None,
-            (Self::ChoiceOrNull(choices), Value::String(text)) if choices.contains(&&**text) => {
-                return None;
-            }
-            // A text has at most as many characters as bytes, so a photo need not be counted.
-            (Self::Text(least, most) | Self::TextOrNull(least, most), Value::String(text)) => {
-                if text.chars().take(*least).count() < *least {
-                    format!("must NOT have fewer than {least} characters")
-                } else if text.len() > *most && text.chars().count() > *most {
-                    format!("must NOT have more than {most} characters")
-                } else {
-                    return None;
+    /// The value, an integer in its plain form; or what is wrong with it.
+    fn check<'a>(&self, name: &str, value: &'a RawValue) -> Result<Cow<'a, RawValue>, String> {
+        let json = value.get();
+        let fits = match self {
+            Self::TextOrNull(..) | Self::ChoiceOrNull(_) if json == "null" => true,
+            Self::Text(least, most) | Self::TextOrNull(least, most) if json.starts_with('"') => {
+                match length(json, *least, *most) {
+                    length if length < *least => {
+                        return Err(format!("must NOT have fewer than {least} characters"));
+                    }
+                    length if length > *most => {
+                        return Err(format!("must NOT have more than {most} characters"));
+                    }
+                    _ => true,
                 }
             }
-            (Self::Integer(least, most), Value::Number(number)) if is_integer(number) => {
-                // A float beyond the range of u64 becomes its nearest bound.
-                let float = number.as_f64().unwrap_or_default();
-                let integer = number.as_u64().unwrap_or(float as u64);
-                *value = integer.into();
-                if float < 0.0 || integer < *least {
-                    format!("must be >= {least}")
-                } else if integer > *most {
-                    format!("must be <= {most}")
-                } else {
-                    return None;
-                }
+            Self::ChoiceOrNull(choices) => {
+                json::string(json).is_some_and(|text| choices.contains(&&*text))
             }
-            (Self::Text(..), _) => "must be string".to_owned(),
-            (Self::TextOrNull(..), _) => format!("must be string; data/{name} must be null"),
-            (Self::ChoiceOrNull(_), _) => "must be equal to one of the allowed values".to_owned(),
-            (Self::Integer(..), _) => "must be integer".to_owned(),
-            (Self::Flag, _) => "must be boolean".to_owned(),
-            (Self::List, _) => "must be array".to_owned(),
+            Self::Integer(least, most) => return integer(json, *least, *most),
+            Self::Flag => matches!(json, "true" | "false"),
+            Self::List => json.starts_with('['),
+            Self::Text(..) | Self::TextOrNull(..) => false,
         };
-        Some(format!("data/{name} {wrong}"))
+        if fits {
+            return Ok(Cow::Borrowed(value));
+        }
+        Err(match self {
+            Self::Text(..) => "must be string",
+            Self::TextOrNull(..) => {
+                return Err(format!("must be string; data/{name} must be null"))
+            }
+            Self::ChoiceOrNull(_) => "must be equal to one of the allowed values",
+            Self::Integer(..) => "must be integer",
+            Self::Flag => "must be boolean",
+            Self::List => "must be array",
+        }
+        .to_owned())
     }
 }
 
-fn is_integer(number: &Number) -> bool {
-    number.as_f64().is_some_and(|number| number.fract() == 0.0)
+/// How many characters a string has, or any number between the bounds if it fits anyway: a photo
+/// need not be counted.
+fn length(json: &str, least: usize, most: usize) -> usize {
+    // At most one byte for each, and two for the quotes; at least one twelfth.
+    let bytes = json.len() - 2;
+    if bytes > 12 * most {
+        return most + 1;
+    }
+    if bytes >= 12 * least && bytes <= most {
+        return most;
+    }
+    json::string(json).map_or(0, |text| text.chars().count())
+}
+
+/// An integer in range, in its plain form.
+fn integer<'a>(json: &str, least: u64, most: u64) -> Result<Cow<'a, RawValue>, String> {
+    let number: Option<Number> = serde_json::from_str(json).ok();
+    let number = number.filter(|number| number.as_f64().is_some_and(|n| n.fract() == 0.0));
+    let Some(number) = number else { return Err("must be integer".to_owned()) };
+    // A float beyond the range of u64 becomes its nearest bound.
+    let float = number.as_f64().unwrap_or_default();
+    let integer = number.as_u64().unwrap_or(float as u64);
+    if float < 0.0 || integer < least {
+        Err(format!("must be >= {least}"))
+    } else if integer > most {
+        Err(format!("must be <= {most}"))
+    } else {
+        let plain = to_raw_value(&integer).map_err(|error| error.to_string())?;
+        Ok(Cow::Owned(plain))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeMap;
+
+    fn read(rules: &[Rule], text: &str) -> Result<BTreeMap<String, Value>, String> {
+        let text = json::mend_surrogates(text);
+        let values = checked(rules, &text)?.into_iter();
+        Ok(values.map(|(name, json)| (name, serde_json::from_str(json.get()).unwrap())).collect())
+    }
 
     const RULES: &[Rule] = &[
         Rule::required("sessionKey", Kind::Text(1, 8)),
@@ -145,8 +185,8 @@ mod tests {
 
     #[test]
     fn no_parameters_are_an_empty_object() {
-        for text in [None, Some(""), Some(" \n"), Some("null"), Some("5"), Some("\"x\"")] {
-            assert_eq!(checked(&RULES[1..], text), Ok(Map::new()));
+        for text in ["", " \n", "null", "5", "\"x\""] {
+            assert_eq!(read(&RULES[1..], text), Ok(BTreeMap::new()));
         }
     }
 
@@ -160,7 +200,7 @@ mod tests {
             (r#"{"sessionKey":"x","label":null,"policy":"on","flag":true,"list":[1]}"#, "x", None),
             (r#"{"sessionKey":"x","label":"y","policy":null}"#, "x", None),
         ] {
-            let fields = checked(RULES, Some(text)).unwrap();
+            let fields = read(RULES, text).unwrap();
             let found = (fields["sessionKey"].as_str(), fields.get("limit").map(Value::as_u64));
             assert_eq!(found, (Some(key), limit.map(Some)), "{text}");
         }
@@ -195,14 +235,14 @@ mod tests {
                  data/flag must be boolean; data/list must be array",
             ),
         ] {
-            assert_eq!(checked(RULES, Some(text)), Err(mistakes.to_owned()));
+            assert_eq!(read(RULES, text), Err(mistakes.to_owned()));
         }
     }
 
     #[test]
     fn text_that_is_not_json_is_refused_with_the_parsers_message() {
         for text in ["{", "nul", "{} {}", &"[".repeat(100_000), &"{\"a\":".repeat(100_000)] {
-            let error = checked(RULES, Some(text)).unwrap_err();
+            let error = read(RULES, text).unwrap_err();
             assert!(error.contains("line 1 column"), "{error}");
         }
     }

@@ -2,10 +2,11 @@
 #![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, refused, Kind, Params, Rule};
-use crate::protocol::json::mend_surrogates;
+use crate::protocol::json::{mend_surrogates, Fields};
 use crate::protocol::records::records;
 use crate::protocol::{limits, Method, WireError};
-use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 params! {
     /// Parameters of `talk.mode`.
@@ -25,7 +26,7 @@ records! {
     /// The wake words: parameters of `voicewake.set`, result of both methods, and the event
     /// `voicewake.changed`. Anything can be decoded; what is not a list has no words.
     #[derive(Default)]
-    #[serde(from = "Value")]
+    #[serde(from = "Box<RawValue>")]
     WakeWords {
         triggers: Vec<String>,
     }
@@ -59,10 +60,17 @@ records! {
     }
 }
 
-impl From<Value> for WakeWords {
-    fn from(value: Value) -> Self {
-        let triggers = value["triggers"].as_array().into_iter().flatten();
-        Self { triggers: triggers.filter_map(Value::as_str).map(str::to_owned).collect() }
+impl From<Box<RawValue>> for WakeWords {
+    fn from(value: Box<RawValue>) -> Self {
+        Self::read(value.get()).unwrap_or_default()
+    }
+}
+
+impl WakeWords {
+    fn read(json: &str) -> serde_json::Result<Self> {
+        let triggers = Fields::read(json)?.strings("triggers", limits::PROFILE_ENTRIES);
+        let triggers = triggers.unwrap_or_default().into_iter().map(Cow::into_owned).collect();
+        Ok(Self { triggers })
     }
 }
 
@@ -73,7 +81,7 @@ impl Params for WakeWords {
 
     /// Only text that is not JSON is refused.
     fn decode(text: Option<&str>) -> Result<Self, WireError> {
-        serde_json::from_str(&mend_surrogates(text.unwrap_or("{}")))
+        Self::read(&mend_surrogates(text.unwrap_or("{}")))
             .map_err(|error| refused::<Self>(&error.to_string()))
     }
 }

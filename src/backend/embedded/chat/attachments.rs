@@ -1,13 +1,19 @@
 //! The attachments of a chat message (protocol section 5.4).
 
 use crate::backend::embedded::agent::AgentAttachment;
+use crate::log_limit::LogLimit;
 use crate::protocol::rpc::chat::Attachment;
 use crate::protocol::{base64, json, limits, WireError};
 
 /// Decodes the `attachments` of `chat.send`. Entries without content, and those that are not
-/// images, are dropped, as the old gateway did; content that is not base64 is an error.
-pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<AgentAttachment>, WireError> {
+/// images, are dropped, as the old gateway did; content that is not base64 is an error. However
+/// many are dropped, the log says so in one line.
+pub(super) fn decode(
+    entries: &[Attachment],
+    log_limit: &LogLimit,
+) -> Result<Vec<AgentAttachment>, WireError> {
     let mut attachments = Vec::new();
+    let mut dropped = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let Some(content) = &entry.content else { continue };
         let label = label(entry, index);
@@ -22,11 +28,17 @@ pub(super) fn decode(entries: &[Attachment]) -> Result<Vec<AgentAttachment>, Wir
             return Err(WireError::invalid(text));
         }
         let Some(mime_type) = image_type(&bytes) else {
-            log::info!("chat: dropped an attachment that is not an image label={label:?}");
+            dropped.push(label);
             continue;
         };
         let file_name = entry.file_name.as_deref().and_then(json::short);
         attachments.push(AgentAttachment { file_name, mime_type: mime_type.to_owned(), bytes });
+    }
+    if let Some(label) = dropped.first() {
+        if let Some(more) = log_limit.admit("attachments") {
+            let count = dropped.len();
+            log::info!("chat: dropped what is not an image count={count} label={label:?}{more}");
+        }
     }
     Ok(attachments)
 }
@@ -67,6 +79,10 @@ mod tests {
     use super::*;
     use serde_json::{json, Value};
 
+    fn attachment(entry: Value) -> Attachment {
+        serde_json::from_str(&entry.to_string()).unwrap()
+    }
+
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest";
 
     #[test]
@@ -78,7 +94,7 @@ mod tests {
             json!({ "fileName": "empty" }),
             json!(5),
         ];
-        let read = decode(&entries.map(Attachment::from)).unwrap();
+        let read = decode(&entries.map(attachment), &LogLimit::default()).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].mime_type, "image/png");
         assert_eq!(read[0].file_name.as_deref(), Some("a.gif"));
@@ -87,7 +103,8 @@ mod tests {
 
     #[test]
     fn errors_name_the_attachment() {
-        let message = |entry: Value| decode(&[entry.into()]).unwrap_err().message.into_owned();
+        let decode = |entry| decode(&[attachment(entry)], &LogLimit::default());
+        let message = |entry| decode(entry).unwrap_err().message.into_owned();
         assert_eq!(
             message(json!({ "fileName": "x.png", "content": "not base64" })),
             "Error: attachment x.png: invalid base64 content"

@@ -15,6 +15,7 @@ use super::sessions::{ActiveRuns, SessionRecord, Sessions};
 use super::system_events::SystemEvents;
 use crate::backend::{Audience, Outlet};
 use crate::calendar::now_ms;
+use crate::log_limit::LogLimit;
 use crate::protocol::rpc::chat::{
     ChatAbort, ChatHistory, ChatInject, ChatSend, History, Injected, RunAccepted, RunStatus,
     RunsAborted,
@@ -40,6 +41,7 @@ pub(crate) struct Chat {
     outlet: Arc<dyn Outlet>,
     /// By session key: messages are answered in the order in which they are stored.
     order: NamedLocks,
+    log_limit: LogLimit,
 }
 
 impl Chat {
@@ -49,8 +51,8 @@ impl Chat {
         system_events: Arc<SystemEvents>,
         outlet: Arc<dyn Outlet>,
     ) -> Self {
-        let (runs, order) = Default::default();
-        Self { sessions, agents, runs, system_events, outlet, order }
+        let (runs, order, log_limit) = Default::default();
+        Self { sessions, agents, runs, system_events, outlet, order, log_limit }
     }
 
     pub(crate) fn send(
@@ -61,7 +63,8 @@ impl Chat {
     ) -> Result<RunAccepted, WireError> {
         let ChatSend { session_key, message, thinking, timeout_ms, .. } = params;
         let run_id = params.idempotency_key;
-        let attachments = attachments::decode(params.attachments.as_deref().unwrap_or_default())?;
+        let attachments = params.attachments.unwrap_or_default();
+        let attachments = attachments::decode(&attachments, &self.log_limit)?;
         let said = message.trim();
         if STOP_WORDS.iter().any(|word| said.eq_ignore_ascii_case(word)) {
             return Ok(self.stop_word(&session_key, run_id, now_ms));
