@@ -33,17 +33,21 @@ pub(crate) enum Error {
         path.display()
     )]
     Write { path: PathBuf, source: io::Error },
-    #[error(
-        "everything was imported, but could not be given to the owner of `{dir}`; run `chown -R \
-         --reference={dir} {dir}` before the bridge starts",
-        dir = dir.display()
-    )]
+    #[error("could not act as the owner of `{}`", dir.display())]
     Ownership { dir: PathBuf, source: io::Error },
+    /// Root was acting for somebody else, from inside the state directory.
+    #[error("in `{}`", dir.display())]
+    Inside { dir: PathBuf, source: Box<Self> },
 }
 
 impl Error {
     pub(super) fn state(error: impl error::Error + Send + Sync + 'static) -> Self {
         Self::State(Box::new(error))
+    }
+
+    /// The error with the name of the directory that `.` is in it.
+    pub(super) fn seen_from(self, dir: &Path) -> Self {
+        Self::Inside { dir: dir.to_owned(), source: Box::new(self) }
     }
 
     pub(super) fn write(path: &Path, source: io::Error) -> Self {

@@ -1,13 +1,16 @@
 //! The directory of the old gateway: read, never written, and never left.
 
+use super::ownership::Acting;
 use super::Error;
 use crate::protocol::limits;
-use rustix::fs::OFlags;
+use rustix::fs::{openat, Dir, Mode, OFlags};
+use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fmt;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
 
 /// Where pairings can be, the file of the later gateway first.
 const PAIRINGS: [&str; 2] = ["nodes/paired.json", "bridge/paired-nodes.json"];
@@ -18,30 +21,35 @@ pub(super) struct Legacy {
     pub(super) root: PathBuf,
     /// Only this file of the directory is meant.
     only: Option<PathBuf>,
+    /// Everything is found from here.
+    dir: OwnedFd,
+    acting: Acting,
 }
 
 impl Legacy {
     /// A directory, or a pairing file alone.
-    pub(super) fn open(source: &Path) -> Result<Self, Error> {
+    pub(super) fn open(source: &Path, acting: Acting) -> Result<Self, Error> {
         let fail = |error| Error::Unreadable { dir: source.to_owned(), source: error };
-        let path = source.canonicalize().map_err(fail)?;
-        if path.is_dir() {
-            return Ok(Self { root: path, only: None });
-        }
+        let path = acting.read(|| source.canonicalize()).map_err(fail)?;
+        let is_dir = acting.read(|| path.metadata()).is_ok_and(|meta| meta.is_dir());
         let is_pairing_file = path.file_name().and_then(OsStr::to_str).is_some_and(|name| {
             name.ends_with("paired.json") || name.ends_with("paired-nodes.json")
         });
-        match path.parent() {
-            Some(root) if is_pairing_file => Ok(Self { root: root.to_owned(), only: Some(path) }),
-            _ => Err(fail(io::ErrorKind::NotADirectory.into())),
-        }
+        let (root, only) = match path.parent() {
+            _ if is_dir => (path, None),
+            Some(root) if is_pairing_file => (root.to_owned(), Some(path)),
+            _ => return Err(fail(io::ErrorKind::NotADirectory.into())),
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = acting.read(|| Ok(rustix::fs::open(&root, flags, Mode::empty())?));
+        dir.map_err(fail).map(|dir| Self { root, only, dir, acting })
     }
 
     /// Whether there is anything to look at.
     pub(super) fn has_anything(&self) -> bool {
         let more = ["nodes/pending.json", "settings/voicewake.json", "agents", "sessions"];
         self.only.is_some()
-            || PAIRINGS.iter().chain(&more).any(|name| exists(&self.root.join(name)))
+            || PAIRINGS.iter().chain(&more).any(|name| self.has(&self.root.join(name)))
     }
 
     /// Where pairings can be.
@@ -64,15 +72,9 @@ impl Legacy {
 
     /// Opens a regular file inside the directory; `None` if there is none.
     pub(super) fn open_file(&self, path: &Path) -> Result<Option<(File, u64)>, String> {
-        if !exists(path) {
-            return Ok(None);
-        }
-        self.check_inside(path)?;
-        // A pipe in its place would be waited for, a link followed.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-        let flags = i32::try_from(flags).unwrap_or_default();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
-        let file = file.map_err(unreadable)?;
+        // A pipe in its place would be waited for.
+        let Some(file) = self.open_inside(path, OFlags::NONBLOCK)? else { return Ok(None) };
+        let file = File::from(file);
         let meta = file.metadata().map_err(unreadable)?;
         if !meta.is_file() {
             return Err("not a regular file".into());
@@ -93,34 +95,70 @@ impl Legacy {
 
     /// The names in a directory inside this one, sorted; none if there is no such directory.
     pub(super) fn list(&self, dir: &Path) -> Result<Vec<String>, String> {
-        if !exists(dir) {
-            return Ok(Vec::new());
-        }
-        self.check_inside(dir)?;
-        let entries = fs::read_dir(dir).map_err(unreadable)?;
+        let Some(dir) = self.open_inside(dir, OFlags::DIRECTORY)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
-        for entry in entries {
+        for entry in Dir::new(dir).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             if names.len() == limits::IMPORT_ENTRIES {
                 let most = limits::IMPORT_ENTRIES;
                 return Err(format!("has more than {most} entries, which is the limit"));
             }
             // Nothing that the old gateway wrote has a name that is not text.
-            names.extend(entry.file_name().into_string().ok());
+            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
         }
+        names.retain(|name| name != "." && name != "..");
         names.sort();
         Ok(names)
     }
 
-    fn check_inside(&self, path: &Path) -> Result<(), String> {
-        if path.is_symlink() {
-            return Err("a symbolic link, which is not followed".into());
+    /// Whether there is something of this name, a dangling link included.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.acting.read(|| fs::symlink_metadata(path)).is_ok()
+    }
+
+    /// Opens something inside the directory for reading, by one name of its path after the other,
+    /// so that no link leads out, even if somebody exchanges directories for links meanwhile.
+    fn open_inside(&self, path: &Path, flags: OFlags) -> Result<Option<OwnedFd>, String> {
+        let relative = match self.relative(path) {
+            Err(_) if !self.has(path) => return Ok(None),
+            relative => relative?,
+        };
+        let open = |dir: BorrowedFd<'_>, name, flags| {
+            let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            self.acting.read(|| Ok(openat(dir, name, flags, Mode::empty())?))
+        };
+        let mut dir = None;
+        let mut names = relative.iter().peekable();
+        while let Some(name) = names.next() {
+            let is_last = names.peek().is_none();
+            let flags = if is_last { flags } else { OFlags::PATH | OFlags::DIRECTORY };
+            let at = dir.as_ref().map_or(self.dir.as_fd(), OwnedFd::as_fd);
+            dir = match open(at, name, flags) {
+                Ok(opened) => Some(opened),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+                    return Err("a symbolic link, which is not followed".into());
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                    return Err("not a directory, or a symbolic link, which is not followed".into());
+                }
+                Err(error) => return Err(unreadable(error)),
+            };
         }
-        let path = path.canonicalize().map_err(unreadable)?;
-        if !path.starts_with(&self.root) {
-            return Err("it leads out of the imported directory, and is not followed".into());
-        }
-        Ok(())
+        Ok(dir)
+    }
+
+    /// The path without that of the directory.
+    pub(super) fn relative(&self, path: &Path) -> Result<PathBuf, String> {
+        let is_plain = |path: &Path| path.components().all(|c| matches!(c, Component::Normal(_)));
+        let inside = |path: &Path| {
+            let relative = path.strip_prefix(&self.root).ok().filter(|path| is_plain(path));
+            relative.map(Path::to_owned)
+        };
+        // The directory may have another name by way of a link.
+        let other_name = || inside(&self.acting.read(|| path.canonicalize()).ok()?);
+        let why = "it leads out of the imported directory, and is not followed";
+        inside(path).or_else(other_name).ok_or_else(|| why.to_owned())
     }
 }
 
@@ -129,6 +167,41 @@ pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn unreadable(error: io::Error) -> String {
+fn unreadable(error: impl fmt::Display) -> String {
     format!("could not be read: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_directory_that_is_exchanged_for_a_link_is_not_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let (old, other) = (home.path().join("old"), home.path().join("other"));
+        for dir in [&old.join("a/b"), &other.join("b")] {
+            fs::create_dir_all(dir).unwrap();
+            fs::write(dir.join("file"), dir.to_str().unwrap()).unwrap();
+        }
+        let (acting, _) = Acting::begin(&old, home.path()).unwrap();
+        let legacy = Legacy::open(&old, acting).unwrap();
+        let file = legacy.root.join("a/b/file");
+        assert!(legacy.read(&file, 1000).unwrap().is_some());
+        let renamed = home.path().join("renamed");
+        fs::rename(&old, &renamed).unwrap();
+        symlink(&other, &old).unwrap();
+        assert!(
+            legacy.read(&file, 1000).unwrap().is_some(),
+            "the directory is the one that it was"
+        );
+        fs::rename(renamed.join("a"), renamed.join("was")).unwrap();
+        symlink(&other, renamed.join("a")).unwrap();
+        for refused in
+            [legacy.read(&file, 1000).map(|_| ()), legacy.list(&legacy.root.join("a")).map(|_| ())]
+        {
+            assert!(refused.unwrap_err().contains("symbolic link"));
+        }
+        assert_eq!(legacy.read(&legacy.root.join("none/file"), 1000), Ok(None));
+    }
 }

@@ -24,6 +24,7 @@ pub(crate) use report::{Item, Outcome, Report};
 use crate::daemon::Lock;
 use crate::router::Wall;
 use legacy::Legacy;
+use ownership::Acting;
 use std::path::Path;
 
 /// Imports from `source`, the state directory of an old gateway or one of its pairing files, into
@@ -35,27 +36,34 @@ pub(crate) fn run(
     apply: bool,
     now: Wall,
 ) -> Result<Report, Error> {
-    let legacy = Legacy::open(source)?;
-    if state_dir.canonicalize().is_ok_and(|dir| dir == legacy.root) {
+    let own = state_dir.canonicalize().ok();
+    let unusable = |error| Error::Ownership { dir: state_dir.to_owned(), source: error };
+    let source = std::path::absolute(source).map_err(unusable)?;
+    let (acting, reached) = Acting::begin(&source, state_dir).map_err(unusable)?;
+    let legacy = Legacy::open(&source, acting)?;
+    if own.is_some_and(|dir| dir == legacy.root) {
         return Err(Error::SameDirectory(state_dir.to_owned()));
     }
     if !legacy.has_anything() {
-        return Err(Error::NothingThere(source.to_owned()));
+        return Err(Error::NothingThere(source));
     }
+    let is_named = reached != Path::new(".");
+    let done = take_over(&legacy, &reached, apply, now);
+    done.map_err(|error| if is_named { error } else { error.seen_from(state_dir) })
+}
+
+/// Imports into a directory that is used with the rights of its owner.
+fn take_over(legacy: &Legacy, state_dir: &Path, apply: bool, now: Wall) -> Result<Report, Error> {
     // Held until the end. A dry run is possible while a bridge is running.
     let _lock = apply.then(|| Lock::take(state_dir)).transpose().map_err(Error::state)?;
     let mut report = Report { applied: apply, items: Vec::new() };
-    let pairings = pairings::plan(&legacy, state_dir, &mut report)?;
-    let words = wake_words::plan(&legacy, state_dir, &mut report);
-    let sessions = sessions::plan(&legacy, state_dir, &mut report)?;
+    let pairings = pairings::plan(legacy, state_dir, &mut report)?;
+    let words = wake_words::plan(legacy, state_dir, &mut report);
+    let sessions = sessions::plan(legacy, state_dir, &mut report)?;
     if apply {
         pairings::write(pairings, state_dir, now)?;
         wake_words::write(&words, state_dir, now)?;
     }
     sessions.carry_out(apply, &mut report)?;
-    if apply {
-        ownership::give_to_owner(state_dir)
-            .map_err(|source| Error::Ownership { dir: state_dir.to_owned(), source })?;
-    }
     Ok(report)
 }

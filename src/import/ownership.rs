@@ -1,31 +1,94 @@
-//! An import by root is on behalf of the user the bridge runs as: what it creates is given to the
-//! owner of the state directory.
+//! An import by root is on behalf of others: the old directory is read with the rights of its owner,
+//! and whatever is read or written in the state directory is with the rights of that one's owner. A
+//! link that either of them puts there leads no further than they could go alone, and what is created
+//! belongs to the owner.
 
-use rustix::process::geteuid;
+use rustix::io::Errno;
+use rustix::process::{geteuid, getgroups, Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use std::env;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{lchown, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-/// Gives everything of root's in the state directory to the directory's owner. Does nothing for
-/// anybody but root.
-pub(super) fn give_to_owner(state_dir: &Path) -> io::Result<()> {
-    let owner = fs::metadata(state_dir)?;
-    if !geteuid().is_root() || owner.uid() == 0 {
-        return Ok(());
+type Owner = (Uid, Gid);
+
+/// Root acts as the owner of the state directory until this is dropped. For anybody but root nothing
+/// changes.
+#[derive(Debug)]
+pub(super) struct Acting(Option<Identities>);
+
+#[derive(Debug)]
+struct Identities {
+    reader: Owner,
+    writer: Owner,
+    /// The groups of root.
+    groups: Vec<Gid>,
+}
+
+impl Acting {
+    /// Also returns by which path the owner of the state directory reaches it: one of systemd's is in
+    /// a directory that only root can enter.
+    pub(super) fn begin(source: &Path, state_dir: &Path) -> io::Result<(Self, PathBuf)> {
+        if !geteuid().is_root() {
+            return Ok((Self(None), state_dir.to_owned()));
+        }
+        let (reader, writer) = (owner(source)?, owner(state_dir)?);
+        let identities = Identities { reader, writer, groups: getgroups()? };
+        let mut reached = std::path::absolute(state_dir)?;
+        if !writer.0.is_root() && reached.is_dir() {
+            env::set_current_dir(&reached)?;
+            reached = ".".into();
+        }
+        identities.become_user(writer)?;
+        Ok((Self(Some(identities)), reached))
     }
-    let mut dirs = vec![state_dir.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in fs::read_dir(dir)? {
-            let path = entry?.path();
-            let meta = fs::symlink_metadata(&path)?;
-            if meta.uid() == 0 {
-                lchown(&path, Some(owner.uid()), Some(owner.gid()))?;
-            }
-            if meta.is_dir() {
-                dirs.push(path);
-            }
+
+    /// Reads something in the old directory.
+    pub(super) fn read<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let Some(identities) = &self.0 else { return read() };
+        identities.become_user(identities.reader)?;
+        let result = read();
+        identities.become_user(identities.writer)?;
+        result
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.as_ref().map(Identities::become_root) {
+            log::warn!("import: could not act as root again: {error}");
         }
     }
-    Ok(())
+}
+
+// Of this thread, which is the only one.
+impl Identities {
+    fn become_user(&self, (user, group): Owner) -> Result<(), Errno> {
+        self.become_root()?;
+        if !user.is_root() {
+            set_thread_groups(&[group])?;
+            set_thread_res_gid(None, group, None)?;
+            set_thread_res_uid(None, user, None)?;
+        }
+        Ok(())
+    }
+
+    fn become_root(&self) -> Result<(), Errno> {
+        set_thread_res_uid(None, Uid::ROOT, None)?;
+        set_thread_res_gid(None, Gid::ROOT, None)?;
+        set_thread_groups(&self.groups)
+    }
+}
+
+/// Who owns the directory or, if that is root or it does not exist, the last part of its path that
+/// is not root's: that user decides where the path leads.
+fn owner(dir: &Path) -> io::Result<Owner> {
+    let path = std::path::absolute(dir)?;
+    let parts = path.ancestors().filter_map(|part| fs::symlink_metadata(part).ok());
+    let mut owners = fs::metadata(&path).into_iter().chain(parts);
+    let owner = owners.find(|meta| meta.uid() != 0);
+    let owner = owner.map(|meta| (Uid::from_raw(meta.uid()), Gid::from_raw(meta.gid())));
+    Ok(owner.unwrap_or((Uid::ROOT, Gid::ROOT)))
 }

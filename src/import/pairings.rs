@@ -1,6 +1,6 @@
 //! Pairings: which nodes may log in with which token.
 
-use super::legacy::{exists, Legacy};
+use super::legacy::Legacy;
 use super::report::Outcome::{Damaged, Kept, Skipped, Taken};
 use super::report::{ItemKind, Report, Verdict};
 use super::Error;
@@ -37,7 +37,7 @@ pub(super) fn plan(
             Err(why) => report.add(ItemKind::File, legacy.name(&path), Damaged.because(why)),
         }
     }
-    if legacy.path("nodes/pending.json").is_some_and(|path| exists(&path)) {
+    if legacy.path("nodes/pending.json").is_some_and(|path| legacy.has(&path)) {
         let why = "pairing requests expire after five minutes; nodes that are not paired ask again";
         report.add(ItemKind::File, "nodes/pending.json", Skipped.because(why));
     }

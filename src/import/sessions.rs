@@ -165,7 +165,7 @@ impl SessionsPlan<'_> {
         let name = path.file_name().and_then(|name| transcript_name(name.to_str()?));
         let name = name.ok_or("no transcript can have this name")?;
         let known = self.transcripts.entry(name.to_owned()).or_insert_with(|| path.to_owned());
-        if known.canonicalize().ok() != path.canonicalize().ok() {
+        if self.legacy.relative(known).ok() != self.legacy.relative(path).ok() {
             return Err("another transcript has the same name");
         }
         Ok(name.to_owned())

@@ -262,6 +262,8 @@ fn links_are_not_followed_and_the_older_places_are_known() {
     for (path, bytes) in tree(&home.path("state")) {
         assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{}", path.display());
     }
+    let out = outcome(&report, ItemKind::Transcript, "sessions/../out/deep.jsonl");
+    assert_eq!(out, Outcome::Skipped);
     // One file alone will do, too.
     let file = home.path("old/bridge/paired-nodes.json");
     let report = run(&file, &home.path("other"), false, NOW).unwrap();
