@@ -12,7 +12,8 @@
 //! * a node id has at most one admitted connection, and the newest wins;
 //! * before it is admitted, a connection can say hello, ask to be paired, or leave;
 //! * an answer is accepted only from the connection that was asked, and only once;
-//! * the pairing book is the one on disk, but for requests that have expired since.
+//! * the pairing book is the one on disk, but for requests that have expired and what nodes said
+//!   about themselves since.
 //!
 //! The loop around it, here with a node that says hello and is not paired:
 //!
@@ -182,6 +183,7 @@ impl Router {
                 for conn in self.connections.ids() {
                     self.close(conn, CloseReason::Stopping);
                 }
+                self.save_profiles();
             }
         }
     }
@@ -204,6 +206,7 @@ impl Router {
                 }
             }
             Timer::Pairing(id) => self.expired(&id),
+            Timer::Profiles => self.save_profiles(),
             Timer::Call(call) => {
                 // Android waits forever for an answer, so there is one even when the backend hangs.
                 let error = WireError::unavailable("the gateway took too long to answer");

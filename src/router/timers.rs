@@ -16,6 +16,8 @@ pub(super) enum Timer {
     CoolDown(ConnId),
     /// The request, or its approval that nobody has collected, expires.
     Pairing(RequestId),
+    /// What nodes said about themselves is saved.
+    Profiles,
     /// The backend must have answered the call by now.
     Call(CallId),
     /// The node must have answered the invoke by now.
@@ -41,6 +43,13 @@ impl Timers {
         self.cancel(&timer);
         self.times.insert(timer.clone(), at);
         self.in_order.insert((at, timer));
+    }
+
+    /// Starts the timer unless it is running.
+    pub(super) fn set_if_unset(&mut self, at: Mono, timer: Timer) {
+        if !self.times.contains_key(&timer) {
+            self.set(at, timer);
+        }
     }
 
     /// Stops the timer if it is running.

@@ -28,7 +28,7 @@ fn random_inputs_break_no_law() {
             for step in 0..STEPS {
                 storm.step();
                 if step % 500 == 499 {
-                    storm.kill_and_restart();
+                    storm.end_and_restart();
                 }
             }
             storm.calm_down();
@@ -284,25 +284,37 @@ impl Storm {
         assert_eq!(unpaired, None, "admitted, but not paired");
     }
 
-    /// After a power cut the files give the same nodes and requests as were in memory.
-    fn kill_and_restart(&mut self) {
+    /// After a power cut the files give the same nodes and requests as were in memory, but for what
+    /// nodes said about themselves last; after a stop, that as well.
+    fn end_and_restart(&mut self) {
+        let keeps_profiles = !self.world.disk_full && self.dice.one_in(2);
+        if keeps_profiles {
+            self.give(Input::Stop);
+        }
         for conn in self.world.laws.open.keys().copied().collect::<Vec<_>>() {
             self.give(Input::Disconnected { conn });
         }
-        let before = self.pairings();
+        let before = self.pairings(keeps_profiles);
         self.world.restart();
         self.calls.clear();
         self.invokes.clear();
-        assert_eq!(self.pairings(), before, "the files differ from what was in memory");
+        assert_eq!(
+            self.pairings(keeps_profiles),
+            before,
+            "the files differ from what was in memory"
+        );
     }
 
-    fn pairings(&mut self) -> Answer {
+    fn pairings(&mut self, with_profiles: bool) -> Answer {
         match self.ask(INSPECTOR, "node.pair.list", "{}").remove(0).output {
             Output::Reply { result: Ok(mut pairings), .. } => {
                 // How often a connection gave way, and when a node was here, is not worth a write.
                 if let Answer::Pairings(Pairings { pending, paired, .. }) = &mut pairings {
                     pending.iter_mut().for_each(|request| request.replaced = 0);
                     paired.iter_mut().for_each(|node| node.last_seen_at_ms = None);
+                    for node in paired.iter_mut().filter(|_| !with_profiles) {
+                        (node.profile, node.remote_ip) = Default::default();
+                    }
                 }
                 pairings
             }
@@ -328,7 +340,7 @@ impl Storm {
         assert!(self.world.laws.open.is_empty(), "open after a day of silence");
         assert!(self.world.laws.asked.is_empty(), "never answered: {:?}", self.world.laws.asked);
         assert_eq!(self.world.next_deadline(), None, "something is still being waited for");
-        self.kill_and_restart();
+        self.end_and_restart();
         let tokens: Vec<_> = self.tokens.clone().into_iter().collect();
         for (node, tokens) in tokens {
             let is_paired = self.world.disk.paired.contains_key(&node);

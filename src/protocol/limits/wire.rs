@@ -70,6 +70,10 @@ pub const ORIGIN_COOL_DOWN_MAX: Duration = Duration::from_secs(40);
 pub const ORIGIN_COOL_DOWN_FORGOTTEN: Duration = Duration::from_secs(10 * 60);
 /// Cool-downs remembered at once, of nodes and of origins; the one that ends first is forgotten first.
 pub const COOL_DOWNS: usize = 256;
+/// How long what a node says about itself may wait to be saved, if nothing else is. However often
+/// nodes change it, the file is not written for it more often than this; a power cut loses a
+/// version or a list of commands, which the next hello brings again.
+pub const PROFILES_SAVED_AFTER: Duration = Duration::from_secs(60);
 /// Paired nodes (`bridge.limits.pairedNodes`). The file is rewritten whole, so it must stay small.
 pub const PAIRED_NODES: usize = 4096;
 

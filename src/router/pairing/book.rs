@@ -167,8 +167,13 @@ impl PairingBook {
     /// The book with this entry for the node.
     pub fn with_node(&self, id: NodeId, node: PairedNode) -> Self {
         let mut book = self.clone();
-        Arc::make_mut(&mut book.paired).insert(id, Arc::new(node));
+        book.set_node(id, node);
         book
+    }
+
+    /// Changes the node's entry in this book. Copies the map only if another book shares it.
+    pub fn set_node(&mut self, id: NodeId, node: PairedNode) {
+        Arc::make_mut(&mut self.paired).insert(id, Arc::new(node));
     }
 
     /// The book without the node, and without approvals that would let it back in.

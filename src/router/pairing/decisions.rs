@@ -64,8 +64,9 @@ impl Router {
         self.pairing.save(&mut self.ctx, book, Change::Revocation { node }, Some(requester));
     }
 
-    /// Saves what an admitted node said about itself, if it is new. An address alone is not worth
-    /// a write: phones change theirs several times a day.
+    /// Notes what an admitted node said about itself, if it is new; it is saved with the next change,
+    /// or within a minute. An address alone is not worth a write: phones change theirs several
+    /// times a day.
     pub(in crate::router) fn update_profile(
         &mut self,
         conn: ConnId,
@@ -77,8 +78,16 @@ impl Router {
             let remote_ip =
                 self.connections.get(conn).map(|connection| connection.peer.to_string());
             let entry = PairedNode { profile, remote_ip, ..paired.clone() };
-            let book = self.pairing.book.with_node(node, entry);
-            self.pairing.save(&mut self.ctx, book, Change::Profile, None);
+            self.pairing.book.set_node(node, entry);
+            self.pairing.save_profiles_later(&mut self.ctx);
+        }
+    }
+
+    /// Saves what nodes said about themselves since the last time.
+    pub(in crate::router) fn save_profiles(&mut self) {
+        if self.pairing.has_unsaved_profiles {
+            let book = self.pairing.book.clone();
+            self.pairing.save(&mut self.ctx, book, Change::Profiles, None);
         }
     }
 
@@ -98,10 +107,12 @@ impl Router {
     pub(in crate::router) fn saved(&mut self) {
         let Some(Unsaved { book, change, requester }) = self.pairing.unsaved.take() else { return };
         let before = std::mem::replace(&mut self.pairing.book, book);
+        self.pairing.has_unsaved_profiles = false;
+        self.ctx.timers.cancel(&Timer::Profiles);
         let pending = &self.pairing.book.pending;
         self.pairing.waiting.replaced.retain(|id, _| pending.contains_key(id));
         let answer = match change {
-            Change::Profile => return,
+            Change::Profiles => return,
             Change::Request { waiter, id, evicted } => {
                 if let Some(evicted) = evicted {
                     self.evicted(&evicted, waiter.conn, &before);
@@ -228,6 +239,9 @@ impl Router {
         if requester.is_some() {
             let text = format!("could not save the pairings: {reason}");
             return self.reply(requester, Err(WireError::unavailable(text)));
+        }
+        if matches!(change, Change::Profiles) {
+            return self.pairing.save_profiles_later(&mut self.ctx);
         }
         if let Change::Request { waiter: Waiter { conn, .. }, .. } | Change::Pairing { conn, .. } =
             change

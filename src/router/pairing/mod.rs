@@ -29,8 +29,10 @@ pub(super) use waiting::{Candidate, Waiter};
 /// The pairing book, and the connections that wait for it to change.
 #[derive(Debug)]
 pub(super) struct Pairing {
-    /// What is on disk, but for requests that have expired since.
+    /// What is on disk, but for requests that have expired and what nodes said about themselves
+    /// since.
     pub(super) book: PairingBook,
+    has_unsaved_profiles: bool,
     pub(super) unsaved: Option<Unsaved>,
     pub(super) waiting: Waiting,
     cool_downs: CoolDowns,
@@ -47,8 +49,8 @@ pub(super) struct Unsaved {
 /// A change of the book, with what is needed once it is on disk.
 #[derive(Debug)]
 enum Change {
-    /// A node's profile; nobody waits for it.
-    Profile,
+    /// Profiles of nodes; nobody waits for them.
+    Profiles,
     /// A new request, for which this connection waits, and the one that gave way to it.
     Request { waiter: Waiter, id: RequestId, evicted: Option<RequestId> },
     /// A pairing with a new token. Without a requester, it was approved before.
@@ -77,7 +79,13 @@ impl Pairing {
             };
             ctx.timers.set(ctx.after(span), Timer::Pairing(id.clone()));
         }
-        Self { book, unsaved: None, cool_downs: CoolDowns::default(), waiting: Waiting::default() }
+        Self {
+            book,
+            has_unsaved_profiles: false,
+            unsaved: None,
+            cool_downs: CoolDowns::default(),
+            waiting: Waiting::default(),
+        }
     }
 
     pub(super) fn paired(&self, node: &NodeId) -> Option<&Arc<PairedNode>> {
@@ -173,6 +181,12 @@ impl Pairing {
         let token = ctx.ids.token();
         let book = self.book.with_pairing(request, &token, ctx.now.wall);
         self.save(ctx, book, Change::Pairing { conn, id, token }, requester);
+    }
+
+    /// Every save brings profiles along; without one, they are saved after some time.
+    fn save_profiles_later(&mut self, ctx: &mut Context) {
+        self.has_unsaved_profiles = true;
+        ctx.timers.set_if_unset(ctx.after(limits::PROFILES_SAVED_AFTER), Timer::Profiles);
     }
 
     fn save(
