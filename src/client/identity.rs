@@ -41,7 +41,17 @@ impl IdentityFile {
             None => Map::new(),
         };
         let token = text(content.get("token"), "token").map_err(problem)?;
-        let token = token.and_then(Token::presented);
+        let token = token.filter(|token| !token.trim().is_empty()).and_then(|text| {
+            let token = Token::presented(text);
+            if token.is_none() {
+                let path = path.display();
+                log::warn!(
+                    "the token in the identity file is too long for any gateway; it is ignored, \
+                     and this node has to be approved again path={path}"
+                );
+            }
+            token
+        });
         let trust = stored_trust(&content).map_err(problem)?;
         let stored = text(content.get("nodeId"), "nodeId").map_err(problem)?;
         let stored = stored.map(NodeId::new).transpose();

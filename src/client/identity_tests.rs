@@ -116,6 +116,20 @@ fn a_damaged_identity_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_token_that_no_gateway_accepts_is_ignored_until_there_is_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.json");
+    let text = format!(r#"{{"nodeId":"n","token":"{}"}}"#, "x".repeat(300));
+    fs::write(&path, &text).unwrap();
+    let mut identity = IdentityFile::open(&path, None).unwrap();
+    assert_eq!((identity.node_id().as_str(), identity.token()), ("n", None));
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "left alone");
+    identity.store_token(Token::from_bits(1), ("h", 1), None).unwrap();
+    let again = IdentityFile::open(&path, None).unwrap();
+    assert_eq!(again.token(), Some(&Token::from_bits(1)));
+}
+
+#[test]
 fn an_identity_that_cannot_be_written_is_an_error_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("node.json");

@@ -5,7 +5,8 @@ use crate::client::error::Error;
 use crate::client::identity::IdentityFile;
 use crate::client::writer::Writer;
 use crate::protocol::{
-    limits, FrameType, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest, Payload,
+    limits, BadFrame, FrameType, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest,
+    Payload,
 };
 use crate::tls::{Fingerprint, Trust};
 use crate::wait;
@@ -152,6 +153,7 @@ fn first_answer(
             Some(Err(_)) if is_tls(&line) && connection.certificate.is_none() => {
                 return Err(Error::SpeaksTls);
             }
+            Some(Err(BadFrame::LongName(_))) => return Err(Error::NotAGateway(LONG_NAME)),
             Some(Err(_)) => return Err(Error::NotAGateway("its first line is not JSON")),
         };
         return match frame {
@@ -198,19 +200,24 @@ impl Admission {
     }
 }
 
+/// Why a frame with a longer one is the end: a token would never be accepted again, and an id that
+/// cannot be repeated cannot be answered.
+const LONG_NAME: &str = "it sent an id, a name or a token of more than 256 characters";
+
 /// The next frame that is not a ping or pong; pings are answered. `None` at the deadline.
 fn next_frame(
     connection: &mut Connection,
     deadline: Instant,
 ) -> Result<Option<GatewayFrame>, Error> {
     loop {
-        let Some(line) = connection.read_line(deadline)? else { return Ok(None) };
-        match GatewayFrame::decode(&line) {
+        let Some(mut line) = connection.read_line(deadline)? else { return Ok(None) };
+        match GatewayFrame::decode_line(&mut line) {
             None | Some(Ok(GatewayFrame::Pong { .. })) => {}
             Some(Ok(GatewayFrame::Ping { id })) => {
                 connection.writer().send(&NodeFrame::Pong { id })?;
             }
             Some(Ok(frame)) => return Ok(Some(frame)),
+            Some(Err(BadFrame::LongName(_))) => return Err(Error::NotAGateway(LONG_NAME)),
             Some(Err(bad)) => log::warn!("line from the gateway skipped reason={bad:?}"),
         }
         // A gateway that only ever pings must not hold up the deadline.

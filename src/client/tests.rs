@@ -117,6 +117,23 @@ fn a_token_that_cannot_be_stored_ends_the_connection() {
 }
 
 #[test]
+fn a_token_that_is_too_long_does_not_replace_the_one_that_works() {
+    let gateway = FakeGateway::start(|listener| {
+        let mut visit = listener.accept();
+        visit.ask_to_be_paired();
+        visit.send(&format!("{{\"type\":\"pair-ok\",\"token\":\"{}\"}}", "x".repeat(200_000)));
+        visit.expect_closed();
+        let (_, hello) = listener.admit();
+        assert_eq!(hello["token"], *Token::from_bits(7).reveal());
+    });
+    let mut alice = Node::alice().paired(7);
+    let error = alice.join(gateway.port).unwrap_err().to_string();
+    assert!(error.contains("a token of more than 256 characters"), "{error}");
+    alice.join(gateway.port).unwrap();
+    gateway.finish();
+}
+
+#[test]
 fn other_refusals_and_foreign_frames_end_the_connection() {
     for (line, expected) in [
         (r#"{"type":"error","code":"INVALID_REQUEST","message":"x"}"#, "INVALID_REQUEST: x"),

@@ -1,5 +1,6 @@
 //! A node's token, and the only form of it that is kept.
 
+use crate::protocol::limits;
 use ring::digest;
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -14,10 +15,12 @@ impl Token {
         Self(format!("{bits:032x}"))
     }
 
-    /// What a node presented: trimmed; `None` if nothing is left.
+    /// What a node presented: trimmed; `None` if nothing is left, or if it is longer than
+    /// [`limits::SHORT_TEXT_CHARS`], which no gateway accepts.
     pub fn presented(text: &str) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+        let fits = (1..=limits::SHORT_TEXT_CHARS).contains(&text.chars().count());
+        fits.then(|| Self(text.to_owned()))
     }
 
     /// What is stored instead of the token.
@@ -95,6 +98,9 @@ mod tests {
         assert!(hash.matches(&Token::presented(" 0000000000000000000000003160a8b4\n").unwrap()));
         assert!(!hash.matches(&Token::presented("000000000000000000000000").unwrap()));
         assert_eq!(Token::presented("  "), None);
+        let long = "x".repeat(limits::SHORT_TEXT_CHARS);
+        assert!(Token::presented(&long).is_some());
+        assert_eq!(Token::presented(&(long + "x")), None);
     }
 
     #[test]
