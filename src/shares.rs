@@ -46,13 +46,21 @@ impl Shares {
         }
     }
 
+    /// The limit, and how much was found to be taken. If it is less than was known, somebody has made
+    /// room, and the nodes begin anew.
+    pub(crate) fn recounted(&mut self, limit: u64, used: u64) {
+        if used < self.used {
+            self.by_node.clear();
+        }
+        (self.limit, self.used) = (limit, used);
+    }
+
     /// How much a node has.
     pub(crate) fn of(&self, node: &NodeId) -> u64 {
         self.by_node.get(node).copied().unwrap_or_default()
     }
 
     /// How much is taken in all.
-    #[cfg(test)]
     pub(crate) fn used(&self) -> u64 {
         self.used
     }

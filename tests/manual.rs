@@ -271,6 +271,8 @@ fn the_manual_states_the_limits_as_they_are() {
         ("Answer of the backend", format!("{} s", limits::CALL_DEADLINE.as_secs())),
         ("Silence before a ping", format!("{} s", limits::PING_AFTER.as_secs())),
         ("Silence before disconnection", format!("{} s", limits::DROP_AFTER.as_secs())),
+        ("Text of a message", kib(limits::MESSAGE_BYTES)),
+        ("Conversations on disk", format!("{} MiB", limits::CONVERSATION_BYTES >> 20)),
         ("Agent runs at once", format!("{}, {}", limits::AGENT_RUNS, limits::AGENT_QUEUE)),
         ("Answer of the agent", format!("{} s", limits::AGENT_TIMEOUT.as_secs())),
         ("System events that wait", limits::SYSTEM_EVENTS.to_string()),

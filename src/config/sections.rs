@@ -83,6 +83,10 @@ section! {
             "Pairing requests waiting for the operator from one address.";
         paired_nodes: usize = limits::PAIRED_NODES
             => "bridge.limits.pairedNodes", Integer(1, 65_536), Reload, "Paired nodes.";
+        conversation_bytes: u64 = limits::CONVERSATION_BYTES
+            => "bridge.limits.conversationBytes",
+            Integer(limits::CONVERSATION_BYTES_MIN, limits::CONVERSATION_BYTES_MAX), Reload,
+            "Bytes on disk that all conversations may have; nodes share them.";
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is announced about a bridge: names and TXT strings (protocol sections 10.2 and 10.3).
 //! Pure; used for mDNS and for the wide-area zone.
 
-use crate::protocol::label::{cut, LABEL_BYTES};
+use crate::protocol::label::LABEL_BYTES;
+use crate::protocol::text::cut;
 use crate::tls::Fingerprint;
 use std::fmt::Display;
 

@@ -39,7 +39,11 @@ impl Outgoing for GatewayFrame {
     }
 
     fn encode(self, out: &mut WriteBuffer) {
-        out.append(|out| Self::encode(&self, out));
+        match self.shared_line() {
+            Some(line) if line.len() >= limits::SHARED_BODY => out.share(line.clone()),
+            Some(line) => out.append(|out| out.extend_from_slice(line.as_bytes())),
+            None => out.append(|out| Self::encode(&self, out)),
+        }
     }
 
     fn is_answer(&self) -> bool {
@@ -353,6 +357,24 @@ mod tests {
         assert!(outbox.is_empty());
         outbox.push(event("tick", 1)).unwrap();
         assert_eq!(outbox.pop(), Some(event("tick", 1)));
+    }
+
+    #[test]
+    fn a_long_event_is_not_copied_for_each_of_its_nodes() {
+        let event = GatewayFrame::SessionEvent {
+            event: "chat".into(),
+            session_key: "main".into(),
+            payload: format!("{{\"text\":\"{}\"}}", "x".repeat(limits::SHARED_BODY)).into(),
+            line: Default::default(),
+        };
+        let mut lines = [WriteBuffer::default(), WriteBuffer::default()];
+        for line in &mut lines {
+            Outgoing::encode(event.clone(), line);
+        }
+        let mut alone = Vec::new();
+        GatewayFrame::encode(&event, &mut alone);
+        assert_eq!(lines[0].front(), alone);
+        assert_eq!(lines[0].front().as_ptr(), lines[1].front().as_ptr());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::protocol::node_frame::FrameType;
 use crate::protocol::wire::{self, BadFrame, Decode};
 use crate::protocol::{limits, GatewayEvent, Payload, Token, WireError};
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A frame from the gateway to a node. A missing `payloadJSON` or `paramsJSON` is written as an
 /// explicit null, other missing fields are left out, as the old gateway did (protocol section 2.7).
@@ -46,9 +46,9 @@ pub enum GatewayFrame {
         payload: Option<Payload>,
     },
     /// An event of a conversation, sent as `event` with the node's own spelling of the session key.
-    /// The payload is a JSON object without it.
+    /// The payload is a JSON object without it. Nodes with one spelling share one encoded line.
     #[serde(skip)]
-    SessionEvent { event: Arc<str>, session_key: Arc<str>, payload: Payload },
+    SessionEvent { event: Arc<str>, session_key: Arc<str>, payload: Payload, line: SharedLine },
     /// The node is asked to carry out a command.
     Invoke {
         id: Arc<str>,
@@ -63,6 +63,18 @@ pub enum GatewayFrame {
     /// A frame without a type, or of a type that only nodes send or that is not known here.
     #[serde(skip)]
     Unknown,
+}
+
+/// The line of a frame that several nodes get: the first one to send it encodes it, and it is in
+/// memory once.
+#[derive(Clone, Debug, Default)]
+pub struct SharedLine(Arc<OnceLock<Payload>>);
+
+/// It says nothing that the rest of the frame does not.
+impl PartialEq for SharedLine {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl GatewayFrame {
@@ -127,12 +139,24 @@ impl GatewayFrame {
     /// Appends the frame's line, line feed included.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::SessionEvent { event, session_key, payload } => {
+            Self::SessionEvent { event, session_key, payload, .. } => {
                 let payload = Some(json::with_session_key(payload, session_key).into());
                 wire::append_line(&Self::Event { event: event.clone(), payload }, out);
             }
             frame => wire::append_line(frame, out),
         }
+    }
+
+    /// The frame's line if several nodes share it, line feed included.
+    pub(crate) fn shared_line(&self) -> Option<&Payload> {
+        let Self::SessionEvent { line, .. } = self else { return None };
+        Some(line.0.get_or_init(|| {
+            let mut bytes = Vec::new();
+            self.encode(&mut bytes);
+            // JSON is UTF-8; should that be wrong, the damage is shown.
+            let text = String::from_utf8(bytes);
+            text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).into()
+        }))
     }
 
     /// Decodes one line without its line feed. `None` for a blank line.

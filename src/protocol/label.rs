@@ -1,5 +1,7 @@
 //! Names as DNS has them: labels of at most 63 bytes (protocol section 10.4).
 
+use crate::protocol::text::cut;
+
 /// Bytes of one DNS label.
 pub(crate) const LABEL_BYTES: usize = 63;
 
@@ -20,15 +22,6 @@ pub(crate) fn label(text: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let label: String = text.trim().chars().map(keep).collect();
     cut(label.trim_matches('-'), LABEL_BYTES).trim_end_matches('-').to_owned()
-}
-
-/// At most `bytes` bytes of `text`, without cutting a character in two.
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]

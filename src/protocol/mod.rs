@@ -47,7 +47,7 @@ pub use allow::{Allow, CommandPattern, NodeAllow, NotAPattern};
 pub use command::NodeCommand;
 pub use error::{ErrorCode, WireError};
 pub use event::{GatewayEvent, NodeEvent};
-pub use gateway_frame::GatewayFrame;
+pub use gateway_frame::{GatewayFrame, SharedLine};
 pub use method::Method;
 pub use node::{NodeId, NodeProfile};
 pub use node_frame::{FrameType, Hello, InvokeFailure, NodeFrame, PairRequest};

@@ -1,4 +1,4 @@
-//! Characters that do something instead of showing something.
+//! Characters that do something instead of showing something, and texts that are too long.
 
 /// Whether a terminal, or a person, could be fooled by the character: control characters, and
 /// those that are invisible or change the direction of writing.
@@ -14,4 +14,13 @@ pub(crate) fn is_tricky(character: char) -> bool {
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}')
+}
+
+/// At most `bytes` bytes of `text`, without cutting a character in two.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

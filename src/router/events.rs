@@ -2,7 +2,7 @@
 //! and the fan-out of the backend's events.
 
 use crate::protocol::operator::OperatorEvent;
-use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload};
+use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload, SharedLine};
 use crate::router::connections::Connections;
 use crate::router::context::Context;
 use crate::router::{Audience, BackendEvent, NodeNotice};
@@ -80,12 +80,16 @@ impl Subscriptions {
             Audience::Session(key) => {
                 let payload = payload.unwrap_or_else(|| "{}".into());
                 let canonical = session::canonical(&key);
+                let mut lines = BTreeMap::<_, SharedLine>::new();
                 for (node, keys) in &self.by_node {
                     // Apps drop events whose session key is not spelled as they spell it (protocol
                     // section 7.1).
                     if let Some(session_key) = keys.get(&canonical).cloned() {
                         let (event, payload) = (event.clone(), payload.clone());
-                        send(ctx, node, GatewayFrame::SessionEvent { event, session_key, payload });
+                        let line = lines.entry(session_key.clone()).or_default().clone();
+                        let frame =
+                            GatewayFrame::SessionEvent { event, session_key, payload, line };
+                        send(ctx, node, frame);
                     }
                 }
                 let session_key = canonical.into();

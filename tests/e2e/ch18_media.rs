@@ -316,8 +316,8 @@ fn the_memory_of_long_messages_is_given_back() {
     let before = daemon.proc("VmRSS");
     phone.send(&json!({ "type": "event", "event": "chat.subscribe",
         "payloadJSON": "{\"sessionKey\":\"main\"}" }));
-    for run in ["a", "b"] {
-        let message = "word ".repeat(800_000);
+    for run in 0..20 {
+        let (message, run) = ("word ".repeat(50_000), run.to_string());
         let params = json!({ "sessionKey": "main", "message": message, "idempotencyKey": run });
         phone.request("chat.send", Some(&params.to_string()));
         let is_final = |frame: &Value| {

@@ -70,12 +70,14 @@ impl Embedded {
         let sections = json!({
             "session": config.session.0, "talk": config.talk.0, "ui": config.ui.0,
         });
+        let sessions = Sessions::open(sessions::dir(state_dir));
+        sessions.set_limit(config.bridge.limits.conversation_bytes);
         Self {
             voicewake: Voicewake::new(state_dir),
             settings: Settings::new(state_dir, &sections),
             models: catalog::models(&config.models.0),
             skill_bins: catalog::skill_bins(&config.skills.0),
-            sessions: Arc::new(Sessions::open(sessions::dir(state_dir))),
+            sessions: Arc::new(sessions),
             system_events: Arc::default(),
             run_rate: RunRateLimit::default(),
             agent: config.agent.clone(),
@@ -87,6 +89,7 @@ impl Embedded {
     /// Takes from a new configuration what can change while the bridge runs.
     pub fn reconfigure(&self, config: &Config) {
         self.may_nodes_write.store(config.bridge.allow.config_write, Ordering::Relaxed);
+        self.sessions.set_limit(config.bridge.limits.conversation_bytes);
     }
 
     fn chat(&self) -> Result<&Chat, WireError> {
@@ -224,11 +227,15 @@ impl Backend for Embedded {
             Method::SessionsDelete => {
                 answer(params, |params| sessions.delete(&params, now_ms, self.chat()?))
             }
-            Method::SessionsCompact => answer(params, |params| sessions.compact(&params, now_ms)),
+            Method::SessionsCompact => {
+                answer(params, |params| sessions.compact(&params, node, now_ms))
+            }
             Method::ChatHistory => answer(params, |params| self.chat()?.history(&params)),
             Method::ChatSend => answer(params, |params| self.chat()?.send(node, params, now_ms)),
             Method::ChatAbort => answer(params, |params| self.chat()?.abort(&params, now_ms)),
-            Method::ChatInject => answer(params, |params| self.chat()?.inject(&params, now_ms)),
+            Method::ChatInject => {
+                answer(params, |params| self.chat()?.inject(&params, node, now_ms))
+            }
         }
     }
 

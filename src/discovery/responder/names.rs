@@ -1,7 +1,8 @@
 //! The instance name and the host name, and the numbered ones that replace them after a conflict.
 
 use crate::discovery::service::Announcement;
-use crate::protocol::label::{cut, LABEL_BYTES};
+use crate::protocol::label::LABEL_BYTES;
+use crate::protocol::text::cut;
 use simple_dns::{Label, Name};
 
 /// Which of the names another host uses, too.

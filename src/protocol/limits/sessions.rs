@@ -17,7 +17,27 @@ pub const SESSION_ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Transcript lines that `sessions.compact` keeps by default (protocol section 5.3).
 pub const COMPACT_LINES: u64 = 400;
 
-/// Bytes in one transcript line: a message that fits in [`LINE_NODE`], and what is put around it.
+/// Bytes on disk that all conversations may have (`bridge.limits.conversationBytes`): transcripts, those
+/// put aside, and the store. The nodes share them. Decades of talk, and a part of a small card.
+pub const CONVERSATION_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// The least and the most that may be.
+pub const CONVERSATION_BYTES_MIN: u64 = 1024 * 1024;
+/// See [`CONVERSATION_BYTES_MIN`].
+pub const CONVERSATION_BYTES_MAX: u64 = 1 << 50;
+/// Bytes that count for a file besides its content: about what file systems need for it.
+pub const FILE_BYTES: u64 = 1024;
+/// Bytes of the disk that conversations leave free, or a twentieth of a small disk: pairings, settings
+/// and the system need some.
+pub const DISK_KEPT_FREE: u64 = 64 * 1024 * 1024;
+/// How often the files are counted again while messages are refused for their number of bytes.
+pub const RECOUNT_EVERY: Duration = Duration::from_secs(10);
+/// Levels of directories inside that of the sessions that are counted. An imported one has none.
+pub const SESSION_DIRS: usize = 4;
+
+/// Bytes in the text of a message, whoever writes it: what most models read at once. Every phone in
+/// a conversation gets it, and keeps it in memory.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// Bytes in one transcript line that is read: a message that once fitted in [`LINE_NODE`], and what is put around it.
 pub const TRANSCRIPT_LINE: usize = LINE_NODE + 64 * 1024;
 /// Bytes read from a transcript at once, from its end: 200 messages of a usual length.
 pub const TRANSCRIPT_BLOCK: usize = 64 * 1024;

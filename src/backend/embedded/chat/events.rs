@@ -47,7 +47,8 @@ impl RunEvents {
     /// The answer has grown to this.
     pub(super) fn text(&self, full: &str, now_ms: u64) {
         let mut progress = lock(&self.progress);
-        if progress.ended || full.is_empty() {
+        // One that is cut does not grow any more.
+        if progress.ended || full.len() <= progress.sent {
             return;
         }
         let delta = full.get(progress.sent..).unwrap_or_default();

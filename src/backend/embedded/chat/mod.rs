@@ -8,6 +8,7 @@ mod attachments;
 mod events;
 mod recorder;
 mod runs;
+mod text;
 
 use super::agent::{AgentAttachment, AgentRun, Agents, Busy, RunOutcome};
 use super::named_locks::NamedLocks;
@@ -63,6 +64,7 @@ impl Chat {
     ) -> Result<RunAccepted, WireError> {
         let ChatSend { session_key, message, thinking, timeout_ms, .. } = params;
         let run_id = params.idempotency_key;
+        text::check(&message)?;
         let attachments = params.attachments.unwrap_or_default();
         let attachments = attachments::decode(&attachments, &self.log_limit)?;
         let said = message.trim();
@@ -99,6 +101,7 @@ impl Chat {
 
     /// Begins a run whose id is claimed.
     fn begin(&self, mut run: AgentRun, now_ms: u64) -> Result<(), WireError> {
+        self.sessions.has_room(run.node.as_ref(), run.message.len())?;
         // Nothing of an entry is overwritten: it may hold what other channels need.
         let session = self.sessions.touch(&run.session_key, now_ms)?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
@@ -110,7 +113,7 @@ impl Chat {
         let _in_order = self.order.lock(&run.session_key);
         // A message that is refused must not be in the transcript: it will be sent again.
         self.agents.has_room(&run).map_err(busy)?;
-        self.sessions.append(&session, &prompt, now_ms)?;
+        self.sessions.append(&session, &prompt, run.node.as_ref(), now_ms)?;
         let events = RunEvents::new(run.run_id.clone(), session, self.outlet.clone());
         let events = Arc::new(events);
         self.runs.began(events.clone());
@@ -119,6 +122,7 @@ impl Chat {
             sessions: self.sessions.clone(),
             runs: self.runs.clone(),
             system_events: self.system_events.clone(),
+            node: run.node.clone(),
             prompt,
         };
         self.agents.start(run, Box::new(recorder)).map_err(busy)
@@ -167,8 +171,14 @@ impl Chat {
         Ok(self.sessions.history(&params.session_key, limit)?)
     }
 
-    pub(crate) fn inject(&self, params: &ChatInject, now_ms: u64) -> Result<Injected, WireError> {
-        let (session, message_id, message) = self.sessions.inject(params, now_ms)?;
+    pub(crate) fn inject(
+        &self,
+        params: &ChatInject,
+        node: Option<&NodeId>,
+        now_ms: u64,
+    ) -> Result<Injected, WireError> {
+        text::check(&params.message)?;
+        let (session, message_id, message) = self.sessions.inject(params, node, now_ms)?;
         let mut event = chat_event(format!("inject-{message_id}"), 0, ChatState::Final);
         event.message = Some(message);
         self.outlet.publish(Audience::Session(session.key.into()), &event);

@@ -3,13 +3,15 @@
 
 use super::events::RunEvents;
 use super::runs::Runs;
+use super::text;
 use crate::backend::embedded::agent::{RunContext, RunOutcome, RunSink};
 use crate::backend::embedded::sessions::Sessions;
 use crate::backend::embedded::system_events::SystemEvents;
 use crate::calendar::now_ms;
-use crate::protocol::limits;
 use crate::protocol::rpc::chat::ChatMessage;
+use crate::protocol::{limits, NodeId};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +20,9 @@ pub(super) struct RunRecorder {
     pub(super) sessions: Arc<Sessions>,
     pub(super) runs: Arc<Runs>,
     pub(super) system_events: Arc<SystemEvents>,
-    /// The message that began the run.
+    /// Who began the run.
+    pub(super) node: Option<NodeId>,
+    /// The message that began it.
     pub(super) prompt: Value,
 }
 
@@ -31,11 +35,14 @@ impl RunRecorder {
         let now_ms = now_ms();
         let mut answer = ChatMessage::text("assistant", text, now_ms);
         answer.stop_reason = stop_reason.map(str::to_owned);
-        self.sessions.append(&self.events.session, &answer, now_ms).map(drop).map_err(|error| {
-            let key = &self.events.session.key;
-            log::error!("chat: could not save an answer session={key:?} error={error}");
-            "the gateway could not save the answer".to_owned()
-        })
+        let node = self.node.as_ref();
+        self.sessions.append(&self.events.session, &answer, node, now_ms).map(drop).map_err(
+            |error| {
+                let key = &self.events.session.key;
+                log::error!("chat: could not save an answer session={key:?} error={error}");
+                "the gateway could not save the answer".to_owned()
+            },
+        )
     }
 
     /// Removes from the history the prompt itself, which the agent gets separately, and the
@@ -77,7 +84,7 @@ impl RunSink for RunRecorder {
     }
 
     fn text(&mut self, full: &str) {
-        self.events.text(full, now_ms());
+        self.events.text(text::beginning(full), now_ms());
     }
 
     fn tool(&mut self, event: &Value) {
@@ -85,6 +92,12 @@ impl RunSink for RunRecorder {
     }
 
     fn end(self: Box<Self>, mut outcome: RunOutcome) {
+        let (RunOutcome::Done { text }
+        | RunOutcome::Aborted { text, .. }
+        | RunOutcome::Failed { text, .. }) = &mut outcome;
+        if let Cow::Owned(cut) = text::kept(text) {
+            *text = cut;
+        }
         let (text, stop_reason) = match &outcome {
             RunOutcome::Done { text } => (text, None),
             RunOutcome::Aborted { text, .. } => (text, Some("aborted")),

@@ -20,6 +20,15 @@ pub(crate) enum StoreError {
     /// The store has as many sessions, or bytes, as it may hold.
     #[error("more than {} sessions, or too many bytes of them", limits::SESSIONS)]
     Full,
+    /// The conversations, or those of one node, have as many bytes as they may.
+    #[error(
+        "the conversations have {} MiB on disk, and bridge.limits.conversationBytes leaves no more \
+         to this sender. Raise it, or remove old transcripts (*.deleted.*, *.bak.*)",
+        used >> 20
+    )]
+    Quota { used: u64 },
+    #[error("the disk has only {} MiB left. Make room on it", free >> 20)]
+    DiskFull { free: u64 },
     #[error("the session key is blank or too long")]
     BadKey,
     #[error("the message is too long to be kept")]
@@ -49,6 +58,13 @@ impl StoreError {
             Self::Io { .. } => "the gateway could not read or write its sessions; its log says why",
             Self::Damaged { .. } => "the gateway's session store is damaged; its log says how",
             Self::Full => "the gateway keeps as many sessions as it can; delete some",
+            Self::Quota { .. } => {
+                "the gateway keeps no more on disk for this sender; its owner can remove old \
+                 transcripts or raise bridge.limits.conversationBytes"
+            }
+            Self::DiskFull { .. } => {
+                "the gateway's disk is almost full; its owner has to make room on it"
+            }
             other => return other.to_string(),
         };
         sentence.to_owned()

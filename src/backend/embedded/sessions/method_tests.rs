@@ -53,7 +53,9 @@ fn call_with(
         Method::SessionsPatch => encode(&sessions.patch(&Params::decode(params)?, NOW)?),
         Method::SessionsReset => encode(&sessions.reset(&Params::decode(params)?, NOW)?),
         Method::SessionsDelete => encode(&sessions.delete(&Params::decode(params)?, NOW, runs)?),
-        Method::SessionsCompact => encode(&sessions.compact(&Params::decode(params)?, NOW)?),
+        Method::SessionsCompact => {
+            encode(&sessions.compact(&Params::decode(params)?, None, NOW)?)
+        }
         other => panic!("{other}"),
     };
     Ok(serde_json::from_str(&result).unwrap())

@@ -8,7 +8,8 @@ use crate::protocol::rpc::sessions::{
     SessionResolved, SessionsCompact, SessionsDelete, SessionsList, SessionsPatch, SessionsReset,
     SessionsResolve,
 };
-use crate::protocol::{limits, session, WireError};
+use crate::protocol::{limits, session, NodeId, WireError};
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ impl Sessions {
 
     pub(crate) fn patch(&self, params: &SessionsPatch, now_ms: u64) -> Answer<SessionPatched> {
         let key = usable_key(required(&params.key)?)?;
+        self.storage.check_disk(0)?;
         let mut store = lock(&self.store);
         let (_, entry) = store.change(|book| {
             patch::check_label(book, &key, &params.changes)?;
@@ -86,6 +88,7 @@ impl Sessions {
     pub(crate) fn reset(&self, params: &SessionsReset, now_ms: u64) -> Answer<SessionAnew> {
         let given = required(&params.key)?;
         let key = usable_key(given)?;
+        self.storage.check_disk(0)?;
         let new_id = names::session_id()?;
         let (_, entry) = lock(&self.store).change(|book| {
             book.update(&key, now_ms, |entry| {
@@ -152,6 +155,7 @@ impl Sessions {
     pub(crate) fn compact(
         &self,
         params: &SessionsCompact,
+        node: Option<&NodeId>,
         now_ms: u64,
     ) -> Answer<SessionCompacted> {
         let given = required(&params.key)?;
@@ -163,7 +167,14 @@ impl Sessions {
         };
         let compacted = {
             let _writer = self.writers.lock(&session.transcript);
-            transcript::compact(&session.transcript, keep, now_ms)?
+            // The whole transcript stays beside the new one.
+            let bytes = || fs::metadata(&session.transcript).map_or(0, |meta| meta.len());
+            self.storage.check(node, bytes())?;
+            let compacted = transcript::compact(&session.transcript, keep, now_ms)?;
+            if matches!(compacted, Some((_, Some(_)))) {
+                self.storage.wrote(node, limits::FILE_BYTES + bytes());
+            }
+            compacted
         };
         let Some((kept, whole)) = compacted else {
             return Ok(SessionCompacted { reason: Some("no transcript".to_owned()), ..unchanged });

@@ -17,6 +17,7 @@ mod methods;
 mod names;
 mod patch;
 mod reverse_lines;
+mod storage;
 mod store;
 mod transcript;
 
@@ -36,12 +37,13 @@ pub(crate) use methods::ActiveRuns;
 use super::named_locks::NamedLocks;
 use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
-use crate::protocol::{session, WireError};
+use crate::protocol::{session, NodeId, WireError};
 use serde::Serialize;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use storage::Storage;
 use store::Store;
 
 /// Where a state directory keeps the sessions of the only agent.
@@ -56,6 +58,7 @@ pub(crate) struct Sessions {
     store: Mutex<Store>,
     /// By the name of the transcript, which has one writer at a time.
     writers: NamedLocks,
+    storage: Storage,
 }
 
 /// One session as it was when it was looked up.
@@ -76,7 +79,12 @@ impl Sessions {
     /// first call, and nothing is created before the first write.
     pub(crate) fn open(dir: PathBuf) -> Self {
         let store = Mutex::new(Store::new(dir.join("sessions.json")));
-        Self { dir, store, writers: Default::default() }
+        Self { storage: Storage::new(dir.clone()), dir, store, writers: Default::default() }
+    }
+
+    /// How many bytes on disk all sessions may have.
+    pub(crate) fn set_limit(&self, bytes: u64) {
+        self.storage.set_limit(bytes);
     }
 
     pub(crate) fn find(&self, key: &str) -> Result<Option<SessionRecord>, StoreError> {
@@ -97,16 +105,26 @@ impl Sessions {
         Ok(self.session(key, id, &entry))
     }
 
-    /// Appends a message to the session's transcript and returns its id. On disk when this
-    /// returns; on an error the transcript is as it was.
+    /// Appends a message that a node, or somebody else, has caused to the session's transcript, and
+    /// returns its id. On disk when this returns; on an error the transcript is as it was.
     pub(crate) fn append(
         &self,
         session: &SessionRecord,
         message: &impl Serialize,
+        node: Option<&NodeId>,
         now_ms: u64,
     ) -> Result<String, StoreError> {
         let _writer = self.writers.lock(&session.transcript);
-        transcript::append(&session.transcript, &session.session_id, message, now_ms)
+        let path = &session.transcript;
+        let (id, bytes) = transcript::append(path, &session.session_id, message, now_ms)?;
+        self.storage.wrote(node, bytes);
+        Ok(id)
+    }
+
+    /// Whether a node, or somebody else, may add so many bytes. What it causes by that, such as the
+    /// agent's answer, is not refused but counts.
+    pub(crate) fn has_room(&self, node: Option<&NodeId>, bytes: usize) -> Result<(), StoreError> {
+        self.storage.check(node, bytes as u64)
     }
 
     /// The last messages of a session, at most `limit` and
@@ -135,8 +153,10 @@ impl Sessions {
     pub(crate) fn inject(
         &self,
         params: &ChatInject,
+        node: Option<&NodeId>,
         now_ms: u64,
     ) -> Result<(SessionRecord, String, ChatMessage), WireError> {
+        self.has_room(node, params.message.len())?;
         let session = self.find(&params.session_key)?;
         let session = session.ok_or_else(|| WireError::invalid("session not found"))?;
         let text = match params.label.as_deref().map(str::trim).unwrap_or_default() {
@@ -154,9 +174,10 @@ impl Sessions {
             return Err(WireError::invalid("transcript file not found"));
         }
         let appended = transcript::append(path, id, &message, now_ms);
-        let message_id = appended.map_err(|error| {
+        let (message_id, bytes) = appended.map_err(|error| {
             WireError::unavailable(format!("failed to write transcript: {}", error.reason()))
         })?;
+        self.storage.wrote(node, bytes);
         Ok((session, message_id, message))
     }
 

@@ -37,13 +37,14 @@ struct Mark {
     id: Option<String>,
 }
 
-/// Appends a message and returns its id. Begins a transcript if there is none.
+/// Appends a message and returns its id, and how many bytes that took. Begins a transcript if there
+/// is none.
 pub(super) fn append(
     path: &Path,
     session_id: &str,
     message: &impl Serialize,
     now_ms: u64,
-) -> Result<String, StoreError> {
+) -> Result<(String, u64), StoreError> {
     let id = names::message_id()?;
     let failed = |doing| move |error| StoreError::io(doing, path, error);
     if let Some(dir) = path.parent() {
@@ -74,10 +75,12 @@ pub(super) fn append(
     }
     text.push(b'\n');
     write_durably(&mut file, len, &text).map_err(failed("write"))?;
+    let mut bytes = text.len() as u64;
     if len == 0 {
         sync_dir_of(path)?;
+        bytes += limits::FILE_BYTES;
     }
-    Ok(id)
+    Ok((id, bytes))
 }
 
 /// Writes at the end; a failure leaves the file as long as it was.

@@ -52,8 +52,8 @@ fn damage(session: &SessionRecord, bytes: &[u8]) {
 #[test]
 fn a_transcript_begins_with_its_header_and_each_message_names_the_one_before() {
     let (_dir, sessions, session) = started();
-    let first = sessions.append(&session, &message("one"), NOW).unwrap();
-    let second = sessions.append(&session, &message("two"), NOW + 1).unwrap();
+    let first = sessions.append(&session, &message("one"), None, NOW).unwrap();
+    let second = sessions.append(&session, &message("two"), None, NOW + 1).unwrap();
     let lines = lines(&session);
     assert_eq!(lines[0]["type"], "session");
     assert_eq!(lines[0]["id"], session.session_id.as_str());
@@ -80,9 +80,9 @@ fn half_a_line_of_a_power_cut_is_not_glued_to_the_next_one() {
         b"{\"message\":{\"role\":\"user\",\"content\":\"caf\xc3",
     ] {
         let (_dir, sessions, session) = started();
-        let first = sessions.append(&session, &message("one"), NOW).unwrap();
+        let first = sessions.append(&session, &message("one"), None, NOW).unwrap();
         damage(&session, torn);
-        sessions.append(&session, &message("two"), NOW).unwrap();
+        sessions.append(&session, &message("two"), None, NOW).unwrap();
         assert_eq!(texts(&sessions, 200), ["one", "two"]);
         let bytes = fs::read(&session.transcript).unwrap();
         let last = bytes.split(|byte| *byte == b'\n').nth_back(1).unwrap();
@@ -94,18 +94,18 @@ fn half_a_line_of_a_power_cut_is_not_glued_to_the_next_one() {
 #[test]
 fn damaged_lines_are_passed_over() {
     let (_dir, sessions, session) = started();
-    sessions.append(&session, &message("one"), NOW).unwrap();
+    sessions.append(&session, &message("one"), None, NOW).unwrap();
     damage(&session, b"garbage\n[]\n{\"message\":5}\n\n{\"type\":\"compaction\"}\n\xff\xff\n");
     damage(&session, b"{\"message\":{\"role\":\"user\",\"content\":\"by hand\"},");
     damage(&session, b"\"timestamp\":\"2026-01-19T05:06:07Z\"}\r\n");
-    sessions.append(&session, &message("two"), NOW).unwrap();
+    sessions.append(&session, &message("two"), None, NOW).unwrap();
     assert_eq!(texts(&sessions, 200), ["one", "by hand", "two"]);
 }
 
 #[test]
 fn a_huge_line_costs_only_itself() {
     let (_dir, sessions, session) = started();
-    sessions.append(&session, &message("one"), NOW).unwrap();
+    sessions.append(&session, &message("one"), None, NOW).unwrap();
     let huge = "x".repeat(limits::TRANSCRIPT_LINE);
     damage(
         &session,
@@ -113,7 +113,7 @@ fn a_huge_line_costs_only_itself() {
     );
     assert_eq!(texts(&sessions, 200), ["one"]);
     let before = fs::metadata(&session.transcript).unwrap().len();
-    let error = sessions.append(&session, &message(&huge), NOW).unwrap_err();
+    let error = sessions.append(&session, &message(&huge), None, NOW).unwrap_err();
     assert_eq!(error.to_string(), "the message is too long to be kept");
     assert_eq!(fs::metadata(&session.transcript).unwrap().len(), before);
 }
@@ -121,7 +121,7 @@ fn a_huge_line_costs_only_itself() {
 #[test]
 fn of_a_long_conversation_only_the_end_is_read() {
     let (_dir, sessions, session) = started();
-    sessions.append(&session, &message("first"), NOW).unwrap();
+    sessions.append(&session, &message("first"), None, NOW).unwrap();
     let line = |n| {
         let message = message(&format!("message {n} of a usual length, which is a sentence"));
         json!({"type": "message", "id": "00000000", "timestamp": "x", "message": message})
@@ -140,11 +140,11 @@ fn of_a_long_conversation_only_the_end_is_read() {
 fn a_history_has_at_most_six_mebibytes_and_at_least_one_message() {
     let (_dir, sessions, session) = started();
     for text in ["a", "b", "c"] {
-        sessions.append(&session, &message(&text.repeat(2_500_000)), NOW).unwrap();
+        sessions.append(&session, &message(&text.repeat(2_500_000)), None, NOW).unwrap();
     }
     let kept = texts(&sessions, 200);
     assert_eq!((kept.len(), &kept[0][..1], &kept[1][..1]), (2, "b", "c"));
-    sessions.append(&session, &message(&"d".repeat(7_000_000)), NOW).unwrap();
+    sessions.append(&session, &message(&"d".repeat(7_000_000)), None, NOW).unwrap();
     assert_eq!(texts(&sessions, 200).len(), 1);
 }
 
@@ -165,12 +165,12 @@ fn a_message_is_injected_into_an_existing_transcript_only() {
     let inject = |key: &str, label: Option<&str>| {
         let (session_key, message) = (key.to_owned(), "hi".to_owned());
         let params = ChatInject { session_key, message, label: label.map(str::to_owned) };
-        sessions.inject(&params, NOW)
+        sessions.inject(&params, None, NOW)
     };
     assert_eq!(inject("nobody", None), Err(WireError::invalid("session not found")));
     assert_eq!(inject("main", None), Err(WireError::invalid("transcript file not found")));
     assert!(!session.transcript.exists());
-    sessions.append(&session, &message("one"), NOW).unwrap();
+    sessions.append(&session, &message("one"), None, NOW).unwrap();
     let (found, id, message) = inject("main", Some("Note")).unwrap();
     assert_eq!((found, id.len()), (session.clone(), 8));
     assert_eq!(message.stop_reason.as_deref(), Some("injected"));
@@ -193,7 +193,7 @@ fn many_writers_do_not_mix_their_lines() {
             scope.spawn(move || {
                 for n in 0..20 {
                     let text = format!("{writer}-{n}-{}", "x".repeat(5_000));
-                    sessions.append(session, &message(&text), NOW).unwrap();
+                    sessions.append(session, &message(&text), None, NOW).unwrap();
                     sessions.touch("main", NOW).unwrap();
                 }
             });

@@ -1,0 +1,211 @@
+//! How many bytes the conversations have on disk, and which node they are of: no node fills the
+//! disk, and none takes all that conversations may have.
+
+use super::StoreError;
+use crate::lock::lock;
+use crate::log_limit::LogLimit;
+use crate::protocol::{limits, NodeId};
+use crate::shares::Shares;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Storage {
+    dir: PathBuf,
+    limit: AtomicU64,
+    taken: Mutex<Taken>,
+    /// How the free space is found out; another way in tests.
+    space: fn(&Path) -> Option<Space>,
+    log_limit: LogLimit,
+}
+
+/// What is on disk, when it was last counted, and what was written since then.
+#[derive(Debug)]
+struct Taken {
+    shares: Shares,
+    counted: Option<Instant>,
+}
+
+/// Bytes of a file system.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Space {
+    pub(super) free: u64,
+    pub(super) whole: u64,
+}
+
+impl Storage {
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            limit: limits::CONVERSATION_BYTES.into(),
+            taken: Mutex::new(Taken { shares: Shares::new(0), counted: None }),
+            space,
+            log_limit: LogLimit::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_space(mut self, space: fn(&Path) -> Option<Space>) -> Self {
+        self.space = space;
+        self
+    }
+
+    /// How many bytes all conversations may have.
+    pub(super) fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Ordering::Relaxed);
+        // Counted again with the new limit.
+        lock(&self.taken).counted = None;
+    }
+
+    /// Whether the conversations may get so many bytes more from a node, or from somebody else.
+    pub(super) fn check(&self, node: Option<&NodeId>, bytes: u64) -> Result<(), StoreError> {
+        self.check_disk(bytes)?;
+        let mut taken = lock(&self.taken);
+        let now = Instant::now();
+        if taken.counted.is_none() {
+            self.count(&mut taken, now);
+        }
+        if taken.shares.fits(node, bytes) {
+            return Ok(());
+        }
+        // Somebody may have removed files since.
+        let is_due = taken.counted.is_none_or(|at| now - at >= limits::RECOUNT_EVERY);
+        if is_due {
+            self.count(&mut taken, now);
+        }
+        match taken.shares.fits(node, bytes) {
+            true => Ok(()),
+            false => {
+                let used = taken.shares.used();
+                drop(taken);
+                Err(self.refused(node, StoreError::Quota { used }))
+            }
+        }
+    }
+
+    /// Whether the disk has room for so many bytes more, and for everything else.
+    pub(super) fn check_disk(&self, bytes: u64) -> Result<(), StoreError> {
+        let existing = self.dir.ancestors().find(|dir| dir.exists());
+        let Some(space) = existing.and_then(self.space) else { return Ok(()) };
+        let kept = limits::DISK_KEPT_FREE.min(space.whole / 20);
+        if space.free >= kept.saturating_add(bytes) {
+            return Ok(());
+        }
+        Err(self.refused(None, StoreError::DiskFull { free: space.free }))
+    }
+
+    /// So much was written; a new file counts with what the file system needs for it.
+    pub(super) fn wrote(&self, node: Option<&NodeId>, bytes: u64) {
+        lock(&self.taken).shares.add(node, bytes);
+    }
+
+    /// Counts what is there. Where it has become less, somebody has made room for everybody.
+    fn count(&self, taken: &mut Taken, now: Instant) {
+        let limit = self.limit.load(Ordering::Relaxed);
+        match bytes_in(&self.dir, limits::SESSION_DIRS) {
+            Ok(used) => taken.shares.recounted(limit, used),
+            // What cannot be read cannot be written either; that has an error of its own.
+            Err(error) => log::debug!("backend: could not count the conversations: {error}"),
+        }
+        taken.counted = Some(now);
+    }
+
+    fn refused(&self, node: Option<&NodeId>, error: StoreError) -> StoreError {
+        if let Some(more) = self.log_limit.admit("storage") {
+            let (dir, node) = (self.dir.display(), node.map_or("", |node| node.as_str()));
+            log::error!("backend: refused a message: {error} dir={dir} node={node:?}{more}");
+        }
+        error
+    }
+}
+
+/// Bytes of the files in a directory and, so many levels deep, in those inside it.
+fn bytes_in(dir: &Path, levels: usize) -> io::Result<u64> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut bytes = 0;
+    for entry in entries {
+        let entry = entry?;
+        // One that is gone meanwhile takes nothing.
+        let Ok(meta) = entry.metadata() else { continue };
+        bytes += match meta.is_dir() {
+            true if levels > 0 => bytes_in(&entry.path(), levels - 1)?,
+            _ => limits::FILE_BYTES + meta.len(),
+        };
+    }
+    Ok(bytes)
+}
+
+fn space(dir: &Path) -> Option<Space> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Some(Space { free: bytes(stat.f_bavail), whole: bytes(stat.f_blocks) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    fn node(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    fn fill(storage: &Storage, node: &NodeId) -> u64 {
+        let mut written = 0;
+        while storage.check(Some(node), MIB).is_ok() {
+            storage.wrote(Some(node), MIB);
+            written += MIB;
+        }
+        written
+    }
+
+    #[test]
+    fn a_node_that_writes_without_end_leaves_room_for_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::new(dir.path().join("sessions"));
+        storage.set_limit(400 * MIB);
+        assert_eq!(fill(&storage, &node("eve")), 100 * MIB);
+        assert_eq!(fill(&storage, &node("mallory")), 75 * MIB);
+        assert_eq!(fill(&storage, &node("alice")), 56 * MIB);
+        assert!(storage.check(None, 100 * MIB).is_ok(), "operators may take the rest");
+        let error = storage.check(Some(&node("eve")), 1).unwrap_err();
+        assert!(matches!(error, StoreError::Quota { used } if used == 231 * MIB));
+    }
+
+    #[test]
+    fn what_is_there_at_the_start_counts_and_what_is_removed_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("inside")).unwrap();
+        let file = |name: &str| dir.path().join(name);
+        fs::write(file("a.jsonl"), vec![0; 3 * MIB as usize]).unwrap();
+        fs::write(file("inside/b.jsonl.deleted"), vec![0; 4 * MIB as usize]).unwrap();
+        let storage = Storage::new(dir.path().to_owned());
+        storage.set_limit(9 * MIB);
+        assert!(storage.check(None, 2 * MIB).is_err());
+        fs::remove_file(file("inside/b.jsonl.deleted")).unwrap();
+        assert!(storage.check(None, 2 * MIB).is_err(), "it is not counted every time");
+        lock(&storage.taken).counted = None;
+        storage.check(None, 2 * MIB).unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_is_almost_full_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = |space| Storage::new(dir.path().to_owned()).with_space(space);
+        let large = storage(|_| Some(Space { free: 65 * MIB, whole: 100_000 * MIB }));
+        large.check(None, MIB).unwrap();
+        assert!(matches!(large.check(None, MIB + 1), Err(StoreError::DiskFull { .. })));
+        let small = storage(|_| Some(Space { free: 2 * MIB, whole: 20 * MIB }));
+        small.check(None, MIB).unwrap();
+        storage(|_| None).check(None, MIB).unwrap();
+        assert!(space(dir.path()).is_some_and(|space| space.whole >= space.free));
+    }
+}
