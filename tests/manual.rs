@@ -275,7 +275,10 @@ fn the_manual_states_the_limits_as_they_are() {
         ("Conversations on disk", format!("{} MiB", limits::CONVERSATION_BYTES >> 20)),
         ("Agent runs at once", format!("{}, {}", limits::AGENT_RUNS, limits::AGENT_QUEUE)),
         ("Answer of the agent", format!("{} s", limits::AGENT_TIMEOUT.as_secs())),
-        ("System events that wait", limits::SYSTEM_EVENTS.to_string()),
+        (
+            "System events that wait",
+            format!("{} for a session, of {}", limits::SYSTEM_EVENTS, limits::SYSTEM_EVENT_BYTES),
+        ),
         ("Unanswered invokes |", limits::INVOKES.to_string()),
         ("Unanswered invokes of one node", limits::INVOKES_PER_NODE.to_string()),
         ("Check of the machine's", format!("every {} s", limits::ADDRESSES_EVERY.as_secs())),

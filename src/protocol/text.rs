@@ -24,3 +24,12 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     }
     &text[..end]
 }
+
+/// The last bytes of `text`, at most `bytes`, without cutting a character in two.
+pub(crate) fn end(text: &str, bytes: usize) -> &str {
+    let mut start = text.len().saturating_sub(bytes);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}

@@ -45,7 +45,7 @@ pub struct Embedded {
     skill_bins: SkillBins,
     sessions: Arc<Sessions>,
     system_events: Arc<SystemEvents>,
-    run_rate: RunRateLimit,
+    run_rate: Arc<RunRateLimit>,
     agent: AgentConfig,
     may_nodes_write: AtomicBool,
     running: OnceLock<RunningParts>,
@@ -79,7 +79,7 @@ impl Embedded {
             skill_bins: catalog::skill_bins(&config.skills.0),
             sessions: Arc::new(sessions),
             system_events: Arc::default(),
-            run_rate: RunRateLimit::default(),
+            run_rate: Arc::default(),
             agent: config.agent.clone(),
             may_nodes_write: AtomicBool::new(config.bridge.allow.config_write),
             running: OnceLock::new(),
@@ -141,9 +141,9 @@ impl Embedded {
         let now_ms = now_ms();
         if let Some(report) = system_events::read(node, event, payload, now_ms) {
             self.publish(Audience::Operators, &report);
-            if self.system_events.push(&report) && self.agent.wake_on_system_event {
+            if self.system_events.push(node, &report) && self.agent.wake_on_system_event {
                 if let Some(ticker) = &*lock(&running.ticker) {
-                    ticker.wake(report.session_key);
+                    ticker.wake(report.session_key, node.clone());
                 }
             }
             return;
@@ -178,7 +178,7 @@ impl Backend for Embedded {
             self.system_events.clone(),
             outlet.clone(),
         ));
-        let ticker = Ticker::start(chat.clone(), outlet.clone());
+        let ticker = Ticker::start(chat.clone(), outlet.clone(), self.run_rate.clone());
         let ticker = ticker.map_err(|error| log::error!("backend: no ticker: {error}")).ok();
         // A second start would be a second bridge; the first one keeps the backend.
         outlet.set_document(Document::Health { ok: true });

@@ -3,11 +3,12 @@
 
 use super::agent::AgentRun;
 use super::chat::{new_run_id, Chat};
+use super::node_events::RunRateLimit;
 use crate::backend::{Audience, Outlet};
 use crate::calendar::now_ms;
-use crate::protocol::limits;
 use crate::protocol::rpc::event::Tick;
 use crate::protocol::rpc::system::HealthView;
+use crate::protocol::{limits, NodeId};
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
 use std::collections::BTreeMap;
 use std::io;
@@ -16,21 +17,25 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 pub(super) struct Ticker {
-    wake: Sender<String>,
+    wake: Sender<(String, NodeId)>,
     thread: JoinHandle<()>,
 }
 
 impl Ticker {
-    pub(super) fn start(chat: Arc<Chat>, outlet: Arc<dyn Outlet>) -> io::Result<Self> {
+    pub(super) fn start(
+        chat: Arc<Chat>,
+        outlet: Arc<dyn Outlet>,
+        rate: Arc<RunRateLimit>,
+    ) -> io::Result<Self> {
         let (wake, wakes) = bounded(limits::WAKE_QUEUE);
-        let run = move || run(&chat, &outlet, &wakes);
+        let run = move || run(&chat, &outlet, &rate, &wakes);
         let thread = Builder::new().name("ticker".into()).spawn(run)?;
         Ok(Self { wake, thread })
     }
 
-    /// Wakes the agent for a system event of this session, after [`limits::WAKE_AFTER`].
-    pub(super) fn wake(&self, session_key: String) {
-        let _ = self.wake.try_send(session_key);
+    /// Wakes the agent for a node's system event in this session, after [`limits::WAKE_AFTER`].
+    pub(super) fn wake(&self, session_key: String, node: NodeId) {
+        let _ = self.wake.try_send((session_key, node));
     }
 
     pub(super) fn stop(self) {
@@ -41,17 +46,26 @@ impl Ticker {
     }
 }
 
-fn run(chat: &Chat, outlet: &Arc<dyn Outlet>, wakes: &Receiver<String>) {
-    // The sessions to wake, and when.
-    let mut waiting = BTreeMap::new();
+fn run(
+    chat: &Chat,
+    outlet: &Arc<dyn Outlet>,
+    rate: &RunRateLimit,
+    wakes: &Receiver<(String, NodeId)>,
+) {
+    // The sessions to wake, when, and for which node.
+    let mut waiting = BTreeMap::<String, (Instant, NodeId)>::new();
     let mut next_tick = Instant::now() + limits::TICK_EVERY;
     let mut ticks = 0_u64;
     loop {
-        let due = waiting.values().copied().fold(next_tick, Instant::min);
+        let due = waiting.values().map(|(at, _)| *at).fold(next_tick, Instant::min);
         let key = wakes.recv_deadline(due);
         let now = Instant::now();
         match key {
-            Ok(key) => drop(waiting.entry(key).or_insert(now + limits::WAKE_AFTER)),
+            // Its events wait for the next run of their session.
+            Ok(_) if waiting.len() >= limits::WAKE_QUEUE => {}
+            Ok((key, node)) => {
+                waiting.entry(key).or_insert((now + limits::WAKE_AFTER, node));
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -61,9 +75,13 @@ fn run(chat: &Chat, outlet: &Arc<dyn Outlet>, wakes: &Receiver<String>) {
             tick(outlet, ticks);
         }
         let (awake, asleep): (BTreeMap<_, _>, _) =
-            waiting.into_iter().partition(|(_, at)| *at <= now);
+            waiting.into_iter().partition(|(_, (at, _))| *at <= now);
         waiting = asleep;
-        awake.into_keys().for_each(|session_key| wake(chat, session_key));
+        for (session_key, (_, node)) in awake {
+            if rate.admit(&node, now) {
+                wake(chat, session_key, node);
+            }
+        }
     }
 }
 
@@ -77,10 +95,11 @@ fn tick(outlet: &Arc<dyn Outlet>, ticks: u64) {
     }
 }
 
-fn wake(chat: &Chat, session_key: String) {
+fn wake(chat: &Chat, session_key: String, node: NodeId) {
     let begun = new_run_id("system-").and_then(|run_id| {
         let message = "(system event)".to_owned();
-        let run = AgentRun { run_id, session_key, message, ..AgentRun::default() };
+        let node = Some(node);
+        let run = AgentRun { run_id, session_key, message, node, ..AgentRun::default() };
         chat.start_run(run, now_ms())
     });
     if let Err(error) = begun {

@@ -21,8 +21,10 @@ pub const RUN_TIMEOUT_MIN: Duration = Duration::from_secs(2 * 60);
 pub const HISTORY_FOR_AGENT: usize = 50;
 /// System events that wait for the next run of one conversation; the oldest are dropped.
 pub const SYSTEM_EVENTS: usize = 20;
-/// Conversations for which system events wait.
-pub const SYSTEM_EVENT_SESSIONS: usize = 256;
+/// Bytes of one such event: a screen of text. Of a longer output the end is kept.
+pub const SYSTEM_EVENT_BYTES: usize = 4096;
+/// Bytes of memory for all that wait, which the nodes share; the oldest of a node are dropped.
+pub const SYSTEM_EVENTS_BYTES: u64 = 2 * 1024 * 1024;
 /// How long a system event waits for company before it wakes the agent.
 pub const WAKE_AFTER: Duration = Duration::from_millis(250);
 
