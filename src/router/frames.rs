@@ -1,8 +1,9 @@
 //! What a connection sends, and who deals with it.
 
+use crate::origin::Origin;
 use crate::protocol::{
-    limits, session, BadFrame, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile, PairRequest,
-    WireError,
+    limits, session, BadFrame, ErrorCode, GatewayFrame, Hello, NodeFrame, NodeId, NodeProfile,
+    PairRequest, WireError,
 };
 use crate::router::pairing::{Candidate, Waiter};
 use crate::router::{CloseReason, ConnId, NodeNotice, Router};
@@ -77,12 +78,17 @@ impl Router {
             return self.ctx.refuse(conn, WireError::invalid(text));
         }
         // From here on the book's id, so that the frame's memory is not kept.
-        let (node, paired) = match self.pairing.authenticate(&node, hello.token.as_ref()) {
+        let Some(connection) = self.connections.get(conn) else { return };
+        let is_new = connection.node.is_none();
+        let (from, token) = (is_new.then(|| Origin::of(connection.peer)), hello.token.as_ref());
+        let (node, paired) = match self.pairing.authenticate(&self.ctx, from, &node, token) {
             Ok(known) => known,
+            Err(error) if error.code == ErrorCode::Unavailable => {
+                return self.ctx.refuse(conn, error)
+            }
             Err(error) => return self.connections.refuse_hello(&mut self.ctx, conn, error),
         };
         let profile = paired.profile.updated_by(&hello.profile);
-        let is_new = self.connections.node(conn).is_none();
         self.admit(conn, &node, profile.clone());
         if is_new {
             self.ctx.notify(NodeNotice::Online(node.clone()));

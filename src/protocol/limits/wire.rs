@@ -36,6 +36,14 @@ pub const GREETING_DEADLINE: Duration = Duration::from_secs(30);
 /// Refused frames (wrong token, not authenticated) that one connection may collect before it is
 /// closed. The apps need two.
 pub const REFUSALS: u32 = 8;
+/// Wrong tokens that one origin (address, or IPv6 /64) may present at once for one paired node, or
+/// for all ids that are not paired; then the next one has to wait for [`WRONG_TOKEN_EVERY`]. A
+/// phone whose pairing was revoked tries every few seconds, for ever, and there may be several.
+pub const WRONG_TOKENS: u32 = 20;
+/// See [`WRONG_TOKENS`].
+pub const WRONG_TOKEN_EVERY: Duration = Duration::from_millis(500);
+/// Origins and nodes for which wrong tokens are counted.
+pub const GUESSERS: usize = 1024;
 /// Frames of any kind that a connection may send before it is admitted. Pairing takes two; a node
 /// that answers pings while it waits, a few more.
 pub const UNAUTHENTICATED_FRAMES: u32 = 64;
@@ -191,8 +199,14 @@ pub const STOP_DEADLINE: Duration = Duration::from_millis(1800);
 /// what the connections may take, a stop stays below three seconds.
 pub const STOP_BACKEND: Duration = Duration::from_millis(100);
 
-/// Log lines of one kind that unauthenticated connections may cause in one [`LOG_WINDOW`].
+/// Log lines of one kind that one origin of unauthenticated connections, or one node, may cause in
+/// one [`LOG_WINDOW`].
 pub const LOG_BURST: u32 = 10;
+/// Origins whose lines are counted for each of them; what others cause is counted together. With
+/// it, an attacker with many addresses fills some KiB of log in a minute.
+pub const LOG_SOURCES: usize = 64;
+/// Characters of what an unauthenticated connection calls itself, in one line: enough for a person.
+pub const LOG_NAME_CHARS: usize = 64;
 /// See [`LOG_BURST`].
 pub const LOG_WINDOW: Duration = Duration::from_secs(60);
 

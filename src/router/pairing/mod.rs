@@ -10,10 +10,12 @@ mod book;
 mod cooldown;
 mod crowd;
 mod decisions;
+mod guesses;
 mod waiting;
 
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
 
+use crate::origin::Origin;
 use crate::protocol::operator::{OperatorEvent, PendingView};
 use crate::protocol::{limits, ErrorCode, NodeId, Token, WireError};
 use crate::router::context::Context;
@@ -21,6 +23,7 @@ use crate::router::timers::Timer;
 use crate::router::{ConnId, Output, Requester};
 use cooldown::CoolDowns;
 use crowd::{are_counted_together, giving_way, too_many, Place};
+use guesses::Guesses;
 use std::sync::Arc;
 use std::time::Duration;
 use waiting::Waiting;
@@ -36,6 +39,7 @@ pub(super) struct Pairing {
     pub(super) unsaved: Option<Unsaved>,
     pub(super) waiting: Waiting,
     cool_downs: CoolDowns,
+    guesses: Guesses,
 }
 
 /// A book that is being saved, the change it contains, and the operator who made the change.
@@ -84,6 +88,7 @@ impl Pairing {
             has_unsaved_profiles: false,
             unsaved: None,
             cool_downs: CoolDowns::default(),
+            guesses: Guesses::default(),
             waiting: Waiting::default(),
         }
     }
@@ -92,19 +97,36 @@ impl Pairing {
         self.book.paired.get(node)
     }
 
-    /// The id and the entry of a node that presents its token, else why it is refused.
+    /// The id and the entry of a node that presents its token, else why it is refused. What comes
+    /// from an origin, and not from a node that is admitted, may be a guess.
     pub(super) fn authenticate(
-        &self,
+        &mut self,
+        ctx: &Context,
+        from: Option<Origin>,
         node: &NodeId,
         token: Option<&Token>,
     ) -> Result<(NodeId, Arc<PairedNode>), WireError> {
-        match (self.book.paired.get_key_value(node), token) {
-            (Some((node, paired)), Some(token)) if paired.accepts(token) => {
-                Ok((node.clone(), paired.clone()))
+        let known = self.book.paired.get_key_value(node);
+        let Some(token) = token else {
+            return Err(match known {
+                Some(_) => WireError::unauthorized("pairing required"),
+                None => WireError::new(ErrorCode::NotPaired, "pairing required"),
+            });
+        };
+        let now = ctx.now.mono;
+        let guess = from.map(|origin| (origin, known.map(|(node, _)| node.clone())));
+        if guess.as_ref().is_some_and(|guess| !self.guesses.permits(now, guess)) {
+            let text = "too many wrong tokens from this address; try again in a moment";
+            return Err(WireError::unavailable(text));
+        }
+        match known {
+            Some((node, paired)) if paired.accepts(token) => Ok((node.clone(), paired.clone())),
+            _ => {
+                if let Some(guess) = guess {
+                    self.guesses.note(now, guess);
+                }
+                Err(WireError::unauthorized("invalid token"))
             }
-            (_, Some(_)) => Err(WireError::unauthorized("invalid token")),
-            (Some(_), None) => Err(WireError::unauthorized("pairing required")),
-            (None, None) => Err(WireError::new(ErrorCode::NotPaired, "pairing required")),
         }
     }
 
