@@ -12,6 +12,7 @@ mod ids;
 mod journal;
 mod lock;
 mod network;
+mod node_handle;
 mod operator;
 mod reload;
 mod router_thread;

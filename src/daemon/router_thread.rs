@@ -6,14 +6,14 @@
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::Journal;
+use crate::daemon::node_handle::{ConnectionLog, NodeHandle};
 use crate::daemon::tasks::{Task, TaskSender};
 use crate::daemon::Error as DaemonError;
 use crate::discovery::AnnouncementState;
-use crate::link::{ConnectionLimiter, Inputs, OutboxSender, ReplyHandle, TooSlow};
-use crate::log_limit::LogLimit;
+use crate::link::{Inputs, OutboxSender, ReplyHandle, TooSlow};
 use crate::pairing_store::PairingStore;
 use crate::protocol::operator::{Answer, DiscoveryView, Done, ListenerView, OperatorFrame, Status};
-use crate::protocol::{limits, ErrorCode, GatewayFrame, NodeId, WireError};
+use crate::protocol::{limits, ErrorCode, GatewayFrame, WireError};
 use crate::router::{
     CloseReason, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Requester, Router,
 };
@@ -36,7 +36,7 @@ pub(super) struct RouterThread {
     pub(super) store: PairingStore,
     pub(super) workers: Workers,
     pub(super) tasks: TaskSender,
-    pub(super) log_limit: Arc<LogLimit>,
+    pub(super) log: ConnectionLog,
     pub(super) listening: Listening,
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
@@ -68,24 +68,6 @@ impl Handles {
             if let Some(outbox) = self.operators.get(&op) {
                 outbox.deliver();
             }
-        }
-    }
-}
-
-struct NodeHandle {
-    /// `None` before it is admitted.
-    node: Option<NodeId>,
-    outbox: OutboxSender<GatewayFrame>,
-    limiter: Arc<ConnectionLimiter>,
-    peer: String,
-}
-
-impl NodeHandle {
-    /// Where it comes from, and what it is called if it is a node, for the log.
-    fn who(&self) -> String {
-        match &self.node {
-            Some(node) => format!("ip={} node={:?}", self.peer, node.as_str()),
-            None => format!("ip={}", self.peer),
         }
     }
 }
@@ -130,8 +112,7 @@ impl RouterThread {
     fn register(&mut self, input: &Input, reply: ReplyHandle) {
         match (input, reply) {
             (Input::Connected { conn, peer }, ReplyHandle::Node { outbox, limiter }) => {
-                let handle = NodeHandle { node: None, outbox, limiter, peer: peer.to_string() };
-                self.handles.nodes.insert(*conn, handle);
+                self.handles.nodes.insert(*conn, NodeHandle::new(*peer, outbox, limiter));
             }
             (Input::Operator { op, .. }, ReplyHandle::Operator(outbox)) => {
                 self.handles.operators.insert(*op, outbox);
@@ -152,6 +133,11 @@ impl RouterThread {
                     gone = Some(*conn);
                     if self.handles.nodes.contains_key(conn) {
                         log::debug!("router: connection ended conn={conn}");
+                    }
+                }
+                Input::Frame { conn, frame } => {
+                    if let Some(handle) = self.handles.nodes.get_mut(conn) {
+                        handle.note_claims(frame);
                     }
                 }
                 Input::OperatorGone { op } => drop(self.handles.operators.remove(op)),
@@ -176,14 +162,12 @@ impl RouterThread {
                 let Some(handle) = self.handles.nodes.get_mut(&conn) else { return };
                 handle.outbox.set_line_limit(limits::LINE_NODE);
                 handle.limiter.mark_admitted(conn.0);
-                log::info!(
-                    "router: node admitted node={:?} conn={conn} ip={}",
-                    node.as_str(),
-                    handle.peer
-                );
                 handle.node = Some(node);
+                self.log.write(Level::Info, "admitted", handle, || {
+                    format!("node admitted conn={conn} {}", handle.who())
+                });
             }
-            Output::Wait { conn, node } => self.wait(conn, &node),
+            Output::Wait { conn, .. } => self.wait(conn),
             Output::LineLimit { conn, bytes } => {
                 if let Some(handle) = self.handles.nodes.get(&conn) {
                     handle.outbox.set_line_limit(bytes);
@@ -212,13 +196,12 @@ impl RouterThread {
         }
     }
 
-    fn wait(&self, conn: ConnId, node: &NodeId) {
+    fn wait(&self, conn: ConnId) {
         let Some(handle) = self.handles.nodes.get(&conn) else { return };
         handle.limiter.mark_awaiting_approval(conn.0);
-        if let Some(more) = self.log_limit.admit("waits") {
-            let (node, ip) = (node.as_str(), &handle.peer);
-            log::info!("router: node waiting for approval node={node:?} conn={conn} ip={ip}{more}");
-        }
+        self.log.write(Level::Info, "waits", handle, || {
+            format!("node waiting for approval conn={conn} {}", handle.who())
+        });
     }
 
     fn send(&mut self, to: ConnId, frame: GatewayFrame) {
@@ -231,7 +214,9 @@ impl RouterThread {
             Ok(true) => self.handles.undelivered_nodes.push(to),
             Ok(false) => {}
             Err(TooSlow) => {
-                log::warn!("router: closing a node that does not read conn={to} {}", handle.who());
+                self.log.write(Level::Warn, "slow", handle, || {
+                    format!("closing a node that does not read conn={to} {}", handle.who())
+                });
             }
         }
     }
@@ -241,24 +226,26 @@ impl RouterThread {
         if error.code == ErrorCode::NotPaired || *error == WireError::tls_on_plain_port() {
             return;
         }
-        let Some(who) = self.handles.nodes.get(&to).map(NodeHandle::who) else { return };
+        let Some(handle) = self.handles.nodes.get(&to) else { return };
         // The apps try TLS first, on every port; that is no attack. Lines about it must not use up
         // the room for those about guessed tokens either.
         let (level, kind) = match error.code {
             ErrorCode::InvalidRequest => (Level::Info, "invalid"),
             _ => (Level::Warn, "refused"),
         };
-        self.log(level, kind, || format!("refused conn={to} {who} why={error}"));
+        self.log.write(level, kind, handle, || {
+            format!("refused conn={to} {} why={error}", handle.who())
+        });
     }
 
     fn close(&mut self, conn: ConnId, why: CloseReason) {
         // Dropping the handle closes the outbox: what waits is sent, and then the connection ends.
         let Some(handle) = self.handles.nodes.remove(&conn) else { return };
-        let line = format!("closing conn={conn} {} why={}", handle.who(), why.as_str());
+        let line = || format!("closing conn={conn} {} why={}", handle.who(), why.as_str());
         match why {
-            _ if handle.node.is_some() => log::info!("router: {line}"),
-            CloseReason::NotApproved => self.log(Level::Info, "not approved", || line),
-            _ => log::debug!("router: {line}"),
+            _ if handle.node.is_some() => self.log.write(Level::Info, "closing", &handle, line),
+            CloseReason::NotApproved => self.log.write(Level::Info, "not approved", &handle, line),
+            _ => log::debug!("router: {}", line()),
         }
     }
 
@@ -268,7 +255,9 @@ impl RouterThread {
             Err(error) => {
                 let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
                 let reason = format!("{error}{cause}");
-                log::error!("router: {reason}");
+                if let Some(more) = self.log.strangers.admit("save") {
+                    log::error!("router: {reason}{more}");
+                }
                 Input::SaveFailed { reason }
             }
         }
@@ -341,15 +330,6 @@ impl RouterThread {
             certificate: tls.map(|tls| tls.info().view(now_ms)),
             discovery: DiscoveryView { mdns: self.announced.read() },
             ..status
-        }
-    }
-
-    /// Logs a line that unauthenticated connections can cause, rate limited.
-    fn log(&self, level: Level, kind: &'static str, line: impl FnOnce() -> String) {
-        if log::log_enabled!(level) {
-            if let Some(more) = self.log_limit.admit(kind) {
-                log::log!(level, "router: {}{more}", line());
-            }
         }
     }
 }

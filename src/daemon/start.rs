@@ -10,6 +10,7 @@ use crate::daemon::announcements::announce;
 use crate::daemon::clock::Clock;
 use crate::daemon::journal::Journal;
 use crate::daemon::network::{NetworkThread, ProfileUpdate, TailnetName};
+use crate::daemon::node_handle::ConnectionLog;
 use crate::daemon::reload::{warn_of_certificate, Reload};
 use crate::daemon::router_thread::{Handles, RouterThread};
 use crate::daemon::supervisor::Supervisor;
@@ -54,7 +55,7 @@ impl DaemonBuilder {
             store,
             workers: Workers::start(&backend, &inbox)?,
             tasks: task_sender.clone(),
-            log_limit: log_limit.clone(),
+            log: ConnectionLog::new(log_limit.clone()),
             listening: listening.clone(),
             tls: tls.clone(),
             state_dir: state_dir.clone(),

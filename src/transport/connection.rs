@@ -8,6 +8,7 @@ use crate::link::{
     OutboxSender, Permit, ReadBuffer, ReplyHandle, TlsError, TLS_HANDSHAKE,
 };
 use crate::log_limit::LogLimit;
+use crate::origin::Origin;
 use crate::protocol::{limits, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
 use crate::tls::Acceptor;
@@ -109,7 +110,8 @@ impl NodeConnection {
             TlsError::Handshake(_) => ("tls handshake", true),
             TlsError::Broken(_) => ("tls broken", true),
         };
-        if let Some(more) = self.reception.log_limit.admit(kind) {
+        let origin = Origin::of(self.peer).to_string();
+        if let Some(more) = self.reception.log_limit.admit_from(kind, &origin) {
             log::info!("node: {error} conn={} ip={}{more}", self.conn, self.peer);
         }
         is_alerted

@@ -1,6 +1,7 @@
 //! Accepts nodes: one thread for each address, one thread for each connection.
 
 use crate::link::{accept_until, no_thread, Waker};
+use crate::origin::Origin;
 use crate::protocol::limits;
 use crate::router::ConnId;
 use crate::transport::connection::{NodeConnection, Reception};
@@ -62,7 +63,7 @@ impl Reception {
         let conn = ConnId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         let stream = Arc::new(stream);
         let Some(permit) = self.limiter.acquire(conn.0, peer, &stream) else {
-            if let Some(more) = self.log_limit.admit("full") {
+            if let Some(more) = self.log_limit.admit_from("full", &Origin::of(peer).to_string()) {
                 log::warn!("refused a connection, the limit is reached ip={peer}{more}");
             }
             return Ok(());

@@ -17,6 +17,7 @@ mod ch03_rpc;
 mod ch04_invoke;
 mod ch05_lenient;
 mod ch06_limits;
+mod ch06_log;
 mod ch06_memory;
 mod ch06_neighbours;
 mod ch07_takeover;
