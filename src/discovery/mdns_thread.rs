@@ -4,7 +4,7 @@
 use super::datagram::{InterfaceId, Transmit};
 use super::interfaces::{Interface, InterfaceSelection};
 use super::netlink;
-use super::rate_limit::RateLimit;
+use super::rate_limit::PacketBudget;
 use super::responder::Responder;
 use super::service::Announcement;
 use super::sockets;
@@ -58,7 +58,7 @@ pub(super) struct MdnsThread {
     responder: Responder,
     selection: InterfaceSelection,
     interfaces: Vec<Interface>,
-    sockets: BTreeMap<InterfaceId, (UdpSocket, RateLimit)>,
+    sockets: BTreeMap<InterfaceId, (UdpSocket, PacketBudget)>,
     /// If `None`, changes are found by the next regular scan.
     changes: Option<OwnedFd>,
     scan_at: Instant,
@@ -130,8 +130,8 @@ impl MdnsThread {
         let mut fds = vec![PollFd::new(&*self.waker, PollFlags::IN)];
         fds.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
         let first = fds.len();
-        for (id, (socket, limit)) in &self.sockets {
-            match limit.exhausted_until(now) {
+        for (id, (socket, budget)) in &self.sockets {
+            match budget.exhausted_until(now) {
                 // Packets beyond the limit stay in the kernel, which drops them cheaply.
                 Some(until) => deadline = deadline.min(until),
                 None => {
@@ -161,8 +161,8 @@ impl MdnsThread {
     fn read(&mut self, id: InterfaceId) {
         for _ in 0..BATCH {
             let now = Instant::now();
-            let Some((socket, limit)) = self.sockets.get_mut(&id) else { return };
-            if limit.exhausted_until(now).is_some() {
+            let Some((socket, budget)) = self.sockets.get_mut(&id) else { return };
+            if budget.exhausted_until(now).is_some() {
                 return;
             }
             let (length, from) = match socket.recv_from(&mut self.buffer) {
@@ -175,7 +175,9 @@ impl MdnsThread {
                     return self.close(id);
                 }
             };
-            limit.take(now);
+            if !budget.take(now, from.ip(), length) {
+                continue;
+            }
             let (bytes, own) = (&self.buffer[..length], &mut self.own);
             let out = self.responder.receive(now, id, from, bytes, &mut |ip| own.contains(ip, now));
             self.send(out);
@@ -236,7 +238,7 @@ impl MdnsThread {
         }
         match sockets::open(id) {
             Ok(socket) => {
-                self.sockets.insert(id, (socket, RateLimit::new(limits::MDNS_PACKETS)));
+                self.sockets.insert(id, (socket, PacketBudget::new()));
                 true
             }
             Err(error) => {

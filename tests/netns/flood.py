@@ -15,6 +15,14 @@ def query(kind, unicast=False):
     return header + NAME + struct.pack("!HH", kind, 0x8001 if unicast else 1)
 
 
+def crafted():
+    """As many names as fit, each with as many labels as there can be."""
+    longest = b"\x01a" * 126 + b"\0"
+    rest = struct.pack("!HHIH", 12, 1, 120, 2) + b"\xc0\x0c"
+    records = [longest + rest] + [b"\xc0\x0c" + rest] * 600
+    return struct.pack("!6H", 0, 0x8400, 0, len(records), 0, 0) + b"".join(records)
+
+
 listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -32,7 +40,7 @@ legacy.setblocking(False)
 sent = answers = alone = 0
 end = time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end:
-    for packet in (query(12), query(255), query(12, True), os.urandom(60)):
+    for packet in (query(12), query(255), query(12, True), os.urandom(60), crafted()):
         try:
             listener.sendto(packet, GROUP)
             legacy.sendto(packet, GROUP)

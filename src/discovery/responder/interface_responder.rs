@@ -214,7 +214,7 @@ impl InterfaceResponder {
     pub(super) fn may_send_unicast(&mut self, now: Instant, to: IpAddr) -> bool {
         let is_link_local = matches!(to, IpAddr::V6(ip) if ip.is_unicast_link_local());
         let is_near = self.addresses.networks.iter().any(|network| network.contains(to));
-        (is_link_local || is_near) && self.unicast_limit.take(now)
+        (is_link_local || is_near) && self.unicast_limit.take(now, 1)
     }
 
     pub(super) fn goodbye(&self) -> Vec<Transmit> {

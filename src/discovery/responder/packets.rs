@@ -12,7 +12,7 @@ const HEADER: usize = 12;
 const SHORTEST_QUESTION: usize = 5;
 const SHORTEST_RECORD: usize = 11;
 
-/// Reads a packet. No memory is reserved for more records than its length has room for.
+/// Reads a packet that has no more records than its length has room for, and than are looked at.
 pub(in crate::discovery) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     let records = [
         header_buffer::answers(bytes).ok()?,
@@ -26,7 +26,8 @@ pub(in crate::discovery) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     let is_normal = header_buffer::opcode(bytes).ok()? == OPCODE::StandardQuery
         && header_buffer::rcode(bytes).ok()? == RCODE::NoError;
     let shortest = HEADER + questions * SHORTEST_QUESTION + records * SHORTEST_RECORD;
-    (is_normal && shortest <= bytes.len()).then(|| Packet::parse(bytes).ok())?
+    let is_possible = shortest <= bytes.len() && questions + records <= limits::MDNS_RECORDS;
+    (is_normal && is_possible).then(|| Packet::parse(bytes).ok())?
 }
 
 /// Packets with the answers at these indexes, and in the last of them as many of the additional

@@ -2,7 +2,7 @@
 
 use super::interface_responder::InterfaceResponder;
 use super::packets::{answer_packets, legacy_packet};
-use super::records;
+use super::records::{self, OwnRecord};
 use crate::discovery::datagram::{Transmit, MDNS_PORT};
 use simple_dns::{Packet, PacketFlag, Question, ResourceRecord};
 use std::net::{IpAddr, SocketAddr};
@@ -38,14 +38,17 @@ impl InterfaceResponder {
 
     fn answer(&mut self, now: Instant, from: SocketAddr, packet: &Packet<'_>) -> Vec<Transmit> {
         let more_known = packet.has_flags(PacketFlag::TRUNCATION);
+        // Once for each record, however often the packet asks for it.
+        let known = self.known(&packet.answers);
+        let probed: Vec<bool> =
+            self.each(|own| packet.name_servers.iter().any(|other| other.name == own.record.name));
         let mut unicast: Vec<usize> = Vec::new();
         for question in &packet.questions {
-            let is_probe = packet.name_servers.iter().any(|other| other.name == question.qname);
             for i in records::answers(&self.records, question) {
-                if self.is_known(i, &packet.answers) {
+                if known[i] {
                     continue;
                 }
-                if is_probe {
+                if probed[i] {
                     self.defend(i, now);
                 } else if question.unicast_response && self.is_recent_multicast(i, now) {
                     unicast.push(i);
@@ -87,9 +90,10 @@ impl InterfaceResponder {
     ) -> Vec<Transmit> {
         let mut questions: Vec<Question<'_>> = Vec::new();
         let mut answers: Vec<usize> = Vec::new();
+        let known = self.known(&packet.answers);
         for question in &packet.questions {
             let mut new = records::answers(&self.records, question);
-            new.retain(|i| !answers.contains(i) && !self.is_known(*i, &packet.answers));
+            new.retain(|i| !answers.contains(i) && !known[*i]);
             if !new.is_empty() {
                 questions.push(question.clone());
                 answers.extend(new);
@@ -105,17 +109,23 @@ impl InterfaceResponder {
 
     /// More known answers of a querier: what only that one asked for need not be sent.
     fn suppress_known(&mut self, from: IpAddr, known: &[ResourceRecord<'_>]) {
-        for i in 0..self.records.len() {
-            if self.records[i].querier == Some(from) && self.is_known(i, known) {
-                self.records[i].unschedule();
+        let known = self.known(known);
+        for (own, is_known) in self.records.iter_mut().zip(known) {
+            if is_known && own.querier == Some(from) {
+                own.unschedule();
             }
         }
     }
 
-    /// Whether the querier has the record, for at least half of its TTL (RFC 6762, section 7.1).
-    fn is_known(&self, i: usize, known: &[ResourceRecord<'_>]) -> bool {
-        let record = &self.records[i].record;
-        known.iter().any(|other| other == record && other.ttl >= record.ttl / 2)
+    /// Which records the querier has, for at least half of their TTL (RFC 6762, section 7.1).
+    fn known(&self, known: &[ResourceRecord<'_>]) -> Vec<bool> {
+        self.each(|OwnRecord { record, .. }| {
+            known.iter().any(|other| other == record && other.ttl >= record.ttl / 2)
+        })
+    }
+
+    fn each(&self, is_so: impl Fn(&OwnRecord) -> bool) -> Vec<bool> {
+        self.records.iter().map(is_so).collect()
     }
 
     /// Whether the record was multicast within a quarter of its TTL (RFC 6762, section 5.4).

@@ -12,9 +12,20 @@ pub const MDNS_INTERFACES: usize = 16;
 pub const MDNS_PACKET: usize = 9000;
 /// Bytes of a packet that is sent: what fits through an Ethernet with room for a tunnel's header.
 pub const MDNS_REPLY: usize = 1400;
-/// Packets looked at in a second, for each socket. More stay in the kernel, which drops them
-/// cheaply; a home with a hundred devices makes a few dozen.
-pub const MDNS_PACKETS: u32 = 500;
+/// Packets read in a second, for each socket. More stay in the kernel, which drops them cheaply; a
+/// home with a hundred devices makes a few dozen.
+pub const MDNS_PACKETS: u32 = 2000;
+/// Bytes of the packets that are parsed in a second, for each socket; of more, small packets are
+/// parsed first. Parsing 9000 bytes can take a millisecond, so this is about a hundredth of a core.
+pub const MDNS_PARSED_BYTES: u32 = 128 * 1024;
+/// The same for one source: a reflector repeats what a whole network says.
+pub const MDNS_SOURCE_BYTES: u32 = 32 * 1024;
+/// Bytes that a packet counts for besides its own.
+pub const MDNS_PACKET_COST: u32 = 64;
+/// Sources that are told apart in a second. More share one limit.
+pub const MDNS_SOURCES: usize = 256;
+/// Questions and records in a packet that is parsed; what fits through an Ethernet has a hundred.
+pub const MDNS_RECORDS: usize = 256;
 /// Answers to single askers in a second, for each socket. With it, a forged source address cannot
 /// make us flood a machine.
 pub const MDNS_UNICAST: u32 = 50;

@@ -50,6 +50,20 @@ fn no_packet_breaks_anything() {
 }
 
 #[test]
+fn a_packet_of_more_questions_and_records_than_anybody_has_is_not_parsed() {
+    let packet = |questions, records| {
+        let mut packet = query(vec![question(host(), QTYPE::ANY); questions]);
+        packet.answers = vec![address_record([192, 168, 1, 77], 120); records];
+        bytes(&packet)
+    };
+    let most = limits::MDNS_RECORDS;
+    for (questions, records) in [(most, 0), (0, most), (most / 2, most / 2)] {
+        assert!(packets::parse(&packet(questions, records)).is_some());
+        assert!(packets::parse(&packet(questions + 1, records)).is_none());
+    }
+}
+
+#[test]
 fn what_cannot_be_in_a_packet_is_not_made_room_for() {
     for counts in [[0xff; 8], [0, 0, 0xff, 0xff, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0]] {
         let mut packet = vec![0; 4];
