@@ -59,12 +59,13 @@ install: ## Install what `make build` built: program, units, manual pages, examp
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5
-	install -d $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
+	install -d -m 755 $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
 	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
 	for unit in $(units); do \
-		sed 's|/usr/local/bin|$(bindir)|' etc/$$unit > $(DESTDIR)$(unitdir)/$$unit || exit 1; done
+		install -m 644 etc/$$unit $(DESTDIR)$(unitdir)/$$unit && \
+		sed -i 's|/usr/local/bin|$(bindir)|' $(DESTDIR)$(unitdir)/$$unit || exit 1; done
 
 uninstall: ## Remove what install installed
 	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(units:%=$(DESTDIR)$(unitdir)/%)

@@ -1,7 +1,7 @@
 //! Files that survive a power cut: written beside, synced, renamed, and the directory synced.
 
 use rustix::process::geteuid;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -123,20 +123,26 @@ pub(crate) fn check_private(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that nobody but this user and root can replace what is in a directory. In one with the
-/// sticky bit, such as `/tmp`, others can only add to it.
-pub(crate) fn check_replaceable_by_owner_only(dir: &Path) -> io::Result<()> {
-    let meta = fs::metadata(dir)?;
-    if ![0, geteuid().as_raw()].contains(&meta.uid()) {
-        let uid = meta.uid();
-        return Err(io::Error::other(format!("the directory {dir:?} belongs to the user {uid}")));
+/// Checks that nobody but this user and root can change a file, or what is in a directory; the error
+/// says how to make it so. In a directory with the sticky bit, such as `/tmp`, others can only add.
+pub(crate) fn check_changed_by_owner_only(path: &Path, meta: &Metadata) -> io::Result<()> {
+    let uid = meta.uid();
+    if ![0, geteuid().as_raw()].contains(&uid) {
+        return Err(io::Error::other(format!("{path:?} belongs to another user ({uid})")));
     }
-    if meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0 {
-        return Err(io::Error::other(format!(
-            "others can write to the directory; run `chmod go-w {dir:?}`"
-        )));
+    let is_sticky = meta.is_dir() && meta.mode() & 0o1000 != 0;
+    if meta.mode() & 0o022 != 0 && !is_sticky {
+        let why = format!("others can change {path:?}; run `chmod go-w {path:?}`");
+        return Err(io::Error::other(why));
     }
     Ok(())
+}
+
+/// As [`check_changed_by_owner_only`], for an open file and the directory it is in.
+pub(crate) fn check_written_by_owner_only(path: &Path, meta: &Metadata) -> io::Result<()> {
+    check_changed_by_owner_only(path, meta)?;
+    let dir = dir_of(path);
+    check_changed_by_owner_only(dir, &fs::metadata(dir)?)
 }
 
 /// Copies a file to a new name that says why it is there. (A hard link would be enough, but the

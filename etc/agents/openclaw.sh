@@ -1,6 +1,7 @@
 #!/bin/sh
 # Answers with a running OpenClaw: one `openclaw agent` turn for each message. OpenClaw keeps the
-# conversation; each session of the bridge is one of its sessions.
+# conversation; each session of the bridge is one of its sessions. Needs an OpenClaw from July 2026 or
+# later (`openclaw agent --help` lists --message-file).
 #
 #   agent: { kind: "command", command: ["/path/to/etc/agents/openclaw.sh"] }
 #
@@ -12,8 +13,12 @@ if ! command -v openclaw >/dev/null 2>&1; then
     exit 1
 fi
 
-message=$(cat)
+# In a file that only this user can read: every user of the machine can read arguments.
+message=$(mktemp)
+trap 'rm -f "$message"' EXIT
+trap 'exit 143' TERM
+cat >"$message"
 # Its name for the session: letters, digits, - and _.
 session=$(printf 'bridge-%s' "${OPENCLAW_BRIDGE_SESSION_ID:-by-hand}" | tr -c 'A-Za-z0-9_-' _)
 
-exec openclaw agent --session-id "$session" --message "$message"
+openclaw agent --session-id "$session" --message-file "$message"

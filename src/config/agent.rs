@@ -24,7 +24,8 @@ section! {
             => "agent.kind", Choice(&["echo", "command"]), Restart,
             "What answers chat messages: the built-in echo, or a program.";
         command: Vec<String> = Vec::new() => "agent.command", Program, Restart,
-            "The program that answers, and its arguments; no shell is involved.";
+            "The program that answers, and its arguments; no shell is involved. Nobody but root and the \
+             bridge's user may be able to write to a file with this key.";
         input: AgentInput = AgentInput::Text
             => "agent.input", Choice(&["text", "json"]), Restart,
             "What the program receives: the message, or a JSON object with everything.";

@@ -6,10 +6,12 @@ use super::kind::ValueKind;
 use super::paths::{self, Env};
 use super::reader::{Origin, Reader};
 use super::{schema, Config};
+use crate::files;
 use crate::json5_text;
 use crate::protocol::limits;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -81,7 +83,7 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     let env = &|name: &str| env(name).filter(|value| !value.is_empty());
     let file = find_file(sources, env)?;
     let mut reader = Reader { home: paths::home(env), ..Reader::default() };
-    if let Some((path, text)) = &file {
+    if let Some((path, text, _)) = &file {
         let document =
             json5_text::parse_strictly(text).map_err(|source| syntax(path, text, source))?;
         reader.base = path.parent().map(Path::to_owned);
@@ -104,8 +106,15 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     }
     let config = reader.config();
     contradictions(&config, &mut reader);
+    if let Some((path, _, meta)) = file.as_ref().filter(|_| !config.agent.command.is_empty()) {
+        // Whoever can write the file would have the bridge run programs.
+        if let Err(error) = files::check_written_by_owner_only(path, meta) {
+            let why = format!("names a program, so only this user and root may decide it: {error}");
+            reader.problem("agent.command", why);
+        }
+    }
     let Reader { problems, origins, ignored, .. } = reader;
-    let path = file.map(|(path, _)| path);
+    let path = file.map(|(path, ..)| path);
     if !problems.is_empty() {
         return Err(Error::Invalid { path, problems });
     }
@@ -123,16 +132,20 @@ fn apply(key: &str, place: &str, text: &str, origin: Origin, reader: &mut Reader
     reader.put(key, place, &value.unwrap_or_else(|| Value::from(text)), &origin);
 }
 
-/// A file with its text. One that was named must be there; one that was only looked for need not.
-fn find_file(sources: &Sources, env: Env<'_>) -> Result<Option<(PathBuf, String)>, Error> {
+/// A file with its text and who may write it. One that was named must be there; one that was only
+/// looked for need not.
+fn find_file(
+    sources: &Sources,
+    env: Env<'_>,
+) -> Result<Option<(PathBuf, String, Metadata)>, Error> {
     let variable = || paths::in_variable(env, "OPENCLAW_BRIDGE_CONFIG");
     if let Some(path) = sources.file.clone().or_else(variable) {
-        let text = read(&path)?;
-        return Ok(Some((path, text)));
+        let (text, meta) = read(&path)?;
+        return Ok(Some((path, text, meta)));
     }
     for path in paths::config_candidates(env) {
         match read(&path) {
-            Ok(text) => return Ok(Some((path, text))),
+            Ok((text, meta)) => return Ok(Some((path, text, meta))),
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -140,15 +153,16 @@ fn find_file(sources: &Sources, env: Env<'_>) -> Result<Option<(PathBuf, String)
     Ok(None)
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn read(path: &Path) -> Result<(String, Metadata), Error> {
     let open = || {
         let mut text = String::new();
-        let file = std::fs::File::open(path)?;
+        let file = File::open(path)?;
+        let meta = file.metadata()?;
         file.take(limits::CONFIG_BYTES + 1).read_to_string(&mut text)?;
         if text.len() as u64 > limits::CONFIG_BYTES {
             return Err(io::Error::other("too large for a configuration file"));
         }
-        Ok(text)
+        Ok((text, meta))
     };
     open().map_err(|source| Error::Read { path: path.to_owned(), source })
 }

@@ -5,6 +5,7 @@ use super::*;
 use log::LevelFilter;
 use serde_json::json;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = include_str!("../../etc/bridge.json5");
@@ -68,6 +69,30 @@ fn flags_override_the_environment_which_overrides_the_file() {
     let file = home.file();
     assert_eq!(origin(&loaded, "bridge.log"), format!("\"warn\" from file {}", file.display()));
     assert_eq!(origin(&loaded, "bridge.enabled"), "true from default");
+}
+
+#[test]
+fn a_file_that_names_a_program_and_that_others_can_write_is_refused() {
+    let agent = "{ agent: { kind: 'command', command: ['/bin/cat'] } }";
+    let (home, harmless) = (Home::new(agent), Home::new("{}"));
+    let set = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    assert!(home.load(&Sources::default()).is_ok());
+    for mode in [0o664, 0o646] {
+        set(&home.file(), mode);
+        set(&harmless.file(), mode);
+        let error = home.error();
+        assert!(error.contains("agent.command: names a program"), "{error}");
+        assert!(error.contains("run `chmod go-w \"FILE\"`"), "{error}");
+        assert!(harmless.load(&Sources::default()).is_ok());
+    }
+    set(&home.file(), 0o600);
+    let dir = home.dir.path().join("openclaw-bridge");
+    set(&dir, 0o777);
+    assert!(home.error().contains(&format!("run `chmod go-w {dir:?}`")), "{}", home.error());
+    set(&dir, 0o1777);
+    assert!(home.load(&Sources::default()).is_ok(), "as in /tmp, nobody can replace it");
 }
 
 #[test]

@@ -59,7 +59,8 @@ impl Server {
         }
         let dir = files::dir_of(path);
         files::create_private_dir(dir).map_err(io)?;
-        files::check_replaceable_by_owner_only(dir).map_err(io)?;
+        let meta = fs::metadata(dir).map_err(io)?;
+        files::check_changed_by_owner_only(dir, &meta).map_err(io)?;
         match UnixStream::connect(path) {
             Ok(_) => return Err(Error::InUse(path.to_owned())),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {

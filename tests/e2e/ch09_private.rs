@@ -3,8 +3,10 @@
 use crate::support::{eventually, Daemon, Phone, Setup};
 use serde_json::json;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 #[test]
 fn what_a_bridge_and_its_agents_create_is_private_whatever_the_umask() {
@@ -55,4 +57,72 @@ fn a_state_directory_that_is_open_to_others_is_refused_with_the_command_that_men
     }
     let daemon: Daemon = setup.start();
     daemon.run(["status"]).ok();
+}
+
+#[test]
+fn a_configuration_that_names_a_program_and_that_others_can_write_is_refused() {
+    let agent = r#"{ agent: { kind: "command", command: ["/bin/cat"] } }"#;
+    let setup = Setup::new().config(agent);
+    let file = setup.path("bridge.json5");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let said = setup.fail_to_start().error(78);
+    assert!(said.contains(&format!("chmod go-w {file:?}")), "{said}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let daemon = setup.start();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let said = daemon.run(["reload"]).error(1);
+    assert!(said.contains("names a program"), "{said}");
+    daemon.run(["status"]).ok();
+}
+
+#[test]
+fn the_agent_for_openclaw_shows_no_message_in_the_list_of_processes() {
+    let setup = Setup::new();
+    let bin = setup.path("bin");
+    fs::create_dir(&bin).unwrap();
+    // By another process: a file that a thread of this one has open for writing cannot be run.
+    let double = r#"printf '#!/bin/sh\nfor file; do :; done; stat -c %%a "$file"; cat "$file"; tr "\\0" " " </proc/$$/cmdline' > "$1/openclaw"; chmod 755 "$1/openclaw""#;
+    assert!(Command::new("sh").args(["-c", double, "sh"]).arg(&bin).status().unwrap().success());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/etc/agents/openclaw.sh");
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let mut agent = Command::new(script)
+        .env("PATH", path)
+        .env("TMPDIR", setup.path("home"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    agent.stdin.take().unwrap().write_all(b"my secret").unwrap();
+    let output = agent.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let arguments = said.strip_prefix("600\nmy secret").unwrap();
+    assert!(arguments.contains("--message-file") && !arguments.contains("secret"), "{said}");
+    assert_eq!(fs::read_dir(setup.path("home")).unwrap().count(), 0, "it was removed");
+}
+
+#[test]
+fn what_make_installs_can_be_read_by_everybody_whatever_the_umask() {
+    let setup = Setup::new();
+    let (root, program) = (setup.path("root"), setup.path("target/release/openclaw-bridge"));
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::write(&program, "").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let made = Command::new("sh")
+        .args(["-c", "umask 077; exec make -s install"])
+        .env("DESTDIR", &root)
+        .env("CARGO_TARGET_DIR", setup.path("target"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let mut found = vec![root.join("usr/local")];
+    while let Some(path) = found.pop() {
+        let meta = fs::metadata(&path).unwrap();
+        match meta.is_dir() {
+            true => found.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path())),
+            false => assert_eq!(meta.mode() & 0o644, 0o644, "{path:?}"),
+        }
+        assert_eq!(meta.mode() & 0o022, 0, "{path:?}");
+    }
+    assert!(root.join("usr/local/lib/systemd/system/openclaw-bridge.service").exists());
 }

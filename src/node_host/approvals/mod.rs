@@ -21,7 +21,7 @@ use rustix::fs::OFlags;
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -198,13 +198,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !meta.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    if ![0, rustix::process::geteuid().as_raw()].contains(&meta.uid()) {
-        return Err(io::Error::other("it belongs to another user"));
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(io::Error::other("others may write to it; run `chmod 600` on it"));
-    }
-    files::check_replaceable_by_owner_only(files::dir_of(path))?;
+    files::check_written_by_owner_only(path, &meta)?;
     let mut bytes = Vec::new();
     file.take(limits::APPROVALS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     bounded(bytes).map(Some)

@@ -73,11 +73,11 @@ fn a_file_that_somebody_else_could_have_made_denies_everything() {
     assert_eq!(approvals.most(), Ok(Security::Full));
     let path = dir.path().join("exec-approvals.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
-    assert!(approvals.rules(None).unwrap_err().contains("others may write to it"));
+    assert!(approvals.rules(None).unwrap_err().contains("others can change"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let open = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
     open(0o777);
-    assert!(approvals.rules(None).unwrap_err().contains("write to the directory"));
+    assert!(approvals.rules(None).unwrap_err().contains("others can change"));
     open(0o1777);
     assert!(approvals.rules(None).is_ok(), "as in /tmp, nobody can replace it");
     open(0o700);
