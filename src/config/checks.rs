@@ -55,6 +55,16 @@ impl Config {
                 self.bridge.bind
             ));
         }
+        let allow = &self.bridge.allow;
+        for event in allow.events.iter().flatten() {
+            let method = event.method();
+            if let Some(method) = method.filter(|method| !allow.permits_method("", *method)) {
+                warnings.push(format!(
+                    "bridge.allow.events: {event} also needs the method {method}, which is not in \
+                     bridge.allow.methods"
+                ));
+            }
+        }
         let zone = &self.discovery.wide_area;
         let reaches = match self.bridge.bind {
             Bind::Lan | Bind::Auto => true,
@@ -80,6 +90,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Method, NodeEvent};
 
     #[test]
     fn waiting_for_nothing_is_warned_of() {
@@ -89,6 +100,17 @@ mod tests {
             config.bridge.bind = bind.parse().unwrap();
             assert_eq!(config.warnings().len(), expected, "{bind}");
         }
+    }
+
+    #[test]
+    fn an_event_without_its_method_is_warned_of() {
+        let mut config = Config::default();
+        config.bridge.allow.events = Some(NodeEvent::ALL.iter().copied().collect());
+        assert_eq!(config.warnings().len(), 0);
+        config.bridge.allow.methods = Some([Method::ChatSend].into());
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].contains("chat.subscribe also needs the method chat.history"));
     }
 
     #[test]

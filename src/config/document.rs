@@ -141,6 +141,7 @@ mod tests {
                 "limits": { "connections": 0, "strangers": 1.5 },
                 "allow": {
                     "methods": ["health", "chat.sned", 7],
+                    "events": ["exec.finish"],
                     "commands": ["cam*"],
                     "nodes": { "kitchen": { "method": [] }, "": {} },
                 },
@@ -163,6 +164,7 @@ mod tests {
             "bridge.limits.strangers: must be a whole number from 1 to 100000, not 1.5",
             "bridge.allow.methods[1]: unknown method \"chat.sned\" (did you mean chat.send?)",
             "bridge.allow.methods[2]: must be text that is not empty, not 7",
+            "bridge.allow.events[0]: unknown event \"exec.finish\" (did you mean exec.finished?)",
             "bridge.allow.commands[0]: must be a command such as \"camera.snap\", a family such as \
              \"camera.*\", or \"*\", not \"cam*\"",
             "bridge.allow.nodes.: nodeId required",
@@ -216,7 +218,7 @@ mod tests {
             "name": " Attic ", "port": 1e4, "bind": "192.168.1.5", "log": "off",
             "allow": {
                 "methods": ["health"], "commands": null,
-                "nodes": { "ios.7": { "commands": ["camera.*"] } },
+                "nodes": { "ios.7": { "commands": ["camera.*"], "events": [] } },
             },
         }, "discovery": { "mdns": { "mode": "off" } } }));
         assert_eq!(config.bridge.name.as_deref(), Some("Attic"));
@@ -226,6 +228,8 @@ mod tests {
         assert!(!config.bridge.allow.permits_method("x", Method::ChatSend));
         assert!(!config.bridge.allow.permits_command("ios.7", "system.run"));
         assert!(config.bridge.allow.permits_command("x", "system.run"));
+        assert!(!config.bridge.allow.permits_event("ios.7", "exec.finished"));
+        assert!(config.bridge.allow.permits_event("x", "exec.finished"));
         assert_eq!(config.discovery.mdns, crate::config::Mdns::Off);
     }
 

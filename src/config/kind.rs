@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::secrets::is_secret;
 use super::{paths, Bind, Problem};
 use crate::duration;
-use crate::protocol::{limits, CommandPattern, Method, NodeId};
+use crate::protocol::{limits, CommandPattern, Method, NodeEvent, NodeId};
 use crate::suggest::closest;
 use serde_json::{json, Map, Value};
 use std::net::Ipv4Addr;
@@ -41,9 +41,10 @@ pub enum ValueKind {
     Program,
     Environment,
     Methods,
+    Events,
     /// Commands and families of commands.
     Commands,
-    /// For each node id, lists of methods and commands.
+    /// For each node id, lists of methods, events and commands.
     Nodes,
     /// An object that is kept as it was written.
     Open,
@@ -76,6 +77,7 @@ impl ValueKind {
             Self::TextMap | Self::Environment => "an object whose values are strings",
             Self::Program => "a list: the program, then its arguments",
             Self::Methods => "a list of method names",
+            Self::Events => "a list of names of events",
             Self::Commands => "a list of commands such as \"camera.snap\" or \"camera.*\"",
             Self::Nodes | Self::Open => "an object",
         };
@@ -85,11 +87,20 @@ impl ValueKind {
     /// Whether `null` may be written; it means the default.
     fn may_be_null(self) -> bool {
         use ValueKind::{
-            Commands, Domain, Environment, Ipv4, Methods, Path, Port, Program, Text, Url,
+            Commands, Domain, Environment, Events, Ipv4, Methods, Path, Port, Program, Text, Url,
         };
         matches!(
             self,
-            Text | Url | Path | Port | Domain | Ipv4 | Program | Environment | Methods | Commands
+            Text | Url
+                | Path
+                | Port
+                | Domain
+                | Ipv4
+                | Program
+                | Environment
+                | Methods
+                | Events
+                | Commands
         )
     }
 
@@ -145,7 +156,7 @@ impl Reader {
     /// `value`, which is written at `at`, in the form that serde reads; `None` if it means the
     /// default, or if there is something wrong with it.
     pub(super) fn check(&mut self, kind: ValueKind, at: &str, value: &Value) -> Option<Value> {
-        use ValueKind::{Commands, Interfaces, Methods, Program, ServiceTypes, Texts};
+        use ValueKind::{Commands, Events, Interfaces, Methods, Program, ServiceTypes, Texts};
         let accepted = match (kind, value) {
             (_, Value::Null) if kind.may_be_null() => return None,
             (ValueKind::Path, Value::String(text)) if !text.trim().is_empty() => {
@@ -153,7 +164,7 @@ impl Reader {
                 return self.keep(path);
             }
             (
-                Texts | Interfaces | ServiceTypes | Program | Methods | Commands,
+                Texts | Interfaces | ServiceTypes | Program | Methods | Events | Commands,
                 Value::Array(items),
             ) => return self.list(kind, at, items),
             (ValueKind::Environment, Value::Object(entries)) => {
@@ -223,6 +234,11 @@ impl Reader {
                 let reason = format!("unknown method \"{text}\"");
                 Err(Problem::new(at, reason).or_rather(closest(text, known)))
             }
+            ValueKind::Events if NodeEvent::parse(text).is_none() => {
+                let known = NodeEvent::ALL.iter().map(|event| event.as_str());
+                let reason = format!("unknown event \"{text}\"");
+                Err(Problem::new(at, reason).or_rather(closest(text, known)))
+            }
             ValueKind::Commands => match text.parse::<CommandPattern>() {
                 Ok(_) => Ok(json!(text)),
                 Err(reason) => Err(Problem::new(at, format!("{reason}, not \"{text}\""))),
@@ -261,9 +277,10 @@ impl Reader {
                 let at = format!("{at}.{key}");
                 let kind = match key.as_str() {
                     "methods" => ValueKind::Methods,
+                    "events" => ValueKind::Events,
                     "commands" => ValueKind::Commands,
                     _ => {
-                        self.unknown(&at, closest(key, ["methods", "commands"]));
+                        self.unknown(&at, closest(key, ["methods", "events", "commands"]));
                         continue;
                     }
                 };

@@ -8,7 +8,9 @@ use super::{
 use serde_json::Value;
 use std::sync::LazyLock;
 use Effect::{Reload, Unused};
-use ValueKind::{Bool, Choice, Color, Commands, Methods, Nodes, Open, Text, TextMap, Texts};
+use ValueKind::{
+    Bool, Choice, Color, Commands, Events, Methods, Nodes, Open, Text, TextMap, Texts,
+};
 
 /// One key that may be written in the file.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,13 @@ const ALLOW: &[Key] = &[
         Methods,
         Reload,
         "The only methods that nodes may call; null allows every method of the protocol.",
+    ),
+    key(
+        "bridge.allow.events",
+        Events,
+        Reload,
+        "The only events that nodes may send; null allows every event. An event that starts a run \
+         also needs the method chat.send, and chat.subscribe needs chat.history.",
     ),
     key(
         "bridge.allow.commands",

@@ -186,6 +186,7 @@ impl RouterThread {
                 }
             }
             Output::Notify(notice) => self.workers.notice(notice),
+            Output::Forbidden { conn, event } => self.log_forbidden(conn, &event),
             Output::Reply { to, result } => self.reply(to, result),
             Output::Publish { to, event } => {
                 for op in to {
@@ -235,6 +236,14 @@ impl RouterThread {
         };
         self.log.write(level, kind, handle, || {
             format!("refused conn={to} {} why={error}", handle.who())
+        });
+    }
+
+    fn log_forbidden(&self, conn: ConnId, event: &str) {
+        let Some(handle) = self.handles.nodes.get(&conn) else { return };
+        self.log.write(Level::Warn, "events", handle, || {
+            let who = handle.who();
+            format!("bridge.allow does not permit an event conn={conn} {who} event={event:?}")
         });
     }
 

@@ -1,6 +1,6 @@
 //! What nodes may call and what operators may have them do. These lists narrow, never widen.
 
-use crate::protocol::{limits, Method};
+use crate::protocol::{limits, GatewayEvent, Method, NodeEvent};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -11,6 +11,9 @@ use std::str::FromStr;
 pub struct Allow {
     /// The methods nodes may call; `None` is the whole allowlist of the protocol.
     pub methods: Option<BTreeSet<Method>>,
+    /// The events nodes may send; `None` is any. An event that does the same as a method needs that
+    /// method as well.
+    pub events: Option<BTreeSet<NodeEvent>>,
     /// The commands nodes may be asked to run; `None` is whatever a node offers.
     pub commands: Option<Vec<CommandPattern>>,
     /// Whether nodes may change settings (`config.set`, `config.patch`).
@@ -25,6 +28,23 @@ impl Allow {
     pub fn permits_method(&self, node_id: &str, method: Method) -> bool {
         let own = self.nodes.get(node_id).and_then(|node| node.methods.as_ref());
         [self.methods.as_ref(), own].into_iter().flatten().all(|list| list.contains(&method))
+    }
+
+    /// Whether the node may send `event`: both lists contain it, and the method that does the same.
+    /// An event that the protocol does not know is in no list.
+    pub fn permits_event(&self, node_id: &str, event: &str) -> bool {
+        let own = self.nodes.get(node_id).and_then(|node| node.events.as_ref());
+        let known = NodeEvent::parse(event);
+        let is_in = |list: &BTreeSet<NodeEvent>| known.is_some_and(|event| list.contains(&event));
+        let needs = known.and_then(NodeEvent::method);
+        [self.events.as_ref(), own].into_iter().flatten().all(is_in)
+            && needs.is_none_or(|method| self.permits_method(node_id, method))
+    }
+
+    /// Whether the node may be sent `event`: whether it may call the method that tells the same.
+    pub fn permits_event_to(&self, node_id: &str, event: &str) -> bool {
+        let needs = GatewayEvent::parse(event).and_then(GatewayEvent::method);
+        needs.is_none_or(|method| self.permits_method(node_id, method))
     }
 
     /// Whether both the general list and the node's own list contain `command`.
@@ -44,6 +64,9 @@ pub struct NodeAllow {
     /// As [`Allow::methods`], for this node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub methods: Option<BTreeSet<Method>>,
+    /// As [`Allow::events`], for this node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<BTreeSet<NodeEvent>>,
     /// As [`Allow::commands`], for this node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<Vec<CommandPattern>>,
@@ -130,6 +153,7 @@ mod tests {
     fn a_node_may_do_what_both_lists_allow() {
         let kitchen = NodeAllow {
             methods: Some(BTreeSet::from([Method::Health, Method::ChatSend])),
+            events: None,
             commands: patterns(&["camera.snap", "system.run"]),
         };
         let allow = Allow {
@@ -146,6 +170,35 @@ mod tests {
         assert!(!allow.permits_command("kitchen", "camera.clip"));
         assert!(!allow.permits_command("kitchen", "system.run"));
         assert!(allow.permits_command("hall", "camera.clip"));
+    }
+
+    #[test]
+    fn an_event_needs_the_method_that_does_the_same() {
+        let only = |method| NodeAllow { methods: Some([method].into()), ..NodeAllow::default() };
+        let nodes = [("asks", Method::ChatSend), ("reads", Method::ChatHistory)];
+        let nodes = nodes.map(|(id, method)| (id.to_owned(), only(method))).into();
+        let mut allow = Allow { nodes, ..Allow::default() };
+        for (event, asks, reads) in [
+            (NodeEvent::VoiceTranscript, true, false),
+            (NodeEvent::AgentRequest, true, false),
+            (NodeEvent::ChatSubscribe, false, true),
+            (NodeEvent::ChatUnsubscribe, true, true),
+            (NodeEvent::ExecFinished, true, true),
+        ] {
+            assert_eq!(allow.permits_event("asks", event.as_str()), asks, "{event}");
+            assert_eq!(allow.permits_event("reads", event.as_str()), reads, "{event}");
+            assert!(allow.permits_event("hall", event.as_str()));
+        }
+        assert!(allow.permits_event("hall", "of.its.own"));
+        assert!(!allow.permits_event_to("asks", "chat") && allow.permits_event_to("reads", "chat"));
+        assert!(
+            !allow.permits_event_to("reads", "health") && allow.permits_event_to("x", "health")
+        );
+        assert!(allow.permits_event_to("reads", "tick"));
+        allow.events = Some([NodeEvent::ExecFinished].into());
+        assert!(allow.permits_event("asks", "exec.finished"));
+        assert!(!allow.permits_event("asks", "voice.transcript"));
+        assert!(!allow.permits_event("hall", "of.its.own"), "in no list");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A frame carries any name: nodes and backends may have events that the protocol does not know.
 
 use crate::protocol::names::names;
+use crate::protocol::Method;
+use serde::de::{Deserialize, Deserializer, Error};
 
 names! {
     /// An event that a node sends (protocol section 6).
@@ -36,6 +38,38 @@ names! {
         PairResolved = "node.pair.resolved",
         /// To operators only: a node connected or disconnected.
         Presence = "presence",
+    }
+}
+
+impl NodeEvent {
+    /// The method that does the same. Who may not call it may not send the event either.
+    pub fn method(self) -> Option<Method> {
+        match self {
+            Self::VoiceTranscript | Self::AgentRequest => Some(Method::ChatSend),
+            Self::ChatSubscribe => Some(Method::ChatHistory),
+            Self::ChatUnsubscribe | Self::ExecStarted | Self::ExecFinished | Self::ExecDenied => {
+                None
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| D::Error::custom("unknown event"))
+    }
+}
+
+impl GatewayEvent {
+    /// The method that tells the same. Who may not call it is not sent the event either.
+    pub fn method(self) -> Option<Method> {
+        match self {
+            Self::Chat | Self::Agent => Some(Method::ChatHistory),
+            Self::Health => Some(Method::Health),
+            Self::VoicewakeChanged => Some(Method::VoicewakeGet),
+            _ => None,
+        }
     }
 }
 

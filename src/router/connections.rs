@@ -101,8 +101,8 @@ impl Connections {
     }
 
     /// The nodes that are online.
-    pub(super) fn online(&self) -> impl ExactSizeIterator<Item = ConnId> + '_ {
-        self.online.values().copied()
+    pub(super) fn online(&self) -> impl ExactSizeIterator<Item = (&NodeId, ConnId)> {
+        self.online.iter().map(|(node, conn)| (node, *conn))
     }
 
     pub(super) fn counts(&self) -> ConnectionCounts {

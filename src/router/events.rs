@@ -5,7 +5,7 @@ use crate::protocol::operator::OperatorEvent;
 use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload, SharedLine};
 use crate::router::connections::Connections;
 use crate::router::context::Context;
-use crate::router::{Audience, BackendEvent, NodeNotice};
+use crate::router::{Audience, BackendEvent, ConnId, NodeNotice, Output, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,11 +24,14 @@ impl Subscriptions {
     pub(super) fn node_event(
         &mut self,
         ctx: &mut Context,
-        node: NodeId,
+        (conn, node): (ConnId, NodeId),
         event: Arc<str>,
         payload: Option<Payload>,
     ) {
         ctx.counters.events += 1;
+        if !ctx.policy.allow.permits_event(node.as_str(), &event) {
+            return ctx.outputs.push(Output::Forbidden { conn, event });
+        }
         let known = NodeEvent::parse(&event);
         let limit = match known {
             Some(NodeEvent::ExecFinished) => limits::EVENT_BYTES_EXEC_FINISHED,
@@ -53,6 +56,12 @@ impl Subscriptions {
         }
     }
 
+    /// Drops the subscriptions that the policy does not permit any more.
+    pub(super) fn narrow(&mut self, policy: &Policy) {
+        let subscribe = NodeEvent::ChatSubscribe.as_str();
+        self.by_node.retain(|node, _| policy.allow.permits_event(node.as_str(), subscribe));
+    }
+
     /// Drops the subscriptions of a node.
     pub(super) fn forget(&mut self, node: &NodeId) {
         self.by_node.remove(node);
@@ -71,11 +80,26 @@ impl Subscriptions {
                 ctx.send(conn, frame);
             }
         };
+        let permits =
+            |ctx: &Context, node: &NodeId| ctx.policy.allow.permits_event_to(node.as_str(), &event);
         let frame = || GatewayFrame::Event { event: event.clone(), payload: payload.clone() };
         match to {
-            Audience::Everyone => connections.online().for_each(|conn| ctx.send(conn, frame())),
-            Audience::Node(node) => return send(ctx, &node, frame()),
-            Audience::Subscribers => self.by_node.keys().for_each(|node| send(ctx, node, frame())),
+            Audience::Everyone => {
+                for (node, conn) in connections.online() {
+                    if permits(ctx, node) {
+                        ctx.send(conn, frame());
+                    }
+                }
+            }
+            Audience::Node(node) if permits(ctx, &node) => return send(ctx, &node, frame()),
+            Audience::Node(_) => return,
+            Audience::Subscribers => {
+                for node in self.by_node.keys() {
+                    if permits(ctx, node) {
+                        send(ctx, node, frame());
+                    }
+                }
+            }
             Audience::Operators => {}
             Audience::Session(key) => {
                 let payload = payload.unwrap_or_else(|| "{}".into());

@@ -30,7 +30,7 @@ impl Router {
                 self.calls.request(ctx, conn, node, (id, method), params);
             }
             (NodeFrame::Event { event, payload }, Some(node)) => {
-                self.subscriptions.node_event(ctx, node, event, payload);
+                self.subscriptions.node_event(ctx, (conn, node), event, payload);
             }
             (NodeFrame::InvokeRes { id, result }, Some(_)) => {
                 self.invokes.answered(ctx, conn, &id, result);

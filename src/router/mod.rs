@@ -172,6 +172,7 @@ impl Router {
             Input::Configured { policy, reply } => {
                 if let Some(policy) = policy {
                     ctx.policy = *policy;
+                    self.subscriptions.narrow(&ctx.policy);
                 }
                 if let Some((to, result)) = reply {
                     ctx.reply(to, result);

@@ -342,3 +342,33 @@ fn a_node_that_talks_too_much_is_not_listened_to_for_a_while() {
         app.messages("main").iter().filter(|(_, text)| text.starts_with("sentence")).count();
     assert!((1..=30).contains(&spoken), "{spoken}");
 }
+
+#[test]
+fn a_node_for_one_method_does_not_start_or_follow_a_conversation_by_events() {
+    let daemon = Daemon::start();
+    let mut bob = App::paired(&daemon, "bob");
+    let mut sensor = App::paired(&daemon, "sensor");
+    bob.subscribe("main");
+    sensor.subscribe("main");
+    bob.send("main", "before", "before");
+    bob.end_of("before");
+    sensor.end_of("before");
+    let narrow = "{ bridge: { allow: { nodes: { sensor: { methods: ['health'] } } } } }";
+    daemon.setup().write_config(narrow);
+    daemon.run(["reload"]).ok();
+    for _ in 0..50 {
+        sensor.tell("chat.subscribe", &json!({ "sessionKey": "main" }));
+        sensor.tell("voice.transcript", &json!({ "text": "mine" }));
+        sensor.tell("agent.request", &json!({ "message": "mine", "sessionKey": "main" }));
+    }
+    sensor.ok("health", &json!({}));
+    bob.send("main", "after", "after");
+    bob.end_of("after");
+    assert_eq!(sensor.chats_so_far(), []);
+    let history = bob.ok("chat.history", &json!({ "sessionKey": "main" })).to_string();
+    assert!(history.contains("after") && !history.contains("mine"), "{history}");
+    let log = daemon.log();
+    let line = "bridge.allow does not permit an event conn=";
+    let lines = log.lines().filter(|at| at.contains(line)).count();
+    assert!((1..=10).contains(&lines), "{lines} lines");
+}

@@ -1,7 +1,7 @@
 //! The commands of a scenario, carried out.
 //!
 //! ```text
-//! policy canvas=URL methods=a,b commands=x.*,y pending=N pendingPerAddress=N paired=N
+//! policy canvas=URL methods=a,b events=c,d commands=x.*,y pending=N pendingPerAddress=N paired=N
 //! paired NODE [{profile}]          in the files at the start; its token is `token-of-NODE`
 //! connect c1 [ip=ADDRESS]          c1 {frame}    c1 raw TEXT    c1 too-long    c1 tls
 //! c1 too-long-answer
@@ -20,7 +20,7 @@ use super::printer::{self, Printer};
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Reloaded};
 use openclaw_bridge::protocol::{
-    limits, Allow, BadFrame, ErrorCode, Method, NodeFrame, NodeId, Token, WireError,
+    limits, Allow, BadFrame, ErrorCode, Method, NodeEvent, NodeFrame, NodeId, Token, WireError,
 };
 use openclaw_bridge::router::{
     Audience, BackendEvent, CallId, ConnId, Document, Input, OperatorId, PairedNode, PairingBook,
@@ -111,6 +111,7 @@ impl Player {
             match name {
                 "canvas" => policy.canvas_host_url = Some(value.into()),
                 "methods" => policy.allow.methods = Some(list(value, Method::parse)?),
+                "events" => policy.allow.events = Some(list(value, NodeEvent::parse)?),
                 "commands" => policy.allow.commands = Some(list(value, |v| v.parse().ok())?),
                 "allow" => policy.allow = one_of(value, &[("all", Allow::default())])?,
                 "pending" => policy.pending_pairings = count()?,

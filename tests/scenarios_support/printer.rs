@@ -72,6 +72,7 @@ impl Printer {
             Output::Notify(NodeNotice::Event { node, event, payload }) => {
                 format!("backend: {node} sends {event} {payload}")
             }
+            Output::Forbidden { conn, event } => format!("forbidden: c{conn} sends {event}"),
             Output::Notify(other) => format!("backend: {other:?}"),
             Output::Reply { to, result } => match result {
                 Ok(answer) => format!("op{} ok {}", to.op, self.answer(answer)),

@@ -7,10 +7,11 @@ use crate::protocol::{base64, json, limits, WireError};
 
 /// Decodes the `attachments` of `chat.send`. Entries without content, and those that are not
 /// images, are dropped, as the old gateway did; content that is not base64 is an error. However
-/// many are dropped, the log says so in one line.
+/// many are dropped, the log says so in one line, limited for each `source`.
 pub(super) fn decode(
     entries: &[Attachment],
     log_limit: &LogLimit,
+    source: &str,
 ) -> Result<Vec<AgentAttachment>, WireError> {
     let mut attachments = Vec::new();
     let mut dropped = Vec::new();
@@ -35,9 +36,12 @@ pub(super) fn decode(
         attachments.push(AgentAttachment { file_name, mime_type: mime_type.to_owned(), bytes });
     }
     if let Some(label) = dropped.first() {
-        if let Some(more) = log_limit.admit("attachments") {
+        if let Some(more) = log_limit.admit_from("attachments", source) {
             let count = dropped.len();
-            log::info!("chat: dropped what is not an image count={count} label={label:?}{more}");
+            log::info!(
+                "chat: dropped what is not an image node={source:?} count={count} \
+                 label={label:?}{more}"
+            );
         }
     }
     Ok(attachments)
@@ -94,7 +98,7 @@ mod tests {
             json!({ "fileName": "empty" }),
             json!(5),
         ];
-        let read = decode(&entries.map(attachment), &LogLimit::default()).unwrap();
+        let read = decode(&entries.map(attachment), &LogLimit::default(), "").unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].mime_type, "image/png");
         assert_eq!(read[0].file_name.as_deref(), Some("a.gif"));
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_attachment() {
-        let decode = |entry| decode(&[attachment(entry)], &LogLimit::default());
+        let decode = |entry| decode(&[attachment(entry)], &LogLimit::default(), "");
         let message = |entry| decode(entry).unwrap_err().message.into_owned();
         assert_eq!(
             message(json!({ "fileName": "x.png", "content": "not base64" })),
