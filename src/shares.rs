@@ -14,6 +14,11 @@ pub(crate) struct Shares {
     by_node: BTreeMap<NodeId, u64>,
 }
 
+/// How much a node may have of something limited, of which so much is used, some of it by the node.
+pub(crate) fn of_one(limit: u64, used: u64, own: u64) -> u64 {
+    limit.saturating_sub(used.saturating_sub(own)) / 4
+}
+
 impl Shares {
     pub(crate) fn new(limit: u64) -> Self {
         Self { limit, used: 0, by_node: BTreeMap::new() }
@@ -22,10 +27,9 @@ impl Shares {
     /// Whether a node may have so much more. Nobody (`None`) stands for an operator and for what the
     /// program itself does: they may take all that is left.
     pub(crate) fn fits(&self, node: Option<&NodeId>, more: u64) -> bool {
-        let left = self.limit.saturating_sub(self.used);
-        let Some(node) = node else { return more <= left };
+        let Some(node) = node else { return more <= self.limit.saturating_sub(self.used) };
         let own = self.of(node);
-        own.saturating_add(more) <= left.saturating_add(own) / 4
+        own.saturating_add(more) <= of_one(self.limit, self.used, own)
     }
 
     pub(crate) fn add(&mut self, node: Option<&NodeId>, more: u64) {

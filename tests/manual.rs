@@ -272,6 +272,7 @@ fn the_manual_states_the_limits_as_they_are() {
         ("Silence before a ping", format!("{} s", limits::PING_AFTER.as_secs())),
         ("Silence before disconnection", format!("{} s", limits::DROP_AFTER.as_secs())),
         ("Text of a message", kib(limits::MESSAGE_BYTES)),
+        ("Sessions |", limits::SESSIONS.to_string()),
         ("Conversations on disk", format!("{} MiB", limits::CONVERSATION_BYTES >> 20)),
         ("Agent runs at once", format!("{}, {}", limits::AGENT_RUNS, limits::AGENT_QUEUE)),
         ("Answer of the agent", format!("{} s", limits::AGENT_TIMEOUT.as_secs())),

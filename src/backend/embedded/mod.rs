@@ -222,8 +222,8 @@ impl Backend for Embedded {
             }
             Method::SessionsList => answer(params, |params| sessions.list(params, now_ms)),
             Method::SessionsResolve => answer(params, |params| sessions.resolve(params)),
-            Method::SessionsPatch => answer(params, |params| sessions.patch(&params, now_ms)),
-            Method::SessionsReset => answer(params, |params| sessions.reset(&params, now_ms)),
+            Method::SessionsPatch => answer(params, |params| sessions.patch(&params, node, now_ms)),
+            Method::SessionsReset => answer(params, |params| sessions.reset(&params, node, now_ms)),
             Method::SessionsDelete => {
                 answer(params, |params| sessions.delete(&params, now_ms, self.chat()?))
             }

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 /// Characters in a session key.
 pub const SESSION_KEY_CHARS: usize = 256;
-/// Chat sessions in the store; one more is refused. The file is rewritten whole for every
-/// message, so it must stay small.
+/// Chat sessions in the store besides the main one, which the nodes share; one more is refused.
+/// The file is rewritten whole for every message, so it must stay small.
 pub const SESSIONS: usize = 4096;
+/// How long, in milliseconds, a session in which nobody has said anything does not give way to a
+/// new one: phones choose a model before they send the first message.
+pub const EMPTY_SESSION_KEPT_MS: i64 = 60_000;
 /// Bytes of the session store. An imported one with snapshots of skills has a few KB per session.
 pub const SESSIONS_BYTES: usize = 64 * 1024 * 1024;
 /// Characters in a session's label (protocol section 5.3).

@@ -104,7 +104,7 @@ impl Chat {
     fn begin(&self, mut run: AgentRun, now_ms: u64) -> Result<(), WireError> {
         self.sessions.has_room(run.node.as_ref(), run.message.len())?;
         // Nothing of an entry is overwritten: it may hold what other channels need.
-        let session = self.sessions.touch(&run.session_key, now_ms)?;
+        let session = self.sessions.touch(&run.session_key, run.node.as_ref(), now_ms)?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
             return Err(WireError::invalid("send blocked by session policy"));
         }

@@ -17,8 +17,8 @@ pub(crate) enum StoreError {
         path.display()
     )]
     Damaged { path: PathBuf, what: String },
-    /// The store has as many sessions, or bytes, as it may hold.
-    #[error("more than {} sessions, or too many bytes of them", limits::SESSIONS)]
+    /// The store has as many sessions, of this node or in all, or bytes, as it may hold.
+    #[error("too many sessions of this node, or {} in all, or too many bytes", limits::SESSIONS)]
     Full,
     /// The conversations, or those of one node, have as many bytes as they may.
     #[error(
@@ -57,7 +57,7 @@ impl StoreError {
         let sentence = match self {
             Self::Io { .. } => "the gateway could not read or write its sessions; its log says why",
             Self::Damaged { .. } => "the gateway's session store is damaged; its log says how",
-            Self::Full => "the gateway keeps as many sessions as it can; delete some",
+            Self::Full => "the gateway keeps no more sessions for this sender; delete some",
             Self::Quota { .. } => {
                 "the gateway keeps no more on disk for this sender; its owner can remove old \
                  transcripts or raise bridge.limits.conversationBytes"

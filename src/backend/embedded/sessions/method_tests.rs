@@ -50,8 +50,8 @@ fn call_with(
     let result = match method {
         Method::SessionsList => encode(&sessions.list(Params::decode(params)?, NOW)?),
         Method::SessionsResolve => encode(&sessions.resolve(Params::decode(params)?)?),
-        Method::SessionsPatch => encode(&sessions.patch(&Params::decode(params)?, NOW)?),
-        Method::SessionsReset => encode(&sessions.reset(&Params::decode(params)?, NOW)?),
+        Method::SessionsPatch => encode(&sessions.patch(&Params::decode(params)?, None, NOW)?),
+        Method::SessionsReset => encode(&sessions.reset(&Params::decode(params)?, None, NOW)?),
         Method::SessionsDelete => encode(&sessions.delete(&Params::decode(params)?, NOW, runs)?),
         Method::SessionsCompact => {
             encode(&sessions.compact(&Params::decode(params)?, None, NOW)?)

@@ -73,24 +73,33 @@ impl Sessions {
         found.map(|key| SessionResolved { ok: true, key }).map_err(WireError::invalid)
     }
 
-    pub(crate) fn patch(&self, params: &SessionsPatch, now_ms: u64) -> Answer<SessionPatched> {
+    pub(crate) fn patch(
+        &self,
+        params: &SessionsPatch,
+        node: Option<&NodeId>,
+        now_ms: u64,
+    ) -> Answer<SessionPatched> {
         let key = usable_key(required(&params.key)?)?;
         self.storage.check_disk(0)?;
-        let mut store = lock(&self.store);
-        let (_, entry) = store.change(|book| {
+        let (_, entry) = self.enter(&key, node, now_ms, |book| {
             patch::check_label(book, &key, &params.changes)?;
             book.update(&key, now_ms, |entry| patch::apply(&params.changes, &key, entry))
         })?;
-        let (path, entry) = (shown(store.path()), Entry::clone(&entry));
+        let (path, entry) = (shown(lock(&self.store).path()), Entry::clone(&entry));
         Ok(SessionPatched { ok: true, path, key, entry })
     }
 
-    pub(crate) fn reset(&self, params: &SessionsReset, now_ms: u64) -> Answer<SessionAnew> {
+    pub(crate) fn reset(
+        &self,
+        params: &SessionsReset,
+        node: Option<&NodeId>,
+        now_ms: u64,
+    ) -> Answer<SessionAnew> {
         let given = required(&params.key)?;
         let key = usable_key(given)?;
         self.storage.check_disk(0)?;
         let new_id = names::session_id()?;
-        let (_, entry) = lock(&self.store).change(|book| {
+        let (_, entry) = self.enter(&key, node, now_ms, |book| {
             book.update(&key, now_ms, |entry| {
                 entry.retain(|name, _| is_one_of(KEPT_BY_RESET, name));
                 entry.insert("sessionId".into(), new_id.into());

@@ -16,6 +16,7 @@ mod message;
 mod methods;
 mod names;
 mod patch;
+mod places;
 mod reverse_lines;
 mod storage;
 mod store;
@@ -23,6 +24,8 @@ mod transcript;
 
 #[cfg(test)]
 mod method_tests;
+#[cfg(test)]
+mod places_tests;
 #[cfg(test)]
 mod storage_tests;
 #[cfg(test)]
@@ -38,6 +41,8 @@ use super::named_locks::NamedLocks;
 use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
 use crate::protocol::{session, NodeId, WireError};
+use book::Book;
+use places::Places;
 use serde::Serialize;
 use serde_json::json;
 use std::fs;
@@ -56,6 +61,8 @@ pub(crate) struct Sessions {
     dir: PathBuf,
     /// A change leaves the old content in place until it is complete.
     store: Mutex<Store>,
+    /// Locked after the store.
+    places: Mutex<Places>,
     /// By the name of the transcript, which has one writer at a time.
     writers: NamedLocks,
     storage: Storage,
@@ -79,7 +86,9 @@ impl Sessions {
     /// first call, and nothing is created before the first write.
     pub(crate) fn open(dir: PathBuf) -> Self {
         let store = Mutex::new(Store::new(dir.join("sessions.json")));
-        Self { storage: Storage::new(dir.clone()), dir, store, writers: Default::default() }
+        let (storage, places, writers) =
+            (Storage::new(dir.clone()), <_>::default(), <_>::default());
+        Self { dir, store, places, writers, storage }
     }
 
     /// How many bytes on disk all sessions may have.
@@ -96,13 +105,44 @@ impl Sessions {
         }))
     }
 
-    /// Marks a session as used now, creating it if there is none. On disk when this returns; on an
-    /// error nothing has changed.
-    pub(crate) fn touch(&self, key: &str, now_ms: u64) -> Result<SessionRecord, StoreError> {
+    /// Marks a session as used now by a node, or somebody else, creating it if there is none. On disk
+    /// when this returns; on an error nothing has changed.
+    pub(crate) fn touch(
+        &self,
+        key: &str,
+        node: Option<&NodeId>,
+        now_ms: u64,
+    ) -> Result<SessionRecord, StoreError> {
         let key = entry::usable_key(key)?;
-        let (id, entry) = lock(&self.store)
-            .change(|book| book.update(&key, now_ms, |_| Ok::<_, StoreError>(())))?;
+        let (id, entry) = self.enter(&key, node, now_ms, |book| {
+            book.update(&key, now_ms, |_| Ok::<_, StoreError>(()))
+        })?;
         Ok(self.session(key, id, &entry))
+    }
+
+    /// Makes a change of the store that creates the session of this key if there is none.
+    fn enter<T, E: From<StoreError>>(
+        &self,
+        key: &str,
+        node: Option<&NodeId>,
+        now_ms: u64,
+        change: impl FnOnce(&mut Book) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let is_empty =
+            |entry: &Entry| session_id(entry).is_none_or(|id| !self.transcript(id, entry).exists());
+        let mut store = lock(&self.store);
+        let mut places = lock(&self.places);
+        let is_known = store.book()?.entries.contains_key(key);
+        let result = store.change(|book| {
+            if !book.entries.contains_key(key) {
+                places.make_room(book, key, node, now_ms, is_empty)?;
+            }
+            change(book)
+        })?;
+        if !is_known {
+            places.began(store.book()?, key, node);
+        }
+        Ok(result)
     }
 
     /// Appends a message that a node, or somebody else, has caused to the session's transcript, and

@@ -7,6 +7,7 @@
 
 use super::book::Book;
 use super::entry::Entry;
+use super::places::taken;
 use super::StoreError;
 use crate::files;
 use crate::protocol::limits;
@@ -68,7 +69,7 @@ impl Store {
         let before = self.book()?;
         let mut book = before.clone();
         let result = change(&mut book)?;
-        if book.entries.len() > before.entries.len().max(limits::SESSIONS) {
+        if taken(&book) > taken(before).max(limits::SESSIONS) {
             return Err(StoreError::Full.into());
         }
         self.write(book)?;

@@ -15,7 +15,7 @@ const NOW: u64 = 1_768_799_167_123;
 fn started() -> (TempDir, Sessions, SessionRecord) {
     let dir = tempfile::tempdir().unwrap();
     let sessions = Sessions::open(dir.path().to_owned());
-    let session = sessions.touch("main", NOW).unwrap();
+    let session = sessions.touch("main", None, NOW).unwrap();
     (dir, sessions, session)
 }
 
@@ -153,7 +153,7 @@ fn the_thinking_level_is_the_sessions_own() {
     let (_dir, sessions, session) = started();
     assert_eq!(sessions.history("main", 1).unwrap().thinking_level, "off");
     let changes = [("thinkingLevel".to_owned(), Some("high".to_owned()))].into();
-    sessions.patch(&SessionsPatch { key: "main".to_owned(), changes }, NOW).unwrap();
+    sessions.patch(&SessionsPatch { key: "main".to_owned(), changes }, None, NOW).unwrap();
     let history = sessions.history(" agent:main:main", 1).unwrap();
     assert_eq!(history.thinking_level, "high");
     assert_eq!(history.session_id, Some(session.session_id));
@@ -194,7 +194,7 @@ fn many_writers_do_not_mix_their_lines() {
                 for n in 0..20 {
                     let text = format!("{writer}-{n}-{}", "x".repeat(5_000));
                     sessions.append(session, &message(&text), None, NOW).unwrap();
-                    sessions.touch("main", NOW).unwrap();
+                    sessions.touch("main", None, NOW).unwrap();
                 }
             });
         }
