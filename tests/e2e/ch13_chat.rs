@@ -255,6 +255,27 @@ fn attachments_are_checked_before_anything_begins() {
     assert_eq!(kept["messages"][0]["content"][1]["mimeType"], "image/png");
 }
 
+#[test]
+fn a_message_with_many_attachments_does_not_fill_the_log_or_the_disk() {
+    let daemon = Daemon::start();
+    let mut app = App::paired(&daemon, "alice");
+    let with = |attachments: Vec<Value>, run: &str| {
+        let mut params = send("main", "look", run);
+        params["attachments"] = attachments.into();
+        params
+    };
+    let junk = json!({ "fileName": "notes.txt", "content": "QQ==" });
+    let refusal = app.invalid("chat.send", &with(vec![junk.clone(); 100_000], "many"));
+    assert!(refusal.contains("a message has at most 32 attachments"), "{refusal}");
+    for run in 0..20 {
+        app.ok("chat.send", &with(vec![junk.clone(); 32], &format!("run-{run}")));
+    }
+    let log = daemon.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("is not an image")).collect();
+    assert!((1..=10).contains(&lines.len()), "{} lines", lines.len());
+    assert!(lines[0].contains("node=\"alice\" count=32"), "{}", lines[0]);
+}
+
 /// Waits until a process is no more.
 fn wait_until_gone(daemon: &Daemon) {
     let pid = fs::read_to_string(daemon.setup().path("pid")).unwrap();

@@ -193,3 +193,38 @@ impl ChatMessage {
         texts.filter_map(|part| part.text.as_deref()).collect::<Vec<_>>().join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::rpc::Params;
+
+    fn read(attachments: &str) -> Result<Vec<Attachment>, String> {
+        let text = format!(
+            r#"{{"sessionKey":"main","message":"m","idempotencyKey":"k","attachments":[{attachments}]}}"#
+        );
+        let params = ChatSend::decode(Some(&text)).map_err(|error| error.message.into_owned())?;
+        Ok(params.attachments.unwrap())
+    }
+
+    #[test]
+    fn more_attachments_than_anybody_chooses_are_not_even_read() {
+        let some = |count| vec![r#"{"content":"QQ=="}"#; count].join(",");
+        assert_eq!(read(&some(limits::ATTACHMENTS)).unwrap().len(), limits::ATTACHMENTS);
+        // What comes behind the last one that is allowed is refused whatever it is.
+        for more in [some(limits::ATTACHMENTS + 1), some(limits::ATTACHMENTS) + ",5"] {
+            let refusal = read(&more).unwrap_err();
+            assert!(refusal.contains("at most 32 attachments"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn of_an_attachment_what_has_the_wrong_type_counts_as_absent() {
+        let odd = r#"5,[[]],null,{"type":"file","fileName":7,"content":"QQ==","x":{"y":[{}]}}"#;
+        let read = read(odd).unwrap();
+        assert_eq!(read[..3], [(); 3].map(|()| Attachment::default()));
+        let attachment = &read[3];
+        assert_eq!(attachment.r#type.as_deref(), Some("file"));
+        assert_eq!((&attachment.file_name, attachment.content.as_deref()), (&None, Some("QQ==")));
+    }
+}
