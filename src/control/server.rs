@@ -185,7 +185,6 @@ impl OperatorConnection {
             let input = Input::Operator { op: self.op, request };
             let posted = match reply.take() {
                 Some(reply) => self.inbox.introduce(input, reply),
-                None if line.len() > limits::LINE_BUFFER_KEPT => self.inbox.hand_over(input),
                 None => self.inbox.post(input),
             };
             if posted.is_err() {

@@ -77,13 +77,12 @@ impl Inbox {
         (Self { sender, router: WakeOnDrop(router.clone()) }, Inputs { receiver, router })
     }
 
+    /// Posts an input. One with a long text waits until it has been handled, so that no connection
+    /// and no worker ever has more than one of them in the queue.
     pub(crate) fn post(&self, input: Input) -> Result<(), Closed> {
-        self.send(Posted { input, reply: None, handled: None })
-    }
-
-    /// As [`Inbox::post`], and waits until the input has been handled. For what came in a long
-    /// line: of each connection, one such line is held at most.
-    pub(crate) fn hand_over(&self, input: Input) -> Result<(), Closed> {
+        if input.weight() <= limits::LINE_BUFFER_KEPT {
+            return self.send(Posted { input, reply: None, handled: None });
+        }
         let (handled, wait) = bounded(0);
         self.send(Posted { input, reply: None, handled: Some(handled) })?;
         while wait.recv_timeout(limits::STOP_DEADLINE) == Err(RecvTimeoutError::Timeout) {
@@ -200,7 +199,7 @@ mod tests {
     use super::*;
     use crate::link::Outbox;
     use crate::protocol::operator::{GetStatus, OperatorCommand, OperatorRequest};
-    use crate::router::OperatorId;
+    use crate::router::{CallId, OperatorId};
 
     #[test]
     fn a_newcomer_whom_the_router_never_met_does_not_wait_for_it() {
@@ -220,6 +219,35 @@ mod tests {
         assert_eq!(outbox.wait(Some(began + Duration::from_secs(60))), None);
         assert!(began.elapsed() < Duration::from_secs(30));
         assert_eq!(come(), Err(Closed));
+    }
+
+    #[test]
+    fn whoever_posts_a_long_text_waits_until_it_has_been_handled() {
+        let (inbox, inputs) = Inbox::new();
+        let answer = |bytes| Input::Answered {
+            call: CallId(1),
+            result: Ok("x".repeat(bytes).as_str().into()),
+        };
+        inbox.post(answer(limits::LINE_BUFFER_KEPT)).unwrap();
+        inputs.next_now().unwrap();
+        let long = limits::LINE_BUFFER_KEPT + 1;
+        let worker =
+            thread::spawn(move || (0..3).filter(|_| inbox.post(answer(long)).is_ok()).count());
+        for _ in 0..2 {
+            let posted = inputs.next(None).unwrap();
+            assert!(inputs.next_now().is_none(), "the second is not posted yet");
+            drop(posted);
+        }
+        inputs.next(None).unwrap();
+        assert_eq!(worker.join().unwrap(), 3);
+        let (inbox, inputs) = Inbox::new();
+        let worker = thread::spawn(move || inbox.post(answer(long)));
+        while inputs.receiver.is_empty() {
+            thread::yield_now();
+        }
+        drop(inputs);
+        // It was dropped unhandled, and nobody waits for it any more.
+        let _ = worker.join().unwrap();
     }
 
     #[test]

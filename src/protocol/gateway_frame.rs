@@ -210,7 +210,7 @@ impl Decode for GatewayFrame {
         })
     }
 
-    fn payload(&mut self) -> Option<(&'static str, &mut Option<Payload>)> {
+    fn payload_mut(&mut self) -> Option<(&'static str, &mut Option<Payload>)> {
         match self {
             Self::Res { result: Ok(payload), .. } | Self::Event { payload, .. } => {
                 Some(("payloadJSON", payload))

@@ -149,6 +149,16 @@ impl NodeFrame {
         Self::InvokeRes { id, result: result.map_err(InvokeFailure::from) }
     }
 
+    /// Its payload or parameters, which may be long; everything else in it is short.
+    pub(crate) fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::Req { params: payload, .. }
+            | Self::Event { payload, .. }
+            | Self::InvokeRes { result: Ok(payload), .. } => payload.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Appends the frame's line, line feed included.
     pub fn encode(&self, out: &mut Vec<u8>) {
         wire::append_line(self, out);
@@ -206,7 +216,7 @@ impl Decode for NodeFrame {
         })
     }
 
-    fn payload(&mut self) -> Option<(&'static str, &mut Option<Payload>)> {
+    fn payload_mut(&mut self) -> Option<(&'static str, &mut Option<Payload>)> {
         match self {
             Self::Req { params, .. } => Some(("paramsJSON", params)),
             // An event without a name is ignored, as an unknown one is.

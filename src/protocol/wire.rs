@@ -35,7 +35,7 @@ pub(super) trait Decode: Sized {
     fn read(fields: &Fields<'_>) -> Result<Self, LongName>;
 
     /// The field that holds the payload, and where it belongs.
-    fn payload(&mut self) -> Option<(&'static str, &mut Option<Payload>)>;
+    fn payload_mut(&mut self) -> Option<(&'static str, &mut Option<Payload>)>;
 }
 
 /// Decodes a line without its line feed. `None` for a blank line.
@@ -46,7 +46,7 @@ pub(super) fn decode<F: Decode>(line: &[u8]) -> Option<Result<F, BadFrame>> {
     }
     let text = json::mend_surrogates(&text);
     Some(decode_text(&text).map(|(mut frame, fields): (F, _)| {
-        if let Some((field, payload)) = frame.payload() {
+        if let Some((field, payload)) = frame.payload_mut() {
             *payload = fields.payload(field);
         }
         frame
@@ -63,11 +63,11 @@ pub(super) fn decode_line<F: Decode>(line: &mut Vec<u8>) -> Option<Result<F, Bad
         return None;
     }
     let decoded = decode_text(&text).map(|(mut frame, fields): (F, _)| {
-        let string = frame.payload().and_then(|(field, _)| fields.string_in(&text, field));
+        let string = frame.payload_mut().and_then(|(field, _)| fields.string_in(&text, field));
         (frame, string)
     });
     Some(decoded.map(|(mut frame, string)| {
-        if let (Some((_, payload)), Some(string)) = (frame.payload(), string) {
+        if let (Some((_, payload)), Some(string)) = (frame.payload_mut(), string) {
             let text = Payload::unescaped(text, string);
             *payload = (!text.trim().is_empty()).then_some(text);
         }

@@ -1,7 +1,7 @@
 //! What can happen to the gateway, as data. One input at a time, in one order: a list of these is
 //! a test, and a log of these is a replay.
 
-use crate::protocol::operator::{Answer, OperatorRequest};
+use crate::protocol::operator::{Answer, OperatorCommand, OperatorRequest};
 use crate::protocol::{BadFrame, Method, NodeFrame, NodeId, Payload, WireError};
 use crate::router::Policy;
 use std::fmt;
@@ -103,6 +103,23 @@ pub enum Input {
     Tick,
     /// The program is to end.
     Stop,
+}
+
+impl Input {
+    /// Bytes of the text in it that somebody else made as long as it is.
+    pub(crate) fn weight(&self) -> usize {
+        let length = |text: Option<&Payload>| text.map_or(0, |text| text.len());
+        match self {
+            Self::Frame { frame, .. } => length(frame.payload()),
+            Self::Operator { request, .. } => length(match &request.command {
+                Ok(OperatorCommand::Call(_, params)) => params.as_ref(),
+                Ok(OperatorCommand::InvokeNode(invoke)) => invoke.params.as_ref(),
+                _ => None,
+            }),
+            Self::Answered { result, .. } => length(result.as_ref().ok()),
+            _ => 0,
+        }
+    }
 }
 
 /// The result of a method, published by the backend whenever it changes. Nodes that call the method

@@ -136,7 +136,6 @@ impl NodeConnection {
                 Line::End => return Ok(None),
                 Line::TooLong(limit) => return Ok(Some(BadFrame::TooLong(limit))),
             }
-            let is_long = line.len() > limits::LINE_BUFFER_KEPT;
             match NodeFrame::decode_line(&mut line) {
                 None => {}
                 Some(Err(bad)) => return Ok(Some(bad)),
@@ -149,7 +148,7 @@ impl NodeConnection {
                             let _ = outbox.leave(GatewayFrame::Pong { id });
                             self.report_activity(&mut last_activity)
                         }
-                        frame => self.post(lines.get_mut(), frame, is_long),
+                        frame => self.post(lines.get_mut(), frame),
                     };
                     if result == Err(Closed) {
                         return Ok(None);
@@ -174,7 +173,6 @@ impl NodeConnection {
         &self,
         duplex: &mut Duplex<NetStream, GatewayFrame>,
         frame: NodeFrame,
-        is_long: bool,
     ) -> Result<(), Closed> {
         match &frame {
             NodeFrame::Hello(_) => {
@@ -184,11 +182,7 @@ impl NodeConnection {
             NodeFrame::Req { .. } | NodeFrame::Ping { .. } => duplex.expect_answer(),
             _ => {}
         }
-        let input = Input::Frame { conn: self.conn, frame };
-        match is_long {
-            true => self.reception.inbox.hand_over(input),
-            false => self.reception.inbox.post(input),
-        }
+        self.reception.inbox.post(Input::Frame { conn: self.conn, frame })
     }
 }
 
