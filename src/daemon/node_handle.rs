@@ -4,7 +4,6 @@ use crate::link::{ConnectionLimiter, OutboxSender};
 use crate::log_limit::LogLimit;
 use crate::origin::Origin;
 use crate::protocol::{limits, GatewayFrame, NodeFrame, NodeId};
-use log::Level;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -71,23 +70,11 @@ impl ConnectionLog {
         Self { strangers, nodes: LogLimit::new(limits::PAIRED_NODES) }
     }
 
-    /// Writes a line that this connection has caused, unless it has caused too many.
-    pub(super) fn write(
-        &self,
-        level: Level,
-        kind: &'static str,
-        handle: &NodeHandle,
-        line: impl FnOnce() -> String,
-    ) {
-        if !log::log_enabled!(level) {
-            return;
-        }
-        let more = match &handle.node {
+    /// Whether one more line that this connection causes may be written; if so, what to add to it.
+    pub(super) fn admit(&self, kind: &'static str, handle: &NodeHandle) -> Option<String> {
+        match &handle.node {
             Some(node) => self.nodes.admit_from(kind, node.as_str()),
             None => self.strangers.admit_from(kind, &Origin::of(handle.peer).to_string()),
-        };
-        if let Some(more) = more {
-            log::log!(level, "router: {}{more}", line());
         }
     }
 }

@@ -163,7 +163,7 @@ impl RouterThread {
                 handle.outbox.set_line_limit(limits::LINE_NODE);
                 handle.limiter.mark_admitted(conn.0);
                 handle.node = Some(node);
-                self.log.write(Level::Info, "admitted", handle, || {
+                write(&self.log, Level::Info, "admitted", handle, || {
                     format!("node admitted conn={conn} {}", handle.who())
                 });
             }
@@ -200,7 +200,7 @@ impl RouterThread {
     fn wait(&self, conn: ConnId) {
         let Some(handle) = self.handles.nodes.get(&conn) else { return };
         handle.limiter.mark_awaiting_approval(conn.0);
-        self.log.write(Level::Info, "waits", handle, || {
+        write(&self.log, Level::Info, "waits", handle, || {
             format!("node waiting for approval conn={conn} {}", handle.who())
         });
     }
@@ -215,7 +215,7 @@ impl RouterThread {
             Ok(true) => self.handles.undelivered_nodes.push(to),
             Ok(false) => {}
             Err(TooSlow) => {
-                self.log.write(Level::Warn, "slow", handle, || {
+                write(&self.log, Level::Warn, "slow", handle, || {
                     format!("closing a node that does not read conn={to} {}", handle.who())
                 });
             }
@@ -234,14 +234,14 @@ impl RouterThread {
             ErrorCode::InvalidRequest => (Level::Info, "invalid"),
             _ => (Level::Warn, "refused"),
         };
-        self.log.write(level, kind, handle, || {
+        write(&self.log, level, kind, handle, || {
             format!("refused conn={to} {} why={error}", handle.who())
         });
     }
 
     fn log_forbidden(&self, conn: ConnId, event: &str) {
         let Some(handle) = self.handles.nodes.get(&conn) else { return };
-        self.log.write(Level::Warn, "events", handle, || {
+        write(&self.log, Level::Warn, "events", handle, || {
             let who = handle.who();
             format!("bridge.allow does not permit an event conn={conn} {who} event={event:?}")
         });
@@ -252,8 +252,10 @@ impl RouterThread {
         let Some(handle) = self.handles.nodes.remove(&conn) else { return };
         let line = || format!("closing conn={conn} {} why={}", handle.who(), why.as_str());
         match why {
-            _ if handle.node.is_some() => self.log.write(Level::Info, "closing", &handle, line),
-            CloseReason::NotApproved => self.log.write(Level::Info, "not approved", &handle, line),
+            _ if handle.node.is_some() => write(&self.log, Level::Info, "closing", &handle, line),
+            CloseReason::NotApproved => {
+                write(&self.log, Level::Info, "not approved", &handle, line)
+            }
             _ => log::debug!("router: {}", line()),
         }
     }
@@ -339,6 +341,21 @@ impl RouterThread {
             certificate: tls.map(|tls| tls.info().view(now_ms)),
             discovery: DiscoveryView { mdns: self.announced.read() },
             ..status
+        }
+    }
+}
+
+/// Writes a line that this connection has caused, unless it has caused too many.
+fn write(
+    limit: &ConnectionLog,
+    level: Level,
+    kind: &'static str,
+    handle: &NodeHandle,
+    line: impl FnOnce() -> String,
+) {
+    if log::log_enabled!(level) {
+        if let Some(more) = limit.admit(kind, handle) {
+            log::log!(level, "router: {}{more}", line());
         }
     }
 }
