@@ -79,6 +79,10 @@ fn pending_line(request: &PendingView, now: u64) -> String {
     if request.conflict {
         parts.push("CONFLICT: another request has the same node id".into());
     }
+    if let Some(other) = &request.same_name_as {
+        let other = clip(&part(other.as_str()), UNPAIRED_TEXT_WIDTH);
+        parts.push(format!("CAUTION: named like the paired node {other}"));
+    }
     if request.replaced > 0 {
         parts.push(format!(
             "{} more requests from the same address; the last one gets the token",
@@ -95,11 +99,14 @@ fn pending_line(request: &PendingView, now: u64) -> String {
 
 pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
     show(line, &ApprovePairing { request_id: line.required("REQUEST") }, |answer| {
-        let name = name_and_id(&answer.node);
+        let node = &answer.node;
+        let address = node.remote_ip.as_deref().map(safe).unwrap_or_default();
+        let what = [name_and_id(node), device(&node.profile), address];
+        let what = what.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
         match answer.delivered {
-            true => format!("paired {name}\n"),
+            true => format!("paired {what}\n"),
             false => {
-                format!("approved {name}; it gets its token if it reconnects within 10 minutes\n")
+                format!("approved {what}; it gets its token if it reconnects within 10 minutes\n")
             }
         }
     })
@@ -208,6 +215,7 @@ mod tests {
             silent: false,
             is_repair: false,
             conflict: false,
+            same_name_as: None,
             replaced: 0,
             waiting: true,
             ts: 0,

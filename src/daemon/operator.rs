@@ -125,7 +125,8 @@ impl Operator {
         Ok(self.ask(ListPairings {})?.pending)
     }
 
-    /// Lets a node in. `request` is the request's id or its beginning, or the node's id or name.
+    /// Lets a node in. `request` is the request's id or its beginning, or the node's id or name; one
+    /// that may be mistaken for another request or node is only approved by its full id.
     /// When this returns, the pairing is on disk. Fails if there is no such request, or it could
     /// not be saved.
     pub fn approve(&mut self, request: &str) -> Result<NodeView, WireError> {

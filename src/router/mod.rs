@@ -59,6 +59,7 @@ mod connections;
 mod context;
 mod documents;
 mod events;
+mod find;
 mod frames;
 mod input;
 mod invokes;

@@ -220,3 +220,32 @@ fn tokens_are_kept_as_hashes_in_files_that_are_private() {
     let text = std::fs::read_to_string(setup.state("nodes/paired.json")).unwrap();
     assert!(text.contains("tokenSha256") && !text.contains(&token));
 }
+
+#[test]
+fn a_copycat_is_shown_and_not_approved_by_name() {
+    let daemon = Daemon::start();
+    let ask = |node: &str| {
+        let mut phone = Phone::connect(&daemon);
+        let ipad = json!({ "type": "pair-request", "nodeId": node, "displayName": "Kitchen", "deviceFamily": "iPad" });
+        phone.send(&ipad);
+        daemon.pending_request(node);
+        phone
+    };
+    let _alice = ask("alice");
+    let said = daemon.run(["nodes", "approve", "kitchen"]).ok();
+    assert_eq!(said, "paired Kitchen (alice) · iPad · 127.0.0.1\n");
+    let _eve = ask("eve");
+    let shown = daemon.run(["nodes", "pending"]).ok();
+    assert!(shown.contains("CAUTION: named like the paired node alice"), "{shown}");
+    let error = daemon.run(["nodes", "approve", "eve"]).error(1);
+    assert!(error.contains("is called like the paired node \"alice\""), "{error}");
+    let id = daemon.pending_request("eve")["requestId"].as_str().unwrap().to_owned();
+    daemon.run(["nodes", "approve", &id]).ok();
+    // Both are called Kitchen now: neither is meant by the name alone.
+    let error = daemon.run(["nodes", "revoke", "--node", "Kitchen"]).error(1);
+    assert!(
+        error.contains("ambiguous") && error.contains("\"alice\"") && error.contains("\"eve\""),
+        "{error}"
+    );
+    daemon.run(["nodes", "revoke", "--node", "id:eve"]).ok();
+}

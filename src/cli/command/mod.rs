@@ -180,7 +180,11 @@ fn required_or_positional(flag: Arg, positional: &'static str, help: &'static st
 
 /// `--node N`
 fn node() -> Arg {
-    required("node", "N", "The node: its id, address or name, or the start of its id")
+    required(
+        "node",
+        "N",
+        "The node: its id, address or name, or the start of its id; id:ID is that id only",
+    )
 }
 
 /// `--node N`, or just `N`.

@@ -16,7 +16,10 @@ commands! {
     "nodes pending" => nodes::pending, "List pairing requests";
         eg "nodes pending";
     "nodes approve" => nodes::approve, "Approve a pairing request";
-        help PREFIX_IS_ENOUGH;
+
+        help "A prefix is enough if it matches only one request. A request that is called like \
+              another one, or like a paired node, must be given by its full id: compare the address \
+              first.";
         eg "nodes approve 3f2a", "nodes approve \"Kitchen iPad\"";
         args [request()];
     "nodes reject" => nodes::reject, "Reject a pairing request";

@@ -156,6 +156,9 @@ answers! {
         /// Another request under the same node id looks different. One of them may be an impostor.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         conflict: bool,
+        /// A paired node that is called the same, or whose id is called the same. One of them may be an
+        /// impostor.
+        same_name_as?: NodeId,
         /// How often another connection from the same address with the same profile took the place
         /// of the one that waits: a restarted node, or somebody who imitates it. The connection that
         /// waits when the request is approved gets the token.

@@ -18,7 +18,7 @@ impl Router {
         requester: Requester,
         query: &str,
     ) -> Result<Option<Answer>, WireError> {
-        let (id, request) = self.find_request(query)?;
+        let (id, request) = self.find_request_to_approve(query)?;
         let book = &self.pairing.book;
         let is_new = !book.paired.contains_key(&request.node);
         if is_new

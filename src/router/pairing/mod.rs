@@ -11,9 +11,11 @@ mod cooldown;
 mod crowd;
 mod decisions;
 mod guesses;
+mod names;
 mod waiting;
 
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
+pub(super) use names::is_same_name;
 
 use crate::origin::Origin;
 use crate::protocol::operator::{OperatorEvent, PendingView};
@@ -242,6 +244,7 @@ impl Pairing {
             silent: request.silent,
             is_repair: request.is_repair,
             conflict: request.conflict,
+            same_name_as: self.book.namesakes(request).find(|node| **node != request.node).cloned(),
             replaced: self.waiting.replaced.get(id).copied().unwrap_or_default(),
             waiting: self.waiting.waiters.contains_key(id),
             ts: request.ts.0,

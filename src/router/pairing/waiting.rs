@@ -113,6 +113,11 @@ impl Waiting {
         self.waiters.get(id).map(|waiter| waiter.conn)
     }
 
+    /// Whether it is an admitted node that waits for the request.
+    pub(in crate::router) fn is_admitted(&self, id: &RequestId) -> bool {
+        self.waiters.get(id).is_some_and(|waiter| waiter.is_admitted)
+    }
+
     pub(in crate::router) fn contains(&self, conn: ConnId) -> bool {
         self.held.contains_key(&conn) || self.waiters.values().any(|waiter| waiter.conn == conn)
     }

@@ -280,9 +280,15 @@ impl Daemon {
         })
     }
 
-    /// Approves the pairing request of a node.
+    /// Approves the pairing request of a node, by its full id; the one that is waited for, if there
+    /// are several.
     #[track_caller]
     pub(crate) fn approve(&self, node: &str) -> Value {
-        self.ask("node.pair.approve", &json!({ "requestId": node }))
+        let pending = self.ask("node.pair.list", &json!({}))["pending"].take();
+        let pending: Vec<Value> =
+            pending.as_array().unwrap().iter().filter(|r| r["nodeId"] == node).cloned().collect();
+        let found = pending.iter().find(|r| r["waiting"] == true).or(pending.first());
+        let id = found.map_or_else(|| json!(node), |request| request["requestId"].clone());
+        self.ask("node.pair.approve", &json!({ "requestId": id }))
     }
 }
