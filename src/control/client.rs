@@ -2,7 +2,7 @@
 
 use crate::control::media_extractor::{extract, MediaError};
 use crate::protocol::operator::{OperatorCall, OperatorEvent, OperatorFrame, OperatorRequest};
-use crate::protocol::{json, limits, WireError};
+use crate::protocol::{fields, limits, WireError};
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::value::RawValue;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -194,7 +194,7 @@ fn decode(line: Vec<u8>) -> Result<Message, Error> {
         OperatorFrame::<&RawValue>::Reply { result: Ok(answer), .. } => answer.get(),
     };
     // A long answer stays in the buffer of its line.
-    if let Some(place) = json::place(&line, answer) {
+    if let Some(place) = fields::place(&line, answer) {
         line.truncate(place.end);
         line.drain(..place.start);
     } else {

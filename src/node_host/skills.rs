@@ -4,9 +4,9 @@
 
 use crate::client::Writer;
 use crate::lock::lock;
+use crate::protocol::json::Fields;
 use crate::protocol::{limits, Method, NodeFrame, Payload, WireError};
-use serde::Deserialize;
-use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
@@ -77,20 +77,15 @@ impl Skills {
 }
 
 /// What is not a text is skipped.
-#[derive(Deserialize)]
-struct Answer {
-    bins: Vec<Value>,
-}
-
 fn names(payload: &str) -> Option<BTreeSet<String>> {
-    let Answer { bins } = serde_json::from_str(payload).ok()?;
-    let names = bins.iter().filter_map(Value::as_str).take(limits::SKILLS);
-    Some(names.map(str::to_owned).collect())
+    let names = Fields::read(payload).ok()?.strings("bins", limits::SKILLS)?;
+    Some(names.into_iter().map(Cow::into_owned).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn the_list_is_asked_for_once_and_kept() {

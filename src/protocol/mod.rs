@@ -25,7 +25,7 @@ pub(crate) mod base64;
 pub mod command;
 pub(crate) mod error;
 pub(crate) mod event;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod gateway_frame;
 pub(crate) mod json;
 pub(crate) mod label;

@@ -33,7 +33,7 @@ super::calls! {
     /// Looks programs up.
     SystemWhich -> Programs {
         /// Their names.
-        #[serde(deserialize_with = "lenient::list")]
+        #[serde(deserialize_with = "lenient::texts")]
         bins: Vec<String>,
     }
     /// Shows a notification. One of the texts may be empty.
@@ -57,7 +57,7 @@ super::calls! {
         #[serde(default)]
         file: Value,
         /// The hash of the content that is replaced.
-        #[serde(deserialize_with = "lenient::value")]
+        #[serde(deserialize_with = "lenient::text")]
         base_hash?: String,
     }
 }
