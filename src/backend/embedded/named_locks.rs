@@ -1,16 +1,24 @@
-//! One lock per name, for as long as somebody holds it. What is slow under one name, such as
-//! compacting a long transcript, holds up nobody else.
+//! One lock per name, for as long as somebody holds it or waits for it. What is slow under one name,
+//! such as compacting a long transcript, holds up nobody else; and under one name nobody waits for
+//! those who came later, as with a mutex that is locked again and again.
 
 use crate::lock::lock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// The names that are locked, as hashes. They guard an order, not data, so a panic breaks nothing.
+/// They guard an order, not data, so a panic breaks nothing.
 #[derive(Debug, Default)]
 pub(super) struct NamedLocks {
-    held: Mutex<BTreeSet<u64>>,
+    queues: Mutex<Queues>,
     released: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    last_ticket: u64,
+    /// By the hash of the name: the ticket of the holder, and of those who wait.
+    by_name: BTreeMap<u64, VecDeque<u64>>,
 }
 
 /// Unlocks its name when it is dropped.
@@ -25,16 +33,29 @@ impl NamedLocks {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
         let name = hasher.finish();
-        let held = lock(&self.held);
-        let held = self.released.wait_while(held, |held| !held.insert(name));
-        drop(held.unwrap_or_else(PoisonError::into_inner));
+        let mut queues = lock(&self.queues);
+        queues.last_ticket += 1;
+        let ticket = queues.last_ticket;
+        queues.by_name.entry(name).or_default().push_back(ticket);
+        let is_waiting = |queues: &mut Queues| {
+            queues.by_name.get(&name).is_some_and(|queue| queue.front() != Some(&ticket))
+        };
+        let queues = self.released.wait_while(queues, is_waiting);
+        drop(queues.unwrap_or_else(PoisonError::into_inner));
         NamedLock { locks: self, name }
     }
 }
 
 impl Drop for NamedLock<'_> {
     fn drop(&mut self) {
-        lock(&self.locks.held).remove(&self.name);
+        let mut queues = lock(&self.locks.queues);
+        if let Some(queue) = queues.by_name.get_mut(&self.name) {
+            queue.pop_front();
+            if queue.is_empty() {
+                queues.by_name.remove(&self.name);
+            }
+        }
+        drop(queues);
         self.locks.released.notify_all();
     }
 }
@@ -63,6 +84,31 @@ mod tests {
             second.recv_timeout(Duration::from_secs(20)).unwrap();
         });
         drop(others);
-        assert!(locks.held.lock().unwrap().is_empty());
+        assert!(locks.queues.lock().unwrap().by_name.is_empty());
+    }
+
+    #[test]
+    fn who_locks_a_name_again_and_again_does_not_overtake_who_waits() {
+        let locks = NamedLocks::default();
+        let waiting =
+            || locks.queues.lock().unwrap().by_name.values().map(VecDeque::len).sum::<usize>();
+        let (sender, order) = channel();
+        let held = locks.lock("file");
+        thread::scope(|scope| {
+            for number in 1..=5 {
+                let (sender, locks) = (sender.clone(), &locks);
+                scope.spawn(move || {
+                    let _turn = locks.lock("file");
+                    sender.send(number).unwrap();
+                });
+                while waiting() <= number {
+                    thread::yield_now();
+                }
+            }
+            drop(held);
+            drop(locks.lock("file"));
+        });
+        drop(sender);
+        assert_eq!(order.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     }
 }

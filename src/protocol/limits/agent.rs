@@ -60,8 +60,9 @@ pub const AGENT_RUNS: usize = 4;
 /// The most that `agent.maxConcurrent` may be.
 pub const AGENT_RUNS_MAX: usize = 64;
 /// Messages that wait for an agent (`agent.queue`). The apps give up after two minutes, so a
-/// longer queue would be answered to nobody.
-pub const AGENT_QUEUE: usize = 32;
+/// longer queue would be answered to nobody. A quarter is kept for other nodes than the one with the
+/// most.
+pub const AGENT_QUEUE: usize = 64;
 /// The most that `agent.queue` may be.
 pub const AGENT_QUEUE_MAX: usize = 1024;
 /// Bytes of the messages and attachments that wait for an agent: a few chats with photos.

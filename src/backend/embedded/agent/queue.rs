@@ -7,7 +7,7 @@ use super::run::{AgentJob, AgentRun, Busy, RunOutcome, RunSink};
 use super::worker;
 use crate::config::AgentConfig;
 use crate::lock::lock;
-use crate::protocol::limits;
+use crate::protocol::{limits, NodeId};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -40,6 +40,7 @@ struct ActiveRun {
     thread: String,
     run_id: String,
     session_key: String,
+    node: Option<NodeId>,
     abort: Arc<AbortSignal>,
 }
 
@@ -55,18 +56,29 @@ impl QueueState {
     }
 
     /// Whether this run can begin at once; if not, it may wait. One over the limit of bytes may
-    /// wait alone.
+    /// wait as the only one of its node.
     fn can_begin(&self, run: &AgentRun, config: &AgentConfig) -> Result<bool, Busy> {
         if self.stopping {
             return Err(Busy::Stopping);
         }
-        if self.active.len() < config.max_concurrent && !self.has(&run.session_key) {
+        if self.has_place_for(&run.node, config) && !self.has(&run.session_key) {
             return Ok(true);
         }
-        let bytes: usize = self.waiting.iter().map(|job| job.run.weight()).sum();
-        let fits = bytes == 0 || bytes + run.weight() <= limits::AGENT_QUEUE_BYTES;
-        let may_wait = fits && self.waiting.len() < config.queue;
-        may_wait.then_some(false).ok_or(Busy::Full)
+        let own = || self.waiting.iter().filter(|job| job.run.node == run.node);
+        let fits = may_have(&run.node, config.queue, self.waiting.len(), own().count(), 1);
+        let weight = |jobs: &mut dyn Iterator<Item = &AgentJob>| -> usize {
+            jobs.map(|job| job.run.weight()).sum()
+        };
+        let (all, own) = (weight(&mut self.waiting.iter()), weight(&mut own()));
+        let most = limits::AGENT_QUEUE_BYTES;
+        let is_light = all == 0 || may_have(&run.node, most, all, own, run.weight());
+        (fits && is_light).then_some(false).ok_or(Busy::Full)
+    }
+
+    /// Whether one more run of this node may be at work.
+    fn has_place_for(&self, node: &Option<NodeId>, config: &AgentConfig) -> bool {
+        let own = self.active.iter().filter(|run| run.node == *node).count();
+        may_have(node, config.max_concurrent, self.active.len(), own, 1)
     }
 
     /// The job is given to the thread of this name.
@@ -75,15 +87,32 @@ impl QueueState {
             thread: thread.to_owned(),
             run_id: job.run.run_id.clone(),
             session_key: job.run.session_key.clone(),
+            node: job.run.node.clone(),
             abort: job.abort.clone(),
         });
     }
 
-    /// The oldest job whose session is idle.
-    fn next(&mut self) -> Option<AgentJob> {
-        let index = self.waiting.iter().position(|job| !self.is_active(&job.run.session_key))?;
+    /// The oldest job that may begin, of the node with the fewest at work: nodes take turns.
+    fn next(&mut self, config: &AgentConfig) -> Option<AgentJob> {
+        let may_begin = |job: &AgentJob| {
+            !self.is_active(&job.run.session_key) && self.has_place_for(&job.run.node, config)
+        };
+        let at_work = |job: &AgentJob| {
+            self.active.iter().filter(|active| active.node == job.run.node).count()
+        };
+        let jobs = self.waiting.iter().enumerate().filter(|(_, job)| may_begin(job));
+        let (index, _) = jobs.min_by_key(|(index, job)| (at_work(job), *index))?;
         self.waiting.remove(index)
     }
+}
+
+/// Whether a node may have so much more of what there is `limit` of: a quarter is kept for the
+/// others, of whatever they leave. A first one fits if there is room at all; who is no node may
+/// have everything.
+fn may_have(node: &Option<NodeId>, limit: usize, used: usize, own: usize, more: usize) -> bool {
+    let left = limit.saturating_sub(used - own);
+    let most = if node.is_none() || own == 0 { left } else { left - left / 4 };
+    own + more <= most
 }
 
 impl Agents {
@@ -192,7 +221,7 @@ impl SharedQueue {
             worker::carry_out(&self.config, job);
             let mut queue = lock(&self.queue);
             queue.active.retain(|run| run.thread != thread);
-            let next = if queue.stopping { None } else { queue.next() };
+            let next = if queue.stopping { None } else { queue.next(&self.config) };
             next.iter().for_each(|job| queue.activate(thread, job));
             drop(queue);
             self.gone.notify_all();

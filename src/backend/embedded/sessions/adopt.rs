@@ -3,7 +3,6 @@
 use super::book::Book;
 use super::entry::{updated_at, usable_key, Entry};
 use super::{Sessions, StoreError};
-use crate::lock::lock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -41,7 +40,7 @@ impl ForeignStore {
 
 impl Sessions {
     pub(crate) fn keys(&self) -> Result<BTreeSet<String>, StoreError> {
-        Ok(lock(&self.store).book()?.entries.keys().cloned().collect())
+        Ok(self.book()?.entries.keys().cloned().collect())
     }
 
     /// Whether a session can have this key.
@@ -52,7 +51,7 @@ impl Sessions {
     /// Adds entries under their canonical keys, as they are. A session that exists stays as it is.
     /// On disk when this returns; on an error nothing has changed.
     pub(crate) fn adopt(&self, entries: Vec<(String, Entry)>) -> Result<(), StoreError> {
-        lock(&self.store).change(|book| {
+        self.change(|book| {
             for (key, entry) in entries {
                 book.entries.entry(key).or_insert_with(|| Arc::new(entry));
             }

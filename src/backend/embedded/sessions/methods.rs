@@ -2,7 +2,6 @@
 
 use super::entry::{is_one_of, session_id, usable_key, Entry};
 use super::{list, names, patch, transcript, Sessions, StoreError};
-use crate::lock::lock;
 use crate::protocol::rpc::sessions::{
     SessionAnew, SessionCompacted, SessionDefaults, SessionDeleted, SessionList, SessionPatched,
     SessionResolved, SessionsCompact, SessionsDelete, SessionsList, SessionsPatch, SessionsReset,
@@ -40,9 +39,8 @@ impl Sessions {
             i64::try_from(since).unwrap_or(i64::MAX)
         });
         let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let mut store = lock(&self.store);
-        let path = shown(store.path());
-        let wanted = list::select(store.book()?, &filter, active_since).into_iter();
+        let (path, book) = (shown(&self.store_path()), self.book()?);
+        let wanted = list::select(&book, &filter, active_since).into_iter();
         let sessions: Vec<_> =
             wanted.take(limit).map(|(key, entry)| list::row(key, entry)).collect();
         let (count, defaults) = (sessions.len(), SessionDefaults::default());
@@ -52,8 +50,7 @@ impl Sessions {
     pub(crate) fn resolve(&self, params: SessionsResolve) -> Answer<SessionResolved> {
         let SessionsResolve { key, mut filter } = params;
         filter.label = trimmed(filter.label);
-        let mut store = lock(&self.store);
-        let book = store.book()?;
+        let book = self.book()?;
         let found = match (trimmed(key), &filter.label) {
             (Some(_), Some(_)) => Err("Provide either key or label (not both)".to_owned()),
             (None, None) => Err("Either key or label is required".to_owned()),
@@ -62,7 +59,7 @@ impl Sessions {
                 let is_known = book.entries.contains_key(&one);
                 is_known.then_some(one).ok_or_else(|| format!("No session found: {key}"))
             }
-            (None, Some(label)) => match list::select(book, &filter, i64::MIN)[..] {
+            (None, Some(label)) => match list::select(&book, &filter, i64::MIN)[..] {
                 [] => Err(format!("No session found with label: {label}")),
                 [(one, _)] => Ok(one.to_owned()),
                 [(a, _), (b, _), ..] => {
@@ -85,7 +82,7 @@ impl Sessions {
             patch::check_label(book, &key, &params.changes)?;
             book.update(&key, now_ms, |entry| patch::apply(&params.changes, &key, entry))
         })?;
-        let (path, entry) = (shown(lock(&self.store).path()), Entry::clone(&entry));
+        let (path, entry) = (shown(&self.store_path()), Entry::clone(&entry));
         Ok(SessionPatched { ok: true, path, key, entry })
     }
 
@@ -130,9 +127,9 @@ impl Sessions {
         if !runs.abort_and_wait(&key, limits::SESSION_ABORT_TIMEOUT) {
             return Err(active());
         }
-        let mut removed = lock(&self.store).entry(&key)?;
+        let mut removed = self.book()?.entries.get(&key).cloned();
         if removed.is_some() {
-            removed = lock(&self.store).change(|book| {
+            removed = self.change(|book| {
                 // One may have begun since; under the lock of the store, none can get its session.
                 if runs.is_active(&key) {
                     return Err(active());
@@ -198,7 +195,7 @@ impl Sessions {
     /// Removes the counts of a transcript that is shorter now, unless a reset has put another one
     /// in its place meanwhile.
     fn forget_tokens(&self, key: &str, id: &str, now_ms: u64) -> Result<(), StoreError> {
-        lock(&self.store).change(|book| {
+        self.change(|book| {
             if book.entries.get(key).is_none_or(|entry| session_id(entry) != Some(id)) {
                 return Ok(());
             }

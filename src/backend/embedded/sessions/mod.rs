@@ -1,9 +1,8 @@
 //! The sessions: `sessions.json` and the transcripts beside it, in the layout of the old gateway
 //! (protocol section 9), and the methods `sessions.*` (section 5.3).
 //!
-//! Called by the worker threads, several at once. One lock guards the store and is held while it
-//! is written; others guard the writing of transcripts. None is held while a transcript is read
-//! for its history. What is acknowledged is on disk.
+//! Called by the worker threads, several at once. Whoever writes a file, the store or a transcript,
+//! waits for its turn; whoever reads waits for nobody. What is acknowledged is on disk.
 
 #[cfg(feature = "cli")]
 mod adopt;
@@ -47,7 +46,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use storage::Storage;
 use store::Store;
 
@@ -59,11 +58,13 @@ pub(crate) fn dir(state_dir: &Path) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     dir: PathBuf,
-    /// A change leaves the old content in place until it is complete.
+    /// Locked while it is written.
     store: Mutex<Store>,
+    /// Its content as it was written last, so that who reads it does not wait for the disk.
+    current: Mutex<Option<Arc<Book>>>,
     /// Locked after the store.
     places: Mutex<Places>,
-    /// By the name of the transcript, which has one writer at a time.
+    /// By the name of the file: one writer at a time, in the order in which they came.
     writers: NamedLocks,
     storage: Storage,
 }
@@ -86,9 +87,9 @@ impl Sessions {
     /// first call, and nothing is created before the first write.
     pub(crate) fn open(dir: PathBuf) -> Self {
         let store = Mutex::new(Store::new(dir.join("sessions.json")));
-        let (storage, places, writers) =
-            (Storage::new(dir.clone()), <_>::default(), <_>::default());
-        Self { dir, store, places, writers, storage }
+        let storage = Storage::new(dir.clone());
+        let (current, places, writers) = Default::default();
+        Self { dir, store, current, places, writers, storage }
     }
 
     /// How many bytes on disk all sessions may have.
@@ -98,11 +99,38 @@ impl Sessions {
 
     pub(crate) fn find(&self, key: &str) -> Result<Option<SessionRecord>, StoreError> {
         let key = session::canonical(key);
-        let entry = lock(&self.store).entry(&key)?;
-        Ok(entry.and_then(|entry| {
-            let id = session_id(&entry)?.to_owned();
-            Some(self.session(key, id, &entry))
+        let book = self.book()?;
+        Ok(book.entries.get(&key).and_then(|entry| {
+            let id = session_id(entry)?.to_owned();
+            Some(self.session(key, id, entry))
         }))
+    }
+
+    /// The content of the store.
+    fn book(&self) -> Result<Arc<Book>, StoreError> {
+        if let Some(book) = &*lock(&self.current) {
+            return Ok(book.clone());
+        }
+        let mut store = lock(&self.store);
+        let book = store.book()?.clone();
+        *lock(&self.current) = Some(book.clone());
+        Ok(book)
+    }
+
+    /// Changes the store; it is on disk when this returns. On an error nothing has changed.
+    fn change<T, E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Book) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _turn = self.writers.lock(&self.store_path());
+        let mut store = lock(&self.store);
+        let result = store.change(change);
+        *lock(&self.current) = store.snapshot();
+        result
+    }
+
+    fn store_path(&self) -> PathBuf {
+        self.dir.join("sessions.json")
     }
 
     /// Marks a session as used now by a node, or somebody else, creating it if there is none. On disk
@@ -130,19 +158,17 @@ impl Sessions {
     ) -> Result<T, E> {
         let is_empty =
             |entry: &Entry| session_id(entry).is_none_or(|id| !self.transcript(id, entry).exists());
-        let mut store = lock(&self.store);
-        let mut places = lock(&self.places);
-        let is_known = store.book()?.entries.contains_key(key);
-        let result = store.change(|book| {
-            if !book.entries.contains_key(key) {
-                places.make_room(book, key, node, now_ms, is_empty)?;
+        self.change(|book| {
+            if book.entries.contains_key(key) {
+                return change(book);
             }
-            change(book)
-        })?;
-        if !is_known {
-            places.began(store.book()?, key, node);
-        }
-        Ok(result)
+            let mut places = lock(&self.places);
+            places.make_room(book, key, node, now_ms, is_empty)?;
+            let result = change(book)?;
+            // Should the store not be written, it counts only what is there.
+            places.began(book, key, node);
+            Ok(result)
+        })
     }
 
     /// Appends a message that a node, or somebody else, has caused to the session's transcript, and
@@ -171,9 +197,8 @@ impl Sessions {
     /// [`limits::HISTORY_BYTES`](crate::protocol::limits::HISTORY_BYTES), but one at least. An
     /// unknown session has none.
     pub(crate) fn history(&self, key: &str, limit: usize) -> Result<History, StoreError> {
-        let entry = lock(&self.store).entry(&session::canonical(key))?;
-        // From here on without the lock: others may write while this reads.
-        let entry = entry.as_deref();
+        let book = self.book()?;
+        let entry = book.entries.get(&session::canonical(key)).map(|entry| &**entry);
         let mut history = History {
             session_key: key.to_owned(),
             session_id: None,

@@ -6,7 +6,6 @@
 //! A damaged file is never overwritten: calls are refused until it is repaired.
 
 use super::book::Book;
-use super::entry::Entry;
 use super::places::taken;
 use super::StoreError;
 use crate::files;
@@ -22,7 +21,7 @@ const UNREAD: &str = "it could not be read";
 pub(super) struct Store {
     path: PathBuf,
     /// The content, or why there is none.
-    content: Result<Book, String>,
+    content: Result<Arc<Book>, String>,
     /// The file as it was last read or written; `None` if it has to be read.
     stamp: Option<Stamp>,
 }
@@ -35,11 +34,7 @@ impl Store {
         Self { path, content: Err(UNREAD.to_owned()), stamp: None }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn book(&mut self) -> Result<&Book, StoreError> {
+    pub(super) fn book(&mut self) -> Result<&Arc<Book>, StoreError> {
         // A damaged one may have been repaired.
         if self.content.is_err() && self.has_changed() {
             self.read()?;
@@ -53,8 +48,9 @@ impl Store {
         self.stamp != Some(stamp(&self.path))
     }
 
-    pub(super) fn entry(&mut self, canonical: &str) -> Result<Option<Arc<Entry>>, StoreError> {
-        Ok(self.book()?.entries.get(canonical).cloned())
+    /// The content, if it was read and is not damaged.
+    pub(super) fn snapshot(&self) -> Option<Arc<Book>> {
+        self.content.as_ref().ok().cloned()
     }
 
     /// Applies a change; it is on disk when this returns. On an error nothing has changed.
@@ -67,7 +63,7 @@ impl Store {
             self.read()?;
         }
         let before = self.book()?;
-        let mut book = before.clone();
+        let mut book = Book::clone(before);
         let result = change(&mut book)?;
         if taken(&book) > taken(before).max(limits::SESSIONS) {
             return Err(StoreError::Full.into());
@@ -88,7 +84,8 @@ impl Store {
         };
         let bytes = bytes.map_err(|error| StoreError::io("read", &self.path, error))?;
         self.stamp = Some(stamp);
-        self.content = bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes));
+        let book = bytes.map_or_else(|| Ok(Book::default()), |bytes| Book::parse(&bytes));
+        self.content = book.map(Arc::new);
         if let Err(what) = &self.content {
             let (path, what) = (self.path.clone(), what.clone());
             log::error!("backend: {}", StoreError::Damaged { path, what });
@@ -113,7 +110,7 @@ impl Store {
             }
             return Err(error);
         }
-        (self.content, self.stamp) = (Ok(book), Some(stamp(&self.path)));
+        (self.content, self.stamp) = (Ok(Arc::new(book)), Some(stamp(&self.path)));
         Ok(())
     }
 }

@@ -113,6 +113,35 @@ fn a_full_queue_is_busy() {
 }
 
 #[test]
+fn a_node_that_asks_without_end_does_not_keep_the_agent_from_another() {
+    let stage = Stage::with("read -r x < \"$OPENCLAW_BRIDGE_RUN_ID\"; echo bye", |config| {
+        config.max_concurrent = 4;
+        config.queue = 8;
+    });
+    let of =
+        |node: &str, run_id: &str| AgentRun { node: NodeId::new(node).ok(), ..run(run_id, run_id) };
+    let mut fifos = Vec::new();
+    let accepted = (0..100).take_while(|number| {
+        let run_id = format!("eve-{number}");
+        fifos.push(fifo(&stage, &run_id));
+        stage.try_start(of("eve", &run_id)).is_ok()
+    });
+    assert_eq!(accepted.count(), 3 + 6, "at work and waiting");
+    fifos.push(fifo(&stage, "alice-1"));
+    stage.try_start(of("alice", "alice-1")).unwrap();
+    let started =
+        |id: &str| while !matches!(stage.next(), (run_id, Heard::Started) if run_id == id) {};
+    started("alice-1");
+    // All places are taken now; hers is the next that is free, although others wait for longer.
+    let second = fifo(&stage, "alice-2");
+    stage.try_start(of("alice", "alice-2")).unwrap();
+    open(&fifos[0]);
+    started("alice-2");
+    open(&second);
+    drop(stage);
+}
+
+#[test]
 fn nothing_is_left_after_a_stop() {
     let script = "trap '' TERM; sleep 1000 & echo $! > child-$OPENCLAW_BRIDGE_RUN_ID
         echo $$ > $OPENCLAW_BRIDGE_RUN_ID; echo up; while :; do wait; done";
