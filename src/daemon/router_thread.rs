@@ -186,7 +186,7 @@ impl RouterThread {
                 }
             }
             Output::Notify(notice) => self.workers.notice(notice),
-            Output::Forbidden { conn, event } => self.log_forbidden(conn, &event),
+            Output::DroppedEvent { conn, event, why } => self.log_dropped(conn, &event, why),
             Output::Reply { to, result } => self.reply(to, result),
             Output::Publish { to, event } => {
                 for op in to {
@@ -239,11 +239,11 @@ impl RouterThread {
         });
     }
 
-    fn log_forbidden(&self, conn: ConnId, event: &str) {
+    fn log_dropped(&self, conn: ConnId, event: &str, why: &str) {
         let Some(handle) = self.handles.nodes.get(&conn) else { return };
         write(&self.log, Level::Warn, "events", handle, || {
             let who = handle.who();
-            format!("bridge.allow does not permit an event conn={conn} {who} event={event:?}")
+            format!("dropped an event conn={conn} {who} event={event:?} why={why}")
         });
     }
 

@@ -29,15 +29,21 @@ impl Subscriptions {
         payload: Option<Payload>,
     ) {
         ctx.counters.events += 1;
+        let dropped = |ctx: &mut Context, event, why| {
+            ctx.outputs.push(Output::DroppedEvent { conn, event, why });
+        };
         if !ctx.policy.allow.permits_event(node.as_str(), &event) {
-            return ctx.outputs.push(Output::Forbidden { conn, event });
+            return dropped(ctx, event, "bridge.allow does not permit it");
         }
         let known = NodeEvent::parse(&event);
         let limit = match known {
             Some(NodeEvent::ExecFinished) => limits::EVENT_BYTES_EXEC_FINISHED,
             _ => limits::EVENT_BYTES,
         };
-        let Some(payload) = payload.filter(|text| text.len() <= limit) else { return };
+        let Some(payload) = payload else { return };
+        if payload.len() > limit {
+            return dropped(ctx, event, "its payload is too long");
+        }
         let subscribes = match known {
             Some(NodeEvent::ChatSubscribe) => true,
             Some(NodeEvent::ChatUnsubscribe) => false,
@@ -50,6 +56,8 @@ impl Subscriptions {
             keys.remove(&canonical);
         } else if keys.contains_key(&canonical) || keys.len() < limits::SUBSCRIPTIONS {
             keys.insert(canonical, key.into());
+        } else {
+            dropped(ctx, event, "the node has too many subscriptions");
         }
         if keys.is_empty() {
             self.by_node.remove(&node);

@@ -33,9 +33,9 @@ pub enum Output {
     Call { call: CallId, caller: Caller, method: Method, params: Option<Payload> },
     /// Notify the backend.
     Notify(NodeNotice),
-    /// An event from this connection, which the policy does not permit, was dropped. Nodes expect no answer
-    /// to an event, so only the log can say so.
-    Forbidden { conn: ConnId, event: Arc<str> },
+    /// An event from this connection was dropped. Nodes expect no answer to an event, so only the
+    /// log can say so.
+    DroppedEvent { conn: ConnId, event: Arc<str>, why: &'static str },
     /// Answer an operator.
     Reply { to: Requester, result: Result<Answer, WireError> },
     /// Send an event to the operators who subscribed to it.

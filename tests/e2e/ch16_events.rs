@@ -368,7 +368,7 @@ fn a_node_for_one_method_does_not_start_or_follow_a_conversation_by_events() {
     let history = bob.ok("chat.history", &json!({ "sessionKey": "main" })).to_string();
     assert!(history.contains("after") && !history.contains("mine"), "{history}");
     let log = daemon.log();
-    let line = "bridge.allow does not permit an event conn=";
+    let line = "why=bridge.allow does not permit it";
     let lines = log.lines().filter(|at| at.contains(line)).count();
     assert!((1..=10).contains(&lines), "{lines} lines");
 }

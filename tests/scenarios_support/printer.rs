@@ -72,7 +72,9 @@ impl Printer {
             Output::Notify(NodeNotice::Event { node, event, payload }) => {
                 format!("backend: {node} sends {event} {payload}")
             }
-            Output::Forbidden { conn, event } => format!("forbidden: c{conn} sends {event}"),
+            Output::DroppedEvent { conn, event, why } => {
+                format!("dropped: {event} of c{conn}: {why}")
+            }
             Output::Notify(other) => format!("backend: {other:?}"),
             Output::Reply { to, result } => match result {
                 Ok(answer) => format!("op{} ok {}", to.op, self.answer(answer)),
