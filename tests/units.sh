@@ -1,18 +1,36 @@
 #!/usr/bin/env bash
-# Checks the systemd units: that they are understood whole, and how much they expose. `make check`
-# runs it where systemd-analyze is installed; nothing is started or installed.
+# Checks the systemd units: that they are understood whole, how much they expose, what must be in
+# them, and that each setting has its reason. `make check` runs it where systemd-analyze is
+# installed; nothing is started or installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
+fail() { printf '%s\n' "$*" >&2; exit 1; }
 
-for unit in openclaw-bridge openclaw-bridge-node; do
+both="DynamicUser=yes PrivateUsers=yes PrivateMounts=yes MemoryMax=75% OOMPolicy=continue LimitCORE=0
+    KillMode=mixed StateDirectoryMode=0700 UMask=0077 NoNewPrivileges=yes"
+declare -A needed=(
+    [openclaw-bridge]="$both Type=notify NotifyAccess=main WatchdogSec=60s RuntimeDirectoryMode=0700"
+    [openclaw-bridge-node]="$both"
+)
+for unit in "${!needed[@]}"; do
     # The program need not be installed to look at the rest.
     sed 's|/usr/local/bin/openclaw-bridge|/bin/true|' "etc/$unit.service" >"$dir/$unit.service"
     complaints=$(systemd-analyze verify --man=no "$dir/$unit.service" 2>&1 | grep -F "$unit.service" || true)
-    if [ -n "$complaints" ]; then
-        printf '%s\n' "$complaints" >&2
-        exit 1
-    fi
-    systemd-analyze security --offline=true --threshold=25 "$dir/$unit.service" >/dev/null
+    [ -z "$complaints" ] || fail "$complaints"
+    # Tenths: at most 1.2.
+    systemd-analyze security --offline=true --threshold=12 "$dir/$unit.service" >/dev/null ||
+        fail "$unit.service exposes more than 1.2"
+    for setting in ${needed[$unit]}; do
+        grep -qx -- "$setting" "etc/$unit.service" || fail "$unit.service: no $setting"
+    done
+    # A reason stands above the first setting of each block.
+    awk -v unit="$unit" '
+        /^\[/ { next }
+        /^$/ { reason = 0; next }
+        /^#/ { reason = 1; next }
+        /^(Description|WantedBy|ExecStart|Wants)=/ { next }
+        !reason { print unit ".service: no reason for " $0; wrong = 1 }
+        END { exit wrong }' "etc/$unit.service" >&2 || exit 1
 done

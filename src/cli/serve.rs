@@ -35,10 +35,15 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("no-discovery") {
         builder = builder.without_mdns();
     }
+    if let Some(time) = systemd::watchdog() {
+        builder = builder.heartbeat(time / 2, || systemd::notify("WATCHDOG=1"));
+    }
     let daemon = builder.start()?;
     listen_to_signals(daemon.handle()).map_err(could_not("handle signals"))?;
     say_where_to(&daemon, &config);
-    systemd::notify("READY=1");
+    let addresses: Vec<String> = daemon.addresses().iter().map(ToString::to_string).collect();
+    let tls = daemon.tls().map_or("off", |tls| tls.mode());
+    systemd::notify(&format!("READY=1\nSTATUS=Listening on {}; TLS {tls}", addresses.join(", ")));
     Ok(daemon.wait()?)
 }
 

@@ -2,10 +2,12 @@
 
 use crate::backend::Backend;
 use crate::config::Config;
+use crate::daemon::heartbeat::Beat;
 use crate::daemon::Host;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The settings of a bridge that is about to be started; see
 /// [`Daemon::builder`](super::Daemon::builder).
@@ -17,6 +19,7 @@ pub struct DaemonBuilder {
     pub(super) backend: Option<Arc<dyn Backend>>,
     pub(super) host: Arc<dyn Host>,
     pub(super) is_announced: bool,
+    pub(super) heartbeat: Option<(Duration, Beat)>,
 }
 
 /// The default host, which refuses every request.
@@ -33,6 +36,7 @@ impl DaemonBuilder {
             backend: None,
             host: Arc::new(NoHost),
             is_announced: true,
+            heartbeat: None,
         }
     }
 
@@ -64,6 +68,13 @@ impl DaemonBuilder {
     /// Does not announce the bridge on the local network, whatever `discovery.mdns` is.
     pub fn without_mdns(mut self) -> Self {
         self.is_announced = false;
+        self
+    }
+
+    /// Has this called so often as long as the bridge is able to decide anything, for a watchdog. It
+    /// must not block, because it is called where everything is decided.
+    pub fn heartbeat(mut self, every: Duration, beat: impl Fn() + Send + Sync + 'static) -> Self {
+        self.heartbeat = Some((every, Arc::new(beat)));
         self
     }
 }

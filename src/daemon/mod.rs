@@ -7,6 +7,7 @@ mod announcements;
 mod builder;
 mod clock;
 mod error;
+mod heartbeat;
 mod host;
 mod ids;
 mod journal;

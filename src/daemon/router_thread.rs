@@ -5,6 +5,7 @@
 
 use crate::backend::{Job, Workers};
 use crate::daemon::clock::Clock;
+use crate::daemon::heartbeat::Heartbeat;
 use crate::daemon::journal::Journal;
 use crate::daemon::node_handle::{ConnectionLog, NodeHandle};
 use crate::daemon::tasks::{Task, TaskSender};
@@ -44,6 +45,7 @@ pub(super) struct RouterThread {
     pub(super) announced: AnnouncementState,
     pub(super) handles: Handles,
     pub(super) journal: Journal,
+    pub(super) heartbeat: Option<Heartbeat>,
 }
 
 /// Everybody the router decides about.
@@ -88,7 +90,9 @@ impl RouterThread {
         let mut stopping = false;
         loop {
             let now = self.clock.now().mono;
-            let wait = self.router.next_deadline().map(|at| at.since(now));
+            let until_beat = self.heartbeat.as_mut().map(|heart| heart.beat_if_due(now));
+            let until_deadline = self.router.next_deadline().map(|at| at.since(now));
+            let wait = until_beat.into_iter().chain(until_deadline).min();
             let Some(mut posted) = self.inputs.next(wait) else { return };
             for handled in 1.. {
                 if let Some(reply) = posted.reply {

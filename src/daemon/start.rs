@@ -8,6 +8,7 @@ use crate::config::Mdns;
 use crate::control::Server;
 use crate::daemon::announcements::announce;
 use crate::daemon::clock::Clock;
+use crate::daemon::heartbeat::Heartbeat;
 use crate::daemon::journal::Journal;
 use crate::daemon::network::{NetworkThread, ProfileUpdate, TailnetName};
 use crate::daemon::node_handle::ConnectionLog;
@@ -37,8 +38,7 @@ impl DaemonBuilder {
         let (connections, unauthenticated) = settings::connections(config)?;
         let embedded = || Arc::new(Embedded::new(state_dir, config)) as _;
         let backend = self.backend.clone().unwrap_or_else(embedded);
-        let default = || state_dir.join(CONTROL_SOCKET);
-        let socket = self.control_socket.clone().unwrap_or_else(default);
+        let socket = self.control_socket.clone().unwrap_or_else(|| state_dir.join(CONTROL_SOCKET));
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
@@ -63,6 +63,7 @@ impl DaemonBuilder {
             announced: announced.clone(),
             handles: Handles::default(),
             journal: Journal::default(),
+            heartbeat: self.heartbeat.clone().map(Heartbeat::new),
         };
         // From here on, dropping the supervisor shuts down whatever runs.
         let mut supervisor = Supervisor {

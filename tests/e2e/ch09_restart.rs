@@ -1,10 +1,12 @@
 //! Starting again: on what an earlier daemon left, on damaged files, next to another daemon.
 
-use crate::support::{Daemon, Phone, Setup, DEADLINE};
+use crate::support::{eventually, Daemon, Phone, Setup, DEADLINE};
 use rustix::process::Signal;
 use serde_json::{json, Value};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[test]
 fn a_damaged_pairing_file_stops_the_start_and_is_left_alone() {
@@ -108,15 +110,64 @@ fn a_login_that_brings_nothing_new_writes_nothing() {
 #[test]
 fn systemd_is_told_when_nodes_can_connect() {
     let setup = Setup::new();
-    let path = setup.path("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let daemon = setup.env("NOTIFY_SOCKET", &path).start();
-    let mut message = [0; 256];
-    let length = socket.recv(&mut message).unwrap();
-    let message = std::str::from_utf8(&message[..length]).unwrap();
+    let systemd = Systemd::new(&setup);
+    let daemon = setup.env("NOTIFY_SOCKET", &systemd.path).start();
+    let message = systemd.told(DEADLINE).unwrap();
     assert!(message.lines().any(|line| line == "READY=1"), "{message}");
+    let status = format!("STATUS=Listening on {}", daemon.address());
+    assert!(message.lines().any(|line| line.starts_with(&status)), "{message}");
     Phone::connect(&daemon);
+    assert_eq!(systemd.told(Duration::from_millis(300)), None, "without a watchdog nothing more");
+}
+
+#[test]
+fn a_watchdog_is_fed_while_the_router_works_and_not_while_it_hangs() {
+    let setup = Setup::new();
+    let systemd = Systemd::new(&setup);
+    let usec = Path::new("200000");
+    let setup = setup.env("NOTIFY_SOCKET", &systemd.path).env("WATCHDOG_USEC", usec);
+    let daemon = setup.start();
+    let feeds = |systemd: &Systemd| {
+        eventually("it is fed", || {
+            systemd.told(DEADLINE).filter(|message| message == "WATCHDOG=1").map(|_| ())
+        })
+    };
+    feeds(&systemd);
+    feeds(&systemd);
+    // A disk that hangs: a pipe that somebody has put there, which is copied before it is replaced.
+    let paired = daemon.setup().state("nodes/paired.json");
+    let _alice = Phone::asking(&daemon, "alice");
+    let made = std::process::Command::new("mkfifo").arg(&paired).status().unwrap();
+    assert!(made.success());
+    let mut control = daemon.control();
+    control.send("node.pair.approve", &json!({ "requestId": "alice" }));
+    // What was sent before it hung may still come, and then nothing for ten times as long.
+    eventually("it is fed no more", || {
+        systemd.told(Duration::from_secs(1)).is_none().then_some(())
+    });
+    crate::support::apps::open_gate(&paired, "");
+    feeds(&systemd);
+}
+
+/// What systemd is told.
+struct Systemd {
+    path: PathBuf,
+    socket: UnixDatagram,
+}
+
+impl Systemd {
+    fn new(setup: &Setup) -> Self {
+        let path = setup.path("notify");
+        Self { socket: UnixDatagram::bind(&path).unwrap(), path }
+    }
+
+    /// The next message, if there is one in time.
+    fn told(&self, wait: Duration) -> Option<String> {
+        self.socket.set_read_timeout(Some(wait)).unwrap();
+        let mut message = [0; 256];
+        let length = self.socket.recv(&mut message).ok()?;
+        Some(std::str::from_utf8(&message[..length]).unwrap().to_owned())
+    }
 }
 
 #[test]
