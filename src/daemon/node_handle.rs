@@ -40,10 +40,10 @@ impl NodeHandle {
             NodeFrame::PairRequest(request) => (&request.node, &request.profile),
             _ => return,
         };
+        self.claims = String::new();
         if self.node.is_some() {
             return;
         }
-        self.claims.clear();
         let claims = [
             ("claims", node.as_ref().ok().map(NodeId::as_str)),
             ("name", profile.display_name.as_deref()),

@@ -55,6 +55,9 @@ pub const PENDING_PAIRINGS: usize = 32;
 /// Pairing requests waiting for the operator from one address; on loopback, where SSH tunnels
 /// arrive, from one node id (`bridge.limits.pendingPairingsPerAddress`).
 pub const PENDING_PAIRINGS_PER_ADDRESS: usize = 4;
+/// Between two requests that take the place of others. Each is a write to the disk, for which
+/// everybody waits, and an attacker with many IPv6 networks has no address that cools down.
+pub const EVICTION_EVERY: Duration = Duration::from_millis(250);
 /// How long a pairing request waits for the operator (protocol section 4.2).
 pub const PAIRING_TTL: Duration = Duration::from_secs(5 * 60);
 /// How long an approval waits for a node that was not connected when it was given. The mobile

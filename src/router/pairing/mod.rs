@@ -22,7 +22,7 @@ use crate::protocol::operator::{OperatorEvent, PendingView};
 use crate::protocol::{limits, ErrorCode, NodeId, Token, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
-use crate::router::{ConnId, Output, Requester};
+use crate::router::{ConnId, Mono, Output, Requester};
 use cooldown::CoolDowns;
 use crowd::{are_counted_together, giving_way, too_many, Place};
 use guesses::Guesses;
@@ -42,6 +42,8 @@ pub(super) struct Pairing {
     pub(super) waiting: Waiting,
     cool_downs: CoolDowns,
     guesses: Guesses,
+    /// When a request may take the place of another one.
+    next_eviction: Mono,
 }
 
 /// A book that is being saved, the change it contains, and the operator who made the change.
@@ -91,6 +93,7 @@ impl Pairing {
             unsaved: None,
             cool_downs: CoolDowns::default(),
             guesses: Guesses::default(),
+            next_eviction: Mono::default(),
             waiting: Waiting::default(),
         }
     }
@@ -153,6 +156,9 @@ impl Pairing {
         let Ok(evicted) = self.make_room(ctx, &candidate) else {
             return ctx.refuse(from.conn, too_many());
         };
+        if evicted.is_some() {
+            self.next_eviction = ctx.after(limits::EVICTION_EVERY);
+        }
         let Candidate { node, profile, silent, .. } = candidate;
         let request = PairingRequest {
             is_repair: self.book.paired.contains_key(&node),
@@ -179,6 +185,9 @@ impl Pairing {
         let is_crowded = own >= ctx.policy.pending_pairings_per_address;
         if !is_crowded && pending.len() < ctx.policy.pending_pairings {
             return Ok(None);
+        }
+        if ctx.now.mono < self.next_eviction {
+            return Err(());
         }
         let places = pending.iter().filter(|(_, request)| {
             request.approved_at.is_none() && (!is_crowded || is_own(request))
