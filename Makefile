@@ -11,8 +11,10 @@ mandir = $(prefix)/share/man
 units = openclaw-bridge.service openclaw-bridge-node.service
 man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-bridge-protocol.7
 
+fuzz_targets = router wire params files mdns approvals transcript media
+
 .DEFAULT_GOAL := help
-.PHONY: help build run test check netns demo bench doc fmt install uninstall clean
+.PHONY: help build run test check netns demo bench fuzz doc fmt install uninstall clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,13 @@ demo: build ## Play it end to end: bridge, node, approval, call, invoke
 
 bench: ## Measure against a raw echo and a bare loop, in one run; CHECK=1 fails where a bound is missed
 	$(CARGO) bench --bench bridge -- $(if $(CHECK),--check) $(BENCH)
+
+fuzz: ## Fuzz whatever takes bytes from others, SECONDS=60 for each target (FUZZ="wire router")
+	@command -v cargo-fuzz >/dev/null || { echo "first: cargo install cargo-fuzz" >&2; exit 1; }
+	@cd tests/fuzz && for name in $(or $(FUZZ),$(fuzz_targets)); do \
+		mkdir -p target/corpus/$$name && $(CARGO) fuzz run --fuzz-dir . -s none $$name \
+			target/corpus/$$name corpus/$$name -- -max_total_time=$(or $(SECONDS),60) \
+			-max_len=4096 -rss_limit_mb=1000 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 doc: ## Build the library's documentation
 	$(CARGO) doc --no-deps

@@ -124,6 +124,14 @@ mod daemon;
 mod discovery;
 mod duration;
 mod files;
+#[cfg(fuzzing)]
+#[doc(hidden)] // For tests/fuzz: what is private and takes bytes from others.
+pub mod fuzz {
+    pub use crate::backend::embedded::sessions::fuzz::transcript;
+    pub use crate::control::fuzz_media as media;
+    pub use crate::discovery::fuzz_mdns as mdns;
+    pub use crate::node_host::fuzz_approvals as approvals;
+}
 #[cfg(feature = "cli")]
 mod import;
 mod json5_text;

@@ -162,6 +162,16 @@ fn next(input: &mut impl BufRead) -> io::Result<u8> {
     Ok(byte[0])
 }
 
+/// What `tests/fuzz` calls: the line without the media, and the media, if there was any. `size` is
+/// that of the buffer it is read through.
+#[cfg(fuzzing)]
+pub fn fuzz(line: &[u8], size: usize) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut media = Vec::new();
+    let mut input = io::BufReader::with_capacity(size, line);
+    let (rest, was_found) = extract(&mut input, &mut media).ok()?;
+    Some((rest, was_found.then_some(media)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,8 @@ mod server;
 
 #[cfg(feature = "cli")]
 pub(crate) use client::{Client, Error as ClientError, Reply};
+#[cfg(fuzzing)]
+pub use media_extractor::fuzz as fuzz_media;
 #[cfg(feature = "cli")]
 pub(crate) use media_extractor::MediaError;
 pub(crate) use server::{Error, Server};

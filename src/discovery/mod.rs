@@ -21,6 +21,8 @@ pub(crate) mod browse;
 #[cfg(feature = "cli")]
 mod browse_results;
 mod datagram;
+#[cfg(fuzzing)]
+mod fuzz;
 mod interfaces;
 mod mdns_thread;
 mod netlink;
@@ -36,6 +38,8 @@ pub(crate) mod zone_file;
 pub(crate) use advertiser::Advertiser;
 #[cfg(feature = "cli")]
 pub(crate) use browse_results::DiscoveredBridge;
+#[cfg(fuzzing)]
+pub use fuzz::mdns as fuzz_mdns;
 pub(crate) use interfaces::InterfaceSelection;
 pub(crate) use mdns_thread::AnnouncementState;
 pub(crate) use profile::Profile;

@@ -16,6 +16,8 @@ mod skills;
 mod system_run;
 mod which;
 
+#[cfg(fuzzing)]
+pub use approvals::fuzz::approvals as fuzz_approvals;
 pub(crate) use environment::is_possible as is_possible_variable;
 pub(crate) use host::{Host, HostOptions};
 pub(crate) use pattern::Pattern;

@@ -5,6 +5,8 @@
 
 mod document;
 mod escalation;
+#[cfg(fuzzing)]
+pub(super) mod fuzz;
 
 use crate::calendar::now_ms;
 use crate::files::{self, Staged};

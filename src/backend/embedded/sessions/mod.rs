@@ -9,6 +9,8 @@ mod adopt;
 mod book;
 mod entry;
 mod error;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod history;
 mod list;
 mod message;
