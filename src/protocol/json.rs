@@ -66,6 +66,18 @@ pub(crate) fn compact(text: &str) -> String {
     compact
 }
 
+/// About how many values are in valid JSON, however deep: what a tree of them costs.
+#[cfg(any(test, feature = "cli"))]
+pub(crate) fn values(text: &str) -> usize {
+    let (mut in_string, mut escaped, mut values) = (false, false, 1);
+    for byte in text.bytes() {
+        in_string ^= byte == b'"' && !escaped;
+        escaped = in_string && byte == b'\\' && !escaped;
+        values += usize::from(!in_string && matches!(byte, b',' | b'{' | b'['));
+    }
+    values
+}
+
 /// The text of a JSON object with `sessionKey` as its first field.
 pub(crate) fn with_session_key(object: &str, session_key: &str) -> String {
     let fields = object.trim_start().strip_prefix('{').unwrap_or("}");
@@ -145,6 +157,13 @@ mod tests {
     fn compact_text_keeps_what_is_inside_strings() {
         let text = "{ \"a b\" : [ 1 , \"x \\\" y\\\\\" , { } ] }";
         assert_eq!(compact(text), r#"{"a b":[1,"x \" y\\",{}]}"#);
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        for (text, count) in [("5", 1), ("[1,2]", 3), (r#"{"a":"x,\",[","b":[{}]}"#, 5)] {
+            assert_eq!(values(text), count, "{text}");
+        }
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub use gateway_frame::{GatewayFrame, SharedLine};
 pub use method::Method;
 pub use node::{NodeId, NodeProfile};
 pub use node_frame::{FrameType, Hello, InvokeFailure, NodeFrame, PairRequest};
+pub(crate) use payload::Digest;
 pub use payload::Payload;
 pub use token::{Token, TokenHash};
 pub use wire::BadFrame;

@@ -6,7 +6,7 @@
 
 use crate::protocol::operator::{Answer, InvokeNode, InvokePayload, Invoked};
 use crate::protocol::{
-    limits, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
+    limits, Digest, ErrorCode, GatewayFrame, InvokeFailure, NodeCommand, NodeId, Payload, WireError,
 };
 use crate::router::connections::Connections;
 use crate::router::context::Context;
@@ -39,11 +39,12 @@ struct InvokeQueue {
     recordings: BTreeSet<Arc<str>>,
 }
 
-/// What the node is asked to do.
+/// What the node is asked to do, as far as two requests with the same key are compared.
 #[derive(Debug, PartialEq)]
 struct Task {
     command: Arc<str>,
-    params: Option<Payload>,
+    /// Of its parameters: they may be long, and the key is remembered for minutes.
+    params: Option<Digest>,
 }
 
 #[derive(Debug)]
@@ -51,6 +52,8 @@ struct PendingInvoke {
     node: NodeId,
     conn: ConnId,
     task: Task,
+    /// Until it is sent.
+    params: Option<Payload>,
     timeout: Duration,
     key: Option<Key>,
     requesters: Vec<Requester>,
@@ -77,11 +80,16 @@ impl Invokes {
         request: InvokeNode,
     ) -> Result<(), WireError> {
         let timeout = request.timeout();
-        let task = Task { command: request.command.trim().into(), params: request.params };
+        let (params, key) = (request.params, request.idempotency_key);
+        // Only those with a key are compared.
+        let compared = key.as_ref().and(params.as_ref());
+        let task = Task {
+            command: request.command.trim().into(),
+            params: compared.map(|params| params.digest()),
+        };
         if task.command.is_empty() {
             return Err(WireError::invalid("command required"));
         }
-        let key = request.idempotency_key;
         check_length("command", &task.command)?;
         check_length("idempotencyKey", key.as_deref().unwrap_or_default())?;
         let key = key.map(|key| (node.clone(), key.into()));
@@ -104,7 +112,8 @@ impl Invokes {
         let id: Arc<str> = ctx.ids.unique().into();
         queue.ids.push(id.clone());
         let requesters = vec![requester];
-        let invoke = PendingInvoke { node, conn, task, timeout, key, requesters, sent: false };
+        let invoke =
+            PendingInvoke { node, conn, task, params, timeout, key, requesters, sent: false };
         self.open.insert(id.clone(), invoke);
         if connections.get(conn).is_some_and(|connection| connection.profile.is_sequential()) {
             self.send_next(ctx, conn);
@@ -155,12 +164,8 @@ impl Invokes {
         ctx.counters.invokes += 1;
         let ends = ctx.after(invoke.timeout);
         ctx.timers.set(ends, Timer::Invoke(id.clone()));
-        let (conn, command) = (invoke.conn, invoke.task.command.clone());
-        // Only a key needs the parameters, which may be long, for a comparison.
-        let params = match invoke.key {
-            Some(_) => invoke.task.params.clone(),
-            None => invoke.task.params.take(),
-        };
+        let (conn, command, params) =
+            (invoke.conn, invoke.task.command.clone(), invoke.params.take());
         let queue = self.queues.entry(conn).or_default();
         queue.busy_until = queue.busy_until.max(ends);
         // An id stays until its answer came, however late: the line is long then, too.

@@ -359,6 +359,7 @@ fn an_answer_that_cannot_be_understood_is_told_in_plain_words() {
     let mut stage = Stage::new();
     let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
     let cannot = "failed: the node's answer cannot be read; a number in it is too large";
+    let many = format!(r#"{{"lat":1,"lon":2,"x":[{}0]}}"#, r#"{"":0},"#.repeat(1_000_000));
     for (args, payload, says) in [
         (&["location", "get"][..], r#"{"lat":1e400,"lon":2}"#, cannot),
         (
@@ -366,6 +367,7 @@ fn an_answer_that_cannot_be_understood_is_told_in_plain_words() {
             r#"{"lat":91,"lon":2}"#,
             "failed: the node returned an impossible location",
         ),
+        (&["location", "get"], &many, "failed: the node's answer is too complex"),
         (&["canvas", "eval", "--js", "x"], &format!(r#"{{"result":{deep}}}"#), cannot),
         (&["camera", "snap", "--facing", "front"], r#"{"x":1e400,"base64":"Zm9v"}"#, cannot),
     ] {

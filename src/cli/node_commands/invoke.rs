@@ -3,8 +3,8 @@
 use super::progress::ProgressLine;
 use super::*;
 use crate::control::MediaError;
-use crate::protocol::limits;
 use crate::protocol::operator::InvokeNode;
+use crate::protocol::{json, limits};
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::marker::PhantomData;
@@ -138,6 +138,10 @@ impl<C: NodeCall> NodeAnswer<'_, C> {
         struct Invoked {
             #[serde(default)]
             payload: Value,
+        }
+        if json::values(&self.text) > limits::ANSWER_VALUES {
+            let why = "the node's answer is too complex; `nodes invoke` prints it as it is";
+            return Err(failed(self.line, why));
         }
         // Numbers like 1e400 are valid JSON, but do not fit a double.
         let invoked: Invoked = serde_json::from_str(&self.text).map_err(|_| {

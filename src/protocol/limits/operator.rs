@@ -6,6 +6,9 @@ use std::time::Duration;
 pub const LINE_FROM_BRIDGE: u64 = 2 * super::LINE_RECORDING as u64;
 /// Bytes of an answer without the media in it. The description of a recording has 200.
 pub const LINE_WITHOUT_MEDIA: usize = 4 * 1024 * 1024;
+/// Values in an answer that a command looks into. Each takes about a hundred bytes; a real answer
+/// has a few dozen.
+pub const ANSWER_VALUES: usize = 100_000;
 /// Bytes of parameters that are read from a file or from standard input; escaped, they fit into
 /// [`LINE_OPERATOR`](super::LINE_OPERATOR).
 pub const PARAMS_BYTES: u64 = 24 * 1024 * 1024;
