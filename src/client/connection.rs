@@ -4,6 +4,7 @@
 use crate::client::error::Error;
 use crate::client::writer::{redacted, Direction, Trace, Writer};
 use crate::link::{read_line, Duplex, Ending, Line, NetStream, Outbox, Stop, Stream, TlsError};
+use crate::log_limit::LogLimit;
 use crate::protocol::{limits, NodeFrame};
 use crate::tls::{self, Fingerprint, PinMismatch, Trust};
 use crate::wait::{self, poll_until};
@@ -57,6 +58,7 @@ pub struct Connection {
     pub(super) heard: Instant,
     writer: Writer,
     trace: Option<Trace>,
+    pub(super) log_limit: LogLimit,
     stop: Stop,
     /// Host and port as they were given.
     pub gateway: (String, u16),
@@ -92,6 +94,7 @@ pub fn connect(
         heard: Instant::now(),
         writer: Writer::new(outbox, trace.clone()),
         trace,
+        log_limit: LogLimit::default(),
         stop: stop.clone(),
         gateway: (host.to_owned(), port),
         certificate,

@@ -218,7 +218,11 @@ fn next_frame(
             }
             Some(Ok(frame)) => return Ok(Some(frame)),
             Some(Err(BadFrame::LongName(_))) => return Err(Error::NotAGateway(LONG_NAME)),
-            Some(Err(bad)) => log::warn!("line from the gateway skipped reason={bad:?}"),
+            Some(Err(bad)) => {
+                if let Some(more) = connection.log_limit.admit("lines") {
+                    log::warn!("line from the gateway skipped reason={bad:?}{more}");
+                }
+            }
         }
         // A gateway that only ever pings must not hold up the deadline.
         if Instant::now() >= deadline {

@@ -13,23 +13,28 @@ use std::ops::Deref;
 /// between the halves of a character and send the half (protocol section 1.1); strict parsers
 /// refuse the whole line for it.
 pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
-    match lone_surrogate(text.as_bytes(), 0) {
-        None => Cow::Borrowed(text),
-        Some(_) => Cow::Owned(mended(text.to_owned())),
+    match has_lone_surrogate(text) {
+        false => Cow::Borrowed(text),
+        true => Cow::Owned(mended(text.to_owned())),
     }
+}
+
+/// Nearly every text has no surrogate at all, which is found out faster than where escapes begin.
+fn has_lone_surrogate(text: &str) -> bool {
+    (text.contains("\\ud") || text.contains("\\uD")) && lone_surrogate(text.as_bytes(), 0).is_some()
 }
 
 /// As [`mend_surrogates`], for a text that may be too long to have twice.
 pub(crate) fn mended(text: String) -> String {
-    let Some(mut at) = lone_surrogate(text.as_bytes(), 0) else { return text };
-    let mut bytes = text.into_bytes();
-    loop {
-        bytes[at..at + 6].copy_from_slice(br"\ufffd");
-        match lone_surrogate(&bytes, at + 6) {
-            Some(next) => at = next,
-            None => return payload::text(bytes),
-        }
+    if !has_lone_surrogate(&text) {
+        return text;
     }
+    let (mut bytes, mut from) = (text.into_bytes(), 0);
+    while let Some(at) = lone_surrogate(&bytes, from) {
+        from = at + 6;
+        bytes[at..from].copy_from_slice(br"\ufffd");
+    }
+    payload::text(bytes)
 }
 
 /// Where the first escape of a lone surrogate is, from a place that is not inside an escape.
