@@ -35,7 +35,7 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	$(CARGO) clippy --no-default-features --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --no-default-features --lib
 	$(CARGO) test
-	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check --config .deny.toml; fi
+	@bash tests/dependencies.sh
 	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi
 
 netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)

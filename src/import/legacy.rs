@@ -132,7 +132,7 @@ impl Legacy {
         while let Some(name) = names.next() {
             let is_last = names.peek().is_none();
             let flags = if is_last { flags } else { OFlags::PATH | OFlags::DIRECTORY };
-            let at = dir.as_ref().map_or(self.dir.as_fd(), OwnedFd::as_fd);
+            let at = dir.as_ref().map_or_else(|| self.dir.as_fd(), OwnedFd::as_fd);
             dir = match open(at, name, flags) {
                 Ok(opened) => Some(opened),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
