@@ -101,3 +101,24 @@ fn followers_of_events_are_told_by_their_exit_code_that_the_bridge_has_stopped()
     assert!(daemon.wait(SOON).success());
     assert!(events.finish().error(69).contains("stopped"));
 }
+
+#[test]
+fn what_a_node_said_last_is_saved_at_the_stop_and_not_with_each_hello() {
+    let mut daemon = Daemon::start();
+    let alice = Phone::paired(&daemon, "alice");
+    let file = daemon.setup().state("nodes/paired.json");
+    let stored = || std::fs::read_to_string(&file).unwrap();
+    let before = stored();
+    let mut phone = Phone::log_in(&daemon, "alice", &alice.token);
+    for version in 0..100 {
+        let version = format!("7.{version}");
+        phone.send(&json!({ "type": "hello", "nodeId": "alice", "token": alice.token, "version": version }));
+        phone.expect("hello-ok");
+        assert_eq!(stored(), before);
+    }
+    let known = daemon.ask("node.describe", &json!({ "nodeId": "alice" }));
+    assert_eq!(known["version"], "7.99");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait(Duration::from_secs(10)).code(), Some(0));
+    assert!(stored().contains("\"7.99\""), "{}", stored());
+}
