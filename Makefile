@@ -14,7 +14,7 @@ man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-br
 fuzz_targets = router wire params files mdns approvals transcript media
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check netns demo bench fuzz doc fmt install uninstall clean
+.PHONY: help build run test check netns demo bench fuzz soak doc fmt install uninstall clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ fuzz: ## Fuzz whatever takes bytes from others, SECONDS=60 for each target (FUZZ
 		mkdir -p target/corpus/$$name && $(CARGO) fuzz run --fuzz-dir . -s none $$name \
 			target/corpus/$$name corpus/$$name -- -max_total_time=$(or $(SECONDS),60) \
 			-max_len=4096 -rss_limit_mb=1000 -verbosity=0 -print_final_stats=1 || exit 1; done
+
+soak: ## Play nodes, operators and faults against the daemon for SECONDS=300, from SEED=1
+	SOAK_SECONDS=$(or $(SECONDS),300) SOAK_SEED=$(or $(SEED),1) \
+		$(CARGO) test --test e2e soak -- --nocapture
 
 doc: ## Build the library's documentation
 	$(CARGO) doc --no-deps

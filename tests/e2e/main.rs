@@ -47,3 +47,4 @@ mod ch20_library;
 mod ch21_readme;
 mod ch22_faults;
 mod ch22_power_cut;
+mod ch23_soak;
