@@ -157,6 +157,9 @@ impl Pairing {
             return ctx.refuse(from.conn, too_many());
         };
         if evicted.is_some() {
+            if ctx.now.mono < self.next_eviction {
+                return self.waiting.hold(ctx, candidate, self.next_eviction);
+            }
             self.next_eviction = ctx.after(limits::EVICTION_EVERY);
         }
         let Candidate { node, profile, silent, .. } = candidate;
@@ -185,9 +188,6 @@ impl Pairing {
         let is_crowded = own >= ctx.policy.pending_pairings_per_address;
         if !is_crowded && pending.len() < ctx.policy.pending_pairings {
             return Ok(None);
-        }
-        if ctx.now.mono < self.next_eviction {
-            return Err(());
         }
         let places = pending.iter().filter(|(_, request)| {
             request.approved_at.is_none() && (!is_crowded || is_own(request))
