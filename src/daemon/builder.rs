@@ -59,7 +59,8 @@ impl DaemonBuilder {
         self
     }
 
-    /// The Unix socket for operators; `control.sock` in the state directory by default.
+    /// The Unix socket for operators; `control.sock` in the state directory by default. Refused in a
+    /// directory that others can write to.
     pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.control_socket = Some(path.into());
         self

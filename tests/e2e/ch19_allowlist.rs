@@ -148,6 +148,10 @@ fn a_program_on_the_list_that_writes_files_does_not_extend_the_list() {
     let (_, message) = pi.refused("system.run", &copy);
     assert_eq!(message, "SYSTEM_RUN_DISABLED: security=deny", "what it takes away counts");
     pi.stop_node().ok();
+    pi.start_node();
+    pi.wait_until_connected();
+    let said = pi.stop_node().stderr;
+    assert!(said.contains("only takes away") && said.contains("--exec-approvals"), "{said}");
 }
 
 #[test]

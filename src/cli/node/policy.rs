@@ -24,6 +24,12 @@ pub(super) fn tell(work: &HostOptions, security: Result<Security, String>, scree
             "system.run runs every program that the gateway requests, with this user's permissions"
         )),
     }
+    if work.owner.allow_only && work.approvals.exists() {
+        screen.say(format_args!(
+            "{file} only takes away, because --allow lists all that runs; to have it add programs, \
+             too, name it with --exec-approvals"
+        ));
+    }
     if work.remote_approvals {
         screen.say(format_args!("the gateway may change {file}, which lists what it may run"));
     }
