@@ -3,7 +3,7 @@
 //! what is acknowledged is kept, and nobody else notices.
 
 use crate::support::faults::{Call, Faults, Rule};
-use crate::support::{eventually, Control, Daemon, Phone, Setup, DEADLINE};
+use crate::support::{apps, eventually, took_less_than, Control, Daemon, Phone, Setup, DEADLINE};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use serde_json::{json, Value};
@@ -76,7 +76,7 @@ const DEEDS: [Deed; 5] = [
 ];
 
 fn talk(daemon: &Daemon) {
-    let mut app = crate::support::apps::App::paired(daemon, "alice");
+    let mut app = apps::App::paired(daemon, "alice");
     app.subscribe("main");
     app.send("main", "hello", "first");
     app.end_of("first");
@@ -271,4 +271,41 @@ fn a_full_log_costs_lines_and_nothing_else() {
     alice.ping();
     daemon.signal(Signal::TERM);
     assert!(daemon.wait(DEADLINE).success());
+}
+
+/// A process of another session holds the agent's output open, and nobody may wait for it.
+#[test]
+fn an_agent_that_leaves_a_daemon_behind_ends_its_run_and_does_not_hold_up_the_stop() {
+    let text =
+        "setsid sh -c 'echo $$ > left; exec sleep 300' & until [ -s left ]; do :; done; echo hi";
+    let setup = apps::script(text, &json!({}));
+    let mut daemon = setup.start();
+    let mut app = apps::App::paired(&daemon, "alice");
+    app.subscribe("main");
+    app.send("main", "hello", "run");
+    let end = app.end_of("run");
+    assert_eq!((&*end.state, end.text.as_deref()), ("final", Some("hi")));
+    let began = Instant::now();
+    daemon.signal(Signal::TERM);
+    assert!(daemon.wait(DEADLINE).success());
+    took_less_than(Duration::from_secs(4), began, "the stop");
+    let left = eventually("the process that was left behind", || {
+        let find = |dir: std::path::PathBuf| std::fs::read_to_string(dir.join("left")).ok();
+        find(setup.path("home")).or_else(|| find(setup.path("")))
+    });
+    // Under systemd, the unit ends it with the bridge.
+    let pid = rustix::process::Pid::from_raw(left.trim().parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_program_that_is_replaced_while_it_runs_goes_on_and_the_next_start_is_the_new_one() {
+    let setup = Setup::new().copied_program();
+    let daemon = setup.start();
+    let token = Phone::paired(&daemon, "alice").token;
+    setup.replace_program();
+    Phone::log_in(&daemon, "alice", &token);
+    daemon.run(["status"]).ok();
+    let daemon = daemon.restart();
+    Phone::log_in(&daemon, "alice", &token);
 }

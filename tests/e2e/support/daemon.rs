@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw-bridge");
+
 /// How to start a daemon, again and again with the same files.
 #[derive(Clone)]
 pub(crate) struct Setup {
@@ -96,9 +98,23 @@ impl Setup {
         self
     }
 
+    /// Has everything run from a copy of the program.
+    pub(crate) fn copied_program(self) -> Self {
+        self.replace_program();
+        self
+    }
+
+    /// Puts another copy in its place, as an upgrade does.
+    pub(crate) fn replace_program(&self) {
+        let new = self.path("new");
+        fs::copy(PROGRAM, &new).unwrap();
+        fs::rename(new, self.path("openclaw-bridge")).unwrap();
+    }
+
     /// The program, alone with the files of this setup.
     pub(crate) fn program(&self) -> Command {
-        let program = env!("CARGO_BIN_EXE_openclaw-bridge").to_owned();
+        let own = self.path("openclaw-bridge");
+        let program = if own.exists() { own.to_str().unwrap() } else { PROGRAM }.to_owned();
         let words: Vec<&String> = self.enter.iter().chain([&program]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
