@@ -74,7 +74,7 @@ fn pending_line(request: &PendingView, now: u64) -> String {
     let shown = [device, safe(&request.remote_ip)].into_iter().filter(|part| !part.is_empty());
     parts.extend(shown.chain([ago(now, request.ts)]));
     if request.is_repair {
-        parts.push("repair: it was paired before".into());
+        parts.push("repair: a node with this id is paired already; is it the same?".into());
     }
     if request.conflict {
         parts.push("CONFLICT: another request has the same node id".into());
