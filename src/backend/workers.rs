@@ -34,7 +34,7 @@ impl Workers {
     /// Queues a call without waiting. The error, if too many are waiting, is for the caller.
     pub(crate) fn call(&self, job: Job) -> Result<(), WireError> {
         let busy = |Full| {
-            WireError::unavailable("too many requests of this node are waiting; try again later")
+            WireError::unavailable("the gateway is busy with earlier requests; try again later")
         };
         self.0.push(Task::Call(job)).map_err(busy)
     }

@@ -20,15 +20,15 @@ pub const SESSION_ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Transcript lines that `sessions.compact` keeps by default (protocol section 5.3).
 pub const COMPACT_LINES: u64 = 400;
 
-/// Bytes on disk that all conversations may have (`bridge.limits.conversationBytes`): transcripts, those
-/// put aside, and the store. The nodes share them. Decades of talk, and a part of a small card.
+/// Bytes on disk that all conversations may have (`bridge.limits.conversationBytes`): transcripts, and
+/// those put aside. The nodes share them. Decades of talk, and a part of a small card.
 pub const CONVERSATION_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// The least and the most that may be.
 pub const CONVERSATION_BYTES_MIN: u64 = 1024 * 1024;
 /// See [`CONVERSATION_BYTES_MIN`].
 pub const CONVERSATION_BYTES_MAX: u64 = 1 << 50;
-/// Bytes that count for a file besides its content: about what file systems need for it.
-pub const FILE_BYTES: u64 = 1024;
+/// Bytes that count for a file besides its content: a block of the usual file systems.
+pub const FILE_BYTES: u64 = 4096;
 /// Bytes of the disk that conversations leave free, or a twentieth of a small disk: pairings, settings
 /// and the system need some.
 pub const DISK_KEPT_FREE: u64 = 64 * 1024 * 1024;

@@ -48,7 +48,7 @@ impl Places {
         let mut candidates = candidates.into_iter().map(|(_, key)| key);
         let empty = candidates.find(|key| **key != main && is_empty(&book.entries[*key]));
         let empty = empty.cloned().ok_or(StoreError::Full)?;
-        log::info!("backend: an unused session gives way to a new one session={empty:?}");
+        log::debug!("backend: an unused session gives way to a new one session={empty:?}");
         book.entries.remove(&empty);
         Ok(())
     }

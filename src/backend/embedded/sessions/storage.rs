@@ -30,6 +30,12 @@ struct Taken {
     counted: Option<Instant>,
 }
 
+impl Taken {
+    fn recounted(&mut self, limit: u64, used: Option<u64>) {
+        self.shares.recounted(limit, used.unwrap_or_else(|| self.shares.used()));
+    }
+}
+
 /// Bytes of a file system.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Space {
@@ -64,26 +70,29 @@ impl Storage {
     /// Whether the conversations may get so many bytes more from a node, or from somebody else.
     pub(super) fn check(&self, node: Option<&NodeId>, bytes: u64) -> Result<(), StoreError> {
         self.check_disk(bytes)?;
-        let mut taken = lock(&self.taken);
         let now = Instant::now();
+        let mut taken = lock(&self.taken);
         if taken.counted.is_none() {
-            self.count(&mut taken, now);
+            // Before the first count nobody knows whether anything fits.
+            taken.recounted(self.limit(), self.count());
+            taken.counted = Some(now);
         }
         if taken.shares.fits(node, bytes) {
             return Ok(());
         }
-        // Somebody may have removed files since.
-        let is_due = taken.counted.is_none_or(|at| now - at >= limits::RECOUNT_EVERY);
-        if is_due {
-            self.count(&mut taken, now);
+        // Somebody may have removed files since. Others do not wait while they are counted.
+        if taken.counted.is_none_or(|at| now - at >= limits::RECOUNT_EVERY) {
+            taken.counted = Some(now);
+            drop(taken);
+            let used = self.count();
+            taken = lock(&self.taken);
+            taken.recounted(self.limit(), used);
         }
-        match taken.shares.fits(node, bytes) {
+        let (fits, used) = (taken.shares.fits(node, bytes), taken.shares.used());
+        drop(taken);
+        match fits {
             true => Ok(()),
-            false => {
-                let used = taken.shares.used();
-                drop(taken);
-                Err(self.refused(node, StoreError::Quota { used }))
-            }
+            false => Err(self.refused(node, StoreError::Quota { used })),
         }
     }
 
@@ -103,15 +112,15 @@ impl Storage {
         lock(&self.taken).shares.add(node, bytes);
     }
 
-    /// Counts what is there. Where it has become less, somebody has made room for everybody.
-    fn count(&self, taken: &mut Taken, now: Instant) {
-        let limit = self.limit.load(Ordering::Relaxed);
-        match bytes_in(&self.dir, limits::SESSION_DIRS) {
-            Ok(used) => taken.shares.recounted(limit, used),
-            // What cannot be read cannot be written either; that has an error of its own.
-            Err(error) => log::debug!("backend: could not count the conversations: {error}"),
-        }
-        taken.counted = Some(now);
+    fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of what is there. What cannot be read cannot be written either, which has an error of
+    /// its own.
+    fn count(&self) -> Option<u64> {
+        let counted = bytes_in(&self.dir, limits::SESSION_DIRS);
+        counted.map_err(|e| log::debug!("backend: could not count the conversations: {e}")).ok()
     }
 
     fn refused(&self, node: Option<&NodeId>, error: StoreError) -> StoreError {
@@ -123,7 +132,7 @@ impl Storage {
     }
 }
 
-/// Bytes of the files in a directory and, so many levels deep, in those inside it.
+/// Bytes of the transcripts in a directory and, so many levels deep, in those inside it.
 fn bytes_in(dir: &Path, levels: usize) -> io::Result<u64> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -132,6 +141,10 @@ fn bytes_in(dir: &Path, levels: usize) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in entries {
         let entry = entry?;
+        // The store has a limit of its own, and gets smaller when a session is deleted.
+        if entry.file_name().to_string_lossy().starts_with("sessions.json") {
+            continue;
+        }
         // One that is gone meanwhile takes nothing.
         let Ok(meta) = entry.metadata() else { continue };
         bytes += match meta.is_dir() {
@@ -185,6 +198,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("inside")).unwrap();
         let file = |name: &str| dir.path().join(name);
+        fs::write(file("sessions.json"), vec![0; 9 * MIB as usize]).unwrap();
         fs::write(file("a.jsonl"), vec![0; 3 * MIB as usize]).unwrap();
         fs::write(file("inside/b.jsonl.deleted"), vec![0; 4 * MIB as usize]).unwrap();
         let storage = Storage::new(dir.path().to_owned());
