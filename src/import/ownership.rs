@@ -35,6 +35,9 @@ impl Acting {
             return Ok((Self(None), state_dir.to_owned()));
         }
         let (reader, writer) = (owner(source)?, owner(state_dir)?);
+        if reader.0.is_root() && writer.0.is_root() {
+            return Ok((Self(None), state_dir.to_owned()));
+        }
         let identities = Identities { reader, writer, groups: getgroups()? };
         let mut reached = std::path::absolute(state_dir)?;
         if !writer.0.is_root() && reached.is_dir() {
@@ -82,13 +85,37 @@ impl Identities {
     }
 }
 
+/// Whether there is such a user here. In a container, files of others belong to nobody, and its root
+/// can do no more than whoever has started it.
+fn exists(uid: u32, users: &str) -> bool {
+    let mut ranges = users.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        let (first, count): (u64, u64) = (numbers.next()?.ok()?, numbers.nth(1)?.ok()?);
+        Some(first..first + count)
+    });
+    ranges.any(|range| range.contains(&uid.into()))
+}
+
 /// Who owns the directory or, if that is root or it does not exist, the last part of its path that
 /// is not root's: that user decides where the path leads.
 fn owner(dir: &Path) -> io::Result<Owner> {
     let path = std::path::absolute(dir)?;
     let parts = path.ancestors().filter_map(|part| fs::symlink_metadata(part).ok());
     let mut owners = fs::metadata(&path).into_iter().chain(parts);
-    let owner = owners.find(|meta| meta.uid() != 0);
+    let users = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let owner = owners.find(|meta| meta.uid() != 0 && exists(meta.uid(), &users));
     let owner = owner.map(|meta| (Uid::from_raw(meta.uid()), Gid::from_raw(meta.gid())));
     Ok(owner.unwrap_or((Uid::ROOT, Gid::ROOT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_outside_a_container_do_not_exist_in_it() {
+        let (all, container) = ("         0          0 4294967295\n", "0 1000 1\n1 100000 65534\n");
+        assert!(exists(1000, all) && exists(65534, all));
+        assert!(exists(1000, container) && !exists(65535, container) && !exists(0, ""));
+    }
 }
