@@ -311,7 +311,16 @@ impl Storm {
                 // How often a connection gave way, and when a node was here, is not worth a write.
                 if let Answer::Pairings(Pairings { pending, paired, .. }) = &mut pairings {
                     pending.iter_mut().for_each(|request| request.replaced = 0);
+                    // The files do not tell a request of the millisecond of an approval from the one
+                    // that was approved.
+                    let approved = |node: &NodeId| paired.iter().find(|n| n.node_id == *node);
+                    pending.retain(|request| {
+                        approved(&request.node_id).is_none_or(|n| n.approved_at_ms != request.ts)
+                    });
                     paired.iter_mut().for_each(|node| node.last_seen_at_ms = None);
+                    for request in pending.iter_mut().filter(|_| !with_profiles) {
+                        request.same_name_as = None;
+                    }
                     for node in paired.iter_mut().filter(|_| !with_profiles) {
                         (node.profile, node.remote_ip) = Default::default();
                     }
