@@ -287,7 +287,7 @@ impl Daemon {
         let pending = self.ask("node.pair.list", &json!({}))["pending"].take();
         let pending: Vec<Value> =
             pending.as_array().unwrap().iter().filter(|r| r["nodeId"] == node).cloned().collect();
-        let found = pending.iter().find(|r| r["waiting"] == true).or(pending.first());
+        let found = pending.iter().find(|r| r["waiting"] == true).or_else(|| pending.first());
         let id = found.map_or_else(|| json!(node), |request| request["requestId"].clone());
         self.ask("node.pair.approve", &json!({ "requestId": id }))
     }
