@@ -112,7 +112,7 @@ impl RunSink for RunRecorder {
         };
         // Before the event: a node that repeats its request on the event must not get
         // "in_flight", because no other end would come.
-        self.runs.done(&self.events.run_id, result, Instant::now());
+        self.runs.done(&self.events.run_id, self.node, result, Instant::now());
         self.events.end(&outcome, now_ms());
     }
 }

@@ -2,8 +2,8 @@
 
 use super::events::RunEvents;
 use crate::lock::lock;
-use crate::protocol::limits;
 use crate::protocol::rpc::chat::RunStatus;
+use crate::protocol::{limits, NodeId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -18,8 +18,8 @@ enum Known {
     Beginning(String),
     /// Queued or running.
     Live(Arc<RunEvents>),
-    /// Ended: well, or with this error.
-    Done { result: Result<(), String>, at: Instant },
+    /// Ended: well, or with this error; begun by this node, if by one.
+    Done { result: Result<(), String>, at: Instant, node: Option<NodeId> },
 }
 
 impl Runs {
@@ -56,17 +56,26 @@ impl Runs {
         lock(&self.known).remove(run_id);
     }
 
-    /// The run ended. The oldest ends are forgotten first.
-    pub(super) fn done(&self, run_id: &str, result: Result<(), String>, now: Instant) {
+    /// The run ended. Of the node with the most ends, the oldest are forgotten first.
+    pub(super) fn done(
+        &self,
+        run_id: &str,
+        node: Option<NodeId>,
+        result: Result<(), String>,
+        now: Instant,
+    ) {
         let mut known = lock(&self.known);
-        known.insert(run_id.to_owned(), Known::Done { result, at: now });
-        let done = known.iter().filter_map(|(id, run)| match run {
-            Known::Done { at, .. } => Some((*at, id.clone())),
-            _ => None,
-        });
-        let done: Vec<_> = done.collect();
-        if done.len() > limits::RUNS_REMEMBERED {
-            if let Some((_, id)) = done.into_iter().min() {
+        known.insert(run_id.to_owned(), Known::Done { result, at: now, node });
+        let mut by_node = BTreeMap::<_, Vec<_>>::new();
+        for (id, run) in &*known {
+            if let Known::Done { at, node, .. } = run {
+                by_node.entry(node).or_default().push((*at, id));
+            }
+        }
+        if by_node.values().map(Vec::len).sum::<usize>() > limits::RUNS_REMEMBERED {
+            let most = by_node.into_values().max_by_key(Vec::len);
+            let oldest = most.and_then(|ends| ends.into_iter().min());
+            if let Some(id) = oldest.map(|(_, id)| id.clone()) {
                 known.remove(&id);
             }
         }
@@ -106,7 +115,7 @@ mod tests {
         assert!(runs.is_active("s") && !runs.is_active("t"));
         runs.forget("a");
         assert_eq!(runs.begin("a", "s", now), Ok(RunStatus::Started));
-        runs.done("a", Err("no".into()), now);
+        runs.done("a", None, Err("no".into()), now);
         assert_eq!(runs.begin("a", "s", now + Duration::from_secs(299)), Err("no".into()));
         assert_eq!(runs.begin("a", "s", now + limits::RUN_REMEMBERED), Ok(RunStatus::Started));
     }
@@ -116,9 +125,22 @@ mod tests {
         let runs = Runs::default();
         let now = Instant::now();
         for i in 0..=limits::RUNS_REMEMBERED as u64 {
-            runs.done(&i.to_string(), Ok(()), now + Duration::from_millis(i));
+            runs.done(&i.to_string(), None, Ok(()), now + Duration::from_millis(i));
         }
         assert_eq!(runs.begin("0", "s", now), Ok(RunStatus::Started));
         assert_eq!(runs.begin("1", "s", now), Ok(RunStatus::Ok));
+    }
+
+    #[test]
+    fn the_runs_of_one_node_do_not_make_those_of_another_forgotten() {
+        let runs = Runs::default();
+        let (now, node) = (Instant::now(), |name| NodeId::new(name).ok());
+        runs.done("alice's", node("alice"), Ok(()), now);
+        for i in 1..=2 * limits::RUNS_REMEMBERED as u64 {
+            let at = now + Duration::from_millis(i);
+            runs.done(&i.to_string(), node("eve"), Ok(()), at);
+        }
+        assert_eq!(runs.begin("alice's", "s", now), Ok(RunStatus::Ok));
+        assert_eq!(runs.begin("1", "s", now), Ok(RunStatus::Started));
     }
 }
