@@ -180,7 +180,7 @@ impl Pairing {
     }
 
     /// The request that gives way to a new one, if one has to; fails if none may. Approvals that
-    /// are kept are the operator's, and stay.
+    /// are kept are the operator's, and stay; so does what a node asks that is admitted.
     fn make_room(&self, ctx: &Context, new: &Candidate) -> Result<Option<RequestId>, ()> {
         let pending = &self.book.pending;
         let is_own = |request: &PairingRequest| are_counted_together(request.asker(), new.asker());
@@ -189,8 +189,9 @@ impl Pairing {
         if !is_crowded && pending.len() < ctx.policy.pending_pairings {
             return Ok(None);
         }
-        let places = pending.iter().filter(|(_, request)| {
-            request.approved_at.is_none() && (!is_crowded || is_own(request))
+        let places = pending.iter().filter(|(id, request)| {
+            let may_go = request.approved_at.is_none() && !self.waiting.is_admitted(id);
+            may_go && (!is_crowded || is_own(request))
         });
         let places = places.map(|(id, request)| Place {
             key: id,

@@ -91,7 +91,8 @@ impl Waiting {
         if self.held.len() < ctx.policy.pending_pairings {
             return Ok(());
         }
-        let places = self.held.iter().map(|(conn, held)| Place {
+        let strangers = self.held.iter().filter(|(_, held)| !held.from.is_admitted);
+        let places = strangers.map(|(conn, held)| Place {
             key: *conn,
             origin: held.asker().0,
             since: *conn,
