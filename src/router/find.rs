@@ -7,6 +7,7 @@
 use crate::protocol::{limits, NodeId, WireError};
 use crate::router::pairing::is_same_name;
 use crate::router::{views, PairedNode, PairingRequest, RequestId, Router};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,11 +18,35 @@ const ID_ONLY: &str = "id:";
 
 type Request<'a> = (&'a RequestId, &'a Arc<PairingRequest>);
 
+/// Ids that are no other node's name, as long as the paired nodes stay as they are: programs give
+/// ids, again and again, and need not wait until all names are compared.
+#[derive(Default)]
+pub(super) struct ClearIds {
+    among: Arc<BTreeMap<NodeId, Arc<PairedNode>>>,
+    ids: BTreeSet<NodeId>,
+}
+
 impl Router {
     /// A node by its id, its address, its name, or at least six characters of the beginning of its
     /// id. An id is not taken for the beginning of another one, but for another's name.
-    pub(super) fn find_node(&self, query: &str) -> Result<NodeId, WireError> {
+    pub(super) fn find_node(&mut self, query: &str) -> Result<NodeId, WireError> {
         let query = query.trim();
+        let paired = &self.pairing.book.paired;
+        if !Arc::ptr_eq(paired, &self.clear_ids.among) {
+            self.clear_ids = ClearIds { among: paired.clone(), ids: BTreeSet::new() };
+        } else if let Some(id) =
+            NodeId::new(query).ok().filter(|id| self.clear_ids.ids.contains(id))
+        {
+            return Ok(id);
+        }
+        let node = self.look_for_node(query)?;
+        if node.as_str() == query && query.parse::<IpAddr>().is_err() {
+            self.clear_ids.ids.insert(node.clone());
+        }
+        Ok(node)
+    }
+
+    fn look_for_node(&self, query: &str) -> Result<NodeId, WireError> {
         if query.is_empty() {
             return Err(WireError::invalid("nodeId required"));
         }

@@ -83,6 +83,7 @@ use calls::Calls;
 use connections::Connections;
 use context::Context;
 use events::Subscriptions;
+use find::ClearIds;
 use invokes::Invokes;
 use pairing::Pairing;
 use timers::Timer;
@@ -107,6 +108,7 @@ pub struct Router {
     calls: Calls,
     invokes: Invokes,
     subscriptions: Subscriptions,
+    clear_ids: ClearIds,
     /// The program is ending; new connections are closed at once.
     stopping: bool,
 }
@@ -123,6 +125,7 @@ impl Router {
             calls: Calls::default(),
             invokes: Invokes::default(),
             subscriptions: Subscriptions::default(),
+            clear_ids: ClearIds::default(),
             stopping: false,
         }
     }

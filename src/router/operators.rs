@@ -30,7 +30,8 @@ impl Router {
                 return Ok(Some(Answer::Nodes(NodeList { ts, nodes: self.node_views() })));
             }
             OperatorCommand::DescribeNode(query) => {
-                let view = self.node_view(&self.find_node(&query.node_id)?);
+                let node = self.find_node(&query.node_id)?;
+                let view = self.node_view(&node);
                 let node = view.ok_or_else(|| WireError::invalid("unknown nodeId"))?;
                 return Ok(Some(Answer::Node(Box::new(NodeDetails { ts, node }))));
             }
