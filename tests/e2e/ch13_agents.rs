@@ -216,6 +216,36 @@ fn a_program_is_given_the_past_and_the_message_once() {
 }
 
 #[test]
+fn the_thinking_level_chosen_in_the_app_stays_that_of_the_session() {
+    let tells = "cat > input.new; mv input.new input; echo answer";
+    let daemon = script(tells, &json!({ "input": "json" })).start();
+    let mut app = app(&daemon);
+    assert_eq!(app.history("main").thinking, "off");
+    // What is sent, what the program is told, and what the app's picker shows afterwards.
+    for (number, (sent, told, kept)) in [
+        (json!("high"), json!("high"), "high"),
+        (json!(null), json!("high"), "high"),
+        (json!("a lot"), json!("a lot"), "high"),
+        (json!("off"), json!("off"), "off"),
+        (json!(null), json!(null), "off"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = format!("run-{number}");
+        let mut params = json!({ "sessionKey": "main", "message": "m", "idempotencyKey": run });
+        if !sent.is_null() {
+            params["thinking"] = sent;
+        }
+        app.ok("chat.send", &params);
+        assert_eq!(app.end_of(&run).state, "final");
+        let input = fs::read_to_string(daemon.setup().path("input")).unwrap();
+        let input: Value = serde_json::from_str(&input).unwrap();
+        assert_eq!((&input["thinking"], &*app.history("main").thinking), (&told, kept), "{run}");
+    }
+}
+
+#[test]
 fn a_program_is_not_given_what_was_said_behind_the_message() {
     let tells = "cat > input.new; mv input.new \"$OPENCLAW_BRIDGE_RUN_ID\"; mkfifo gate 2>/dev/null
         if [ \"$OPENCLAW_BRIDGE_RUN_ID\" = first ]; then read go < gate; fi; echo answer";

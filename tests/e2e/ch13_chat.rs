@@ -27,7 +27,7 @@ fn an_answer_is_in_the_history_when_its_end_is_told() {
         assert_eq!(app.messages("main"), expected);
     }
     let history = app.history("agent:main:main");
-    assert_eq!((history.messages, &*history.thinking), (expected, "off"));
+    assert_eq!((history.messages, &*history.thinking), (expected, "low"));
     let part = app.ok("chat.history", &json!({ "sessionKey": "main", "limit": 3 }));
     assert_eq!(part["messages"].as_array().unwrap().len(), 3);
 }

@@ -197,10 +197,10 @@ fn a_session_is_changed_and_begun_anew() {
         params["key"] = "new".into();
         assert_eq!(app.invalid("sessions.patch", &params), message);
     }
+    assert_eq!(app.history("new").thinking, "xhigh");
     app.subscribe("new");
     app.send("new", "hi", "run");
     app.end_of("run");
-    assert_eq!(app.history("new").thinking, "xhigh");
     let before = app.history("new").session_id;
     let reset = app.ok("sessions.reset", &json!({ "key": " new " }));
     assert_eq!((&reset["key"], &reset["entry"]["label"]), (&json!("new"), &json!("Kitchen")));

@@ -34,7 +34,8 @@ fn model(entry: &Value, provider: Option<&str>) -> Option<Model> {
         id: id.to_owned(),
         name: entry["name"].as_str().unwrap_or(id).to_owned(),
         provider: entry["provider"].as_str().or(provider).unwrap_or("local").to_owned(),
-        context_window: entry["contextWindow"].as_u64(),
+        // Nobody knows how large it is; a model that reads nothing would be none.
+        context_window: entry["contextWindow"].as_u64().filter(|tokens| *tokens > 0),
         reasoning: entry["reasoning"].as_bool(),
     })
 }
@@ -55,11 +56,13 @@ mod tests {
             "providers": { "a": { "models": [
                 { "id": "2", "name": "two", "contextWindow": 8000, "reasoning": true },
                 { "id": "1", "name": "one", "contextWindow": 1.5 },
+                { "id": "3", "name": "zero", "contextWindow": 0 },
             ] } },
         }));
         let expected = json!({ "models": [
             { "id": "1", "name": "one", "provider": "a" },
             { "id": "2", "name": "two", "provider": "a", "contextWindow": 8000, "reasoning": true },
+            { "id": "3", "name": "zero", "provider": "a" },
             { "id": "z", "name": "z", "provider": "b" },
         ] });
         assert_eq!(serde_json::to_value(models(&section)).unwrap(), expected);

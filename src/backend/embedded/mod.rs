@@ -155,7 +155,7 @@ impl Embedded {
         }
         // Nobody waits for an answer, so a failure goes to the log.
         let session = request.session_key.clone();
-        if let Err(error) = running.chat.start_run(request, now_ms) {
+        if let Err(error) = running.chat.start_run(request, None, now_ms) {
             let node = node.as_str();
             log::warn!("backend: dropped an event node={node:?} session={session:?}: {error}");
         }

@@ -5,6 +5,7 @@
 //! of the configuration. It has only what the apps read, so nothing in it can make the daemon run
 //! a program or open a port, and the only secret that leaves is the voice key that the apps need.
 
+use crate::calendar;
 use crate::config::is_color;
 use crate::files;
 use crate::json5_text;
@@ -109,7 +110,7 @@ impl Settings {
             schema: object(sections.collect()),
             ui_hints: json!({ "talk.apiKey": { "label": "ElevenLabs API key", "sensitive": true } }),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            generated_at: now_ms,
+            generated_at: calendar::iso(now_ms),
         }
     }
 

@@ -100,7 +100,7 @@ fn wake(chat: &Chat, session_key: String, node: NodeId) {
         let message = "(system event)".to_owned();
         let node = Some(node);
         let run = AgentRun { run_id, session_key, message, node, ..AgentRun::default() };
-        chat.start_run(run, now_ms())
+        chat.start_run(run, None, now_ms())
     });
     if let Err(error) = begun {
         log::warn!("backend: a system event could not wake the agent: {error}");

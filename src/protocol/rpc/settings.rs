@@ -37,7 +37,8 @@ records! {
         schema: Value,
         ui_hints: Value,
         version: String,
-        generated_at: u64,
+        /// When the answer was made, as `2026-01-19T05:06:07.123Z`.
+        generated_at: String,
     }
     /// The parameters that `config.set` and `config.patch` share.
     ConfigChange {

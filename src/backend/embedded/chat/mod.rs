@@ -80,36 +80,44 @@ impl Chat {
                 None => wanted,
             }
         });
-        let (id, node) = (run_id.clone(), node.cloned());
+        let (id, node, chosen) = (run_id.clone(), node.cloned(), thinking.clone());
         let run =
             AgentRun { run_id: id, session_key, node, message, thinking, attachments, timeout };
-        let status = self.start_run(run, now_ms)?;
+        let status = self.start_run(run, chosen.as_deref(), now_ms)?;
         Ok(RunAccepted { run_id, status, stopped: None })
     }
 
     /// Starts a run, unless one with this id was started before. Its session key may have any
-    /// spelling.
-    pub(crate) fn start_run(&self, run: AgentRun, now_ms: u64) -> Result<RunStatus, WireError> {
+    /// spelling. The session keeps the chosen thinking level.
+    pub(crate) fn start_run(
+        &self,
+        run: AgentRun,
+        chosen: Option<&str>,
+        now_ms: u64,
+    ) -> Result<RunStatus, WireError> {
         let (run_id, key) = (run.run_id.clone(), session::canonical(&run.session_key));
         let status = self.runs.begin(&run_id, &key, Instant::now());
         let status = status.map_err(WireError::unavailable)?;
         if status == RunStatus::Started {
             // The same id may be tried again if this fails.
-            self.begin(run, now_ms).inspect_err(|_| self.runs.forget(&run_id))?;
+            self.begin(run, chosen, now_ms).inspect_err(|_| self.runs.forget(&run_id))?;
         }
         Ok(status)
     }
 
     /// Begins a run whose id is claimed.
-    fn begin(&self, mut run: AgentRun, now_ms: u64) -> Result<(), WireError> {
+    fn begin(&self, mut run: AgentRun, chosen: Option<&str>, now_ms: u64) -> Result<(), WireError> {
         self.sessions.has_room(run.node.as_ref(), run.message.len())?;
         // Nothing of an entry is overwritten: it may hold what other channels need.
-        let session = self.sessions.touch(&run.session_key, run.node.as_ref(), now_ms)?;
+        let (key, node) = (&run.session_key, run.node.as_ref());
+        let session = self.sessions.touch(key, node, chosen, now_ms)?;
         if session.entry.get("sendPolicy").is_some_and(|policy| policy == "deny") {
             return Err(WireError::invalid("send blocked by session policy"));
         }
         let prompt = user_message(&run.message, &run.attachments, now_ms);
         run.session_key.clone_from(&session.key);
+        let usual = || session.entry.get("thinkingLevel")?.as_str().map(str::to_owned);
+        run.thinking = run.thinking.or_else(usual);
         let busy = |busy: Busy| WireError::unavailable(busy.to_string());
         let _in_order = self.order.lock(&run.session_key);
         // A message that is refused must not be in the transcript: it will be sent again.

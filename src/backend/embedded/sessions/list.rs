@@ -4,6 +4,7 @@
 
 use super::book::Book;
 use super::entry::{integer, is_one_of, text, updated_at, Entry};
+use super::group::Group;
 use crate::protocol::rpc::sessions::{SessionFilter, SessionRow};
 use crate::protocol::session;
 use serde_json::{Map, Value};
@@ -49,8 +50,13 @@ pub(super) fn row(key: &str, entry: &Entry) -> SessionRow {
     let owned = |name| text(entry, name).map(str::to_owned);
     let count = |name| entry.get(name).and_then(integer);
     let origin = entry.get("origin").and_then(|origin| origin.get("label"));
-    let name = entry.get("label").or(origin).or_else(|| entry.get("subject"));
-    let name = name.and_then(Value::as_str).map(str::to_owned);
+    let other_name = origin.or_else(|| entry.get("subject")).and_then(Value::as_str);
+    let group = (kind(key, entry) == "group").then(|| Group::of(key, entry));
+    let group_name = group.as_ref().and_then(|group| group.name(key, entry));
+    let mut others = others(entry);
+    if let Some(channel) = group.and_then(|group| group.channel) {
+        others.entry("channel").or_insert_with(|| channel.into());
+    }
     let sum = || {
         let count = |name| count(name).unwrap_or(0);
         count("inputTokens").saturating_add(count("outputTokens"))
@@ -59,12 +65,15 @@ pub(super) fn row(key: &str, entry: &Entry) -> SessionRow {
         key: key.to_owned(),
         kind: kind(key, entry).to_owned(),
         label: owned("label"),
-        display_name: owned("displayName").or(name),
+        display_name: owned("displayName")
+            .or_else(|| owned("label"))
+            .or(group_name)
+            .or_else(|| other_name.map(str::to_owned)),
         updated_at: count("updatedAt"),
         session_id: owned("sessionId"),
         model: owned("model"),
         total_tokens: count("totalTokens").unwrap_or_else(sum),
-        others: others(entry),
+        others,
     }
 }
 

@@ -135,6 +135,8 @@ fn no_value_of_a_row_costs_a_phone_the_list() {
             "deliveryContext": {"to": "y"}, "totalTokens": null, "displayName": null,
         },
         "x": {"updatedAt": 5, "origin": {"label": "From"}, "totalTokens": 7.0},
+        "whatsapp:group:1@g.us": {"updatedAt": 4},
+        "agent:main:slack:channel:c1": {"updatedAt": 3, "label": "Work", "groupChannel": "#x"},
     }));
     let result = call(&sessions, Method::SessionsList, json!({})).unwrap();
     assert_eq!(
@@ -146,6 +148,11 @@ fn no_value_of_a_row_costs_a_phone_the_list() {
              "deliveryContext": {"to": "y"}},
             {"key": "agent:main:x", "kind": "direct", "updatedAt": 5, "totalTokens": 7,
              "origin": {"label": "From"}, "displayName": "From"},
+            {"key": "agent:main:whatsapp:group:1@g.us", "kind": "group", "updatedAt": 4,
+             "totalTokens": 0, "channel": "whatsapp", "displayName": "whatsapp:g-1@g.us"},
+            {"key": "agent:main:slack:channel:c1", "kind": "group", "updatedAt": 3,
+             "totalTokens": 0, "channel": "slack", "groupChannel": "#x", "label": "Work",
+             "displayName": "Work"},
         ])
     );
 }

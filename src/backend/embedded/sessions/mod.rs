@@ -11,6 +11,7 @@ mod entry;
 mod error;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
+mod group;
 mod history;
 mod list;
 mod message;
@@ -135,17 +136,24 @@ impl Sessions {
         self.dir.join("sessions.json")
     }
 
-    /// Marks a session as used now by a node, or somebody else, creating it if there is none. On disk
-    /// when this returns; on an error nothing has changed.
+    /// Marks a session as used now by a node, or somebody else, creating it if there is none, and
+    /// keeps the thinking level, if one was chosen. On disk when this returns; on an error nothing
+    /// has changed.
     pub(crate) fn touch(
         &self,
         key: &str,
         node: Option<&NodeId>,
+        thinking: Option<&str>,
         now_ms: u64,
     ) -> Result<SessionRecord, StoreError> {
         let key = entry::usable_key(key)?;
         let (id, entry) = self.enter(&key, node, now_ms, |book| {
-            book.update(&key, now_ms, |_| Ok::<_, StoreError>(()))
+            book.update(&key, now_ms, |entry| {
+                if let Some(level) = thinking {
+                    patch::keep_thinking(level, &key, entry);
+                }
+                Ok::<_, StoreError>(())
+            })
         })?;
         Ok(self.session(key, id, &entry))
     }

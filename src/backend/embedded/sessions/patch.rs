@@ -89,6 +89,16 @@ pub(super) fn apply(changes: &Changes, key: &str, entry: &mut Entry) -> Result<(
     check_xhigh(entry, matches!(change(THINKING), Some(Some(_))))
 }
 
+/// Stores a thinking level that was chosen with a message. One that cannot be stored is for that
+/// message only.
+pub(super) fn keep_thinking(level: &str, key: &str, entry: &mut Entry) {
+    let changes = Changes::from([(THINKING.to_owned(), Some(level.to_owned()))]);
+    let mut changed = entry.clone();
+    if apply(&changes, key, &mut changed).is_ok() {
+        *entry = changed;
+    }
+}
+
 /// Stores a value, or removes the field.
 fn set(entry: &mut Entry, name: &str, value: Option<&str>) {
     match value {

@@ -33,8 +33,8 @@ fn is_full<T>(result: &Result<T, StoreError>) -> bool {
 #[test]
 fn the_main_session_can_be_begun_however_many_there_are() {
     let (_dir, sessions) = with_sessions(limits::SESSIONS);
-    assert!(is_full(&sessions.touch("mine", Some(&node("alice")), 1)));
-    sessions.touch("main", Some(&node("alice")), 1).unwrap();
+    assert!(is_full(&sessions.touch("mine", Some(&node("alice")), None, 1)));
+    sessions.touch("main", Some(&node("alice")), None, 1).unwrap();
     assert_eq!(sessions.keys().unwrap().len(), limits::SESSIONS + 1);
 }
 
@@ -42,12 +42,12 @@ fn the_main_session_can_be_begun_however_many_there_are() {
 fn a_node_that_begins_sessions_without_end_does_not_keep_another_from_beginning_one() {
     let (_dir, sessions) = with_sessions(limits::SESSIONS - 40);
     let (eve, alice) = (node("eve"), node("alice"));
-    let begin = |n: usize, at| sessions.touch(&format!("eve-{n}"), Some(&eve), at);
+    let begin = |n: usize, at| sessions.touch(&format!("eve-{n}"), Some(&eve), None, at);
     for n in 0..10 {
         begin(n, NOW + n as u64).unwrap();
     }
     assert!(is_full(&begin(10, NOW + 20)), "a quarter of what was left");
-    sessions.touch("alice", Some(&alice), NOW).unwrap();
+    sessions.touch("alice", Some(&alice), None, NOW).unwrap();
     // What was not used gives way to new ones of the same node.
     let used = sessions.find("eve-0").unwrap().unwrap();
     sessions.append(&used, &json!({"role": "user"}), Some(&eve), NOW).unwrap();
@@ -62,11 +62,11 @@ fn a_node_that_begins_sessions_without_end_does_not_keep_another_from_beginning_
 fn to_who_has_no_session_the_oldest_unused_one_gives_way() {
     let (_dir, sessions) = with_sessions(limits::SESSIONS);
     let alice = node("alice");
-    sessions.touch("alice", Some(&alice), LATER).unwrap();
+    sessions.touch("alice", Some(&alice), None, LATER).unwrap();
     assert!(sessions.find("old-1").unwrap().is_none());
     assert!(sessions.find("old-0").unwrap().is_some(), "it has a transcript");
-    assert!(is_full(&sessions.touch("more", Some(&alice), LATER)), "one is what she gets");
-    sessions.touch("by the operator", None, LATER).unwrap();
+    assert!(is_full(&sessions.touch("more", Some(&alice), None, LATER)), "one is what she gets");
+    sessions.touch("by the operator", None, None, LATER).unwrap();
     assert!(sessions.find("old-2").unwrap().is_none());
     assert_eq!(sessions.keys().unwrap().len(), limits::SESSIONS);
 }

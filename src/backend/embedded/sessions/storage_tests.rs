@@ -22,7 +22,7 @@ fn stored(dir: &Path) -> Value {
 }
 
 fn touch(sessions: &Sessions, key: &str) -> Result<SessionRecord, StoreError> {
-    sessions.touch(key, None, NOW)
+    sessions.touch(key, None, None, NOW)
 }
 
 #[test]

@@ -15,7 +15,7 @@ const NOW: u64 = 1_768_799_167_123;
 fn started() -> (TempDir, Sessions, SessionRecord) {
     let dir = tempfile::tempdir().unwrap();
     let sessions = Sessions::open(dir.path().to_owned());
-    let session = sessions.touch("main", None, NOW).unwrap();
+    let session = sessions.touch("main", None, None, NOW).unwrap();
     (dir, sessions, session)
 }
 
@@ -194,7 +194,7 @@ fn many_writers_do_not_mix_their_lines() {
                 for n in 0..20 {
                     let text = format!("{writer}-{n}-{}", "x".repeat(5_000));
                     sessions.append(session, &message(&text), None, NOW).unwrap();
-                    sessions.touch("main", None, NOW).unwrap();
+                    sessions.touch("main", None, None, NOW).unwrap();
                 }
             });
         }
