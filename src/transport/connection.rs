@@ -12,11 +12,12 @@ use crate::origin::Origin;
 use crate::protocol::{limits, BadFrame, GatewayFrame, NodeFrame};
 use crate::router::{ConnId, Input};
 use crate::tls::Acceptor;
-use std::io::{self, BufRead, Read};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use crate::transport::linger::Linger;
+use std::io::{self, BufRead};
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(super) struct NodeConnection {
     pub(super) conn: ConnId,
@@ -74,10 +75,15 @@ impl NodeConnection {
         let mut lines = ReadBuffer::new(duplex, &mut bytes);
         let result = self.converse(&mut lines, &outbox);
         let ending = lines.get_ref().ending();
+        let is_ours = ending == Some(Ending::OurEnd);
+        let mut linger = Linger::new(&self.stream);
+        if is_ours && !lines.get_ref().is_admitted() {
+            linger.before_end(limits::ERROR_HEAD_START);
+        }
         lines.get_ref().with_stream(NetStream::close_notify);
         let is_alerted = result.as_ref().err().is_some_and(|error| self.log_tls_error(error));
-        if is_alerted || ending == Some(Ending::OurEnd) {
-            linger(&self.stream);
+        if is_alerted || is_ours {
+            linger.after_end();
         }
         result.map(|()| ending)
     }
@@ -183,28 +189,6 @@ impl NodeConnection {
             _ => {}
         }
         self.reception.inbox.post(Input::Frame { conn: self.conn, frame })
-    }
-}
-
-/// Closing a socket with unread input destroys what was sent last. So the other side is told
-/// that nothing more comes, and what it still sends is thrown away for a moment.
-fn linger(mut stream: &TcpStream) {
-    let deadline = Instant::now() + limits::LINGER;
-    let mut left_bytes = limits::LINGER_BYTES;
-    let mut sink = [0; 4096];
-    if stream.shutdown(Shutdown::Write).is_err() || stream.set_nonblocking(false).is_err() {
-        return;
-    }
-    while left_bytes > 0 {
-        let left_time = deadline.saturating_duration_since(Instant::now());
-        if left_time < Duration::from_millis(1) || stream.set_read_timeout(Some(left_time)).is_err()
-        {
-            return;
-        }
-        match stream.read(&mut sink) {
-            Ok(0) | Err(_) => return,
-            Ok(bytes) => left_bytes = left_bytes.saturating_sub(bytes),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod bind;
 mod connection;
+mod linger;
 mod listener;
 mod watch;
 

@@ -1,6 +1,6 @@
 //! What the bridge does not put up with, and what it goes on doing meanwhile.
 
-use crate::support::{eventually, took_less_than, Daemon, Phone, DEADLINE};
+use crate::support::{eventually, took_less_than, Daemon, Next, Phone, DEADLINE};
 use serde_json::{json, Value};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,24 @@ const PROMPT: Duration = Duration::from_secs(2);
 
 fn too_long(limit: usize) -> String {
     format!("line longer than {limit} bytes")
+}
+
+/// The apps on iOS and macOS drop what they receive together with the end of the stream.
+#[test]
+fn an_error_arrives_some_time_before_the_end_of_the_stream() {
+    let daemon = Daemon::start();
+    let mut is_alone = || {
+        let mut phone = Phone::connect(&daemon);
+        phone.send_raw(b"[]\n");
+        phone.expect_error("INVALID_REQUEST", "unknown type");
+        let next = phone.next_within(Duration::from_millis(20));
+        if matches!(next, Next::Silence) {
+            phone.expect_close();
+        }
+        matches!(next, Next::Silence)
+    };
+    // A machine that stands still for a moment may miss it.
+    assert!((0..10).any(|_| is_alone()));
 }
 
 #[test]

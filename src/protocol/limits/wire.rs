@@ -151,6 +151,8 @@ pub const CLOSE_FLUSH: Duration = Duration::from_secs(1);
 /// How long, and how many bytes, a closed connection is read on, so that the last frame is not
 /// destroyed by a reset.
 pub const LINGER: Duration = Duration::from_millis(500);
+/// Of that, how long the end of the stream may stay behind an error.
+pub const ERROR_HEAD_START: Duration = Duration::from_millis(250);
 /// See [`LINGER`].
 pub const LINGER_BYTES: usize = 1024 * 1024;
 

@@ -18,7 +18,7 @@ pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
 pub(crate) use namespace::{Namespace, NEEDS_NAMESPACES};
 pub(crate) use operator::{Operator, Run};
-pub(crate) use phone::Phone;
+pub(crate) use phone::{Next, Phone};
 pub(crate) use terminal::Terminal;
 
 use std::time::{Duration, Instant};
