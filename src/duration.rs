@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-/// `15s`, `500ms`, `2m`, `1h 30m`, or bare milliseconds.
+/// `15s`, `500ms`, `2m`, `1h 30m`, `1.5s` or bare milliseconds; capitals mean the same.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
+    // Humantime takes a capital M for months.
+    let text = text.to_ascii_lowercase();
     match text.parse() {
         Ok(milliseconds) => Some(Duration::from_millis(milliseconds)),
-        Err(_) => humantime::parse_duration(text).ok(),
+        Err(_) => humantime::parse_duration(&text).ok(),
     }
 }
 
@@ -21,9 +23,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_milliseconds_or_have_a_unit() {
+    fn durations_are_milliseconds_or_have_a_unit_in_capitals_or_not() {
         let cases = [("0", 0), ("1500", 1500), ("500ms", 500), ("15s", 15_000), ("2m", 120_000)];
         for (text, milliseconds) in cases {
+            assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for (text, milliseconds) in [("1.5s", 1500), ("10S", 10_000), ("2M", 120_000)] {
             assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in ["", "s", "-1", "ms", "soon", "99999999999999999999", "9999999999999999h"] {

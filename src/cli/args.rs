@@ -126,6 +126,32 @@ fn path_of(mut command: &Command, args: &[OsString]) -> String {
     path
 }
 
+/// What to do instead of a word that only the old gateway's command line knew.
+fn instead(path: &str, word: &str) -> Option<String> {
+    let systemctl = match word {
+        "install" => Some("enable --now"),
+        "uninstall" => Some("disable --now"),
+        verb => "start stop restart status".split(' ').find(|known| *known == verb),
+    };
+    if let (" node", Some(verb)) = (path, systemctl) {
+        return Some(format!(
+            "the service is a systemd unit: `systemctl {verb} openclaw-bridge-node`"
+        ));
+    }
+    let text = match word {
+        "--url" => {
+            "commands reach the bridge through its socket on this machine: leave out --url, choose \
+             a bridge with --state-dir, or run the command on the bridge's machine, such as with ssh"
+        }
+        "--token" if path != " node" => {
+            "commands reach the bridge through its socket, which only its owner may open: leave \
+             out --token"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
 /// The first paragraph of clap's message, what was probably meant, and where to read more.
 fn one_line(error: &Error, path: &str) -> String {
     let text = error.render().to_string();
@@ -138,13 +164,17 @@ fn one_line(error: &Error, path: &str) -> String {
         ContextValue::StyledStrs(texts) => texts.first().map(ToString::to_string),
         _ => None,
     };
+    let instead = last(ContextKind::InvalidArg).and_then(|word| instead(path, &word));
     let meant = last(ContextKind::SuggestedSubcommand)
         .map(|word| format!("`{}`", format!("{path} {word}").trim_start()))
         .or_else(|| last(ContextKind::SuggestedArg))
         .or_else(|| last(ContextKind::SuggestedValue));
-    let hint = match meant {
-        Some(meant) => format!(" (did you mean {meant}?)"),
-        None => last(ContextKind::Suggested).map(|tip| format!(" ({tip})")).unwrap_or_default(),
+    let hint = match (instead, meant) {
+        (Some(instead), _) => format!("; {instead}"),
+        (None, Some(meant)) => format!(" (did you mean {meant}?)"),
+        (None, None) => {
+            last(ContextKind::Suggested).map(|tip| format!(" ({tip})")).unwrap_or_default()
+        }
     };
     format!("{}{hint}; see `openclaw-bridge{path} --help`", message.join(" "))
 }

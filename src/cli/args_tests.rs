@@ -147,6 +147,42 @@ fn misspelt_commands_and_flags_get_a_suggestion() {
 }
 
 #[test]
+fn words_of_the_old_command_line_say_what_to_do_instead() {
+    for line in ["nodes list --url ws://x", "nodes --url=ws://x list", "status --url x"] {
+        let said = error(line);
+        assert!(said.contains("'--url' found; commands reach the bridge through"), "{said}");
+        assert!(said.contains("--state-dir"), "{said}");
+    }
+    let said = error("nodes invoke --node n --command c --token=s3cret");
+    assert!(said.contains("leave out --token") && !said.contains("s3cret"), "{said}");
+    for (word, command) in
+        [("start", "start"), ("stop", "stop"), ("status", "status"), ("install", "enable --now")]
+    {
+        let said = error(&format!("node --tls {word}"));
+        assert!(said.contains(&format!("`systemctl {command} openclaw-bridge-node`")), "{said}");
+    }
+    assert!(error("node --token x").contains("--token-file"));
+    assert!(!error("status start").contains("systemctl"));
+}
+
+#[test]
+fn choices_may_be_in_capitals_and_widths_in_pixels() {
+    let snap = run("nodes camera snap --node n --facing FRONT --max-width 800px --delay-ms 5");
+    assert_eq!(snap.value("facing"), Some("front"));
+    assert_eq!(snap.whole_number("max-width"), Some(800));
+    let notify = run("nodes notify --node n --title x --priority timesensitive");
+    assert_eq!(notify.value("priority"), Some("timeSensitive"));
+    assert_eq!(run("log DEBUG").value("LEVEL"), Some("debug"));
+    let clip = run("nodes camera clip --node n --duration 1.5S");
+    assert_eq!(clip.milliseconds("duration"), Some(1500));
+    assert!(parse("completions BASH").is_ok());
+    for width in ["px", "0px", "-1px", "800pt", "1.5px"] {
+        let said = error(&format!("nodes canvas snapshot --node n --max-width {width}"));
+        assert!(said.contains("800px"), "{said}");
+    }
+}
+
+#[test]
 fn what_is_missing_or_too_much_is_named() {
     assert!(error("").contains("requires a subcommand"));
     assert!(error("config").contains("[subcommands: check, show]; see `openclaw-bridge config"));

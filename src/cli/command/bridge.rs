@@ -51,5 +51,5 @@ commands! {
         help "The change lasts until the next reload or restart; set bridge.log in the \
               configuration to make it permanent. Modules named in RUST_LOG keep their levels.";
         eg "log debug", "log info";
-        args [argument("LEVEL", "The new level").value_parser(LEVELS)], operator();
+        args [one_of(argument("LEVEL", "The new level"), LEVELS)], operator();
 }

@@ -9,7 +9,9 @@ mod setup;
 
 use super::Action;
 use crate::duration;
-use clap::builder::{NonEmptyStringValueParser, StringValueParser};
+use clap::builder::{
+    NonEmptyStringValueParser, PossibleValuesParser, StringValueParser, TypedValueParser,
+};
 use clap::{Arg, ArgAction, Command, ValueHint};
 use serde_json::Number;
 use std::time::Duration;
@@ -223,17 +225,26 @@ fn params() -> Arg {
 }
 
 fn log_level() -> Arg {
-    option("log", "LEVEL", "The log level").value_parser(LEVELS)
+    one_of(option("log", "LEVEL", "The log level"), LEVELS)
 }
 
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 /// A flag whose value is a duration.
 fn duration(name: &'static str, help: &'static str) -> Arg {
     option(name, "DURATION", help).value_parser(|text: &str| -> Result<Duration, &str> {
         duration::parse(text)
-            .ok_or("expected a duration such as 15s, 500ms, 2m or 1500 (milliseconds)")
+            .ok_or("expected a duration such as 15s, 1.5s, 500ms, 2m or 1500 (milliseconds)")
     })
+}
+
+/// An argument whose value is one of these words, in capitals or not.
+fn one_of(arg: Arg, words: &'static [&'static str]) -> Arg {
+    let as_listed = |typed: String| {
+        let listed = words.iter().find(|word| word.eq_ignore_ascii_case(&typed));
+        listed.map_or(typed, |word| (*word).to_owned())
+    };
+    arg.ignore_case(true).value_parser(PossibleValuesParser::new(words).map(as_listed))
 }
 
 /// A flag whose value is a TCP port.
@@ -245,9 +256,20 @@ fn port(help: &'static str) -> Arg {
 
 /// A flag whose value is a whole number above 0.
 fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    option(name, value, help).value_parser(|text: &str| {
-        let number = text.parse().ok().filter(|number: &u32| *number > 0);
-        number.map(Number::from).ok_or("expected a whole number above 0")
+    option(name, value, help)
+        .value_parser(|text: &str| above_zero(text).ok_or("expected a whole number above 0"))
+}
+
+fn above_zero(text: &str) -> Option<Number> {
+    text.parse().ok().filter(|number: &u32| *number > 0).map(Number::from)
+}
+
+/// A flag whose value is a length in pixels: a whole number above 0, with or without `px`.
+fn pixels(name: &'static str, help: &'static str) -> Arg {
+    option(name, "PIXELS", help).value_parser(|text: &str| {
+        let number = text.to_ascii_lowercase();
+        above_zero(number.strip_suffix("px").unwrap_or(&number))
+            .ok_or("expected a whole number of pixels above 0, such as 800 or 800px")
     })
 }
 

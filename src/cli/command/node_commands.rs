@@ -35,7 +35,7 @@ fn device_id() -> Arg {
 
 fn picture() -> [Arg; 2] {
     [
-        number("max-width", "PIXELS", "The largest width of the picture"),
+        pixels("max-width", "The largest width of the picture"),
         decimal("quality", "Q", "The quality of the JPEG, from 0 to 1"),
     ]
 }
@@ -80,11 +80,11 @@ commands! {
             option("title", "TEXT", "The title"),
             option("body", "TEXT", "The text"),
             option("sound", "NAME", "A system sound, such as Glass"),
-            option("priority", "P", "How intrusive the notification may be")
-                .value_parser(["passive", "active", "timeSensitive"]),
-            option("delivery", "D",
-                "Use a system notification, an overlay, or whichever is available")
-                .value_parser(["system", "overlay", "auto"])
+            one_of(option("priority", "P", "How intrusive the notification may be"),
+                &["passive", "active", "timeSensitive"]),
+            one_of(option("delivery", "D",
+                "Use a system notification, an overlay, or whichever is available"),
+                &["system", "overlay", "auto"])
                 .default_value("system"),
             invoke_timeout("15s"),
         ];
@@ -100,8 +100,9 @@ commands! {
         eg "nodes camera snap --node kitchen",
            "nodes camera snap --node kitchen --facing back --max-width 1200 --out door.jpg";
         args on_node("20s"), [
-            option("facing", "WHICH", "The camera; by default both, unless --device-id is given")
-                .value_parser(["front", "back", "both"]),
+            one_of(
+                option("facing", "WHICH", "The camera; by default both, unless --device-id is given"),
+                &["front", "back", "both"]),
             device_id(),
         ], picture(), [
             count("delay-ms", "MS",
@@ -113,8 +114,7 @@ commands! {
         eg "nodes camera clip --node kitchen --duration 10s",
            "nodes camera clip --node kitchen --facing back --no-audio --out yard.mp4";
         args on_node("90s"), [
-            option("facing", "WHICH", "The camera to use")
-                .value_parser(["front", "back"])
+            one_of(option("facing", "WHICH", "The camera to use"), &["front", "back"])
                 .default_value("front"),
             device_id(),
             length("3s"),
@@ -126,8 +126,7 @@ commands! {
         help media_in_foreground();
         eg "nodes canvas snapshot --node kitchen --format png --out canvas.png";
         args on_node("20s"), [
-            option("format", "F", "The format of the picture")
-                .value_parser(["jpg", "jpeg", "png"])
+            one_of(option("format", "F", "The format of the picture"), &["jpg", "jpeg", "png"])
                 .default_value("jpg"),
         ], picture(), [out()];
     "nodes canvas present" => node_commands::present,
@@ -189,8 +188,8 @@ commands! {
         eg "nodes location get --node pixel --accuracy precise --max-age 1m";
         args on_node("20s"), [
             duration("max-age", "Accept a cached location that is no older than this"),
-            option("accuracy", "A", "The accuracy to request")
-                .value_parser(["coarse", "balanced", "precise"]),
+            one_of(option("accuracy", "A", "The accuracy to request"),
+                &["coarse", "balanced", "precise"]),
             duration("location-timeout", "How long the node may take to find its location")
                 .default_value("10s"),
         ];

@@ -116,10 +116,10 @@ commands! {
             pairs("handle", "CMD=PROGRAM", "expected COMMAND=PROGRAM",
                 "Answer this command (or a family such as x.*) with this program, which reads the \
                  parameters from standard input and prints the result; may be repeated"),
-            option("exec", "LEVEL",
+            one_of(option("exec", "LEVEL",
                 "The most that system.run may run, even if the --exec-approvals file allows more; \
-                 by default the file decides, and without a file nothing runs")
-                .value_parser(["deny", "allowlist", "full"]),
+                 by default the file decides, and without a file nothing runs"),
+                &["deny", "allowlist", "full"]),
             repeated("allow", "PATTERN",
                 "Let system.run run these programs, and no others unless --exec-approvals or \
                  --remote-approvals is given, too; implies --exec allowlist; may be repeated"),
@@ -145,5 +145,6 @@ commands! {
         eg "completions bash > ~/.local/share/bash-completion/completions/openclaw-bridge",
            "completions fish > ~/.config/fish/completions/openclaw-bridge.fish";
         args [argument("SHELL", "The shell")
+            .ignore_case(true)
             .value_parser(clap::value_parser!(clap_complete::Shell))];
 }

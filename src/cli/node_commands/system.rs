@@ -5,10 +5,9 @@ use crate::protocol::command::system::{RunResult, SystemNotify, SystemRun};
 
 pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
     let env = line.pairs("env");
-    let command = line.values("CMD");
     let call = SystemRun {
-        raw_command: Some(raw(&command)),
-        command,
+        // Without a `rawCommand`: a Mac compares that with the words, and quotes them differently.
+        command: line.values("CMD"),
         cwd: line.text("cwd"),
         env: (!env.is_empty()).then(|| env.into_iter().collect()),
         timeout_ms: line.milliseconds("command-timeout"),
@@ -45,17 +44,6 @@ fn program_result(result: &RunResult) -> Result<(), String> {
     }
 }
 
-/// The command as it would be typed in a shell. Nodes show it to their owner, and compare it with
-/// the allowlist.
-fn raw(words: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    let quoted = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
-}
-
 pub(crate) fn notify(line: &CommandLine) -> Result<(), Failure> {
     let [title, body] = ["title", "body"].map(|name| line.value(name).unwrap_or_default().trim());
     if title.is_empty() && body.is_empty() {
@@ -76,12 +64,6 @@ mod tests {
     use super::*;
     use crate::protocol::command::NodeCall;
     use serde_json::{json, Value};
-
-    #[test]
-    fn words_are_quoted_as_a_shell_needs_them() {
-        let words = ["echo", "", "a b", "it's", "--x=1", "$HOME"].map(str::to_owned);
-        assert_eq!(raw(&words), r"echo '' 'a b' 'it'\''s' --x=1 '$HOME'");
-    }
 
     #[test]
     fn every_platforms_ending_is_understood() {
