@@ -6,17 +6,21 @@ use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload,
 use crate::router::connections::Connections;
 use crate::router::context::Context;
 use crate::router::{Audience, BackendEvent, ConnId, NodeNotice, Output, Policy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Subscriptions by node: canonical session key to the spelling the node used. Different spellings
-/// of a session are one session (protocol section 9.2).
+/// Subscriptions by node. Different spellings of a session are one session (protocol section 9.2),
+/// but each is a subscription of its own: an app may have one screen open under `main` and another
+/// under `agent:main:main`, each of which drops events under the other name.
 ///
 /// A subscription belongs to the node, not to its connection: it outlives a short loss.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    by_node: BTreeMap<NodeId, BTreeMap<String, Arc<str>>>,
+    by_node: BTreeMap<NodeId, BTreeSet<Subscription>>,
 }
+
+/// A session's canonical key, and the spelling that the node used.
+type Subscription = (String, Arc<str>);
 
 impl Subscriptions {
     /// A node's event: a change of its subscriptions, or something for the backend. Without a
@@ -50,16 +54,21 @@ impl Subscriptions {
             _ => return ctx.notify(NodeNotice::Event { node, event, payload }),
         };
         let Some(key) = session::key_in(&payload) else { return };
-        let canonical = session::canonical(&key);
-        let keys = self.by_node.entry(node.clone()).or_default();
+        let first = first_of(session::canonical(&key));
+        let subscription = (first.0.clone(), Arc::from(key));
+        let own = self.by_node.entry(node.clone()).or_default();
         if !subscribes {
-            keys.remove(&canonical);
-        } else if keys.contains_key(&canonical) || keys.len() < limits::SUBSCRIPTIONS {
-            keys.insert(canonical, key.into());
-        } else {
+            own.remove(&subscription);
+        } else if own.contains(&subscription) {
+            // A repetition is nothing new.
+        } else if own.len() >= limits::SUBSCRIPTIONS {
             dropped(ctx, event, "the node has too many subscriptions");
+        } else if spellings(own, &first).count() >= limits::SPELLINGS {
+            dropped(ctx, event, "the node has too many spellings of one session key");
+        } else {
+            own.insert(subscription);
         }
-        if keys.is_empty() {
+        if own.is_empty() {
             self.by_node.remove(&node);
         }
     }
@@ -111,12 +120,12 @@ impl Subscriptions {
             Audience::Operators => {}
             Audience::Session(key) => {
                 let payload = payload.unwrap_or_else(|| "{}".into());
-                let canonical = session::canonical(&key);
+                let first = first_of(session::canonical(&key));
                 let mut lines = BTreeMap::<_, SharedLine>::new();
-                for (node, keys) in &self.by_node {
+                for (node, own) in &self.by_node {
                     // Apps drop events whose session key is not spelled as they spell it (protocol
                     // section 7.1).
-                    if let Some(session_key) = keys.get(&canonical).cloned() {
+                    for session_key in spellings(own, &first).cloned() {
                         let (event, payload) = (event.clone(), payload.clone());
                         let line = lines.entry(session_key.clone()).or_default().clone();
                         let frame =
@@ -124,10 +133,24 @@ impl Subscriptions {
                         send(ctx, node, frame);
                     }
                 }
-                let session_key = canonical.into();
+                let session_key = first.0.into();
                 return ctx.publish(OperatorEvent::Session { event, session_key, payload });
             }
         }
         ctx.publish(OperatorEvent::Backend { event, payload });
     }
+}
+
+/// Before all subscriptions to a session, in order.
+fn first_of(canonical: String) -> Subscription {
+    (canonical, Arc::default())
+}
+
+/// The spellings under which a node wants the events of the session that this is the first of.
+fn spellings<'a>(
+    own: &'a BTreeSet<Subscription>,
+    first: &'a Subscription,
+) -> impl Iterator<Item = &'a Arc<str>> {
+    let own = own.range(first..).take_while(|(canonical, _)| *canonical == first.0);
+    own.map(|(_, spelling)| spelling)
 }

@@ -24,26 +24,6 @@ fn next_end(app: &mut App) -> Chat {
 }
 
 #[test]
-fn everybody_reads_the_spelling_they_subscribed_with() {
-    let daemon = Daemon::start();
-    let mut alice = App::paired(&daemon, "alice");
-    let mut bob = App::paired(&daemon, "bob");
-    let mut carol = App::paired(&daemon, "carol");
-    alice.subscribe("main");
-    bob.subscribe("agent:main:main");
-    carol.subscribe("other");
-    for (sender, key) in [(0, "main"), (1, "agent:main:main")] {
-        let run = format!("run-{sender}");
-        let app = if sender == 0 { &mut alice } else { &mut bob };
-        app.send(key, "hi", &run);
-        assert_eq!(alice.end_of(&run).session_key, "main");
-        assert_eq!(bob.end_of(&run).session_key, "agent:main:main");
-    }
-    assert_eq!(carol.chats_so_far(), []);
-    assert_eq!(alice.history("main").session_id, bob.history("agent:main:main").session_id);
-}
-
-#[test]
 fn a_subscription_ends_when_it_is_taken_back_and_not_before() {
     let daemon = Daemon::start();
     let mut app = App::paired(&daemon, "alice");

@@ -37,6 +37,7 @@ mod ch13_chat;
 mod ch14_sessions;
 mod ch15_settings;
 mod ch16_events;
+mod ch16_spellings;
 mod ch17_import;
 mod ch18_media;
 mod ch18_node_commands;

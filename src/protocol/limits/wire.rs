@@ -168,8 +168,11 @@ pub const ABSENCE_GRACE: Duration = Duration::from_secs(2);
 /// subscribe again after a short loss (protocol section 2.5).
 pub const SUBSCRIPTION_GRACE: Duration = Duration::from_secs(60);
 
-/// Chat subscriptions of one node.
+/// Chat subscriptions of one node; each spelling of a session key is one.
 pub const SUBSCRIPTIONS: usize = 64;
+/// Spellings of one session key that a node may subscribe with, because each event is sent once
+/// under each. The apps know two: `main` and `agent:main:main`.
+pub const SPELLINGS: usize = 4;
 /// Bytes in the payload of an event from a node (`exec.finished` carries program output).
 pub const EVENT_BYTES: usize = 64 * 1024;
 /// See [`EVENT_BYTES`].
