@@ -82,8 +82,9 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     // Commands and flags of the command line, and their values.
     (
         "src/cli/command/",
-        &["chat", "error", "event", "invoke", "log", "reload", "status", "stop", "system"],
+        &["agent", "chat", "error", "event", "invoke", "log", "reload", "status", "stop", "system"],
     ),
+    ("src/cli/node_commands/approvals.rs", &["agent"]),
     ("src/cli/node_verb.rs", &["event", "log"]),
     ("src/cli/config_file.rs", &["log"]),
     // Fields and values of JSON objects, and reasons for the end of a run.

@@ -19,7 +19,7 @@ fn too_long(limit: usize) -> String {
 #[test]
 fn an_error_arrives_some_time_before_the_end_of_the_stream() {
     let daemon = Daemon::start();
-    let mut is_alone = || {
+    let is_alone = || {
         let mut phone = Phone::connect(&daemon);
         phone.send_raw(b"[]\n");
         phone.expect_error("INVALID_REQUEST", "unknown type");

@@ -43,6 +43,7 @@ mod ch18_media;
 mod ch18_node_commands;
 mod ch18_screen;
 mod ch19_allowlist;
+mod ch19_approvals;
 mod ch19_node_host;
 mod ch20_library;
 mod ch21_readme;

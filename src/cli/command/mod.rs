@@ -49,8 +49,9 @@ macro_rules! commands {
 use commands;
 
 /// The commands that only have subcommands.
-const GROUPS: [(&str, &str); 12] = [
+const GROUPS: [(&str, &str); 13] = [
     ("nodes", "List and approve nodes, and send them commands"),
+    ("nodes approvals", "See and change what a node lets the gateway run"),
     ("nodes camera", "Take pictures and record clips with a node's cameras"),
     ("nodes canvas", "Show pages on a node's canvas, and take snapshots of it"),
     ("nodes canvas a2ui", "Show user interfaces described in A2UI"),

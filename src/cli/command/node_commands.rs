@@ -2,7 +2,7 @@
 //! defaults of the old command line.
 
 use super::*;
-use crate::cli::node_commands;
+use crate::cli::node_commands::{self, approvals};
 
 const MEDIA: &str = "Prints MEDIA: followed by the path of the file. Only you can read the file.";
 const FOREGROUND: &str = "On phones, this works only while the app is in the foreground.";
@@ -48,6 +48,10 @@ fn no_audio() -> Arg {
     switch("no-audio", "Record without sound")
 }
 
+fn pattern() -> Arg {
+    argument("PATTERN", "The program: its path, a path with * or **, or its name")
+}
+
 fn variable() -> Arg {
     repeated("env", "K=V", "An environment variable for the program; may be repeated")
         .value_parser(|text: &str| pair(text).ok_or("expected NAME=VALUE"))
@@ -70,6 +74,43 @@ commands! {
             argument("CMD", "The program and its arguments, after --")
                 .value_parser(StringValueParser::new())
                 .num_args(1..),
+        ];
+
+    "nodes approvals get" => approvals::get, "Show what a node lets the gateway run";
+        help "For Macs and headless nodes. Shows the node's exec-approvals file; --json also has \
+              its hash.";
+        eg "nodes approvals get --node studio",
+           "nodes approvals get --node studio --json > approvals.json";
+        args on_node("15s");
+    "nodes approvals set" => approvals::set, "Replace a node's exec-approvals file";
+        help "FILE has the new content, or what `nodes approvals get --json` printed, with changes. \
+              The latter is refused if the file on the node has changed in the meantime.\n\n\
+              A headless node lets the gateway add permissions only if its owner has started it \
+              with --remote-approvals; it may always remove some.";
+        eg "nodes approvals set --node studio approvals.json";
+        args [
+            node(),
+            argument("FILE", "The file, or - for standard input").value_hint(ValueHint::FilePath),
+            invoke_timeout("15s"),
+        ];
+    "nodes approvals allow" => approvals::allow, "Add a program to a node's allowlist";
+        help "The allowlist counts where `security` is `allowlist`. A headless node accepts this \
+              only if its owner has started it with --remote-approvals.";
+        eg "nodes approvals allow --node studio /usr/bin/uptime",
+           "nodes approvals allow --node studio --agent main '~/bin/*'";
+        args [
+            node(),
+            pattern(),
+            option("agent", "A", "The agent that may run it; by default every agent"),
+            invoke_timeout("15s"),
+        ];
+    "nodes approvals deny" => approvals::deny, "Remove a program from a node's allowlist";
+        eg "nodes approvals deny --node studio /usr/bin/uptime";
+        args [
+            node(),
+            pattern(),
+            option("agent", "A", "The agent that may no longer run it; by default every agent"),
+            invoke_timeout("15s"),
         ];
 
     "nodes notify" => node_commands::notify, "Show a notification on a Mac";

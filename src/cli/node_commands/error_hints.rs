@@ -48,6 +48,7 @@ const HELP_BY_WORDS: &[(&str, &str)] = &[
     ("permission denied", "allow it for the app in the device's privacy settings"),
     ("command not supported", "`openclaw-bridge nodes describe` lists what a node can do"),
     ("unknown command", "`openclaw-bridge nodes describe` lists what a node can do"),
+    ("reload and retry", "the file on the node has changed; start from `nodes approvals get`"),
     ("too many invokes", "wait until the node has finished earlier commands"),
     (
         "answer is longer than",

@@ -2,6 +2,7 @@
 //! with the names, flags and defaults of the old command line (protocol sections 8 and 12).
 
 mod a2ui;
+pub(super) mod approvals;
 mod canvas;
 mod error_hints;
 mod interrupt;
