@@ -5,6 +5,7 @@ use super::*;
 use crate::protocol::operator::{
     GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
 };
+use crate::protocol::rpc::system::HealthView;
 use std::collections::BTreeSet;
 
 pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
@@ -38,7 +39,8 @@ fn status_text(status: &Status) -> String {
          Announced:   {}\n\
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
-         Connections: {} open · {} not admitted\n",
+         Connections: {} open · {} not admitted\n\
+         {}",
         safe(&status.server_name),
         safe(&status.version),
         status.pid,
@@ -53,7 +55,30 @@ fn status_text(status: &Status) -> String {
         nodes.pending,
         connections.open,
         connections.unauthenticated,
+        status.health.as_ref().map(health).unwrap_or_default(),
     )
+}
+
+/// The lines about the agent and the disk.
+fn health(health: &HealthView) -> String {
+    let mut text = String::new();
+    if let Some(agent) = &health.agent {
+        let (kind, running, queued) = (safe(&agent.kind), agent.running, agent.queued);
+        text += &format!("Agent:       {kind} · {running} running · {queued} waiting\n");
+        if agent.failing {
+            let error = safe(agent.last_error.as_deref().unwrap_or("see the log"));
+            text += &format!("Warning:     the agent failed last time: {error}\n");
+        }
+    }
+    if let Some(disk) = &health.disk {
+        let mib = |bytes| bytes / (1024 * 1024);
+        let (free, taken) = (mib(disk.free_bytes), mib(disk.conversation_bytes));
+        text += &format!("Disk:        {free} MiB free · {taken} MiB of conversations\n");
+        if disk.nearly_full {
+            text += "Warning:     the disk is nearly full, so messages are refused\n";
+        }
+    }
+    text
 }
 
 /// The lines about the certificate; none without TLS.

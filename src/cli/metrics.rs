@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::operator::{GetStatus, Status};
+use crate::protocol::rpc::system::HealthView;
 use std::fmt::Write;
 
 const PREFIX: &str = "openclaw_bridge";
@@ -53,10 +54,31 @@ fn text(status: &Status) -> String {
     for (name, value, help) in gauges {
         metric(name, help, "gauge", "", &value.to_string());
     }
+    for (name, value, help) in status.health.iter().flat_map(health) {
+        metric(name, help, "gauge", "", &value.to_string());
+    }
     for (name, value, help) in counters {
         metric(&format!("{name}_total"), help, "counter", "", &value.to_string());
     }
     text
+}
+
+/// How the agent is, and how much room there is.
+fn health(health: &HealthView) -> Vec<(&'static str, u64, &'static str)> {
+    let agent = health.agent.as_ref().map(|agent| {
+        [
+            ("agent_failing", u64::from(agent.failing), "Whether the agent's last run failed."),
+            ("agent_running", agent.running as u64, "Runs of the agent under way."),
+            ("agent_queued", agent.queued as u64, "Runs of the agent that wait."),
+        ]
+    });
+    let disk = health.disk.map(|disk| {
+        [
+            ("disk_free_bytes", disk.free_bytes, "Free bytes where conversations are kept."),
+            ("conversation_bytes", disk.conversation_bytes, "Bytes of the conversations."),
+        ]
+    });
+    agent.into_iter().flatten().chain(disk.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Calls of nodes and operators on their way to the backend and back. Each is answered once.
 
-use crate::protocol::operator::{Answer, InvokePayload};
+use crate::protocol::operator::{Answer, InvokePayload, NodeCounts};
 use crate::protocol::{limits, GatewayFrame, Method, NodeId, Payload, WireError};
 use crate::router::context::Context;
 use crate::router::documents::Documents;
@@ -34,6 +34,7 @@ impl Calls {
         node: NodeId,
         (id, method): (Option<Arc<str>>, Option<Arc<str>>),
         params: Option<Payload>,
+        nodes: NodeCounts,
     ) {
         ctx.counters.requests += 1;
         let open = self.per_connection.entry(conn).or_default();
@@ -50,7 +51,8 @@ impl Calls {
                 ctx.send(conn, GatewayFrame::Res { id, result: Err(error) });
             }
             Ok(method) => {
-                if let Some(text) = self.documents.result(method, params.as_ref(), ctx.now.wall) {
+                let published = self.documents.result(method, params.as_ref(), ctx.now, nodes);
+                if let Some(text) = published {
                     return ctx.send(conn, GatewayFrame::Res { id, result: Ok(Some(text)) });
                 }
                 *open += 1;

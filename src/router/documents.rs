@@ -1,15 +1,16 @@
 //! What the backend has published: results that seldom change, so that the router gives them
 //! without asking anybody.
 
-use crate::protocol::rpc::{self, system::HealthView};
+use crate::protocol::rpc;
+use crate::protocol::rpc::system::{HealthView, NodeCounts};
 use crate::protocol::{Method, Payload};
-use crate::router::input::{Document, Wall};
+use crate::router::input::{Document, Now};
 use std::collections::BTreeMap;
 
 /// The documents that were published last.
 #[derive(Debug, Default)]
 pub(super) struct Documents {
-    is_healthy: Option<bool>,
+    health: Option<Box<HealthView>>,
     results: BTreeMap<&'static str, Payload>,
 }
 
@@ -17,24 +18,45 @@ impl Documents {
     /// Replaces the document of the same method.
     pub(super) fn publish(&mut self, document: Document) {
         match document {
-            Document::Health { ok } => self.is_healthy = Some(ok),
+            Document::Health(health) => self.health = Some(health),
             Document::Result { method, text } => drop(self.results.insert(method.as_str(), text)),
         }
     }
 
-    /// The result of a method, if it was published. Parameters are for the backend to judge.
+    /// The result of a method for a node, if it was published. Parameters are for the backend to
+    /// judge; `health` has none (protocol section 5.1).
     pub(super) fn result(
         &self,
         method: Method,
         params: Option<&Payload>,
-        now: Wall,
+        now: Now,
+        nodes: NodeCounts,
     ) -> Option<Payload> {
+        if method == Method::Health {
+            let mut health = self.with_counts(now, nodes)?;
+            // It may tell something about another node's conversation.
+            health.agent.iter_mut().for_each(|agent| agent.last_error = None);
+            return Some(rpc::encode(&health));
+        }
         if params.is_some_and(|params| !matches!(params.trim_ascii(), "" | "{}")) {
             return None;
         }
-        match (method, self.is_healthy) {
-            (Method::Health, Some(ok)) => Some(rpc::encode(&HealthView { ok, ts: now.0 })),
-            _ => self.results.get(method.as_str()).cloned(),
-        }
+        self.results.get(method.as_str()).cloned()
+    }
+
+    /// What `health` says to operators. For them a failing agent is not well; to an app that would
+    /// mean not to send the next message, with which the agent may work again.
+    pub(super) fn health(&self, now: Now, nodes: NodeCounts) -> Option<HealthView> {
+        let mut health = self.with_counts(now, nodes)?;
+        health.ok &= !health.agent.as_ref().is_some_and(|agent| agent.failing);
+        Some(health)
+    }
+
+    fn with_counts(&self, now: Now, nodes: NodeCounts) -> Option<HealthView> {
+        let mut health = HealthView::clone(self.health.as_ref()?);
+        health.ts = now.wall.0;
+        health.uptime_ms = u64::try_from(now.mono.0.as_millis()).ok();
+        health.nodes = Some(nodes);
+        Some(health)
     }
 }

@@ -14,7 +14,7 @@ impl Router {
         if !self.connections.accepts_frame(&mut self.ctx, conn) {
             return;
         }
-        let node = self.connections.node(conn).cloned();
+        let (node, nodes) = (self.connections.node(conn).cloned(), self.node_counts());
         let ctx = &mut self.ctx;
         match (frame, node) {
             (NodeFrame::Hello(hello), _) => self.hello(conn, *hello),
@@ -27,7 +27,7 @@ impl Router {
             }
             (frame, None) => self.connections.refuse_frame(ctx, conn, frame),
             (NodeFrame::Req { id, method, params }, Some(node)) => {
-                self.calls.request(ctx, conn, node, (id, method), params);
+                self.calls.request(ctx, conn, node, (id, method), params, nodes);
             }
             (NodeFrame::Event { event, payload }, Some(node)) => {
                 self.subscriptions.node_event(ctx, (conn, node), event, payload);

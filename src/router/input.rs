@@ -2,6 +2,7 @@
 //! a test, and a log of these is a replay.
 
 use crate::protocol::operator::{Answer, OperatorCommand, OperatorRequest};
+use crate::protocol::rpc::system::HealthView;
 use crate::protocol::{BadFrame, Method, NodeFrame, NodeId, Payload, WireError};
 use crate::router::Policy;
 use std::fmt;
@@ -127,11 +128,9 @@ impl Input {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Document {
-    /// What `health` says; the time is added when it is asked for.
-    Health {
-        /// Whether all is well.
-        ok: bool,
-    },
+    /// What `health` says. The router adds the times and the numbers of nodes when it is asked for,
+    /// and keeps from nodes why the agent fails.
+    Health(Box<HealthView>),
     /// The result of another method.
     Result {
         /// The method.

@@ -1,9 +1,11 @@
 //! Commands of operators.
 
 use crate::protocol::operator::{
-    Answer, Done, NodeCounts, NodeDetails, NodeList, OperatorCommand, OperatorRequest, Status,
+    Answer, Done, InvokePayload, NodeCounts, NodeDetails, NodeList, OperatorCommand,
+    OperatorRequest, Status,
 };
-use crate::protocol::{json, WireError};
+use crate::protocol::rpc::{self, system::HealthView};
+use crate::protocol::{json, Method, WireError};
 use crate::router::calls::{check_length, CallOrigin};
 use crate::router::{Caller, DaemonTask, OperatorId, Output, Requester, Router};
 
@@ -58,6 +60,10 @@ impl Router {
                 let node = self.find_node(&request.node_id)?;
                 self.invokes.request(&mut self.ctx, &self.connections, requester, node, request)?;
             }
+            OperatorCommand::Call(Method::Health, _) if self.health().is_some() => {
+                let text = self.health().as_ref().map(rpc::encode);
+                return Ok(text.map(|text| Answer::Called(InvokePayload(text))));
+            }
             OperatorCommand::Call(method, params) => {
                 check_length(method, params.as_ref())?;
                 let origin = CallOrigin::Operator(requester);
@@ -81,17 +87,26 @@ impl Router {
 
     /// What the router knows of the status.
     fn status(&self) -> Status {
-        let book = &self.pairing.book;
         Status {
             server_name: self.ctx.policy.server_name.to_string(),
-            nodes: NodeCounts {
-                paired: book.paired.len(),
-                connected: self.connections.online().len(),
-                pending: book.pending.len(),
-            },
+            nodes: self.node_counts(),
+            health: self.health(),
             connections: self.connections.counts(),
             counters: self.ctx.counters,
             ..Status::default()
+        }
+    }
+
+    fn health(&self) -> Option<HealthView> {
+        self.calls.documents.health(self.ctx.now, self.node_counts())
+    }
+
+    pub(super) fn node_counts(&self) -> NodeCounts {
+        let book = &self.pairing.book;
+        NodeCounts {
+            paired: book.paired.len(),
+            connected: self.connections.online().len(),
+            pending: book.pending.len(),
         }
     }
 }

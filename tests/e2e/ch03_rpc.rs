@@ -1,8 +1,10 @@
 //! What nodes ask the gateway, and what they are answered.
 
-use crate::support::{Daemon, Phone, Setup};
+use crate::support::apps::{script, App};
+use crate::support::{eventually, Daemon, Phone, Setup};
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
+use std::fs;
 
 /// Every method of the protocol.
 const METHODS: [&str; 20] = [
@@ -44,6 +46,44 @@ fn health_is_ok() {
     let daemon = Daemon::start();
     let mut phone = Phone::paired(&daemon, "alice");
     assert_eq!(payload(&phone.request("health", None))["ok"], true);
+}
+
+#[test]
+fn health_tells_of_the_nodes_the_agent_and_the_disk_and_no_secret() {
+    let secret = "if [ -e fixed ]; then echo yes; else echo the key k-123 is wrong >&2; exit 3; fi";
+    let daemon = script(secret, &json!({})).start();
+    let (mut app, mut operator) = (App::paired(&daemon, "alice"), daemon.control());
+    app.subscribe("main");
+    let health = eventually("the disk is looked at", || {
+        let health = app.ok("health", &json!({}));
+        health["disk"]["freeBytes"].is_u64().then_some(health)
+    });
+    assert_eq!(health["nodes"], json!({ "paired": 1, "connected": 1, "pending": 0 }));
+    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+    assert!(health["ok"] == true && health["uptimeMs"].is_u64() && health["ts"].is_u64());
+    assert_eq!(
+        health["agent"],
+        json!({ "kind": "command", "failing": false, "running": 0, "queued": 0 })
+    );
+    app.send("main", "hi", "one");
+    assert_eq!(app.end_of("one").state, "error");
+    // An iPhone sends nothing while `ok` is false, so the agent could not be tried again.
+    let told = app.ok("health", &json!({}));
+    assert_eq!((&told["ok"], &told["agent"]["failing"]), (&json!(true), &json!(true)));
+    assert!(told["agent"]["lastRunAt"].is_u64() && !told.to_string().contains("k-123"), "{told}");
+    let told = operator.ask("health", &json!({})).unwrap();
+    assert_eq!(told["ok"], false);
+    assert!(told["agent"]["lastError"].as_str().unwrap().contains("k-123"), "{told}");
+    assert!(daemon.run(["status"]).ok().contains("Warning:     the agent failed last time: "));
+    let metrics = daemon.run(["metrics"]).ok();
+    assert!(metrics.contains("\nopenclaw_bridge_agent_failing 1\n"), "{metrics}");
+
+    fs::write(daemon.setup().path("fixed"), "").unwrap();
+    app.send("main", "hi", "two");
+    assert_eq!(app.end_of("two").state, "final");
+    let told = operator.ask("health", &json!({})).unwrap();
+    assert_eq!((&told["ok"], &told["agent"]["failing"]), (&json!(true), &json!(false)));
+    assert!(daemon.run(["status"]).ok().contains("Agent:       command · 0 running"));
 }
 
 #[test]

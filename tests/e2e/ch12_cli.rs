@@ -76,6 +76,7 @@ fn json_has_the_shape_that_scripts_rely_on() {
             "counters",
             "discovery",
             "fingerprintSha256",
+            "health",
             "listeners",
             "nodes",
             "pid",

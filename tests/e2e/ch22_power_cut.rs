@@ -294,11 +294,11 @@ fn sessions_are_as_acknowledged(daemon: &Daemon, facts: &Facts) {
             assert!(text.contains("message number "), "damaged: {text:?}");
         }
     }
-    for (session, level) in about(facts, "thinking ") {
+    for (session, level) in about(facts, "verbose ") {
         let list = control.ask("sessions.list", &json!({})).unwrap();
         let rows = list["sessions"].as_array().unwrap();
         let row = rows.iter().find(|row| row["key"] == format!("agent:main:{session}")).unwrap();
-        assert_eq!(row["thinkingLevel"], level, "{row}");
+        assert_eq!(row["verboseLevel"], level, "{row}");
     }
     for (_, triggers) in about(facts, "voicewake") {
         let set = control.ask("voicewake.get", &json!({})).unwrap();
@@ -350,8 +350,8 @@ fn no_power_cut_loses_an_acknowledged_message_or_setting() {
     inject(&mut app, &faults, "main", 2);
     inject(&mut app, &faults, "main", 3);
     send(&mut app, &faults, "other", 11);
-    app.ok("sessions.patch", &json!({ "key": "other", "thinkingLevel": "high" }));
-    faults.mark("thinking other=high");
+    app.ok("sessions.patch", &json!({ "key": "other", "verboseLevel": "full" }));
+    faults.mark("verbose other=full");
     faults.mark("voicewake");
     app.ok("voicewake.set", &json!({ "triggers": ["hal", "marvin"] }));
     faults.mark("voicewake=[\"hal\",\"marvin\"]");
@@ -363,7 +363,7 @@ fn no_power_cut_loses_an_acknowledged_message_or_setting() {
     faults.mark(&format!("removed {}=other", text(11)));
     send(&mut app, &faults, "other", 12);
     faults.mark(&format!("message {}", text(12)));
-    faults.mark("thinking other");
+    faults.mark("verbose other");
     app.ok("sessions.delete", &json!({ "key": "other" }));
     faults.mark(&format!("removed {}=other", text(12)));
     drop(daemon);

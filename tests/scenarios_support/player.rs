@@ -232,7 +232,10 @@ fn answered(rest: &str) -> Result<Input, String> {
 
 fn document(rest: &str) -> Result<Input, String> {
     Ok(Input::Document(match word(rest) {
-        ("health", ok) => Document::Health { ok: ok == "ok" },
+        ("health", text) => {
+            let health = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            Document::Health(Box::new(health))
+        }
         (name, text) => {
             let method = Method::parse(name).ok_or_else(|| format!("no method {name:?}"))?;
             Document::Result { method, text: text.into() }

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 mod catalog;
 mod chat;
+mod health;
 mod named_locks;
 mod node_events;
 pub(crate) mod sessions;
@@ -23,6 +24,7 @@ use crate::protocol::rpc::{self, Params};
 use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 use agent::Agents;
 use chat::Chat;
+use health::Health;
 use node_events::RunRateLimit;
 use serde::Serialize;
 use serde_json::json;
@@ -54,6 +56,7 @@ pub struct Embedded {
 struct RunningParts {
     outlet: Arc<dyn Outlet>,
     chat: Arc<Chat>,
+    health: Arc<Health>,
     ticker: Mutex<Option<Ticker>>,
 }
 
@@ -172,17 +175,21 @@ fn answer<P: Params>(
 
 impl Backend for Embedded {
     fn start(&self, outlet: Arc<dyn Outlet>) {
+        let health = Health::new(outlet.clone(), self.sessions.clone(), self.agent.kind);
         let chat = Arc::new(Chat::new(
             self.sessions.clone(),
             Agents::new(self.agent.clone()),
             self.system_events.clone(),
             outlet.clone(),
+            health.clone(),
         ));
-        let ticker = Ticker::start(chat.clone(), outlet.clone(), self.run_rate.clone());
+        health.publish();
+        let (chats, rate) = (chat.clone(), self.run_rate.clone());
+        let ticker = Ticker::start(chats, outlet.clone(), health.clone(), rate);
         let ticker = ticker.map_err(|error| log::error!("backend: no ticker: {error}")).ok();
         // A second start would be a second bridge; the first one keeps the backend.
-        outlet.set_document(Document::Health { ok: true });
-        let _ = self.running.set(RunningParts { outlet, chat, ticker: Mutex::new(ticker) });
+        let ticker = Mutex::new(ticker);
+        let _ = self.running.set(RunningParts { outlet, chat, health, ticker });
         self.publish_result(Method::VoicewakeGet, &self.voicewake.get());
         self.publish_result(Method::ModelsList, &self.models);
         self.publish_result(Method::SkillsBins, &self.skill_bins);
@@ -202,7 +209,12 @@ impl Backend for Embedded {
         };
         match method {
             // The parameters of these three are ignored, as the old gateway did.
-            Method::Health => Ok(rpc::encode(&HealthView { ok: true, ts: now_ms })),
+            Method::Health => {
+                let running = self.running.get();
+                let health = running.map_or_else(HealthView::default, |r| r.health.view());
+                let ok = running.is_none() || health.ok;
+                Ok(rpc::encode(&HealthView { ok, ts: now_ms, ..health }))
+            }
             Method::VoicewakeGet => Ok(rpc::encode(&self.voicewake.get())),
             Method::SkillsBins => Ok(rpc::encode(&self.skill_bins)),
             Method::VoicewakeSet => answer(params, |words| self.set_wake_words(words, now_ms)),

@@ -3,6 +3,7 @@
 
 use super::agent::AgentRun;
 use super::chat::{new_run_id, Chat};
+use super::health::Health;
 use super::node_events::RunRateLimit;
 use crate::backend::{Audience, Outlet};
 use crate::calendar::now_ms;
@@ -25,10 +26,11 @@ impl Ticker {
     pub(super) fn start(
         chat: Arc<Chat>,
         outlet: Arc<dyn Outlet>,
+        health: Arc<Health>,
         rate: Arc<RunRateLimit>,
     ) -> io::Result<Self> {
         let (wake, wakes) = bounded(limits::WAKE_QUEUE);
-        let run = move || run(&chat, &outlet, &rate, &wakes);
+        let run = move || run(&chat, &outlet, &health, &rate, &wakes);
         let thread = Builder::new().name("ticker".into()).spawn(run)?;
         Ok(Self { wake, thread })
     }
@@ -49,9 +51,11 @@ impl Ticker {
 fn run(
     chat: &Chat,
     outlet: &Arc<dyn Outlet>,
+    health: &Health,
     rate: &RunRateLimit,
     wakes: &Receiver<(String, NodeId)>,
 ) {
+    health.measure();
     // The sessions to wake, when, and for which node.
     let mut waiting = BTreeMap::<String, (Instant, NodeId)>::new();
     let mut next_tick = Instant::now() + limits::TICK_EVERY;
@@ -72,7 +76,8 @@ fn run(
         if next_tick <= now {
             ticks += 1;
             next_tick = now + limits::TICK_EVERY;
-            tick(outlet, ticks);
+            health.measure();
+            tick(outlet, health.view().ok, ticks);
         }
         let (awake, asleep): (BTreeMap<_, _>, _) =
             waiting.into_iter().partition(|(_, (at, _))| *at <= now);
@@ -87,11 +92,11 @@ fn run(
 
 /// The apps ask for `health` on a tick and read only `ok` of it; every second tick sends it
 /// unasked.
-fn tick(outlet: &Arc<dyn Outlet>, ticks: u64) {
+fn tick(outlet: &Arc<dyn Outlet>, ok: bool, ticks: u64) {
     let ts = now_ms();
     outlet.publish(Audience::Subscribers, &Tick { ts });
     if ticks.is_multiple_of(2) {
-        outlet.publish(Audience::Subscribers, &HealthView { ok: true, ts });
+        outlet.publish(Audience::Subscribers, &HealthView { ok, ts, ..HealthView::default() });
     }
 }
 

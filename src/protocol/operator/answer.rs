@@ -2,6 +2,8 @@
 
 use crate::protocol::json::InvokePayload;
 use crate::protocol::records::records;
+use crate::protocol::rpc::system::HealthView;
+pub use crate::protocol::rpc::system::NodeCounts;
 use crate::protocol::{NodeId, NodeProfile};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -196,6 +198,8 @@ answers! {
         discovery: DiscoveryView,
         /// Nodes.
         nodes: NodeCounts,
+        /// What `health` says.
+        health?: HealthView,
         /// Connections.
         connections: ConnectionCounts,
         /// What happened since the start.
@@ -237,16 +241,6 @@ answers! {
         expires_in_days: Option<i64>,
         /// What an operator should know about these dates, if there is anything.
         warning: Option<String>,
-    }
-    /// How many nodes.
-    #[derive(Copy, Default)]
-    NodeCounts {
-        /// Have a token.
-        paired: usize,
-        /// Are admitted now.
-        connected: usize,
-        /// Wait for an approval.
-        pending: usize,
     }
     /// How many connections.
     #[derive(Copy, Default)]

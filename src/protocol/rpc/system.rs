@@ -18,10 +18,58 @@ params! {
 }
 
 records! {
-    /// Result of `health`, and the event of that name. The apps read only `ok`.
+    /// Result of `health`, and the event of that name. The apps read only `ok`, and an iPhone sends no
+    /// message while it is false.
+    #[derive(Default)]
     HealthView {
+        /// Whether messages are accepted; to an operator, whether they are answered, too.
         ok: bool,
+        /// When this was said.
+        #[serde(default)]
         ts: u64,
+        /// Of the gateway.
+        version?: String,
+        /// Since its start, in milliseconds.
+        uptime_ms?: u64,
+        nodes?: NodeCounts,
+        agent?: AgentHealth,
+        disk?: DiskHealth,
+    }
+    /// How many nodes.
+    #[derive(Copy, Default)]
+    NodeCounts {
+        /// Have a token.
+        paired: usize,
+        /// Are admitted now.
+        connected: usize,
+        /// Wait for an approval.
+        pending: usize,
+    }
+    /// How the agent is.
+    #[derive(Default)]
+    AgentHealth {
+        /// `echo` or `command`.
+        kind: String,
+        /// Its last run ended in an error, in whichever conversation, and none has succeeded since.
+        failing: bool,
+        /// What that error was; for operators only.
+        last_error?: String,
+        /// When the last run ended, in milliseconds since 1970, if one has since the start.
+        last_run_at?: u64,
+        /// Runs under way.
+        running: usize,
+        /// Runs that wait.
+        queued: usize,
+    }
+    /// How much room there is.
+    #[derive(Copy, Default)]
+    DiskHealth {
+        /// Bytes that are free where conversations are kept.
+        free_bytes: u64,
+        /// Bytes that conversations have.
+        conversation_bytes: u64,
+        /// Messages are refused until there is more room.
+        nearly_full: bool,
     }
     /// The wake words: parameters of `voicewake.set`, result of both methods, and the event
     /// `voicewake.changed`. Anything can be decoded; what is not a list has no words.

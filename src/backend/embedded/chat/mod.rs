@@ -11,6 +11,7 @@ mod runs;
 mod text;
 
 use super::agent::{AgentAttachment, AgentRun, Agents, Busy, RunOutcome};
+use super::health::Health;
 use super::named_locks::NamedLocks;
 use super::sessions::{ActiveRuns, SessionRecord, Sessions};
 use super::system_events::SystemEvents;
@@ -40,6 +41,7 @@ pub(crate) struct Chat {
     runs: Arc<Runs>,
     system_events: Arc<SystemEvents>,
     outlet: Arc<dyn Outlet>,
+    health: Arc<Health>,
     /// By session key: messages are answered in the order in which they are stored.
     order: NamedLocks,
     log_limit: LogLimit,
@@ -51,9 +53,10 @@ impl Chat {
         agents: Agents,
         system_events: Arc<SystemEvents>,
         outlet: Arc<dyn Outlet>,
+        health: Arc<Health>,
     ) -> Self {
         let (runs, order, log_limit) = Default::default();
-        Self { sessions, agents, runs, system_events, outlet, order, log_limit }
+        Self { sessions, agents, runs, system_events, outlet, health, order, log_limit }
     }
 
     pub(crate) fn send(
@@ -131,6 +134,7 @@ impl Chat {
             sessions: self.sessions.clone(),
             runs: self.runs.clone(),
             system_events: self.system_events.clone(),
+            health: self.health.run(),
             node: run.node.clone(),
             prompt,
         };

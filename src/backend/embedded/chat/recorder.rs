@@ -5,6 +5,7 @@ use super::events::RunEvents;
 use super::runs::Runs;
 use super::text;
 use crate::backend::embedded::agent::{RunContext, RunOutcome, RunSink};
+use crate::backend::embedded::health::RunHealth;
 use crate::backend::embedded::sessions::Sessions;
 use crate::backend::embedded::system_events::SystemEvents;
 use crate::calendar::now_ms;
@@ -20,6 +21,7 @@ pub(super) struct RunRecorder {
     pub(super) sessions: Arc<Sessions>,
     pub(super) runs: Arc<Runs>,
     pub(super) system_events: Arc<SystemEvents>,
+    pub(super) health: RunHealth,
     /// Who began the run.
     pub(super) node: Option<NodeId>,
     /// The message that began it.
@@ -80,6 +82,7 @@ impl RunSink for RunRecorder {
     }
 
     fn started(&mut self) {
+        self.health.started();
         self.events.started(now_ms());
     }
 
@@ -91,7 +94,7 @@ impl RunSink for RunRecorder {
         self.events.tool(event, now_ms());
     }
 
-    fn end(self: Box<Self>, mut outcome: RunOutcome) {
+    fn end(mut self: Box<Self>, mut outcome: RunOutcome) {
         let (RunOutcome::Done { text }
         | RunOutcome::Aborted { text, .. }
         | RunOutcome::Failed { text, .. }) = &mut outcome;
@@ -110,6 +113,8 @@ impl RunSink for RunRecorder {
             RunOutcome::Failed { message, .. } => Err(message.clone()),
             _ => Ok(()),
         };
+        // Who asks about it on the event gets the new state.
+        self.health.ended(&outcome, now_ms());
         // Before the event: a node that repeats its request on the event must not get
         // "in_flight", because no other end would come.
         self.runs.done(&self.events.run_id, self.node, result, Instant::now());

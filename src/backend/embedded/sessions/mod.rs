@@ -42,6 +42,7 @@ pub(crate) use methods::ActiveRuns;
 use super::named_locks::NamedLocks;
 use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
+use crate::protocol::rpc::system::DiskHealth;
 use crate::protocol::{session, NodeId, WireError};
 use book::Book;
 use places::Places;
@@ -201,6 +202,11 @@ impl Sessions {
     /// agent's answer, is not refused but counts.
     pub(crate) fn has_room(&self, node: Option<&NodeId>, bytes: usize) -> Result<(), StoreError> {
         self.storage.check(node, bytes as u64)
+    }
+
+    /// How much room there is, if that can be found out.
+    pub(crate) fn disk(&self) -> Option<DiskHealth> {
+        self.storage.disk()
     }
 
     /// The last messages of a session, at most `limit` and

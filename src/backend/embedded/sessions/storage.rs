@@ -4,13 +4,14 @@
 use super::StoreError;
 use crate::lock::lock;
 use crate::log_limit::LogLimit;
+use crate::protocol::rpc::system::DiskHealth;
 use crate::protocol::{limits, NodeId};
 use crate::shares::Shares;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 #[derive(Debug)]
@@ -43,6 +44,13 @@ pub(super) struct Space {
     pub(super) whole: u64,
 }
 
+impl Space {
+    /// How much of it stays free.
+    fn kept(self) -> u64 {
+        limits::DISK_KEPT_FREE.min(self.whole / 20)
+    }
+}
+
 impl Storage {
     pub(super) fn new(dir: PathBuf) -> Self {
         Self {
@@ -71,12 +79,7 @@ impl Storage {
     pub(super) fn check(&self, node: Option<&NodeId>, bytes: u64) -> Result<(), StoreError> {
         self.check_disk(bytes)?;
         let now = Instant::now();
-        let mut taken = lock(&self.taken);
-        if taken.counted.is_none() {
-            // Before the first count nobody knows whether anything fits.
-            taken.recounted(self.limit(), self.count());
-            taken.counted = Some(now);
-        }
+        let mut taken = self.taken();
         if taken.shares.fits(node, bytes) {
             return Ok(());
         }
@@ -98,13 +101,36 @@ impl Storage {
 
     /// Whether the disk has room for so many bytes more, and for everything else.
     pub(super) fn check_disk(&self, bytes: u64) -> Result<(), StoreError> {
-        let existing = self.dir.ancestors().find(|dir| dir.exists());
-        let Some(space) = existing.and_then(self.space) else { return Ok(()) };
-        let kept = limits::DISK_KEPT_FREE.min(space.whole / 20);
-        if space.free >= kept.saturating_add(bytes) {
+        let Some(space) = self.on_disk() else { return Ok(()) };
+        if space.free >= space.kept().saturating_add(bytes) {
             return Ok(());
         }
         Err(self.refused(None, StoreError::DiskFull { free: space.free }))
+    }
+
+    fn on_disk(&self) -> Option<Space> {
+        let existing = self.dir.ancestors().find(|dir| dir.exists());
+        existing.and_then(self.space)
+    }
+
+    /// How full the disk is, and how much the conversations have of it.
+    pub(super) fn disk(&self) -> Option<DiskHealth> {
+        let space = self.on_disk()?;
+        Some(DiskHealth {
+            free_bytes: space.free,
+            conversation_bytes: self.taken().shares.used(),
+            nearly_full: space.free < space.kept(),
+        })
+    }
+
+    /// What is taken; before the first count nobody knows that.
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        let mut taken = lock(&self.taken);
+        if taken.counted.is_none() {
+            taken.recounted(self.limit(), self.count());
+            taken.counted = Some(Instant::now());
+        }
+        taken
     }
 
     /// So much was written; a new file counts with what the file system needs for it.
@@ -219,6 +245,11 @@ mod tests {
         assert!(matches!(large.check(None, MIB + 1), Err(StoreError::DiskFull { .. })));
         let small = storage(|_| Some(Space { free: 2 * MIB, whole: 20 * MIB }));
         small.check(None, MIB).unwrap();
+        assert!(!large.disk().unwrap().nearly_full && !small.disk().unwrap().nearly_full);
+        let full = storage(|_| Some(Space { free: MIB - 1, whole: 20 * MIB }));
+        full.check(None, 0).unwrap_err();
+        let disk = full.disk().unwrap();
+        assert_eq!((disk.nearly_full, disk.free_bytes), (true, MIB - 1));
         storage(|_| None).check(None, MIB).unwrap();
         assert!(space(dir.path()).is_some_and(|space| space.whole >= space.free));
     }
