@@ -1,6 +1,7 @@
 //! From arguments to a command, as the program describes it.
 
 use super::failure::Failure;
+use crate::protocol::Method;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error};
@@ -138,12 +139,16 @@ fn instead(path: &str, word: &str) -> Option<String> {
             "the service is a systemd unit: `systemctl {verb} openclaw-bridge-node`"
         ));
     }
-    let text = match word {
-        "--url" => {
+    let text = match (path, word) {
+        (" node", "run") => "`node` runs in the foreground: leave out run",
+        ("", "gateway") => "`serve` runs the bridge, and `call` calls a method",
+        ("", "approvals" | "exec-approvals") => "use `nodes approvals`",
+        ("", method) if Method::parse(method).is_some() => "use `call`",
+        (_, "--url") => {
             "commands reach the bridge through its socket on this machine: leave out --url, choose \
              a bridge with --state-dir, or run the command on the bridge's machine, such as with ssh"
         }
-        "--token" if path != " node" => {
+        (_, "--token") if path != " node" => {
             "commands reach the bridge through its socket, which only its owner may open: leave \
              out --token"
         }
@@ -164,7 +169,8 @@ fn one_line(error: &Error, path: &str) -> String {
         ContextValue::StyledStrs(texts) => texts.first().map(ToString::to_string),
         _ => None,
     };
-    let instead = last(ContextKind::InvalidArg).and_then(|word| instead(path, &word));
+    let wrong = last(ContextKind::InvalidArg).or_else(|| last(ContextKind::InvalidSubcommand));
+    let instead = wrong.and_then(|word| instead(path, &word));
     let meant = last(ContextKind::SuggestedSubcommand)
         .map(|word| format!("`{}`", format!("{path} {word}").trim_start()))
         .or_else(|| last(ContextKind::SuggestedArg))

@@ -161,6 +161,15 @@ fn words_of_the_old_command_line_say_what_to_do_instead() {
         let said = error(&format!("node --tls {word}"));
         assert!(said.contains(&format!("`systemctl {command} openclaw-bridge-node`")), "{said}");
     }
+    assert!(error("node run --tls").contains("leave out run"));
+    for (line, says) in [
+        ("gateway call health", "`call` calls a method"),
+        ("approvals get --node n", "use `nodes approvals`"),
+        ("health", "use `call`"),
+        ("chat.history --limit 5", "use `call`"),
+    ] {
+        assert!(error(line).contains(says), "{line}: {}", error(line));
+    }
     assert!(error("node --token x").contains("--token-file"));
     assert!(!error("status start").contains("systemctl"));
 }

@@ -6,6 +6,7 @@ use crate::protocol::operator::{
     GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
 };
 use crate::protocol::rpc::system::HealthView;
+use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 
 pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
@@ -139,6 +140,14 @@ pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
     show(line, &SetLogLevel { level: line.required("LEVEL") }, |answer| {
         format!("log level is now {}\n", safe(&answer.level))
     })
+}
+
+/// Calls a method by its name, and prints the answer as it came.
+pub(super) fn call(line: &CommandLine) -> Result<(), Failure> {
+    let params = operator::params_flag(line)?.unwrap_or_else(|| "{}".to_owned());
+    let params = RawValue::from_string(params).map_err(|e| Failure::usage(e.to_string()))?;
+    let answer = connect(line)?.call(&line.required("METHOD"), &params, timeout(line))?;
+    print_json(&answer)
 }
 
 /// Prints events as they happen, one JSON object per line.

@@ -10,7 +10,11 @@ use std::collections::BTreeMap;
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     let filter =
         SessionFilter { include_global: true, include_unknown: true, ..SessionFilter::default() };
-    let call = SessionsList { limit: line.whole_number("limit"), active_minutes: None, filter };
+    let call = SessionsList {
+        limit: line.whole_number("limit"),
+        active_minutes: line.whole_number("active"),
+        filter,
+    };
     show(line, &call, |list| {
         let rows: Vec<Vec<String>> = list.sessions.iter().map(row).collect();
         match rows.is_empty() {

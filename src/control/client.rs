@@ -100,10 +100,25 @@ impl Client {
         call: &C,
         timeout: Duration,
     ) -> Result<Reply<C::Answer>, Error> {
-        self.send(call, timeout)?;
+        self.send(timeout, |id| OperatorRequest::encode(id, call))?;
+        reply(self.answer(timeout)?)
+    }
+
+    /// As [`Client::ask`], for a method by its name; returns the answer's JSON text.
+    pub(crate) fn call(
+        &mut self,
+        method: &str,
+        params: &RawValue,
+        timeout: Duration,
+    ) -> Result<String, Error> {
+        self.send(timeout, |id| OperatorRequest::encode_named(id, method, &params))?;
+        self.answer(timeout)?.map_err(Error::Refused)
+    }
+
+    fn answer(&mut self, timeout: Duration) -> Result<Result<String, WireError>, Error> {
         loop {
             if let Message::Reply(result) = self.message(timeout)? {
-                return reply(result);
+                return Ok(result);
             }
         }
     }
@@ -117,7 +132,7 @@ impl Client {
         timeout: Duration,
         media: &mut dyn Write,
     ) -> Result<(Reply<C::Answer>, bool), Error> {
-        self.send(call, timeout)?;
+        self.send(timeout, |id| OperatorRequest::encode(id, call))?;
         loop {
             let (line, was_found) =
                 extract(&mut self.lines, media).map_err(|error| match error {
@@ -130,9 +145,10 @@ impl Client {
         }
     }
 
-    fn send<C: OperatorCall>(&mut self, call: &C, timeout: Duration) -> Result<(), Error> {
+    /// Sends a line that is made for the request's id.
+    fn send(&mut self, timeout: Duration, line: impl Fn(u64) -> Vec<u8>) -> Result<(), Error> {
         self.last_id += 1;
-        let line = OperatorRequest::encode(self.last_id, call);
+        let line = line(self.last_id);
         let stream = self.lines.get_ref();
         stream.set_write_timeout(Some(timeout))?;
         stream.set_read_timeout(Some(timeout))?;

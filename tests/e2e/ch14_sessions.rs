@@ -73,6 +73,13 @@ fn the_list_is_what_the_apps_can_read() {
     ] {
         assert_eq!(keys(&mut app, &params), expected, "{params}");
     }
+    for (words, has_old) in
+        [(&["sessions", "list"][..], true), (&["sessions", "list", "--active", "5"], false)]
+    {
+        let text = daemon.run(words.iter().copied()).ok();
+        assert!(text.contains("agent:main:kept"), "{text}");
+        assert_eq!(text.contains("agent:main:old"), has_old, "{text}");
+    }
     // What nobody here knows is kept.
     app.ok("sessions.patch", &json!({ "key": "kept", "thinkingLevel": "high" }));
     let kept: Value =

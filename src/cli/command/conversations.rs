@@ -22,6 +22,14 @@ commands! {
         args [repeated("only", "NAME", "Print only events with this name; may be repeated")],
             operator();
 
+    "call" => daemon::call, "Call a method and print the answer as JSON";
+        help "For scripts. The methods are those that nodes may call, such as health or \
+              chat.history, and those of the bridge's socket, such as node.list; the error for an \
+              unknown one lists them all.";
+        eg "call health",
+           "call chat.history --params '{\"sessionKey\":\"main\",\"limit\":5}'";
+        args [argument("METHOD", "The method"), params()], operator();
+
     "chat send" => chat::send, "Send a message and print the answer as it arrives";
         help "The message is one argument; - reads it from standard input. Nodes that follow the \
               conversation also receive the answer.";
@@ -53,7 +61,10 @@ commands! {
 
     "sessions list" => sessions::list, "List conversations, most recent first";
         eg "sessions", "sessions list --json";
-        args [number("limit", "N", "The number of conversations to list").default_value("50")];
+        args [
+            number("limit", "N", "The number of conversations to list").default_value("50"),
+            number("active", "MINUTES", "Only those that were used in the last minutes"),
+        ];
     "sessions reset" => sessions::reset, "Start a conversation over; its transcript is kept";
         eg "sessions reset main";
         args [key()];

@@ -66,14 +66,19 @@ impl OperatorRequest {
 
     /// Encodes a request as one line, line feed included.
     pub fn encode<C: OperatorCall>(id: u64, call: &C) -> Vec<u8> {
+        Self::encode_named(id, C::METHOD, call)
+    }
+
+    /// As [`OperatorRequest::encode`], for a method by its name, with parameters of any kind.
+    pub fn encode_named(id: u64, method: &str, params: &impl Serialize) -> Vec<u8> {
         #[derive(Serialize)]
-        struct Line<'a, C> {
+        struct Line<'a, P> {
             id: u64,
-            method: &'static str,
-            params: &'a C,
+            method: &'a str,
+            params: &'a P,
         }
         let mut line = Vec::new();
-        wire::append_line(&Line { id, method: C::METHOD, params: call }, &mut line);
+        wire::append_line(&Line { id, method, params }, &mut line);
         line
     }
 }
