@@ -79,20 +79,29 @@ fn pending_line(request: &PendingView, now: u64) -> String {
     if request.conflict {
         parts.push("CONFLICT: another request has the same node id".into());
     }
+    if request.stale_token {
+        parts.push(
+            "stale token: it was paired once, or says so; approving accepts its token".into(),
+        );
+    }
     if let Some(other) = &request.same_name_as {
         let other = clip(&part(other.as_str()), UNPAIRED_TEXT_WIDTH);
         parts.push(format!("CAUTION: named like the paired node {other}"));
     }
     if request.replaced > 0 {
-        parts.push(format!(
-            "{} more requests from the same address; the last one gets the token",
-            request.replaced
-        ));
+        let (count, last) = (
+            request.replaced,
+            match request.stale_token {
+                true => "the last token is accepted",
+                false => "the last one gets the token",
+            },
+        );
+        parts.push(format!("{count} more requests from the same address; {last}"));
     }
     match (request.approved_at_ms, request.waiting) {
         (Some(_), _) => parts.push("approved, waiting for the node to reconnect".into()),
-        (None, false) => parts.push("not connected".into()),
-        (None, true) => {}
+        (None, false) if !request.stale_token => parts.push("not connected".into()),
+        (None, _) => {}
     }
     parts.join(" · ") + "\n"
 }
@@ -103,9 +112,12 @@ pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
         let address = node.remote_ip.as_deref().map(safe).unwrap_or_default();
         let what = [name_and_id(node), device(&node.profile), address];
         let what = what.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
-        match answer.delivered {
-            true => format!("paired {what}\n"),
-            false => {
+        match (answer.delivered, answer.stale_token) {
+            (_, true) => {
+                format!("paired {what}; its own token is valid now, and it connects by itself\n")
+            }
+            (true, false) => format!("paired {what}\n"),
+            (false, false) => {
                 format!("approved {what}; it gets its token if it reconnects within 10 minutes\n")
             }
         }
@@ -137,7 +149,7 @@ pub(super) fn describe(line: &CommandLine) -> Result<(), Failure> {
     show(line, &DescribeNode { node_id: line.required("node") }, |answer| description(&answer))
 }
 
-fn description(NodeDetails { node, .. }: &NodeDetails) -> String {
+fn description(NodeDetails { node, refused, .. }: &NodeDetails) -> String {
     let (now, profile) = (now_ms(), &node.profile);
     let state = match node.connected_at_ms {
         Some(since) => format!("connected for {}", span(now.saturating_sub(since))),
@@ -154,6 +166,13 @@ fn description(NodeDetails { node, .. }: &NodeDetails) -> String {
         ("Version", versions(profile)),
         ("Last seen", node.last_seen_at_ms.map_or_else(String::new, |at| ago(now, at))),
         ("Paired", ago(now, node.approved_at_ms)),
+        (
+            "Refused",
+            match refused {
+                0 => String::new(),
+                count => format!("{count} times since the start, for a wrong token"),
+            },
+        ),
         ("Permissions", permissions.collect::<Vec<_>>().join(", ")),
         ("Caps", words(&profile.caps)),
         ("Commands", words(&profile.commands)),
@@ -215,6 +234,7 @@ mod tests {
             silent: false,
             is_repair: false,
             conflict: false,
+            stale_token: false,
             same_name_as: None,
             replaced: 0,
             waiting: true,

@@ -42,6 +42,7 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
 /// Reads an entry of `pending.json`; `None` if it lacks what a request needs.
 pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
     let fields = Fields::read(text).ok()?;
+    let stale_token = fields.text("tokenSha256").map(|hex| TokenHash::from_hex(&hex));
     Some(PairingRequest {
         node: NodeId::new(&fields.name("nodeId").ok()??).ok()?,
         profile: NodeProfile::read(&fields),
@@ -49,6 +50,11 @@ pub(super) fn read_pending(text: &str) -> Option<PairingRequest> {
         silent: fields.is_true("silent"),
         is_repair: fields.is_true("isRepair"),
         conflict: fields.is_true("conflict"),
+        // Without its token it would be a request of another kind.
+        stale_token: match stale_token {
+            Some(token) => Some(token?),
+            None => None,
+        },
         ts: Wall(fields.integer("ts")?),
         approved_at: fields.integer("approvedAtMs").map(Wall),
     })

@@ -181,7 +181,9 @@ fn is_current(
     paired: &BTreeMap<NodeId, Arc<PairedNode>>,
     now: Wall,
 ) -> bool {
-    if paired.get(&request.node).is_some_and(|node| node.approved_at >= request.ts) {
+    let decides =
+        |node: &Arc<PairedNode>| node.approved_at >= request.ts || request.stale_token.is_some();
+    if paired.get(&request.node).is_some_and(decides) {
         return false;
     }
     let age = |since: Wall| Duration::from_millis(now.0.saturating_sub(since.0));

@@ -26,6 +26,7 @@ fn request(node: &str, ts: u64) -> PairingRequest {
         silent: false,
         is_repair: false,
         conflict: false,
+        stale_token: None,
         ts: Wall(ts),
         approved_at: None,
     }
@@ -67,7 +68,7 @@ fn books_come_back_as_they_were_saved() {
     let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
     let token = Token::from_bits(7);
     let book = empty
-        .with_pairing(&request("n1", NOW.0 - 9), &token, NOW)
+        .with_pairing(&request("n1", NOW.0 - 9), token.hash(), NOW)
         .with_request(RequestId("r2".into()), request("n2", NOW.0))
         .with_request(RequestId("r3".into()), request("n3", NOW.0))
         .with_approval(&RequestId("r3".into()), NOW);
@@ -85,7 +86,7 @@ fn requests_that_expired_or_became_pairings_are_not_read_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
     let old = NOW.0 - limits::PAIRING_TTL.as_millis() as u64 - 1;
-    let paired = empty.with_pairing(&request("n1", NOW.0 - 9), &Token::from_bits(7), NOW);
+    let paired = empty.with_pairing(&request("n1", NOW.0 - 9), Token::from_bits(7).hash(), NOW);
     let book = paired
         .with_request(RequestId("cut".into()), request("n1", NOW.0 - 9))
         .with_request(RequestId("old".into()), request("n2", old))
@@ -97,6 +98,27 @@ fn requests_that_expired_or_became_pairings_are_not_read_again() {
 }
 
 #[test]
+fn a_stale_token_is_kept_as_its_hash_and_only_for_a_node_that_is_not_paired() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
+    let token = Token::from_bits(0x3160_a8b4);
+    let stale = |node| PairingRequest { stale_token: Some(token.hash()), ..request(node, NOW.0) };
+    let book = empty.with_request(RequestId("r1".into()), stale("n1"));
+    store.save(&book).unwrap();
+    let stored = text(&dir, "pending.json");
+    assert!(stored.contains(&token.hash().to_hex()) && !stored.contains(token.reveal()));
+    assert_eq!(PairingStore::open(dir.path(), NOW).unwrap().1, book);
+    // A power cut after the first of two files, with a clock that was set back.
+    let early = Wall(NOW.0 - 9);
+    let paired = book.with_pairing(&request("n1", NOW.0), token.hash(), early).paired;
+    store.save(&PairingBook { paired, ..book }).unwrap();
+    assert!(PairingStore::open(dir.path(), NOW).unwrap().1.pending.is_empty());
+    // With a damaged hash it is no request for a new token instead.
+    let damaged = with_files("{}", &stored.replace(&token.hash().to_hex(), "3160a8b4"));
+    assert!(PairingStore::open(damaged.path(), NOW).unwrap().1.pending.is_empty());
+}
+
+#[test]
 fn a_failed_save_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
@@ -104,7 +126,7 @@ fn a_failed_save_changes_nothing() {
     store.save(&before).unwrap();
     // A directory where the temporary file has to be: as good as a full disk.
     fs::create_dir(dir.path().join("nodes/pending.json.tmp")).unwrap();
-    let after = before.with_pairing(&request("n1", NOW.0), &Token::from_bits(1), NOW);
+    let after = before.with_pairing(&request("n1", NOW.0), Token::from_bits(1).hash(), NOW);
     assert!(store.save(&after).is_err());
     fs::remove_dir(dir.path().join("nodes/pending.json.tmp")).unwrap();
     let (_, again) = PairingStore::open(dir.path(), NOW).unwrap();
@@ -118,7 +140,7 @@ fn a_revoked_node_does_not_come_back_when_only_one_file_was_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, empty) = PairingStore::open(dir.path(), NOW).unwrap();
     let before = empty
-        .with_pairing(&request("n1", NOW.0 - 9), &Token::from_bits(1), NOW)
+        .with_pairing(&request("n1", NOW.0 - 9), Token::from_bits(1).hash(), NOW)
         .with_request(RequestId("r".into()), request("n1", NOW.0 + 1))
         .with_approval(&RequestId("r".into()), NOW);
     store.save(&before).unwrap();

@@ -86,7 +86,17 @@ impl Router {
             Err(error) if error.code == ErrorCode::Unavailable => {
                 return self.ctx.refuse(conn, error)
             }
-            Err(error) => return self.connections.refuse_hello(&mut self.ctx, conn, error),
+            Err(error) => {
+                let from = Waiter { conn, is_admitted: !is_new };
+                let peer = connection.peer;
+                self.connections.refuse_hello(&mut self.ctx, conn, error);
+                if let Some(token) = hello.token.filter(|_| self.pairing.paired(&node).is_none()) {
+                    let (profile, silent) = (hello.profile, false);
+                    let candidate = Candidate { from, peer, node, profile, silent };
+                    self.pairing.presented(&mut self.ctx, candidate, &token);
+                }
+                return;
+            }
         };
         let profile = paired.profile.updated_by(&hello.profile);
         self.admit(conn, &node, profile.clone());

@@ -2,7 +2,7 @@
 
 use crate::protocol::operator::{Answer, Approved, NodeView, Pairings, PendingView};
 use crate::protocol::{NodeId, WireError};
-use crate::router::{views, RequestId, Router};
+use crate::router::{views, PairingRequest, RequestId, Router};
 
 impl Router {
     /// A paired node.
@@ -36,7 +36,7 @@ impl Router {
     pub(super) fn approved_answer(
         &self,
         id: &RequestId,
-        node: &NodeId,
+        request: &PairingRequest,
         delivered: bool,
     ) -> Result<Answer, WireError> {
         let future = || {
@@ -52,8 +52,9 @@ impl Router {
                 approved_at_ms: request.approved_at.map_or(0, |at| at.0),
             })
         };
-        let node = self.node_view(node).or_else(future);
+        let node = self.node_view(&request.node).or_else(future);
         let node = node.ok_or_else(|| WireError::invalid("unknown requestId"))?;
-        Ok(Answer::Approved(Box::new(Approved { request_id: id.0.clone(), delivered, node })))
+        let (request_id, stale_token) = (id.0.clone(), request.stale_token.is_some());
+        Ok(Answer::Approved(Box::new(Approved { request_id, delivered, stale_token, node })))
     }
 }

@@ -35,7 +35,8 @@ impl Router {
                 let node = self.find_node(&query.node_id)?;
                 let view = self.node_view(&node);
                 let node = view.ok_or_else(|| WireError::invalid("unknown nodeId"))?;
-                return Ok(Some(Answer::Node(Box::new(NodeDetails { ts, node }))));
+                let refused = self.pairing.refused.get(&node.node_id).copied().unwrap_or_default();
+                return Ok(Some(Answer::Node(Box::new(NodeDetails { ts, node, refused }))));
             }
             OperatorCommand::ListPairings(_) => return Ok(Some(self.pairings())),
             OperatorCommand::SubscribeEvents(filter) => {

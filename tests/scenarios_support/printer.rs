@@ -13,8 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Fields of nodes and requests that are printed wherever they are true, or not zero.
-const FLAGS: [&str; 7] =
-    ["reason", "connected", "waiting", "silent", "isRepair", "conflict", "replaced"];
+const FLAGS: [&str; 9] = [
+    "reason",
+    "connected",
+    "waiting",
+    "silent",
+    "isRepair",
+    "conflict",
+    "staleToken",
+    "replaced",
+    "refused",
+];
 
 type Fields = Map<String, Value>;
 
@@ -102,12 +111,16 @@ impl Printer {
         }
         match answer {
             Answer::Nodes(list) => format!("nodes {}", self.views(&list.nodes)),
-            Answer::Node(details) => format!("node {}", self.view(&details.node)),
+            Answer::Node(details) => format!("node {}", self.view(details)),
             Answer::Pairings(Pairings { pending, paired, .. }) => {
                 format!("pending {} paired {}", self.views(pending), self.views(paired))
             }
             Answer::Approved(approved) => {
-                let how = if approved.delivered { "delivered" } else { "kept" };
+                let how = match (approved.delivered, approved.stale_token) {
+                    (true, true) => "with its stale token",
+                    (true, false) => "delivered",
+                    (false, _) => "kept",
+                };
                 format!("approved {} {how} {}", approved.request_id, self.view(&approved.node))
             }
             other => json(other),
@@ -259,6 +272,9 @@ fn request_fields(request: &PairingRequest) -> Fields {
         ("conflict", request.conflict),
     ];
     all.extend(flags.iter().filter(|(_, set)| *set).map(|(name, _)| ((*name).into(), true.into())));
+    if let Some(hash) = request.stale_token {
+        all.insert("staleToken".into(), token(request.node.as_str(), Some(hash)).into());
+    }
     if let Some(at) = request.approved_at {
         all.insert("approvedAtMs".into(), at.0.into());
     }
@@ -269,7 +285,8 @@ fn request_fields(request: &PairingRequest) -> Fields {
 fn token(node: &str, hash: Option<TokenHash>) -> String {
     let Some(hash) = hash else { return "none".into() };
     let made = (1..100).map(|number| format!("token-{number}"));
-    let mut known = made.chain([format!("token-of-{node}")]);
+    let stale = (1..100).map(|number| format!("{number:032}"));
+    let mut known = made.chain(stale).chain([format!("token-of-{node}")]);
     let found =
         known.find(|token| Token::presented(token).is_some_and(|token| hash.matches(&token)));
     found.unwrap_or_else(|| "unknown".into())

@@ -3,7 +3,7 @@
 
 use super::world::{Deed, World};
 use openclaw_bridge::protocol::operator::{Answer, OperatorRequest, Pairings, Status};
-use openclaw_bridge::protocol::{BadFrame, GatewayFrame, NodeFrame, NodeId, WireError};
+use openclaw_bridge::protocol::{BadFrame, GatewayFrame, NodeFrame, NodeId, Token, WireError};
 use openclaw_bridge::router::{
     Audience, BackendEvent, CallId, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook,
     Policy,
@@ -16,6 +16,8 @@ const SEEDS: u64 = 8;
 const STEPS: usize = 3000;
 const CONNECTIONS: u64 = 8;
 const NODES: u64 = 5;
+/// What a node presents that was paired elsewhere; an operator may make it valid.
+const STALE_TOKEN: &str = "of-another-gateway-0123456789abcdef";
 /// Asks what the test itself wants to know.
 const INSPECTOR: OperatorId = OperatorId(99);
 
@@ -158,8 +160,9 @@ impl Storm {
         let tokens = self.tokens.get(&NodeId::new(node).unwrap());
         let token = match (self.dice.below(8), tokens) {
             (0, _) => return String::new(),
-            (1, _) | (_, None) => "wrong",
-            (2, Some(tokens)) => &tokens[0],
+            (1, _) => "wrong",
+            (2, _) | (_, None) => STALE_TOKEN,
+            (3, Some(tokens)) => &tokens[0],
             (_, Some(tokens)) => &tokens[tokens.len() - 1],
         };
         format!(r#","token":"{token}""#)
@@ -352,7 +355,9 @@ impl Storm {
         self.end_and_restart();
         let tokens: Vec<_> = self.tokens.clone().into_iter().collect();
         for (node, tokens) in tokens {
-            let is_paired = self.world.disk.paired.contains_key(&node);
+            let stale = Token::presented(STALE_TOKEN).unwrap();
+            let paired = self.world.disk.paired.get(&node);
+            let is_paired = paired.is_some_and(|paired| !paired.accepts(&stale));
             for (age, token) in tokens.iter().rev().enumerate() {
                 self.connect();
                 let conn = ConnId(self.connections);

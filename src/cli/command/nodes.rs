@@ -33,7 +33,8 @@ commands! {
         eg "nodes rename --node 4c1d08 --name \"Kitchen iPad\"";
         args node_or_positional(), [required("name", "NAME", "The new name")];
     "nodes revoke" => nodes::revoke, "Delete a node's pairing and close its connection";
-        help "The node must pair again before it can connect.";
+        help "The node must pair again before it can connect. A phone that cannot forget its token \
+              appears in `nodes pending` as a stale token.";
         eg "nodes revoke --node kitchen";
         args node_or_positional();
     "nodes invoke" => nodes::invoke, "Run a command on a node";

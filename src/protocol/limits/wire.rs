@@ -96,6 +96,9 @@ pub const NODE_ID_CHARS: usize = 128;
 pub const SHORT_TEXT_CHARS: usize = 256;
 /// Characters that are kept of the text of the other side's error: more than a screen shows.
 pub const ERROR_CHARS: usize = 4096;
+/// Characters of the shortest token that an operator can make valid again. All gateways have made
+/// tokens of 32; a shorter one is no gateway's, and could be guessed.
+pub const STALE_TOKEN_CHARS: usize = 32;
 /// Entries in a list or map that a node sends about itself.
 pub const PROFILE_ENTRIES: usize = 128;
 

@@ -54,6 +54,9 @@ answers! {
         /// The node.
         #[serde(flatten)]
         node: NodeView,
+        /// Wrong tokens that were presented in its name since the start.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        refused: u32,
     }
     /// Pairing requests and paired nodes.
     Pairings {
@@ -66,8 +69,12 @@ answers! {
     Approved {
         /// The request.
         request_id: Arc<str>,
-        /// Whether the node was connected and got its token; if not, it gets it when it asks again.
+        /// Whether the node has its token: it was connected and got it, or it had one. If not, it gets
+        /// it when it asks again.
         delivered: bool,
+        /// The node had a stale token, which is valid now.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stale_token: bool,
         /// The node.
         node: NodeView,
     }
@@ -158,6 +165,10 @@ answers! {
         /// Another request under the same node id looks different. One of them may be an impostor.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         conflict: bool,
+        /// It presented a token though it is not paired: its pairing was deleted, or it was made by
+        /// another gateway. An approval makes that token valid.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stale_token: bool,
         /// A paired node that is called the same, or whose id is called the same. One of them may be an
         /// impostor.
         same_name_as?: NodeId,

@@ -85,6 +85,14 @@ pub struct PairingRequest {
     /// There was another request under the same node id that looked different.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub conflict: bool,
+    /// What the token hashes to that it presented, if that is why it is here: approving the request
+    /// makes this token valid.
+    #[serde(
+        rename = "tokenSha256",
+        serialize_with = "hex",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub stale_token: Option<TokenHash>,
     /// When it asked.
     pub ts: Wall,
     /// When it was approved, if it was not there to take its token.
@@ -114,6 +122,11 @@ impl PairingRequest {
     pub(super) fn asker(&self) -> (Origin, &NodeId) {
         (Origin::of(self.remote_ip), &self.node)
     }
+
+    /// Whether it is about the stale token of a node that now asks for a new one.
+    pub(super) fn is_superseded_by(&self, node: &NodeId, peer: IpAddr) -> bool {
+        self.stale_token.is_some() && self.node == *node && self.remote_ip == peer
+    }
 }
 
 impl PairingBook {
@@ -133,6 +146,15 @@ impl PairingBook {
         book
     }
 
+    /// The book in which the request is about this token.
+    pub(super) fn with_stale_token(&self, id: &RequestId, token: TokenHash) -> Self {
+        let mut book = self.clone();
+        if let Some(request) = Arc::make_mut(&mut book.pending).get_mut(id) {
+            Arc::make_mut(request).stale_token = Some(token);
+        }
+        book
+    }
+
     /// The book in which the request is approved but its token not made yet.
     pub fn with_approval(&self, id: &RequestId, at: Wall) -> Self {
         let mut book = self.clone();
@@ -144,7 +166,7 @@ impl PairingBook {
 
     /// The book in which the request has become a pairing with this token. Requests of the same
     /// node that are still open are gone: the operator has decided between them.
-    pub fn with_pairing(&self, request: &PairingRequest, token: &Token, at: Wall) -> Self {
+    pub fn with_pairing(&self, request: &PairingRequest, token: TokenHash, at: Wall) -> Self {
         let before = self.paired.get(&request.node);
         let mut profile = request.profile.clone();
         let renamed = before.filter(|node| node.renamed);
@@ -152,7 +174,7 @@ impl PairingBook {
             profile.display_name.clone_from(&node.profile.display_name);
         }
         let node = PairedNode {
-            token: Some(token.hash()),
+            token: Some(token),
             profile,
             renamed: renamed.is_some(),
             remote_ip: Some(request.remote_ip.to_string()),

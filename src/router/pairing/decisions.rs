@@ -31,7 +31,10 @@ impl Router {
         if let Some(&Waiter { conn, .. }) = self.pairing.waiting.waiters.get(&id) {
             self.pairing.deliver(&mut self.ctx, conn, id, &request, Some(requester));
         } else if request.approved_at.is_some() {
-            return self.approved_answer(&id, &request.node, false).map(Some);
+            return self.approved_answer(&id, &request, false).map(Some);
+        } else if let Some(token) = request.stale_token.filter(|_| is_new) {
+            let book = book.with_pairing(&request, token, self.ctx.now.wall);
+            self.pairing.save(&mut self.ctx, book, Change::Restoration { id }, Some(requester));
         } else {
             let book = book.with_approval(&id, self.ctx.now.wall);
             self.pairing.save(&mut self.ctx, book, Change::Approval { id }, Some(requester));
@@ -115,16 +118,23 @@ impl Router {
             Change::Profiles => return,
             Change::Request { waiter, id, evicted } => {
                 if let Some(evicted) = evicted {
-                    self.evicted(&evicted, waiter.conn, &before);
+                    self.evicted(&evicted, &id, waiter, &before);
                 }
                 return self.pairing.requested(&mut self.ctx, waiter, id);
             }
             Change::Pairing { conn, id, token } => {
                 return self.paired(conn, &id, token, requester, &before);
             }
+            Change::Restoration { id } => {
+                let Some(request) = before.pending.get(&id) else { return };
+                self.ctx.counters.approved += 1;
+                self.reply(requester, self.approved_answer(&id, request, true));
+                self.publish_resolved(&id, &request.node, "approved");
+                return self.decided(&id, request, &before);
+            }
             Change::Approval { id } => {
                 let Some(request) = before.pending.get(&id) else { return };
-                self.reply(requester, self.approved_answer(&id, &request.node, false));
+                self.reply(requester, self.approved_answer(&id, request, false));
                 self.pairing.cool_downs.clear(&request.node);
                 self.pairing.cool_downs.forgive(request.asker());
                 let until = self.ctx.after(limits::APPROVAL_KEPT);
@@ -147,6 +157,7 @@ impl Router {
                     self.connections.forget_node(&mut self.ctx, &node, was);
                 }
                 self.subscriptions.forget(&node);
+                self.pairing.refused.remove(&node);
                 Answer::Revoked(Revoked { node_id: node, was_connected: conn.is_some() })
             }
         };
@@ -171,13 +182,19 @@ impl Router {
         self.ctx.notify(NodeNotice::Online(node.clone()));
         // Without a requester, the approval was kept, and has been published.
         if requester.is_some() {
-            self.reply(requester, self.approved_answer(id, node, true));
+            self.reply(requester, self.approved_answer(id, request, true));
             self.publish_resolved(id, node, "approved");
         }
+        self.decided(id, request, before);
+    }
+
+    /// A node is paired: its other requests are rejected, and nothing of it is held back.
+    fn decided(&mut self, id: &RequestId, request: &PairingRequest, before: &PairingBook) {
+        let node = &request.node;
         self.pairing.cool_downs.clear(node);
-        for (other, request) in before.pending.iter() {
-            if request.node == *node && other != id {
-                self.rejected(other, request, None);
+        for (other, rejected) in before.pending.iter() {
+            if rejected.node == *node && other != id {
+                self.rejected(other, rejected, None);
             }
         }
         // A rejected one from the same address must not make the approved node wait, nor its
@@ -185,13 +202,23 @@ impl Router {
         self.pairing.cool_downs.forgive(request.asker());
     }
 
-    /// That a request gave way to the one of another connection is on disk.
-    fn evicted(&mut self, id: &RequestId, newcomer: ConnId, before: &PairingBook) {
+    /// That a request gave way to another one is on disk.
+    fn evicted(
+        &mut self,
+        id: &RequestId,
+        newcomer: &RequestId,
+        waiter: Option<Waiter>,
+        before: &PairingBook,
+    ) {
         let Some(request) = before.pending.get(id) else { return };
         self.ctx.timers.cancel(&Timer::Pairing(id.clone()));
-        // Or a crowd that keeps evicting its own would have every request written to the disk.
-        self.pairing.cool_downs.start_origin(self.ctx.now.mono, request.asker().0);
-        if let Some(conn) = self.pairing.waiting.conn(id).filter(|conn| *conn != newcomer) {
+        let new = self.pairing.book.pending.get(newcomer);
+        if !new.is_some_and(|new| request.is_superseded_by(&new.node, new.remote_ip)) {
+            // Or a crowd that keeps evicting its own would have every request written to the disk.
+            self.pairing.cool_downs.start_origin(self.ctx.now.mono, request.asker().0);
+        }
+        let is_other = |conn: &ConnId| waiter.is_none_or(|waiter| waiter.conn != *conn);
+        if let Some(conn) = self.pairing.waiting.conn(id).filter(is_other) {
             self.ctx.refuse(conn, too_many());
         }
         self.publish_resolved(id, &request.node, "evicted");
@@ -243,8 +270,8 @@ impl Router {
         if matches!(change, Change::Profiles) {
             return self.pairing.save_profiles_later(&mut self.ctx);
         }
-        if let Change::Request { waiter: Waiter { conn, .. }, .. } | Change::Pairing { conn, .. } =
-            change
+        if let Change::Request { waiter: Some(Waiter { conn, .. }), .. }
+        | Change::Pairing { conn, .. } = change
         {
             // A node is not given the reason, which is for the operator.
             let text = "the gateway could not save the pairing; try later";

@@ -12,6 +12,7 @@ mod crowd;
 mod decisions;
 mod guesses;
 mod names;
+mod stale;
 mod waiting;
 
 pub use book::{PairedNode, PairingBook, PairingRequest, RequestId};
@@ -19,13 +20,14 @@ pub(super) use names::is_same_name;
 
 use crate::origin::Origin;
 use crate::protocol::operator::{OperatorEvent, PendingView};
-use crate::protocol::{limits, ErrorCode, NodeId, Token, WireError};
+use crate::protocol::{limits, ErrorCode, NodeId, Token, TokenHash, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
 use crate::router::{ConnId, Mono, Output, Requester};
 use cooldown::CoolDowns;
 use crowd::{are_counted_together, giving_way, too_many, Place};
 use guesses::Guesses;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use waiting::Waiting;
@@ -42,6 +44,8 @@ pub(super) struct Pairing {
     pub(super) waiting: Waiting,
     cool_downs: CoolDowns,
     guesses: Guesses,
+    /// Wrong tokens presented for paired nodes since the start.
+    pub(super) refused: BTreeMap<NodeId, u32>,
     /// When a request may take the place of another one.
     next_eviction: Mono,
 }
@@ -54,15 +58,25 @@ pub(super) struct Unsaved {
     requester: Option<Requester>,
 }
 
+/// Why there is no room for a request.
+enum Full {
+    /// A request gave way to another one just now.
+    ForNow,
+    /// None has to give way to this one.
+    ForYou,
+}
+
 /// A change of the book, with what is needed once it is on disk.
 #[derive(Debug)]
 enum Change {
     /// Profiles of nodes; nobody waits for them.
     Profiles,
-    /// A new request, for which this connection waits, and the one that gave way to it.
-    Request { waiter: Waiter, id: RequestId, evicted: Option<RequestId> },
+    /// A new request, the connection that waits for it, and the request that gave way to it.
+    Request { waiter: Option<Waiter>, id: RequestId, evicted: Option<RequestId> },
     /// A pairing with a new token. Without a requester, it was approved before.
     Pairing { conn: ConnId, id: RequestId, token: Token },
+    /// A pairing with the token that the node presented.
+    Restoration { id: RequestId },
     /// An approval that is kept until the node comes for its token.
     Approval { id: RequestId },
     /// A rejected request.
@@ -93,6 +107,7 @@ impl Pairing {
             unsaved: None,
             cool_downs: CoolDowns::default(),
             guesses: Guesses::default(),
+            refused: BTreeMap::new(),
             next_eviction: Mono::default(),
             waiting: Waiting::default(),
         }
@@ -120,6 +135,10 @@ impl Pairing {
         };
         let now = ctx.now.mono;
         let guess = from.map(|origin| (origin, known.map(|(node, _)| node.clone())));
+        if let Some((node, _)) = known.filter(|(_, paired)| !paired.accepts(token)) {
+            let refused = self.refused.entry(node.clone()).or_default();
+            *refused = refused.saturating_add(1);
+        }
         if guess.as_ref().is_some_and(|guess| !self.guesses.permits(now, guess)) {
             let text = "too many wrong tokens from this address; try again in a moment";
             return Err(WireError::unavailable(text));
@@ -143,6 +162,7 @@ impl Pairing {
             known.node == candidate.node
                 && known.remote_ip == peer
                 && known.profile == candidate.profile
+                && known.stale_token.is_none()
         });
         if let Some((id, known)) = same.map(|(id, known)| (id.clone(), Arc::clone(known))) {
             if known.approved_at.is_some() {
@@ -153,35 +173,53 @@ impl Pairing {
         if let Some(ends) = self.cool_downs.ends(ctx.now.mono, candidate.asker()) {
             return self.waiting.hold(ctx, candidate, ends);
         }
-        let Ok(evicted) = self.make_room(ctx, &candidate) else {
-            return ctx.refuse(from.conn, too_many());
+        let superseded =
+            self.book.pending.iter().find(|(_, r)| r.is_superseded_by(&candidate.node, peer));
+        let evicted = match superseded {
+            Some((id, _)) => Some(id.clone()),
+            None => match self.make_room(ctx, &candidate) {
+                Ok(evicted) => evicted,
+                Err(Full::ForNow) => return self.waiting.hold(ctx, candidate, self.next_eviction),
+                Err(Full::ForYou) => return ctx.refuse(from.conn, too_many()),
+            },
         };
-        if evicted.is_some() {
-            if ctx.now.mono < self.next_eviction {
-                return self.waiting.hold(ctx, candidate, self.next_eviction);
-            }
-            self.next_eviction = ctx.after(limits::EVICTION_EVERY);
-        }
-        let Candidate { node, profile, silent, .. } = candidate;
+        self.create(ctx, candidate, None, evicted);
+    }
+
+    /// Makes a request in the place of another one, or of none. With a stale token, nobody waits.
+    fn create(
+        &mut self,
+        ctx: &mut Context,
+        candidate: Candidate,
+        stale_token: Option<TokenHash>,
+        evicted: Option<RequestId>,
+    ) {
+        let Candidate { from, peer, node, profile, silent } = candidate;
+        let is_conflict = |other: &Arc<PairingRequest>| {
+            let is_superseded = stale_token.is_none() && other.is_superseded_by(&node, peer);
+            other.node == node && !is_superseded
+        };
         let request = PairingRequest {
             is_repair: self.book.paired.contains_key(&node),
-            conflict: self.book.pending.values().any(|other| other.node == node),
+            conflict: self.book.pending.values().any(is_conflict),
             node,
             profile,
             silent,
             remote_ip: peer,
+            stale_token,
             ts: ctx.now.wall,
             approved_at: None,
         };
         let id = RequestId(ctx.ids.unique().into());
         let book = self.book.without_requests(|other, _| Some(other) == evicted.as_ref());
         let book = book.with_request(id.clone(), request);
-        self.save(ctx, book, Change::Request { waiter: from, id, evicted }, None);
+        let waiter = stale_token.is_none().then_some(from);
+        self.save(ctx, book, Change::Request { waiter, id, evicted }, None);
     }
 
     /// The request that gives way to a new one, if one has to; fails if none may. Approvals that
     /// are kept are the operator's, and stay; so does what a node asks that is admitted.
-    fn make_room(&self, ctx: &Context, new: &Candidate) -> Result<Option<RequestId>, ()> {
+    fn make_room(&mut self, ctx: &Context, new: &Candidate) -> Result<Option<RequestId>, Full> {
         let pending = &self.book.pending;
         let is_own = |request: &PairingRequest| are_counted_together(request.asker(), new.asker());
         let own = pending.values().filter(|request| is_own(request)).count();
@@ -200,7 +238,12 @@ impl Pairing {
             // Whoever asks for something else instead has left the other request.
             is_abandoned: self.waiting.conn(id).is_none_or(|conn| conn == new.from.conn),
         });
-        giving_way(places, new.asker().0).map(|id| Some(id.clone())).ok_or(())
+        let evicted = giving_way(places, new.asker().0).cloned().ok_or(Full::ForYou)?;
+        if ctx.now.mono < self.next_eviction {
+            return Err(Full::ForNow);
+        }
+        self.next_eviction = ctx.after(limits::EVICTION_EVERY);
+        Ok(Some(evicted))
     }
 
     /// Makes the token; it is sent once it is on disk.
@@ -213,7 +256,7 @@ impl Pairing {
         requester: Option<Requester>,
     ) {
         let token = ctx.ids.token();
-        let book = self.book.with_pairing(request, &token, ctx.now.wall);
+        let book = self.book.with_pairing(request, token.hash(), ctx.now.wall);
         self.save(ctx, book, Change::Pairing { conn, id, token }, requester);
     }
 
@@ -235,11 +278,13 @@ impl Pairing {
     }
 
     /// A request is on disk: its connection waits, and operators see it.
-    fn requested(&mut self, ctx: &mut Context, waiter: Waiter, id: RequestId) {
+    fn requested(&mut self, ctx: &mut Context, waiter: Option<Waiter>, id: RequestId) {
         ctx.counters.pairing_requests += 1;
         ctx.timers.set(ctx.after(limits::PAIRING_TTL), Timer::Pairing(id.clone()));
         let Some(request) = self.book.pending.get(&id).cloned() else { return };
-        self.waiting.wait(ctx, waiter, id.clone(), request.node.clone());
+        if let Some(waiter) = waiter {
+            self.waiting.wait(ctx, waiter, id.clone(), request.node.clone());
+        }
         let view = self.pending_view(&id, &request);
         ctx.publish(OperatorEvent::PairRequested(Box::new(view)));
     }
@@ -254,6 +299,7 @@ impl Pairing {
             silent: request.silent,
             is_repair: request.is_repair,
             conflict: request.conflict,
+            stale_token: request.stale_token.is_some(),
             same_name_as: self.book.namesakes(request).find(|node| **node != request.node).cloned(),
             replaced: self.waiting.replaced.get(id).copied().unwrap_or_default(),
             waiting: self.waiting.waiters.contains_key(id),
