@@ -58,8 +58,8 @@ impl Reader {
     /// Checks the value of `key`, which is written at `place`, and keeps it.
     pub(super) fn put(&mut self, key: &'static Key, place: &str, value: &Value, origin: &Origin) {
         self.origins.insert(key.path, origin.clone());
-        let Some(value) = self.check(key.kind, place, value) else { return };
-        if let (ValueKind::Open, Some(entries)) = (key.kind, value.as_object()) {
+        let Some(mut value) = self.check(key.kind, place, value) else { return };
+        if let (ValueKind::Open, Some(entries)) = (key.kind, value.as_object_mut()) {
             self.check_known_entries(place, entries, origin);
         }
         let slot = key.path.split('.').fold(&mut self.values, |value, name| &mut value[name]);
@@ -68,13 +68,17 @@ impl Reader {
 
     /// Checks what is known in a section that is kept as it was written. Entries this program does
     /// not know belong to other programs.
-    fn check_known_entries(&mut self, at: &str, entries: &Map<String, Value>, origin: &Origin) {
+    fn check_known_entries(&mut self, at: &str, entries: &mut Map<String, Value>, origin: &Origin) {
         for (name, value) in entries {
             let at = format!("{at}.{name}");
             let Some(key) = schema::find(&at) else { continue };
             self.origins.insert(key.path, origin.clone());
             if !value.is_null() {
-                self.check(key.kind, &at, value);
+                let checked = self.check(key.kind, &at, value);
+                // The path of a program starts at the file's directory.
+                if let (ValueKind::Program, Some(checked)) = (key.kind, checked) {
+                    *value = checked;
+                }
             }
         }
     }

@@ -106,11 +106,13 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
     }
     let config = reader.config();
     contradictions(&config, &mut reader);
-    if let Some((path, _, meta)) = file.as_ref().filter(|_| !config.agent.command.is_empty()) {
+    for (key, (path, _, meta)) in
+        schema::named_programs(&config).into_iter().zip(file.iter().cycle())
+    {
         // Whoever can write the file would have the bridge run programs.
         if let Err(error) = files::check_written_by_owner_only(path, meta) {
             let why = format!("names a program, so only this user and root may decide it: {error}");
-            reader.problem("agent.command", why);
+            reader.problem(key, why);
         }
     }
     let Reader { problems, origins, ignored, .. } = reader;

@@ -7,9 +7,9 @@ use super::{
 };
 use serde_json::Value;
 use std::sync::LazyLock;
-use Effect::{Reload, Unused};
+use Effect::{Reload, Restart, Unused};
 use ValueKind::{
-    Bool, Choice, Color, Commands, Events, Methods, Nodes, Open, Text, TextMap, Texts,
+    Bool, Choice, Color, Commands, Events, Methods, Nodes, Open, Program, Text, TextMap, Texts,
 };
 
 /// One key that may be written in the file.
@@ -53,6 +53,15 @@ pub fn values(config: &Config) -> Value {
 /// The key with this path.
 pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)
+}
+
+/// The keys of programs that the configuration has run.
+pub(super) fn named_programs(config: &Config) -> Vec<&'static str> {
+    let values = values(config);
+    let programs = KEYS.iter().filter(|key| key.kind == Program);
+    let named =
+        programs.filter(|key| key.value_in(&values).as_array().is_some_and(|p| !p.is_empty()));
+    named.map(|key| key.path).collect()
 }
 
 /// Makes a section of the configuration from its table: the struct with its documentation, the
@@ -164,4 +173,18 @@ const OTHERS: &[Key] = &[
     key("talk.interruptOnSpeech", Bool, Unused, "Whether speech interrupts the answer."),
     key("ui.seamColor", Color, Unused, "The accent colour."),
     key("skills.bins", Texts, Unused, "Programs that skills need on a node."),
+    key(
+        "skills.binsCommand",
+        Program,
+        Restart,
+        "A program that lists more of them, and its arguments: it writes a JSON list of strings. It \
+         is run at the start, at a reload, and when a node asks and five minutes have passed.",
+    ),
+    key(
+        "models.command",
+        Program,
+        Restart,
+        "A program that lists language models, and its arguments: it writes a JSON list of objects \
+         with id, name, provider, contextWindow and reasoning. It is run as skills.binsCommand is.",
+    ),
 ];

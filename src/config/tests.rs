@@ -96,6 +96,17 @@ fn a_file_that_names_a_program_and_that_others_can_write_is_refused() {
 }
 
 #[test]
+fn programs_that_list_things_are_named_as_the_agent_is() {
+    let home = Home::new("{ models: { command: ['./list'] }, skills: { binsCommand: ['b'] } }");
+    let config = home.load(&Sources::default()).unwrap().config;
+    assert!(config.models.0["command"][0].as_str().unwrap().starts_with('/'));
+    std::fs::set_permissions(home.file(), std::fs::Permissions::from_mode(0o664)).unwrap();
+    for key in ["models.command", "skills.binsCommand"] {
+        assert!(home.error().contains(&format!("{key}: names a program")), "{}", home.error());
+    }
+}
+
+#[test]
 fn a_switch_turns_tls_on_whatever_the_file_says() {
     let home = Home::new("{ bridge: { tls: { enabled: false } } }");
     let sources = Sources { tls: true, ..Sources::default() };

@@ -2,7 +2,7 @@
 //! lists of models and programs.
 
 use crate::support::apps::{integer, text, App};
-use crate::support::{Daemon, Setup};
+use crate::support::{eventually, Daemon, Setup};
 use serde_json::{json, Value};
 use std::fs;
 
@@ -152,6 +152,43 @@ fn talk_mode_is_told_to_operators_and_not_to_nodes() {
         app.catch_up();
         assert!(app.events.is_empty(), "{:?}", app.events);
     }
+}
+
+#[test]
+fn programs_list_models_and_the_programs_of_skills() {
+    let setup = Setup::new();
+    let path = setup.path("models.json");
+    let list = |models: &str| fs::write(&path, models).unwrap();
+    list(r#"[{ "id": "b", "contextWindow": 0 }, { "id": "a", "provider": "p", "name": "again" }]"#);
+    let setup = setup.config(
+        r#"{
+            models: { models: [{ id: "a", provider: "p" }], command: ["/bin/cat", "models.json"] },
+            skills: { bins: ["git"], binsCommand: ["/bin/echo", '["uname", "git"]'] },
+        }"#,
+    );
+    let daemon = setup.start();
+    let mut app = alice(&daemon);
+    let mut names = |key: &str, method: &str, count: usize| {
+        eventually("the programs have run", || {
+            let listed = app.ok(method, &json!({}))[key].clone();
+            (listed.as_array().unwrap().len() == count).then_some(listed)
+        })
+    };
+    let first = json!([
+        { "id": "b", "name": "b", "provider": "local" },
+        { "id": "a", "name": "a", "provider": "p" },
+    ]);
+    assert_eq!(names("models", "models.list", 2), first);
+    assert_eq!(names("bins", "skills.bins", 2), json!(["git", "uname"]));
+    // One that fails leaves the last list in force; a reload has it run again.
+    list("damaged");
+    daemon.run(["reload"]).ok();
+    let is_told = || daemon.log().contains("did not write JSON").then_some(());
+    eventually("the failure is in the log", is_told);
+    assert_eq!(names("models", "models.list", 2), first);
+    list(r#"{ "models": [{ "id": "b" }, { "id": "c" }] }"#);
+    daemon.run(["reload"]).ok();
+    assert_eq!(names("models", "models.list", 3)[1]["id"], "c");
 }
 
 #[test]

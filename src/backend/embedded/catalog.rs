@@ -18,6 +18,15 @@ pub(super) fn models(section: &Map<String, Value>) -> Models {
     Models { models }
 }
 
+/// Adds those that are not listed yet.
+pub(super) fn add(models: &mut Models, others: Models) {
+    let named = |model: &Model| (model.provider.clone(), model.id.clone());
+    let known: BTreeSet<_> = models.models.iter().map(named).collect();
+    let new = others.models.into_iter().filter(|model| !known.contains(&named(model)));
+    models.models.extend(new);
+    models.models.sort_by(|a, b| (&a.provider, &a.name).cmp(&(&b.provider, &b.name)));
+}
+
 pub(super) fn skill_bins(section: &Map<String, Value>) -> SkillBins {
     let bins: BTreeSet<&str> = entries(section.get("bins")).filter_map(Value::as_str).collect();
     SkillBins { bins: bins.into_iter().map(str::to_owned).collect() }

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 mod catalog;
+mod catalog_programs;
 mod chat;
 mod health;
 mod named_locks;
@@ -17,12 +18,11 @@ use crate::calendar::now_ms;
 use crate::config::{AgentConfig, Config};
 use crate::lock::lock;
 use crate::protocol::rpc::settings::{ConfigPatch, ConfigSet};
-use crate::protocol::rpc::system::{
-    HealthView, Models, SkillBins, TalkMode, TalkModeState, WakeWords,
-};
+use crate::protocol::rpc::system::{HealthView, TalkMode, TalkModeState, WakeWords};
 use crate::protocol::rpc::{self, Params};
 use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 use agent::Agents;
+use catalog_programs::Catalog;
 use chat::Chat;
 use health::Health;
 use node_events::RunRateLimit;
@@ -43,8 +43,7 @@ use voicewake::Voicewake;
 pub struct Embedded {
     voicewake: Voicewake,
     settings: Settings,
-    models: Models,
-    skill_bins: SkillBins,
+    catalog: Catalog,
     sessions: Arc<Sessions>,
     system_events: Arc<SystemEvents>,
     run_rate: Arc<RunRateLimit>,
@@ -78,8 +77,7 @@ impl Embedded {
         Self {
             voicewake: Voicewake::new(state_dir),
             settings: Settings::new(state_dir, &sections),
-            models: catalog::models(&config.models.0),
-            skill_bins: catalog::skill_bins(&config.skills.0),
+            catalog: Catalog::new(config),
             sessions: Arc::new(sessions),
             system_events: Arc::default(),
             run_rate: Arc::default(),
@@ -93,6 +91,7 @@ impl Embedded {
     pub fn reconfigure(&self, config: &Config) {
         self.may_nodes_write.store(config.bridge.allow.config_write, Ordering::Relaxed);
         self.sessions.set_limit(config.bridge.limits.conversation_bytes);
+        self.catalog.refresh();
     }
 
     fn chat(&self) -> Result<&Chat, WireError> {
@@ -191,8 +190,16 @@ impl Backend for Embedded {
         let ticker = Mutex::new(ticker);
         let _ = self.running.set(RunningParts { outlet, chat, health, ticker });
         self.publish_result(Method::VoicewakeGet, &self.voicewake.get());
-        self.publish_result(Method::ModelsList, &self.models);
-        self.publish_result(Method::SkillsBins, &self.skill_bins);
+        // Who asks for what a program lists has it run again now and then.
+        if self.catalog.has_fixed_models() {
+            self.publish_result(Method::ModelsList, &self.catalog.models());
+        }
+        if self.catalog.has_fixed_bins() {
+            self.publish_result(Method::SkillsBins, &self.catalog.bins());
+        }
+        if let Err(error) = self.catalog.start() {
+            log::error!("backend: no lists of programs: {error}");
+        }
     }
 
     fn call(
@@ -216,10 +223,10 @@ impl Backend for Embedded {
                 Ok(rpc::encode(&HealthView { ok, ts: now_ms, ..health }))
             }
             Method::VoicewakeGet => Ok(rpc::encode(&self.voicewake.get())),
-            Method::SkillsBins => Ok(rpc::encode(&self.skill_bins)),
+            Method::SkillsBins => Ok(rpc::encode(&self.catalog.bins())),
             Method::VoicewakeSet => answer(params, |words| self.set_wake_words(words, now_ms)),
             Method::TalkMode => answer(params, |mode| Ok(self.set_talk_mode(mode, now_ms))),
-            Method::ModelsList => answer(params, |rpc::ModelsList {}| Ok(self.models.clone())),
+            Method::ModelsList => answer(params, |rpc::ModelsList {}| Ok(self.catalog.models())),
             Method::ConfigGet => answer(params, |rpc::ConfigGet {}| settings.get()),
             Method::ConfigSchema => {
                 answer(params, |rpc::ConfigSchema {}| Ok(Settings::schema(now_ms)))
@@ -263,6 +270,7 @@ impl Backend for Embedded {
         if let Some(running) = self.running.get() {
             let ticker = lock(&running.ticker).take();
             ticker.into_iter().for_each(Ticker::stop);
+            self.catalog.stop();
             running.chat.stop(timeout);
         }
     }

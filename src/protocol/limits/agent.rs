@@ -96,3 +96,10 @@ pub const AGENT_LOG_CHARS: usize = 500;
 pub const AGENT_VARIABLE_CHARS: usize = 1024;
 /// Characters of an attachment's name on the node that its file keeps.
 pub const ATTACHMENT_NAME_CHARS: usize = 64;
+
+/// How long a program may take that lists models or the programs of skills. Nobody waits for it.
+pub const CATALOG_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes that it may write: thousands of models. Every node that asks gets them.
+pub const CATALOG_BYTES: usize = 256 * 1024;
+/// How old its list is when a node that asks has it run again.
+pub const CATALOG_AGE: Duration = Duration::from_secs(5 * 60);
