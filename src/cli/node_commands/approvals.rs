@@ -150,7 +150,9 @@ fn summary(ExecApprovals { path, exists, file, .. }: &ExecApprovals, now: u64) -
         text += &rules("defaults", defaults, now);
     }
     for (agent, settings) in file["agents"].as_object().into_iter().flatten() {
-        text += &rules(&agent_name(agent), settings.as_object().unwrap_or(&Map::new()), now);
+        text += &settings
+            .as_object()
+            .map_or_else(String::new, |settings| rules(&agent_name(agent), settings, now));
     }
     text
 }
@@ -223,13 +225,13 @@ mod tests {
                 "agents": { "main": { "allowlist": [
                     { "pattern": "git", "lastUsedAt": 5000.5, "lastUsedCommand": "git\nstatus" },
                     { "pattern": "a · used" },
-                ] }, "*": 5 },
+                ] }, "*": { "security": "full" }, "odd": 5 },
             }),
             ..ExecApprovals::default()
         };
         let expected = "/home/pi/x.json\n\
                         defaults: security deny · autoAllowSkills false\n\
-                        every agent:\n\
+                        every agent: security full\n\
                         the agent main:\n  \
                         git · used 5s ago: git\\u000astatus\n  \
                         a . used\n";
