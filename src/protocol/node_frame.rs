@@ -262,3 +262,21 @@ fn node_id_or_null<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     node.as_ref().ok().serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::limits;
+
+    #[test]
+    fn a_long_line_with_space_around_it_is_read_like_a_short_one() {
+        for length in [1, limits::LINE_BUFFER_KEPT] {
+            let payload = "x".repeat(length);
+            let line = format!(
+                "\x0c {{\"type\":\"event\",\"event\":\"e\",\"payloadJSON\":\"{payload}\"}}\r\x0c"
+            );
+            let event = NodeFrame::Event { event: "e".into(), payload: Some(payload.into()) };
+            assert_eq!(NodeFrame::decode_line(&mut line.into_bytes()), Some(Ok(event)));
+        }
+    }
+}

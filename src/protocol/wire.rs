@@ -59,10 +59,11 @@ pub(super) fn decode_line<F: Decode>(line: &mut Vec<u8>) -> Option<Result<F, Bad
         return decode(line);
     }
     let text = json::mended(payload::text(std::mem::take(line)));
-    if text.trim().is_empty() {
+    let trimmed = text.trim_ascii();
+    if trimmed.is_empty() {
         return None;
     }
-    let decoded = decode_text(&text).map(|(mut frame, fields): (F, _)| {
+    let decoded = decode_text(trimmed).map(|(mut frame, fields): (F, _)| {
         let string = frame.payload_mut().and_then(|(field, _)| fields.string_in(&text, field));
         (frame, string)
     });
