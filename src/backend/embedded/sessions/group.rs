@@ -22,7 +22,7 @@ impl<'a> Group<'a> {
             _ => None,
         };
         let parsed = parsed.filter(|(channel, id)| !channel.is_empty() && !id.is_empty());
-        let channel = text(entry, "channel").or(parsed.map(|(channel, _)| channel));
+        let channel = text(entry, "channel").or_else(|| parsed.map(|(channel, _)| channel));
         Self { channel, id: parsed.map(|(_, id)| id) }
     }
 
@@ -32,7 +32,7 @@ impl<'a> Group<'a> {
         let (room, space) = (filled("groupChannel"), filled("space"));
         let label = match (room, space) {
             (Some(room), Some(space)) => format!("{space}#{}", room.trim_start_matches('#')),
-            _ => room.or(filled("subject")).or(space).or(self.id).unwrap_or(key).to_owned(),
+            _ => room.or_else(|| filled("subject")).or(space).or(self.id).unwrap_or(key).to_owned(),
         };
         let mut label = plain(&label);
         if room.is_none() {
