@@ -13,7 +13,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
-//! # let state_dir = scratch.path();
+//! # let state_dir = scratch.path().join("state");
 //! let mut config = Config::default();
 //! config.bridge.port = 0; // any free one
 //! let bridge = Daemon::builder(state_dir).config(config).start()?;
