@@ -361,8 +361,6 @@ fn no_power_cut_loses_an_acknowledged_message_or_setting() {
     faults.mark(&format!("message {}", text(11)));
     app.ok("sessions.reset", &json!({ "key": "other" }));
     faults.mark(&format!("removed {}=other", text(11)));
-    // An app sends its thinking level along.
-    faults.mark("thinking other");
     send(&mut app, &faults, "other", 12);
     faults.mark(&format!("message {}", text(12)));
     faults.mark("verbose other");
