@@ -12,6 +12,8 @@ use std::time::Instant;
 pub(crate) struct LogLimit {
     /// Further sources share one count for each kind.
     sources: usize,
+    /// Lines of one kind and source in a [`limits::LOG_WINDOW`].
+    burst: u32,
     windows: Mutex<BTreeMap<(&'static str, Box<str>), Window>>,
 }
 
@@ -25,13 +27,13 @@ struct Window {
 
 impl Default for LogLimit {
     fn default() -> Self {
-        Self::new(limits::LOG_SOURCES)
+        Self::new(limits::LOG_SOURCES, limits::LOG_BURST)
     }
 }
 
 impl LogLimit {
-    pub(crate) fn new(sources: usize) -> Self {
-        Self { sources, windows: Mutex::default() }
+    pub(crate) fn new(sources: usize, burst: u32) -> Self {
+        Self { sources, burst, windows: Mutex::default() }
     }
 
     /// Whether one more line of this kind may be written; if so, what to add to it: nothing, or
@@ -49,7 +51,7 @@ impl LogLimit {
         let mut windows = lock(&self.windows);
         let mut key = (kind, source.into());
         if !windows.contains_key(&key) && windows.len() >= self.sources {
-            forget_ended(&mut windows, now);
+            forget_ended(&mut windows, self.burst, now);
             if windows.len() >= self.sources {
                 key.1 = "".into();
             }
@@ -57,10 +59,10 @@ impl LogLimit {
         let new = Window { since: now, lines: 0, left_out: 0 };
         let window = windows.entry(key).or_insert(new);
         if window.has_ended(now) {
-            *window = Window { since: now, lines: 0, left_out: window.unreported() };
+            *window = Window { since: now, lines: 0, left_out: window.unreported(self.burst) };
         }
         window.lines = window.lines.saturating_add(1);
-        if window.lines > limits::LOG_BURST {
+        if window.lines > self.burst {
             return None;
         }
         Some(match std::mem::take(&mut window.left_out) {
@@ -75,18 +77,22 @@ impl Window {
         now.saturating_duration_since(self.since) >= limits::LOG_WINDOW
     }
 
-    fn unreported(&self) -> u32 {
-        self.left_out.saturating_add(self.lines.saturating_sub(limits::LOG_BURST))
+    fn unreported(&self, burst: u32) -> u32 {
+        self.left_out.saturating_add(self.lines.saturating_sub(burst))
     }
 }
 
 /// Makes room. What was left out is reported with the next line that has no window of its own.
-fn forget_ended(windows: &mut BTreeMap<(&'static str, Box<str>), Window>, now: Instant) {
+fn forget_ended(
+    windows: &mut BTreeMap<(&'static str, Box<str>), Window>,
+    burst: u32,
+    now: Instant,
+) {
     let mut left_out: BTreeMap<&'static str, u32> = BTreeMap::new();
     windows.retain(|(kind, source), window| {
         let stays = source.is_empty() || !window.has_ended(now);
-        if !stays && window.unreported() > 0 {
-            *left_out.entry(kind).or_default() += window.unreported();
+        if !stays && window.unreported(burst) > 0 {
+            *left_out.entry(kind).or_default() += window.unreported(burst);
         }
         stays
     });
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn many_sources_neither_fill_the_table_nor_the_log() {
-        let limit = LogLimit::new(4);
+        let limit = LogLimit::new(4, limits::LOG_BURST);
         let start = Instant::now();
         let admit = |source: u32, at| limit.admit_at("refused", &source.to_string(), at);
         let written = (0..1000).filter(|source| admit(*source, start).is_some()).count();

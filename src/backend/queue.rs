@@ -4,11 +4,11 @@
 use crate::backend::task::Task;
 use crate::backend::{Caller, NodeId};
 use crate::lock::lock;
+use crate::log_limit::LogLimit;
 use crate::protocol::limits;
 use crate::shares::Shares;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Instant;
 
 /// There is no room for it.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) struct Full;
 pub(super) struct TaskQueue {
     waiting: Mutex<Waiting>,
     came: Condvar,
+    /// Of the events that are dropped, the log names each node once in a while.
+    log_limit: LogLimit,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,6 @@ struct Waiting {
     turns: VecDeque<Caller>,
     /// Of tasks that wait or are at work.
     bytes: Shares,
-    dropped: BTreeMap<NodeId, Dropped>,
 }
 
 /// The tasks of one caller.
@@ -39,13 +40,6 @@ struct Line {
     at_work: usize,
     /// One of those at work has to end before the next that has to be in order.
     in_order: bool,
-}
-
-/// The events of a node that were dropped since the log said so.
-#[derive(Debug)]
-struct Dropped {
-    since: Instant,
-    events: u64,
 }
 
 /// A task at work, as the queue knows it.
@@ -63,9 +57,9 @@ impl TaskQueue {
             lines: BTreeMap::new(),
             turns: VecDeque::new(),
             bytes: Shares::new(limits::TASK_QUEUE_BYTES),
-            dropped: BTreeMap::new(),
         };
-        Self { waiting: Mutex::new(waiting), came: Condvar::new() }
+        let log_limit = LogLimit::new(limits::PAIRED_NODES, 1);
+        Self { waiting: Mutex::new(waiting), came: Condvar::new(), log_limit }
     }
 
     /// Queues a task without waiting for anything. Only a call is reported as refused: of events
@@ -77,7 +71,8 @@ impl TaskQueue {
             return match (task, &caller) {
                 (Task::Call(_), _) | (_, Caller::Operator) => Err(Full),
                 (Task::Notice(_), Caller::Node(node)) => {
-                    waiting.count_dropped(node, Instant::now());
+                    drop(waiting);
+                    self.log_dropped(node);
                     Ok(())
                 }
             };
@@ -107,6 +102,13 @@ impl TaskQueue {
         None
     }
 
+    fn log_dropped(&self, node: &NodeId) {
+        let id = node.as_str();
+        if let Some(more) = self.log_limit.admit_from("dropped", id) {
+            log::warn!("backend: dropped an event of a node that sends too many node={id:?}{more}");
+        }
+    }
+
     /// Ends the workers; what waits is left.
     pub(super) fn close(&self) {
         lock(&self.waiting).closed = true;
@@ -116,7 +118,7 @@ impl TaskQueue {
 
 impl Waiting {
     fn has_room(&self, caller: &Caller, task: &Task) -> bool {
-        let node = node_of(caller);
+        let node = caller.node();
         // A message with photos may be larger than a share; it passes if the node has nothing else.
         let is_only = node.is_some_and(|node| self.bytes.of(node) == 0);
         let fits =
@@ -126,13 +128,13 @@ impl Waiting {
     }
 
     fn push(&mut self, caller: Caller, task: Task) {
-        self.bytes.add(node_of(&caller), task.bytes());
+        self.bytes.add(caller.node(), task.bytes());
         let line = self.lines.entry(caller.clone()).or_default();
         // Of comings and of goings only the last counts, so they need no limit.
         let older = line.tasks.iter().position(|older| older.is_superseded_by(&task));
         line.tasks.push_back(task);
         if let Some(older) = older.and_then(|older| line.tasks.remove(older)) {
-            self.bytes.remove(node_of(&caller), older.bytes());
+            self.bytes.remove(caller.node(), older.bytes());
         } else if line.tasks.len() == 1 {
             self.turns.push_back(caller);
         }
@@ -156,30 +158,13 @@ impl Waiting {
     }
 
     fn done(&mut self, done: &AtWork) {
-        self.bytes.remove(node_of(&done.caller), done.bytes);
+        self.bytes.remove(done.caller.node(), done.bytes);
         let Some(line) = self.lines.get_mut(&done.caller) else { return };
         line.at_work -= 1;
         line.in_order &= !done.is_ordered;
         if line.at_work == 0 && line.tasks.is_empty() {
             self.lines.remove(&done.caller);
         }
-    }
-
-    /// Counts an event that is dropped. The log names a node once in a [`limits::LOG_WINDOW`].
-    fn count_dropped(&mut self, node: &NodeId, now: Instant) {
-        let is_new =
-            |known: &Dropped| now.saturating_duration_since(known.since) < limits::LOG_WINDOW;
-        if let Some(dropped) = self.dropped.get_mut(node).filter(|known| is_new(known)) {
-            dropped.events += 1;
-            return;
-        }
-        let before = match self.dropped.remove(node).map_or(0, |dropped| dropped.events) {
-            0 => String::new(),
-            events => format!(" ({events} more were dropped after the last line like this)"),
-        };
-        let id = node.as_str();
-        log::warn!("backend: dropped an event of a node that sends too many node={id:?}{before}");
-        self.dropped.insert(node.clone(), Dropped { since: now, events: 0 });
     }
 }
 
@@ -190,12 +175,5 @@ impl Line {
             return None;
         }
         self.tasks.iter().position(|task| !(self.in_order && task.is_ordered()))
-    }
-}
-
-fn node_of(caller: &Caller) -> Option<&NodeId> {
-    match caller {
-        Caller::Node(node) => Some(node),
-        Caller::Operator => None,
     }
 }

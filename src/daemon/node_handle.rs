@@ -67,7 +67,7 @@ impl NodeHandle {
 
 impl ConnectionLog {
     pub(super) fn new(strangers: Arc<LogLimit>) -> Self {
-        Self { strangers, nodes: LogLimit::new(limits::PAIRED_NODES) }
+        Self { strangers, nodes: LogLimit::new(limits::PAIRED_NODES, limits::LOG_BURST) }
     }
 
     /// Whether one more line that this connection causes may be written; if so, what to add to it.

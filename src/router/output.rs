@@ -66,6 +66,16 @@ pub enum Caller {
     Operator,
 }
 
+impl Caller {
+    /// The node, if it is one.
+    pub fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Operator => None,
+        }
+    }
+}
+
 /// What happened to a node, for the backend.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -210,10 +210,7 @@ impl Backend for Embedded {
     ) -> Result<Payload, WireError> {
         let now_ms = now_ms();
         let (sessions, settings) = (&*self.sessions, &self.settings);
-        let node = match caller {
-            Caller::Node(node) => Some(node),
-            Caller::Operator => None,
-        };
+        let node = caller.node();
         match method {
             // The parameters of these three are ignored, as the old gateway did.
             Method::Health => {
