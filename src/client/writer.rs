@@ -3,7 +3,7 @@
 use crate::client::error::Error;
 use crate::link::{Outbox, TooSlow};
 use crate::lock::lock;
-use crate::protocol::json::Fields;
+use crate::protocol::fields::Fields;
 use crate::protocol::{limits, NodeFrame};
 use std::borrow::Cow;
 use std::fmt;

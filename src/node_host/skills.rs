@@ -4,7 +4,7 @@
 
 use crate::client::Writer;
 use crate::lock::lock;
-use crate::protocol::json::Fields;
+use crate::protocol::fields::Fields;
 use crate::protocol::{limits, Method, NodeFrame, Payload, WireError};
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! One entry of a pairing file, as it is read and written.
 
-use crate::protocol::json::Fields;
+use crate::protocol::fields::Fields;
 use crate::protocol::{NodeId, NodeProfile, Token, TokenHash};
 use crate::router::{PairedNode, PairingRequest, RequestId, Wall};
 use serde::Serialize;

@@ -1,7 +1,8 @@
 //! The frames that the gateway sends, one variant for each type (protocol section 3): what they
 //! hold, and how they are written and read.
 
-use crate::protocol::json::{self, Fields, LongName};
+use crate::protocol::fields::{Fields, LongName};
+use crate::protocol::json;
 use crate::protocol::node_frame::FrameType;
 use crate::protocol::wire::{self, BadFrame, Decode};
 use crate::protocol::{limits, GatewayEvent, Payload, Token, WireError};

@@ -1,7 +1,5 @@
 //! JSON as text: what is mended before it is read, and how it is written into other JSON.
 
-pub(crate) use crate::protocol::fields::{short, string, Fields, LongName};
-
 use crate::protocol::{payload, Payload};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,6 +1,6 @@
 //! Who a node is, and what it says about itself.
 
-use crate::protocol::json::Fields;
+use crate::protocol::fields::Fields;
 use crate::protocol::records::records;
 use crate::protocol::{limits, text};
 use serde::{de, Deserialize, Deserializer, Serialize};

@@ -1,6 +1,7 @@
 //! The names of conversations (protocol section 9.2).
 
-use crate::protocol::json::{self, Fields};
+use crate::protocol::fields::Fields;
+use crate::protocol::json;
 use crate::protocol::limits;
 
 /// The agent that conversations without an agent belong to.

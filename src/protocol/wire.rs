@@ -3,7 +3,8 @@
 //! Decoding takes one pass and is forgiving: damaged UTF-8, lone surrogates, repeated keys, ids
 //! that are numbers. Encoding is compact, one line, valid UTF-8.
 
-use crate::protocol::json::{self, Fields, LongName};
+use crate::protocol::fields::{Fields, LongName};
+use crate::protocol::json;
 use crate::protocol::{limits, payload, Payload, Token};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

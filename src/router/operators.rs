@@ -5,7 +5,7 @@ use crate::protocol::operator::{
     OperatorRequest, Status,
 };
 use crate::protocol::rpc::{self, system::HealthView};
-use crate::protocol::{json, Method, WireError};
+use crate::protocol::{fields, Method, WireError};
 use crate::router::calls::{check_length, CallOrigin};
 use crate::router::{Caller, DaemonTask, OperatorId, Output, Requester, Router};
 
@@ -48,7 +48,7 @@ impl Router {
             }
             OperatorCommand::RejectPairing(query) => self.reject(requester, &query.request_id)?,
             OperatorCommand::RenameNode(rename) => {
-                let name = json::short(&rename.display_name);
+                let name = fields::short(&rename.display_name);
                 let name = name.ok_or_else(|| WireError::invalid("displayName required"))?;
                 let node = self.find_node(&rename.node_id)?;
                 self.rename(requester, node, name);

@@ -4,7 +4,8 @@
 use super::agent::AgentRun;
 use super::chat::new_run_id;
 use crate::lock::lock;
-use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::fields::Fields;
+use crate::protocol::json::mend_surrogates;
 use crate::protocol::{limits, session, NodeEvent, NodeId};
 use std::collections::BTreeMap;
 use std::sync::Mutex;

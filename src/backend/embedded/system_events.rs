@@ -2,7 +2,8 @@
 //! their conversation (protocol section 6).
 
 use crate::lock::lock;
-use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::fields::Fields;
+use crate::protocol::json::mend_surrogates;
 use crate::protocol::rpc::event::SystemEvent;
 use crate::protocol::text::{cut, end};
 use crate::protocol::{limits, session, NodeEvent, NodeId};

@@ -22,7 +22,8 @@ pub use frame::*;
 
 pub use crate::protocol::json::InvokePayload;
 
-use crate::protocol::json::{self, Fields};
+use crate::protocol::fields::Fields;
+use crate::protocol::json;
 use crate::protocol::{limits, wire, WireError};
 use serde::Serialize;
 use std::sync::Arc;

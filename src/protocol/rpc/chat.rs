@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, Kind};
-use crate::protocol::json::Fields;
+use crate::protocol::fields::Fields;
 use crate::protocol::limits;
 use crate::protocol::records::records;
 use serde::de::{Error, SeqAccess, Visitor};

@@ -1,7 +1,7 @@
 //! The checks of the old gateway's JSON schema validator, with its error texts. serde alone would
 //! stop at the first mistake and word it differently.
 
-use crate::protocol::json::{self, Fields};
+use crate::protocol::fields::{self, Fields};
 use serde_json::value::{to_raw_value, RawValue};
 use serde_json::Number;
 use std::borrow::Cow;
@@ -106,7 +106,7 @@ impl Kind {
                 }
             }
             Self::ChoiceOrNull(choices) => {
-                json::string(json).is_some_and(|text| choices.contains(&&*text))
+                fields::string(json).is_some_and(|text| choices.contains(&&*text))
             }
             Self::Integer(least, most) => return integer(json, *least, *most),
             Self::Flag => matches!(json, "true" | "false"),
@@ -141,7 +141,7 @@ fn length(json: &str, least: usize, most: usize) -> usize {
     if bytes >= 12 * least && bytes <= most {
         return most;
     }
-    json::string(json).map_or(0, |text| text.chars().count())
+    fields::string(json).map_or(0, |text| text.chars().count())
 }
 
 /// An integer in range, in its plain form.
@@ -165,6 +165,7 @@ fn integer<'a>(json: &str, least: u64, most: u64) -> Result<Cow<'a, RawValue>, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::json;
     use serde_json::Value;
     use std::collections::BTreeMap;
 

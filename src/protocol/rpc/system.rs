@@ -2,7 +2,8 @@
 #![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, refused, Kind, Params, Rule};
-use crate::protocol::json::{mend_surrogates, Fields};
+use crate::protocol::fields::Fields;
+use crate::protocol::json::mend_surrogates;
 use crate::protocol::records::records;
 use crate::protocol::{limits, Method, WireError};
 use serde_json::value::RawValue;

@@ -3,7 +3,7 @@
 use crate::backend::embedded::agent::AgentAttachment;
 use crate::log_limit::LogLimit;
 use crate::protocol::rpc::chat::Attachment;
-use crate::protocol::{base64, json, limits, WireError};
+use crate::protocol::{base64, fields, limits, WireError};
 
 /// Decodes the `attachments` of `chat.send`. Entries without content, and those that are not
 /// images, are dropped, as the old gateway did; content that is not base64 is an error. However
@@ -32,7 +32,7 @@ pub(super) fn decode(
             dropped.push(label);
             continue;
         };
-        let file_name = entry.file_name.as_deref().and_then(json::short);
+        let file_name = entry.file_name.as_deref().and_then(fields::short);
         attachments.push(AgentAttachment { file_name, mime_type: mime_type.to_owned(), bytes });
     }
     if let Some(label) = dropped.first() {
@@ -50,7 +50,7 @@ pub(super) fn decode(
 /// What an error message calls the attachment.
 fn label(entry: &Attachment, index: usize) -> String {
     let names = [&entry.file_name, &entry.r#type].into_iter().flatten();
-    let mut names = names.filter_map(|name| json::short(name));
+    let mut names = names.filter_map(|name| fields::short(name));
     names.next().unwrap_or_else(|| format!("attachment-{}", index + 1))
 }
 
