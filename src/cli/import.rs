@@ -1,16 +1,21 @@
 //! `import`: imports the state of an old gateway.
 
 use super::*;
-use crate::import::{self, Item, Outcome, Report};
+use crate::import::{self, Destination, Item, Outcome, Report};
 use crate::router::Wall;
 
 /// Reports and, with `--apply`, imports; exit code 1 if something is damaged.
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let state_dir = paths::state_dir(&config_file::of_serve(line)?, &process_env)?;
     let source = PathBuf::from(line.required("DIR"));
-    let report = import::run(&source, &state_dir, line.is_set("apply"), Wall(now_ms()));
+    let named = line.value("exec-approvals").map(PathBuf::from);
+    let exec_approvals = named.or_else(|| {
+        Some(node::default_token_file(&process_env)?.with_file_name("exec-approvals.json"))
+    });
+    let to = Destination { state_dir, exec_approvals };
+    let report = import::run(&source, &to, line.is_set("apply"), Wall(now_ms()));
     let report = report.map_err(|error| Failure::failed(safe(&chain(&error))))?;
-    print_answer(line, &report.to_json(), &text(&report, &state_dir))?;
+    print_answer(line, &report.to_json(), &text(&report, &to.state_dir))?;
     match report.count(&[Outcome::Damaged]) {
         0 => Ok(()),
         damaged => Err(Failure::failed(format!(

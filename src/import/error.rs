@@ -14,8 +14,8 @@ pub(crate) enum Error {
     Unreadable { dir: PathBuf, source: io::Error },
     #[error(
         "there is nothing to import in `{}`: neither nodes/paired.json nor \
-         bridge/paired-nodes.json, agents/, sessions/ or settings/voicewake.json; give the state \
-         directory of the old gateway, usually ~/.clawdbot",
+         bridge/paired-nodes.json, bridge/tls/, agents/, sessions/, settings/voicewake.json or \
+         exec-approvals.json; give the state directory of the old gateway, usually ~/.clawdbot",
         .0.display()
     )]
     NothingThere(PathBuf),

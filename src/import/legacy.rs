@@ -45,9 +45,21 @@ impl Legacy {
         dir.map_err(fail).map(|dir| Self { root, only, dir, acting })
     }
 
+    /// Whether root reads it, and acts for somebody else.
+    pub(super) fn is_for_others(&self) -> bool {
+        self.acting.is_for_others()
+    }
+
     /// Whether there is anything to look at.
     pub(super) fn has_anything(&self) -> bool {
-        let more = ["nodes/pending.json", "settings/voicewake.json", "agents", "sessions"];
+        let more = [
+            "nodes/pending.json",
+            "settings/voicewake.json",
+            "agents",
+            "sessions",
+            "bridge/tls",
+            "exec-approvals.json",
+        ];
         self.only.is_some()
             || PAIRINGS.iter().chain(&more).any(|name| self.has(&self.root.join(name)))
     }
@@ -121,6 +133,7 @@ impl Legacy {
     fn open_inside(&self, path: &Path, flags: OFlags) -> Result<Option<OwnedFd>, String> {
         let relative = match self.relative(path) {
             Err(_) if !self.has(path) => return Ok(None),
+            Ok(itself) if itself.as_os_str().is_empty() => ".".into(),
             relative => relative?,
         };
         let open = |dir: BorrowedFd<'_>, name, flags| {

@@ -48,6 +48,10 @@ impl Acting {
         Ok((Self(Some(identities)), reached))
     }
 
+    pub(super) fn is_for_others(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Reads something in the old directory.
     pub(super) fn read<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(identities) = &self.0 else { return read() };

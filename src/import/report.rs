@@ -8,6 +8,9 @@ pub(crate) enum ItemKind {
     Session,
     Transcript,
     WakeWords,
+    /// The TLS certificate and its key.
+    Certificate,
+    ExecApprovals,
     /// A file or directory that holds several of these.
     File,
 }
@@ -19,6 +22,8 @@ impl ItemKind {
             Self::Session => "session",
             Self::Transcript => "transcript",
             Self::WakeWords => "wake words",
+            Self::Certificate => "certificate",
+            Self::ExecApprovals => "exec approvals",
             Self::File => "file",
         }
     }

@@ -13,14 +13,20 @@ use crate::protocol::{limits, session};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Where the old gateway kept conversations, the later place first.
-const PLACES: [&str; 2] = ["agents/main/sessions", "sessions"];
+/// Where the conversations of all agents were once.
+const FIRST_PLACE: &str = "sessions";
+
+/// Where the old gateway kept the conversations of an agent.
+struct Place {
+    agent: String,
+    dir: PathBuf,
+}
 
 /// What is to be taken.
 pub(super) struct SessionsPlan<'a> {
     legacy: &'a Legacy,
-    /// Where the old gateway kept conversations.
-    places: Vec<PathBuf>,
+    /// The later places first.
+    places: Vec<Place>,
     sessions: Sessions,
     dir: PathBuf,
     /// Where transcripts are, by the names they will have.
@@ -53,7 +59,7 @@ pub(super) fn plan<'a>(
 ) -> Result<SessionsPlan<'a>, Error> {
     let dir = dir(state_dir);
     let sessions = Sessions::open(dir.clone());
-    let places = PLACES.iter().filter_map(|name| legacy.path(name)).collect();
+    let places = places(legacy, report);
     let (transcripts, wanted) = (BTreeMap::new(), Vec::new());
     let mut plan = SessionsPlan { legacy, places, sessions, dir, transcripts, wanted };
     let existing = plan.sessions.keys().map_err(Error::state)?;
@@ -76,19 +82,30 @@ pub(super) fn plan<'a>(
         report.add(ItemKind::Session, name, Skipped.because("it is not a conversation"));
     }
     plan.want_other_transcripts(report);
-    report_other_agents(legacy, report);
     Ok(plan)
 }
 
-/// Reports the other agents of the old gateway, which are not imported.
-fn report_other_agents(legacy: &Legacy, report: &mut Report) {
-    let Some(agents) = legacy.path("agents") else { return };
-    let names = names_in(legacy, &agents, report);
-    for name in names.iter().filter(|name| *name != session::DEFAULT_AGENT) {
-        let why = "only the conversations of the agent `main` are imported; the bridge has no \
-                   other agent";
-        report.add(ItemKind::File, format!("agents/{name}"), Skipped.because(why));
+/// The places of all agents. The bridge has one agent, which goes on with the conversations of all;
+/// their keys say whose they were.
+fn places(legacy: &Legacy, report: &mut Report) -> Vec<Place> {
+    let Some((agents, first)) = legacy.path("agents").zip(legacy.path(FIRST_PLACE)) else {
+        return Vec::new();
+    };
+    let mut places = Vec::new();
+    for name in names_in(legacy, &agents, report) {
+        let dir = agents.join(&name).join("sessions");
+        if !legacy.has(&dir) {
+            continue;
+        }
+        if places.len() == limits::IMPORT_AGENTS {
+            let why = format!("there are more than {} agents", limits::IMPORT_AGENTS);
+            report.add(ItemKind::File, legacy.name(&dir), Skipped.because(why));
+            continue;
+        }
+        places.push(Place { agent: session::agent_id(&name), dir });
     }
+    places.push(Place { agent: session::DEFAULT_AGENT.to_owned(), dir: first });
+    places
 }
 
 /// The names in a directory; if it cannot be read, that is reported.
@@ -107,10 +124,11 @@ fn label(entry: &Entry) -> Option<&str> {
 impl SessionsPlan<'_> {
     fn read_stores(&self, report: &mut Report) -> ForeignStore {
         let mut store = ForeignStore::default();
-        for place in &self.places {
-            let path = place.join("sessions.json");
+        for Place { agent, dir } in &self.places {
+            let path = dir.join("sessions.json");
             let read = self.legacy.read(&path, limits::SESSIONS_BYTES);
-            let added = read.and_then(|bytes| bytes.map_or(Ok(()), |bytes| store.add(&bytes)));
+            let add = |bytes: Vec<u8>| store.add(&bytes, agent);
+            let added = read.and_then(|bytes| bytes.map_or(Ok(()), add));
             if let Err(why) = added {
                 report.add(ItemKind::File, self.legacy.name(&path), Damaged.because(why));
             }
@@ -119,7 +137,7 @@ impl SessionsPlan<'_> {
     }
 
     fn want(&mut self, key: &str, entry: &Entry) {
-        let transcript = self.find_transcript(entry);
+        let transcript = self.find_transcript(session::agent_of(key), entry);
         let mut entry = entry.clone();
         if entry.contains_key("sessionFile") {
             // Where it was means nothing here.
@@ -133,13 +151,16 @@ impl SessionsPlan<'_> {
 
     /// The file the entry names, else the one that is named like its id, as the old gateway looked
     /// for it. A directory that was copied from another place has the named file in its own.
-    fn find_transcript(&mut self, entry: &Entry) -> Transcript {
+    fn find_transcript(&mut self, agent: &str, entry: &Entry) -> Transcript {
         let named = entry.get("sessionFile").and_then(|file| file.as_str()).map(PathBuf::from);
         let name = named.as_deref().and_then(Path::file_name).map(PathBuf::from);
         let id = session_id(entry).map(|id| format!("{id}.jsonl").into());
         let files: Vec<PathBuf> = [named, name, id].into_iter().flatten().collect();
+        let first = self.legacy.path(FIRST_PLACE);
+        let is_place = |place: &&Place| place.agent == agent || Some(&place.dir) == first.as_ref();
+        let places: Vec<&Place> = self.places.iter().filter(is_place).collect();
         // An absolute path stays what it is.
-        let in_places = |file| self.places.iter().map(move |place| place.join(file));
+        let in_places = |file| places.iter().map(move |place| place.dir.join(file));
         let candidates: Vec<PathBuf> = files.iter().flat_map(in_places).collect();
         let legacy = self.legacy;
         let mut refused = None;
@@ -174,10 +195,11 @@ impl SessionsPlan<'_> {
     /// Transcripts that no session names any more: what was said before a reset.
     fn want_other_transcripts(&mut self, report: &mut Report) {
         let legacy = self.legacy;
-        for place in self.places.clone() {
-            let names = names_in(legacy, &place, report);
+        let dirs: Vec<PathBuf> = self.places.iter().map(|place| place.dir.clone()).collect();
+        for dir in dirs {
+            let names = names_in(legacy, &dir, report);
             for path in names.iter().filter(|name| name.ends_with(".jsonl")) {
-                let path = place.join(path);
+                let path = dir.join(path);
                 if let Err(why) = self.name(&path) {
                     let name = legacy.name(&path);
                     report.add(ItemKind::Transcript, name, Skipped.because(why));

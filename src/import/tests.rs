@@ -1,6 +1,6 @@
 //! What is taken, what is not, and what stays as it was.
 
-use super::{run, Error, ItemKind, Outcome, Report};
+use super::{Destination, Error, ItemKind, Outcome, Report};
 use crate::pairing_store::PairingStore;
 use crate::protocol::{NodeId, Token};
 use crate::router::Wall;
@@ -20,6 +20,12 @@ const TALK: &str = "{\"type\":\"session\",\"version\":2,\"id\":\"new\"}\n\
 
 struct Home {
     dir: TempDir,
+}
+
+/// Imports where no node is.
+fn run(source: &Path, state_dir: &Path, apply: bool, now: Wall) -> Result<Report, Error> {
+    let to = Destination { state_dir: state_dir.to_owned(), exec_approvals: None };
+    super::run(source, &to, apply, now)
 }
 
 impl Home {
@@ -49,7 +55,10 @@ impl Home {
         home.write("old/agents/main/sessions/new.jsonl", TALK);
         home.write("old/agents/main/sessions/old.jsonl", "{\"type\":\"session\"}\n");
         home.write("old/agents/main/sessions/own.jsonl", "{\"type\":\"session\"}\n");
-        home.write("old/agents/office/sessions/sessions.json", "{}");
+        home.write("old/agents/empty/sessions/sessions.json", "{}");
+        home.write("old/logs/gateway.log", "");
+        home.write("old/agents/main/agent/auth-profiles.json", "{}");
+        home.write("old/agents/main/sessions/new.jsonl.bak", "");
         home.write("old/settings/voicewake.json", r#"{"triggers":[" hey ",5,"computer"]}"#);
         home
     }
@@ -130,7 +139,9 @@ fn everything_usable_is_taken_and_the_rest_is_told() {
         (ItemKind::Pairing, "bad\u{7}id", Skipped),
         (ItemKind::Pairing, "broken", Damaged),
         (ItemKind::File, "nodes/pending.json", Skipped),
-        (ItemKind::File, "agents/office", Skipped),
+        (ItemKind::File, "logs", Skipped),
+        (ItemKind::File, "agents/main/agent", Skipped),
+        (ItemKind::File, "agents/main/sessions/new.jsonl.bak", Skipped),
         (ItemKind::WakeWords, "settings/voicewake.json", Taken),
         (ItemKind::Session, "agent:main:main", Taken),
         (ItemKind::Session, "agent:main:lost", Taken),

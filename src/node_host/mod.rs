@@ -18,6 +18,8 @@ mod which;
 
 #[cfg(fuzzing)]
 pub use approvals::fuzz::approvals as fuzz_approvals;
+#[cfg(feature = "cli")]
+pub(crate) use approvals::read_foreign as read_foreign_approvals;
 pub(crate) use environment::is_possible as is_possible_variable;
 pub(crate) use host::{Host, HostOptions};
 pub(crate) use pattern::Pattern;

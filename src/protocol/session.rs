@@ -13,14 +13,26 @@ pub(crate) const MAIN: &str = "main";
 /// One spelling for all spellings of a session key: `main` is `agent:main:main`, `node-x` is
 /// `agent:main:node-x`; `global` and `unknown` stay.
 pub(crate) fn canonical(key: &str) -> String {
+    canonical_of(key, DEFAULT_AGENT)
+}
+
+/// As [`canonical`], for a key in the store of this agent, which need not name its agent.
+pub(crate) fn canonical_of(key: &str, agent: &str) -> String {
     let key = key.trim();
-    if key == "global" || key == "unknown" {
+    if agent == DEFAULT_AGENT && (key == "global" || key == "unknown") {
         return key.to_owned();
     }
     match key.strip_prefix("agent:").and_then(|rest| rest.split_once(':')) {
         Some((agent, rest)) if !rest.is_empty() => format!("agent:{}:{rest}", agent_id(agent)),
-        _ => format!("agent:{DEFAULT_AGENT}:{key}"),
+        _ => format!("agent:{agent}:{key}"),
     }
+}
+
+/// The agent of a canonical key.
+#[cfg(feature = "cli")]
+pub(crate) fn agent_of(key: &str) -> &str {
+    let named = key.strip_prefix("agent:").and_then(|rest| rest.split_once(':'));
+    named.map_or(DEFAULT_AGENT, |(agent, _)| agent)
 }
 
 /// The trimmed `sessionKey` of an event's payload; `None` if it is missing, empty or too long.
@@ -33,7 +45,7 @@ pub(crate) fn key_in(payload: &str) -> Option<String> {
 
 /// An agent id as it is stored: letters, digits, `-` and `_`, at most 64; everything else becomes
 /// a dash.
-fn agent_id(text: &str) -> String {
+pub(crate) fn agent_id(text: &str) -> String {
     let text = text.trim();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -67,5 +79,19 @@ mod tests {
         ] {
             assert_eq!(canonical(key), one);
         }
+    }
+
+    #[test]
+    fn keys_in_the_store_of_another_agent_are_that_agents() {
+        for (key, one) in [
+            ("main", "agent:office:main"),
+            ("node-abc", "agent:office:node-abc"),
+            ("agent:main:main", "agent:main:main"),
+            // Each agent had its own.
+            ("global", "agent:office:global"),
+        ] {
+            assert_eq!(canonical_of(key, "office"), one);
+        }
+        assert_eq!((agent_of("agent:office:x"), agent_of("global")), ("office", "main"));
     }
 }

@@ -81,20 +81,39 @@ impl CertificateFiles {
     }
 
     fn read(&self) -> Result<Certificate, Error> {
-        let chain = read_chain(&self.certificate)?;
+        self.parse(&read(&self.certificate)?, &read(&self.key)?)
+    }
+
+    /// The pair in these texts, which are those of the files.
+    fn parse(&self, certificate: &[u8], key: &[u8]) -> Result<Certificate, Error> {
+        let chain = chain(&self.certificate, certificate)?;
         let info = CertificateInfo::new(&self.certificate, &chain);
-        let key = read_key(&self.key)?;
+        let key = private_key(&self.key, key)?;
         Ok(Certificate { chain, key, info, key_path: self.key.clone() })
     }
 
-    /// Writes a new pair. Both files are complete on disk under temporary names before either is
+    /// Whether a pair with these texts could be served; the errors name the files.
+    #[cfg(feature = "cli")]
+    pub(crate) fn check(&self, certificate: &[u8], key: &[u8]) -> Result<CertificateInfo, Error> {
+        let pair = self.parse(certificate, key)?;
+        pair.server_config().map(|_| pair.info)
+    }
+
+    fn write_new_pair(&self) -> Result<(), Error> {
+        let generated = generate::generate(calendar::now_ms()).map_err(Error::Generate)?;
+        let key = generated.signing_key.serialize_pem();
+        self.write(generated.cert.pem().as_bytes(), key.as_bytes())?;
+        log::info!("tls: generated a certificate file={}", self.certificate.display());
+        Ok(())
+    }
+
+    /// Writes a pair. Both files are complete on disk under temporary names before either is
     /// renamed, and the key is in place before the certificate. So a power cut leaves nothing, both
     /// files, or the key with the certificate still under its temporary name, which
     /// [`CertificateFiles::finish_interrupted`] recognises.
-    fn write_new_pair(&self) -> Result<(), Error> {
-        let generated = generate::generate(calendar::now_ms()).map_err(Error::Generate)?;
-        let key = stage(&self.key, &generated.signing_key.serialize_pem())?;
-        let certificate = stage(&self.certificate, &generated.cert.pem())?;
+    pub(crate) fn write(&self, certificate: &[u8], key: &[u8]) -> Result<(), Error> {
+        let key = stage(&self.key, key)?;
+        let certificate = stage(&self.certificate, certificate)?;
         sync(&self.key)?;
         sync(&self.certificate)?;
         key.commit_durably().map_err(|source| Error::Write(self.key.clone(), source))?;
@@ -103,9 +122,7 @@ impl CertificateFiles {
             let _ = fs::remove_file(&self.key);
             return Err(Error::Write(self.certificate.clone(), source));
         }
-        sync(&self.certificate)?;
-        log::info!("tls: generated a certificate file={}", self.certificate.display());
-        Ok(())
+        sync(&self.certificate)
     }
 
     /// There is a key without a certificate. If the certificate that was generated with it is still
@@ -154,7 +171,7 @@ impl CertificateInfo {
     #[cfg(any(test, feature = "cli"))]
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
         let is_there = exists(path)?;
-        is_there.then(|| Ok(Self::new(path, &read_chain(path)?))).transpose()
+        is_there.then(|| Ok(Self::new(path, &chain(path, &read(path)?)?))).transpose()
     }
 
     /// A warning for the operator if the certificate is not valid at this time (milliseconds since
@@ -192,9 +209,9 @@ fn exists(path: &Path) -> Result<bool, Error> {
     path.try_exists().map_err(|source| Error::Read(path.to_owned(), source))
 }
 
-/// The certificates in a file; at least one.
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    match pem::certificates(&read(path)?) {
+/// The certificates in the text of a file; at least one.
+fn chain(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    match pem::certificates(text) {
         Ok(chain) if chain.is_empty() => Err(Error::NotPem(path.to_owned(), "certificate")),
         Ok(chain) => Ok(chain),
         // The parser's message does not help, and could quote a file that holds a key as well.
@@ -202,12 +219,11 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     }
 }
 
-fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let text = read(path)?;
-    if pem::is_encrypted(&text) {
+fn private_key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
+    if pem::is_encrypted(text) {
         return Err(Error::Encrypted(path.to_owned()));
     }
-    match pem::private_key(&text) {
+    match pem::private_key(text) {
         Ok(key) => key.ok_or_else(|| Error::NotPem(path.to_owned(), "private key")),
         Err(_) => Err(Error::DamagedPem(path.to_owned(), "private key")),
     }
@@ -223,9 +239,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     read().map_err(|source| Error::Read(path.to_owned(), source))
 }
 
-fn stage(path: &Path, text: &str) -> Result<Staged, Error> {
+fn stage(path: &Path, text: &[u8]) -> Result<Staged, Error> {
     files::create_private_dir(files::dir_of(path))
-        .and_then(|()| Staged::write(path, text.as_bytes()))
+        .and_then(|()| Staged::write(path, text))
         .map_err(|source| Error::Write(path.to_owned(), source))
 }
 

@@ -1,5 +1,6 @@
 //! Taking over what an old gateway left.
 
+use crate::support::pi::{sh, Pi};
 use crate::support::{secrets, Operator, Phone, Run, Setup};
 use serde_json::{json, Value};
 use std::fs::{self, Permissions};
@@ -7,6 +8,13 @@ use std::os::unix::fs::{chown, symlink, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 const TOKEN: &str = "5d41402abc4b2a76b9719d911017c592";
+
+/// What the old gateway's call made: `openssl req -x509 -newkey rsa:2048 -sha256 -days 3650 -nodes
+/// -subj /CN=clawdbot-bridge`.
+const CERTIFICATE: &str = include_str!("old-gateway/bridge-cert.pem");
+const KEY: &str = include_str!("old-gateway/bridge-key.pem");
+/// As `openssl x509 -fingerprint -sha256` prints it, without the colons.
+const PINNED: &str = "736f4bce31d4e0018152a01b6c5fb7e30083f977d308a4fcde4d611b135e4450";
 
 fn import(setup: &Setup, args: &[&str]) -> Run {
     let mut command = setup.program();
@@ -74,6 +82,84 @@ fn a_running_bridge_is_not_imported_under_and_damage_has_an_exit_code() {
     assert!(damaged.stdout.contains("nodes/paired.json"), "{damaged:?}");
     damaged.error(1);
     assert!(setup.state("agents/main/sessions/s1.jsonl").exists());
+}
+
+#[test]
+fn a_phone_that_pinned_the_old_certificate_finds_it_again() {
+    let setup = old_gateway().config("{ bridge: { tls: { enabled: true } } }");
+    write(&setup, "bridge/tls/bridge-cert.pem", CERTIFICATE);
+    write(&setup, "bridge/tls/bridge-key.pem", KEY);
+    let said = import(&setup, &["--apply"]).ok();
+    assert!(said.contains(&format!("fingerprint {PINNED}")), "{said}");
+    let daemon = setup.start();
+    assert_eq!(daemon.status()["fingerprintSha256"], PINNED);
+    let phone = Phone::log_in(&daemon, "ipad", TOKEN);
+    assert_eq!(phone.wire().fingerprint(), PINNED);
+    let key = fs::metadata(setup.state("bridge/tls/bridge-key.pem")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_certificate_that_the_bridge_made_is_kept_until_somebody_removes_it() {
+    let setup = old_gateway().config("{ bridge: { tls: { enabled: true } } }");
+    write(&setup, "bridge/tls/bridge-cert.pem", CERTIFICATE);
+    write(&setup, "bridge/tls/bridge-key.pem", KEY);
+    let mut daemon = setup.start();
+    daemon.signal(rustix::process::Signal::TERM);
+    daemon.wait(crate::support::DEADLINE);
+    let report = import(&setup, &["--apply", "--json"]).json();
+    let kept = report["kept"].as_array().unwrap();
+    let why = kept.iter().find(|item| item["what"] == "certificate").unwrap()["why"].to_string();
+    assert!(why.contains("remove both files in bridge/tls"), "{report}");
+    for name in ["bridge-cert.pem", "bridge-key.pem"] {
+        fs::remove_file(setup.state("bridge/tls").join(name)).unwrap();
+    }
+    import(&setup, &["--apply"]).ok();
+    assert_eq!(setup.start().status()["fingerprintSha256"], PINNED);
+}
+
+#[test]
+fn the_conversations_of_other_agents_are_listed_and_read() {
+    let setup = old_gateway();
+    let store = json!({ "main": { "sessionId": "s2", "updatedAt": 7, "label": "Office" } });
+    write(&setup, "agents/office/sessions/sessions.json", &store.to_string());
+    let message = json!({ "role": "user", "content": "at the office", "timestamp": 7 });
+    let line = json!({ "type": "message", "id": "0000000b", "message": message });
+    write(&setup, "agents/office/sessions/s2.jsonl", &format!("{line}\n"));
+    write(&setup, "clawdbot.json", "{}");
+    let report = import(&setup, &["--apply", "--json"]).json();
+    let left = report["skipped"].as_array().unwrap();
+    assert!(left.iter().any(|item| item["name"] == "clawdbot.json"), "{report}");
+    let daemon = setup.start();
+    let listed = daemon.run(["sessions", "list", "--json"]).json();
+    let keys: Vec<&Value> =
+        listed["sessions"].as_array().unwrap().iter().map(|session| &session["key"]).collect();
+    assert_eq!(keys, ["agent:office:main", "agent:main:main"], "{listed}");
+    let mut phone = Phone::log_in(&daemon, "ipad", TOKEN);
+    for key in ["agent:office:main", "main"] {
+        let params = json!({ "sessionKey": key }).to_string();
+        let reply = phone.request("chat.history", Some(&params));
+        let is_office = reply["payloadJSON"].as_str().unwrap().contains("at the office");
+        assert_eq!(is_office, key == "agent:office:main", "{reply}");
+    }
+}
+
+#[test]
+fn a_node_may_run_what_the_old_node_host_might() {
+    let setup = old_gateway();
+    let approvals = json!({
+        "version": 1, "socket": { "path": "/x", "token": TOKEN },
+        "agents": { "main": { "security": "allowlist", "allowlist": [{ "pattern": "/bin/sh" }] } },
+    });
+    write(&setup, "exec-approvals.json", &approvals.to_string());
+    let said = import(&setup, &["--apply"]).ok();
+    assert!(said.contains("exec approvals") && said.contains("on its allowlists"), "{said}");
+    let pi = Pi::start_with(setup, &[]);
+    let file = fs::read_to_string(pi.beside_the_token("exec-approvals.json")).unwrap();
+    assert!(!file.contains("socket"), "{file}");
+    assert_eq!(pi.invoke("system.run", &sh("echo hi"))["stdout"], "hi\n");
+    let (_, why) = pi.refused("system.run", &json!({ "command": ["/bin/ls"] }));
+    assert!(why.contains("SYSTEM_RUN_DENIED"), "{why}");
 }
 
 /// Only root can act for others.

@@ -80,8 +80,11 @@ commands! {
                 "The IPv4 address at which nodes reach the bridge; by default the tailnet's"),
         ], operator();
 
-    "import" => import::run, "Import the pairings and conversations of an old gateway";
-        help "Without --apply, only prints what would be imported. Existing data is never \
+    "import" => import::run, "Take over the nodes, conversations and certificate of an old gateway";
+        help "Imports pairings, the conversations of all agents, wake words, the TLS certificate \
+              (nodes that pinned it stay connected), and what a node on this machine may run. What \
+              stays behind is listed with the reason.\n\n\
+              Without --apply, only prints what would be imported. Existing data is never \
               replaced, and the old directory is not changed. With --apply, the bridge must not \
               be running. Exits with 1 if something is damaged; the rest is imported.";
         eg "import ~/.clawdbot", "import ~/.clawdbot --apply";
@@ -90,6 +93,9 @@ commands! {
                 .value_hint(ValueHint::DirPath),
             switch("apply", "Carry out the import"),
             state_dir("The directory to import into; by default the one that `serve` would use"),
+            file("exec-approvals",
+                "Where the node on this machine keeps what it may run; by default the file that \
+                 `node` would use"),
             json(),
         ];
 

@@ -63,6 +63,13 @@ impl ApprovalsDocument {
         Value::Object(content)
     }
 
+    /// The same without the socket.
+    #[cfg(feature = "cli")]
+    pub(super) fn without_socket(mut self) -> Self {
+        self.0.remove("socket");
+        self
+    }
+
     /// The same with the socket of `other`, whole or, where this one says nothing, its parts: what
     /// was shown without its token is given back without it.
     pub(super) fn with_socket_of(mut self, other: &Self, whole: bool) -> Self {
@@ -110,6 +117,13 @@ impl ApprovalsDocument {
             auto_allow_skills: adds && skills,
             allowlist: owner.allow.iter().cloned().chain(patterns.filter(|_| adds)).collect(),
         }
+    }
+
+    /// The most that any agent may run: the sender of the invoke chooses the agent.
+    pub(super) fn most(&self, owner: &OwnerPolicy, home: Option<&Path>) -> Security {
+        let agents = self.agents().into_iter();
+        let effect = |agent| self.rules(Some(agent), owner, home).effect();
+        agents.map(effect).max().unwrap_or(Security::Deny)
     }
 
     /// Notes the last use of every entry that `is_meant`; whether there is one.

@@ -61,11 +61,7 @@ impl Approvals {
 
     /// The most that any agent may run: the sender of the invoke chooses the agent.
     pub(super) fn most(&self) -> Result<Security, String> {
-        let document = self.read()?.document;
-        let agents = document.agents().into_iter();
-        let effect =
-            |agent| document.rules(Some(agent), &self.owner, self.home.as_deref()).effect();
-        Ok(agents.map(effect).max().unwrap_or(Security::Deny))
+        Ok(self.read()?.document.most(&self.owner, self.home.as_deref()))
     }
 
     pub(super) fn get(&self) -> Result<ExecApprovals, WireError> {
@@ -138,22 +134,19 @@ impl Approvals {
     }
 
     fn read(&self) -> Result<Snapshot, String> {
-        let damaged = |why: &str| {
+        let refused = |why: &str| {
             let path = self.path.display();
             format!("the exec approvals file `{path}` {why}; nothing may run until it is fixed")
         };
-        let bytes = read(&self.path).map_err(|error| damaged(&format!("is refused: {error}")))?;
+        let bytes = read(&self.path).map_err(|error| refused(&format!("is refused: {error}")))?;
         let hash = digest(&SHA256, bytes.as_deref().unwrap_or_default());
         let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let Some(bytes) = bytes else {
             return Ok(Snapshot { exists: false, hash, document: ApprovalsDocument::empty() });
         };
-        // The parser's words could quote the token; its position cannot.
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
-            damaged(&format!("is damaged in line {}, column {}", error.line(), error.column()))
-        })?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| refused(&damaged(error)))?;
         let document =
-            ApprovalsDocument::new(value).map_err(|why| damaged(&format!("is damaged: {why}")))?;
+            ApprovalsDocument::new(value).map_err(|why| refused(&format!("is damaged: {why}")))?;
         Ok(Snapshot { exists: true, hash, document })
     }
 
@@ -168,6 +161,22 @@ impl Approvals {
         }
         staged.commit_durably()
     }
+}
+
+/// The exec approvals of an old node host as they would be kept here: without the socket by which
+/// the old Mac app asked its user. Also the most that any agent may run by them. Or what is wrong
+/// with them.
+#[cfg(feature = "cli")]
+pub(crate) fn read_foreign(bytes: &[u8]) -> Result<(Vec<u8>, Security), String> {
+    let value = serde_json::from_slice(bytes).map_err(damaged)?;
+    let document = ApprovalsDocument::new(value)?.without_socket();
+    let bytes = encoded(&document).map_err(|error| error.to_string())?;
+    Ok((bytes, document.most(&OwnerPolicy::default(), None)))
+}
+
+/// The parser's words could quote the token; its position cannot.
+fn damaged(error: serde_json::Error) -> String {
+    format!("is damaged in line {}, column {}", error.line(), error.column())
 }
 
 /// The bytes of a file with this content, if they are not too many.

@@ -62,6 +62,10 @@ pub const HISTORY_SCAN_BYTES: usize = 64 * 1024 * 1024;
 
 /// Entries of one directory that `import` reads.
 pub const IMPORT_ENTRIES: usize = 16_384;
+/// Agents whose conversations `import` reads; more were never set up.
+pub const IMPORT_AGENTS: usize = 64;
+/// Rows for what `import` leaves in one directory; the rest is counted.
+pub const IMPORT_LEFT: usize = 24;
 /// Bytes in an imported pairing file: some KiB for each node there can be.
 pub const IMPORT_PAIRINGS_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes in an imported transcript: years of conversation.

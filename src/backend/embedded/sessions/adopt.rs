@@ -11,12 +11,12 @@ use std::sync::Arc;
 pub(crate) struct ForeignStore(Book);
 
 impl ForeignStore {
-    /// Adds a store; of two entries of one session, the newer one counts. Of a damaged one nothing
-    /// is added, and the error says what is wrong with it.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let other = Book::parse(bytes)?;
+    /// Adds the store of an agent; of two entries of one session, the newer one counts. Of a damaged
+    /// one nothing is added, and the error says what is wrong with it.
+    pub(crate) fn add(&mut self, bytes: &[u8], agent: &str) -> Result<(), String> {
+        let other = Book::parse_of(bytes, agent)?;
         for (key, entry) in other.entries {
-            self.0.add(&key, Arc::unwrap_or_clone(entry));
+            self.0.add(key, Arc::unwrap_or_clone(entry));
         }
         for (key, value) in other.others {
             self.0.others.entry(key).or_insert(value);

@@ -37,6 +37,11 @@ pub(super) struct Book {
 impl Book {
     /// Reads the file's text; the error says what is wrong with it.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        Self::parse_of(bytes, session::DEFAULT_AGENT)
+    }
+
+    /// As [`Book::parse`], for the store of this agent, whose keys need not name it.
+    pub(super) fn parse_of(bytes: &[u8], agent: &str) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let value = match serde_json::from_str(text) {
@@ -46,8 +51,11 @@ impl Book {
         let Value::Object(all) = value else { return Err("not an object".into()) };
         let mut book = Self::default();
         for (key, value) in all {
+            let canonical = session::canonical_of(&key, agent);
             match value {
-                Value::Object(entry) if is_entry(&key, &entry) => book.add(&key, migrated(entry)),
+                Value::Object(entry) if canonical == key || is_entry(&entry) => {
+                    book.add(canonical, migrated(entry));
+                }
                 other => {
                     book.others.insert(key, other);
                 }
@@ -79,8 +87,8 @@ impl Book {
         Ok((id, entry))
     }
 
-    pub(super) fn add(&mut self, key: &str, entry: Entry) {
-        let key = session::canonical(key);
+    /// Adds the entry of a canonical key.
+    pub(super) fn add(&mut self, key: String, entry: Entry) {
         let entry = match self.entries.remove(&key) {
             Some(other) => merged(Arc::unwrap_or_clone(other), entry),
             None => entry,
@@ -89,10 +97,9 @@ impl Book {
     }
 }
 
-/// Whether an object is a session; if not, it is kept under its name.
-fn is_entry(key: &str, object: &Entry) -> bool {
-    let has = |name| object.contains_key(name);
-    has("sessionId") || has("updatedAt") || session::canonical(key) == key
+/// Whether an object is a session, whatever its key; if not, it is kept under its name.
+fn is_entry(object: &Entry) -> bool {
+    object.contains_key("sessionId") || object.contains_key("updatedAt")
 }
 
 fn migrated(mut entry: Entry) -> Entry {
