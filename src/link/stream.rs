@@ -41,8 +41,8 @@ pub(crate) struct Secured {
 /// Why a connection that should be encrypted cannot go on.
 #[derive(Debug)]
 pub(crate) enum TlsError {
-    /// The other side does not speak TLS where it is required.
-    PlainText,
+    /// The other side does not speak TLS where it is required; its first byte.
+    PlainText(u8),
     /// The two sides did not agree, or one does not trust the other.
     Handshake(rustls::Error),
     /// What came later was not what the other side had encrypted.
@@ -125,7 +125,7 @@ impl NetStream {
                 Self::secured(socket, tls.into())
             }
             _ if acceptor.allows_plaintext() => Self::plain(socket),
-            _ => return Err(TlsError::PlainText.into_io()),
+            byte => return Err(TlsError::PlainText(byte).into_io()),
         };
         Ok(true)
     }
@@ -267,7 +267,7 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PlainText => f.write_str("plain text on the TLS port"),
+            Self::PlainText(_) => f.write_str("plain text on the TLS port"),
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
             Self::Broken(error) => write!(f, "TLS broken: {error}"),
         }

@@ -41,6 +41,12 @@ pub(crate) struct Reception {
     pub last: Arc<AtomicU64>,
 }
 
+/// What to do about a node that does not use TLS. Apps on iOS and macOS see in their list of bridges
+/// only the name, and not that it needs TLS; for an address that was typed they try it.
+const PLAIN_NODE: &str =
+    ", so the connection was closed; if an app cannot connect, enter the bridge's \
+     address in it by hand, for which it uses TLS, or set bridge.tls.allowPlaintext";
+
 type Lines<'b> = ReadBuffer<'b, Duplex<NetStream, GatewayFrame>>;
 
 /// Posts [`Input::Disconnected`] when the thread ends, however it ends.
@@ -111,14 +117,16 @@ impl NodeConnection {
     /// Logs an error of TLS. Returns whether the other side was sent an alert about it.
     fn log_tls_error(&self, error: &io::Error) -> bool {
         let Some(error) = TlsError::of(error) else { return false };
-        let (kind, is_alerted) = match error {
-            TlsError::PlainText => ("plain text", false),
-            TlsError::Handshake(_) => ("tls handshake", true),
-            TlsError::Broken(_) => ("tls broken", true),
+        let (kind, level, advice, is_alerted) = match error {
+            TlsError::PlainText(b'{') => ("plain node", log::Level::Warn, PLAIN_NODE, false),
+            TlsError::PlainText(_) => ("plain text", log::Level::Info, "", false),
+            TlsError::Handshake(_) => ("tls handshake", log::Level::Info, "", true),
+            TlsError::Broken(_) => ("tls broken", log::Level::Info, "", true),
         };
         let origin = Origin::of(self.peer).to_string();
         if let Some(more) = self.reception.log_limit.admit_from(kind, &origin) {
-            log::info!("node: {error} conn={} ip={}{more}", self.conn, self.peer);
+            let (conn, ip) = (self.conn, self.peer);
+            log::log!(level, "node: {error}{advice} conn={conn} ip={ip}{more}");
         }
         is_alerted
     }

@@ -71,17 +71,35 @@ fn plain_text_on_the_tls_port_gets_no_answer_and_one_line_in_the_log() {
         assert_eq!(rest(&mut stream, DEADLINE), b"");
         took_less_than(PROMPT, began, "the end");
     }
-    log_has(&daemon, "plain text on the TLS port");
-    for _ in 0..60 {
+    log_has(&daemon, "node: plain text on the TLS port conn=");
+}
+
+/// An iPhone that found the bridge in its list does not know that it uses TLS.
+#[test]
+fn a_node_without_tls_is_logged_with_what_to_do_and_cannot_fill_the_log() {
+    let daemon = Daemon::with_config(TLS);
+    let try_without = || {
         let mut stream = TcpStream::connect(daemon.address()).unwrap();
-        stream.write_all(b"{}\n").unwrap();
-        rest(&mut stream, DEADLINE);
-    }
+        stream.write_all(b"{\"type\":\"hello\",\"nodeId\":\"alice\"}\n").unwrap();
+        assert_eq!(rest(&mut stream, DEADLINE), b"");
+    };
+    (0..60).for_each(|_| try_without());
+    // The line of each was written, or left out, before its end.
     let log = daemon.log();
-    let told =
-        |line: &&str| line.contains("Z info ") && line.contains("plain text on the TLS port");
-    let told = log.lines().filter(told).count();
-    assert!((1..=10).contains(&told), "{told} lines");
+    let told = log.lines().filter(|line| line.contains("node: plain text on the TLS port"));
+    let told: Vec<&str> = told.collect();
+    assert!((1..=10).contains(&told.len()), "{} lines", told.len());
+    for line in told {
+        assert!(line.contains("Z warn "), "{line}");
+        assert!(line.contains("enter the bridge's address in it by hand"), "{line}");
+        assert!(line.contains("set bridge.tls.allowPlaintext conn="), "{line}");
+    }
+    // The advice is right: with the setting the same node is answered.
+    daemon.setup().write_config(BOTH);
+    let daemon = daemon.restart();
+    let mut phone = Phone::connect_to(daemon.address());
+    phone.send(&json!({ "type": "hello", "nodeId": "alice" }));
+    phone.expect_error("NOT_PAIRED", "pairing required");
 }
 
 #[test]
