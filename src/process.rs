@@ -29,13 +29,25 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 const KILL_TIME: Duration = Duration::from_secs(1);
 /// Bytes of standard error that [`Program::finish`] keeps: its end, which says what is wrong.
 const STDERR_KEPT: usize = 4 * 1024;
-/// Variables that systemd sets for this process and not for its children.
-const FROM_SYSTEMD: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+/// Variables that systemd and the unit set for this process and not for its children: whom to notify,
+/// what descriptors it has, that its log is the journal, and how its memory is used.
+const FOR_THIS_PROCESS: [&str; 10] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "JOURNAL_STREAM",
+    "CREDENTIALS_DIRECTORY",
+    "GLIBC_TUNABLES",
+];
 
-/// A program to start, with the environment of this process except for systemd's variables.
+/// A program to start, with the environment of this process except for what is meant for it alone.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    for name in FROM_SYSTEMD {
+    for name in FOR_THIS_PROCESS {
         command.env_remove(name);
     }
     command

@@ -11,8 +11,10 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 both="DynamicUser=yes PrivateUsers=yes PrivateMounts=yes MemoryMax=75% OOMPolicy=continue LimitCORE=0
     KillMode=mixed StateDirectoryMode=0700 UMask=0077 NoNewPrivileges=yes"
 declare -A needed=(
-    [openclaw-bridge]="$both Type=notify NotifyAccess=main WatchdogSec=60s RuntimeDirectoryMode=0700"
-    [openclaw-bridge-node]="$both"
+    [openclaw-bridge]="$both Type=notify NotifyAccess=main WatchdogSec=60s RuntimeDirectoryMode=0700
+        Environment=HOME=%S/openclaw-bridge WorkingDirectory=%S/openclaw-bridge"
+    [openclaw-bridge-node]="$both
+        Environment=HOME=%S/openclaw-bridge-node WorkingDirectory=%S/openclaw-bridge-node"
 )
 for unit in "${!needed[@]}"; do
     # The program need not be installed to look at the rest.

@@ -16,6 +16,7 @@ pub use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 pub use crate::router::{Audience, BackendEvent, Caller, Document, NodeNotice};
 
 use crate::protocol::rpc;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,11 @@ pub trait Outlet: Send + Sync {
     /// next one of the same method. For results that many nodes ask for and that seldom change.
     fn set_document(&self, document: Document) {
         let _ = document;
+    }
+
+    /// The Unix socket for operators, if there is one.
+    fn control_socket(&self) -> Option<&Path> {
+        None
     }
 }
 

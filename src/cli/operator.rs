@@ -18,6 +18,10 @@ const STDIN: &str = "standard input";
 pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
     let state_dir = line.value("state-dir").map(Path::new);
     let places = paths::control_socket_candidates(state_dir, &process_env);
+    if places == [Path::new(paths::NO_SOCKET)] {
+        let why = "agents may not use nodes here; agent.nodes in the configuration permits it";
+        return Err(Failure::failed(why));
+    }
     Ok(Client::connect(&places)?)
 }
 

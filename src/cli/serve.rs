@@ -8,6 +8,7 @@ use log::LevelFilter;
 use rustix::fs::Mode;
 use rustix::process::{getrlimit, setrlimit, umask, Resource, Rlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::env;
 use std::sync::Arc;
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
@@ -26,7 +27,8 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let embedded = Arc::new(Embedded::new(&state_dir, &config));
+    let embedded = Embedded::new(&state_dir, &config).with_program(env::current_exe().ok());
+    let embedded = Arc::new(embedded);
     let mut builder = Daemon::builder(state_dir)
         .config(config.clone())
         .control_socket(socket)

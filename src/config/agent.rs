@@ -36,6 +36,8 @@ section! {
             "The directory in which the program runs.";
         env: BTreeMap<String, String> = BTreeMap::new() => "agent.env", Environment, Restart,
             "Environment variables for the program.";
+        nodes: bool = true => "agent.nodes", Bool, Restart,
+            "Whether the program's commands, such as `openclaw-bridge nodes`, find this bridge.";
         #[serde(
             serialize_with = "text_form::show_duration",
             deserialize_with = "text_form::parse_duration"

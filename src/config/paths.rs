@@ -15,6 +15,15 @@ pub fn process_env(name: &str) -> Option<OsString> {
 /// The name of the control socket in its directory.
 pub(crate) const CONTROL_SOCKET: &str = "control.sock";
 
+/// The variable that names the control socket of one daemon: agents find the one that runs them.
+pub(crate) const SOCKET_VARIABLE: &str = "OPENCLAW_BRIDGE_SOCKET";
+
+/// What [`SOCKET_VARIABLE`] names where there is no daemon to be found.
+pub(crate) const NO_SOCKET: &str = "/dev/null";
+
+/// The variable that names the directory of an agent's run, for files that its answer names.
+pub(crate) const RUN_DIR_VARIABLE: &str = "OPENCLAW_BRIDGE_RUN_DIR";
+
 /// Our directory below those that are shared with other programs.
 const OURS: &str = "openclaw-bridge";
 
@@ -49,11 +58,14 @@ pub(crate) fn user_state_dir(env: Env<'_>) -> Option<PathBuf> {
     Some(all?.join(OURS))
 }
 
-/// Where an operator looks for the daemon's control socket, the likeliest first. A state directory
-/// that was named (`--state-dir`, `OPENCLAW_BRIDGE_STATE_DIR`) is the only place: finding another
-/// daemon than the one that was meant would be worse than finding none.
+/// Where an operator looks for the daemon's control socket, the likeliest first. One that was named
+/// (`--state-dir`, `OPENCLAW_BRIDGE_SOCKET`, `OPENCLAW_BRIDGE_STATE_DIR`) is the only place: finding
+/// another daemon than the one that was meant would be worse than finding none.
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) -> Vec<PathBuf> {
+    if let (None, Some(socket)) = (state_dir, in_variable(env, SOCKET_VARIABLE)) {
+        return vec![socket];
+    }
     let named = || in_variable(env, "OPENCLAW_BRIDGE_STATE_DIR");
     let directories = match state_dir.map(Path::to_owned).or_else(named) {
         Some(directory) => vec![directory],
@@ -158,6 +170,22 @@ mod tests {
         assert_eq!(flag, [PathBuf::from("/f/control.sock")]);
         let variable = control_socket_candidates(None, &env(&pairs));
         assert_eq!(variable, [PathBuf::from("/h/b/control.sock")]);
+    }
+
+    #[test]
+    fn a_named_socket_counts_before_everything_but_the_flag() {
+        let pairs = [
+            ("OPENCLAW_BRIDGE_SOCKET", "/r/control.sock"),
+            ("OPENCLAW_BRIDGE_STATE_DIR", "/b"),
+            ("RUNTIME_DIRECTORY", "/run/x"),
+        ];
+        let variable = control_socket_candidates(None, &env(&pairs));
+        assert_eq!(variable, [PathBuf::from("/r/control.sock")]);
+        let flag = control_socket_candidates(Some(Path::new("/f")), &env(&pairs));
+        assert_eq!(flag, [PathBuf::from("/f/control.sock")]);
+        let empty = [("OPENCLAW_BRIDGE_SOCKET", ""), ("OPENCLAW_BRIDGE_STATE_DIR", "/b")];
+        let state = control_socket_candidates(None, &env(&empty));
+        assert_eq!(state, [PathBuf::from("/b/control.sock")]);
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Daemon {
 
     /// Sends events to nodes and operators, for a part of the program that is not the backend.
     pub fn outlet(&self) -> Arc<dyn Outlet> {
-        Arc::new(BackendOutlet(self.inbox.clone()))
+        Arc::new(BackendOutlet::new(&self.inbox, &self.control_socket))
     }
 
     /// Waits until a [`DaemonHandle`] or an operator stops the bridge. Fails if the router failed,
@@ -152,15 +152,28 @@ impl fmt::Debug for Daemon {
     }
 }
 
-struct BackendOutlet(Inbox);
+struct BackendOutlet {
+    inbox: Inbox,
+    control_socket: PathBuf,
+}
+
+impl BackendOutlet {
+    fn new(inbox: &Inbox, control_socket: &Path) -> Self {
+        Self { inbox: inbox.clone(), control_socket: control_socket.to_owned() }
+    }
+}
 
 impl Outlet for BackendOutlet {
     fn send(&self, event: BackendEvent) {
         // After the end nobody receives it.
-        let _ = self.0.post(Input::BackendEvent(event));
+        let _ = self.inbox.post(Input::BackendEvent(event));
     }
 
     fn set_document(&self, document: Document) {
-        let _ = self.0.post(Input::Document(document));
+        let _ = self.inbox.post(Input::Document(document));
+    }
+
+    fn control_socket(&self) -> Option<&Path> {
+        Some(&self.control_socket)
     }
 }

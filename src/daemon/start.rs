@@ -26,6 +26,7 @@ use crate::tls::Acceptor;
 use crate::transport::{Bound, Reception};
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{self, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 
@@ -38,13 +39,12 @@ impl DaemonBuilder {
         let (connections, unauthenticated) = settings::connections(config)?;
         let embedded = || Arc::new(Embedded::new(state_dir, config)) as _;
         let backend = self.backend.clone().unwrap_or_else(embedded);
-        let socket = self.control_socket.clone().unwrap_or_else(|| state_dir.join(CONTROL_SOCKET));
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
         let bound = Bound::open(&settings::listen(config))?;
-        let control = Server::bind(&socket)?;
+        let control = Server::bind(&self.socket())?;
         let listening = bound.listening().clone();
         let (inbox, inputs) = Inbox::new();
         let (task_sender, tasks) = tasks::channel();
@@ -78,7 +78,8 @@ impl DaemonBuilder {
             advertiser: None,
             _lock: lock,
         };
-        backend.start(Arc::new(BackendOutlet(inbox.clone())));
+        let control_socket = path::absolute(self.socket())?;
+        backend.start(Arc::new(BackendOutlet::new(&inbox, &control_socket)));
         let operators = Arc::<AtomicU64>::default();
         self.start_network(bound, &announced, &log_limit, &mut supervisor)?;
         let (last, stop) = (operators.clone(), supervisor.stop.clone());
@@ -89,9 +90,14 @@ impl DaemonBuilder {
             operators,
             listening,
             tls,
-            control_socket: socket,
+            control_socket,
             supervisor: Some(supervisor.start()?),
         })
+    }
+
+    fn socket(&self) -> PathBuf {
+        let usual = || self.state_dir.join(CONTROL_SOCKET);
+        self.control_socket.clone().unwrap_or_else(usual)
     }
 
     fn reload(&self, inbox: &Inbox, tls: &Option<Arc<Acceptor>>) -> io::Result<Reload> {

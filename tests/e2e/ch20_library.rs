@@ -4,8 +4,7 @@ use crate::support::{eventually, Control, Phone, DEADLINE};
 use openclaw_bridge::backend::{
     Audience, Backend, BackendEvent, Caller, ErrorCode, Method, Payload, WireError,
 };
-use openclaw_bridge::config::Config;
-use openclaw_bridge::config::Loaded;
+use openclaw_bridge::config::{AgentKind, Config, Loaded};
 use openclaw_bridge::protocol::limits::OPERATOR_REQUESTS;
 use openclaw_bridge::protocol::operator::{InvokeNode, ListNodes, OperatorEvent};
 use openclaw_bridge::{Daemon, DaemonBuilder, Host, HostError, Operator};
@@ -221,6 +220,28 @@ fn example(name: &str) -> PathBuf {
     let example = program.parent().unwrap().join("examples").join(name);
     assert!(example.exists(), "build it with `cargo build --examples`");
     example
+}
+
+#[test]
+fn an_agent_of_an_embedded_bridge_is_told_its_socket_and_nothing_about_the_program_around_it() {
+    let (dir, runtime) = (private_dir(), private_dir());
+    let socket = runtime.path().join("operators.sock");
+    let told = dir.path().join("told");
+    let tell =
+        format!("echo \"$OPENCLAW_BRIDGE_SOCKET $PATH\" > {0}.new; mv {0}.new {0}", told.display());
+    let mut config = Config::default();
+    config.bridge.port = 0;
+    config.agent.kind = AgentKind::Command;
+    config.agent.command = ["/bin/sh", "-c", &tell].map(str::to_owned).into();
+    let bridge =
+        Daemon::builder(dir.path()).config(config).control_socket(&socket).start().unwrap();
+    let message = json!({ "sessionKey": "main", "message": "hi", "idempotencyKey": "run" });
+    let mut operator = bridge.operator().unwrap();
+    operator.call(Method::ChatSend, Some(&message.to_string())).unwrap();
+    let told = eventually("the agent has run", || std::fs::read_to_string(&told).ok());
+    let path = std::env::var("PATH").unwrap();
+    assert_eq!(told, format!("{} {path}\n", socket.display()));
+    assert_eq!(bridge.control_socket(), socket);
 }
 
 #[test]

@@ -51,3 +51,4 @@ mod ch21_readme;
 mod ch22_faults;
 mod ch22_power_cut;
 mod ch23_soak;
+mod ch25_agent_nodes;

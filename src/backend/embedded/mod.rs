@@ -21,7 +21,7 @@ use crate::protocol::rpc::settings::{ConfigPatch, ConfigSet};
 use crate::protocol::rpc::system::{HealthView, TalkMode, TalkModeState, WakeWords};
 use crate::protocol::rpc::{self, Params};
 use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
-use agent::Agents;
+use agent::{AgentHost, Agents};
 use catalog_programs::Catalog;
 use chat::Chat;
 use health::Health;
@@ -31,7 +31,7 @@ use serde_json::json;
 use sessions::Sessions;
 use settings::Settings;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -48,6 +48,7 @@ pub struct Embedded {
     system_events: Arc<SystemEvents>,
     run_rate: Arc<RunRateLimit>,
     agent: AgentConfig,
+    host: AgentHost,
     may_nodes_write: AtomicBool,
     running: OnceLock<RunningParts>,
 }
@@ -82,9 +83,17 @@ impl Embedded {
             system_events: Arc::default(),
             run_rate: Arc::default(),
             agent: config.agent.clone(),
+            host: AgentHost::default(),
             may_nodes_write: AtomicBool::new(config.bridge.allow.config_write),
             running: OnceLock::new(),
         }
+    }
+
+    /// Has agents find this program by its name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_program(mut self, program: Option<PathBuf>) -> Self {
+        self.host.program = program;
+        self
     }
 
     /// Takes from a new configuration what can change while the bridge runs.
@@ -175,9 +184,11 @@ fn answer<P: Params>(
 impl Backend for Embedded {
     fn start(&self, outlet: Arc<dyn Outlet>) {
         let health = Health::new(outlet.clone(), self.sessions.clone(), self.agent.kind);
+        let control_socket = outlet.control_socket().map(Path::to_owned);
+        let host = AgentHost { control_socket, ..self.host.clone() };
         let chat = Arc::new(Chat::new(
             self.sessions.clone(),
-            Agents::new(self.agent.clone()),
+            Agents::new(self.agent.clone(), host),
             self.system_events.clone(),
             outlet.clone(),
             health.clone(),

@@ -2,11 +2,12 @@
 
 use super::interrupt::unfinished_file;
 use super::*;
+use crate::config::paths::RUN_DIR_VARIABLE;
 use crate::files::{dir_of, temp_dir};
 use crate::protocol::command::media::Media;
 use crate::protocol::limits;
 use crate::random;
-use std::fs;
+use std::{env, fs};
 use tempfile::NamedTempFile;
 
 /// The formats that a node may send, each with the extension of such files.
@@ -114,7 +115,7 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
     formats: Formats,
 ) -> Result<MediaFile, Failure> {
     let output = output(line, part)?;
-    let dir = output.as_ref().map_or_else(temp_dir, |(_, target)| dir_of(target).to_owned());
+    let dir = output.as_ref().map_or_else(usual_dir, |(_, target)| dir_of(target).to_owned());
     let file = unfinished_file(&dir).map_err(|error| {
         failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
     })?;
@@ -138,6 +139,13 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
         }
     };
     Ok(MediaFile { path: path.map_err(cannot_write)?, media, bytes })
+}
+
+/// The directory of an agent's run, so that its answer may name the file; else that for temporary
+/// files.
+fn usual_dir() -> PathBuf {
+    let run_dir = env::var_os(RUN_DIR_VARIABLE).map(PathBuf::from);
+    run_dir.filter(|dir| dir.is_dir()).unwrap_or_else(temp_dir)
 }
 
 /// Puts the complete file in the place of `target`, which is in the same directory and may exist.

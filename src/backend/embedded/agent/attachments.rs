@@ -1,5 +1,5 @@
-//! A message's attachments as files for the agent: a private directory that lives as long as the
-//! run.
+//! The files of a run: a private directory that lives as long as it, with the message's attachments
+//! and with whatever the agent puts there.
 
 use super::run::AgentAttachment;
 use crate::files;
@@ -10,36 +10,55 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A directory with the files in it; removed when dropped.
-pub(super) struct AttachmentFiles {
+/// The directory of a run; removed with everything in it when dropped.
+pub(super) struct RunFiles {
     dir: PathBuf,
     /// One for each attachment, in their order.
-    pub(super) paths: Vec<PathBuf>,
+    pub(super) attachments: Vec<PathBuf>,
 }
 
-impl AttachmentFiles {
-    /// Writes the files; nothing if there are none.
-    pub(super) fn write(attachments: &[AgentAttachment]) -> io::Result<Option<Self>> {
-        if attachments.is_empty() {
-            return Ok(None);
+/// Where the attachments are in the directory of a run.
+const ATTACHMENTS: &str = "attachments";
+
+impl RunFiles {
+    /// Makes the directory and writes the attachments. Without any, a run does without a directory
+    /// where none can be made.
+    pub(super) fn create(attachments: &[AgentAttachment]) -> io::Result<Option<Self>> {
+        match private_dir(&files::temp_dir()) {
+            Err(error) if attachments.is_empty() => {
+                log::warn!("agent: no directory for the files of a run: {error}");
+                Ok(None)
+            }
+            made => Self { dir: made?, attachments: Vec::new() }.with(attachments).map(Some),
         }
-        let mut files = Self { dir: private_dir(&files::temp_dir())?, paths: Vec::new() };
+    }
+
+    fn with(mut self, attachments: &[AgentAttachment]) -> io::Result<Self> {
+        let dir = self.dir.join(ATTACHMENTS);
+        if !attachments.is_empty() {
+            DirBuilder::new().mode(0o700).create(&dir)?;
+        }
         for (i, attachment) in attachments.iter().enumerate() {
-            let path = files.dir.join(file_name(i + 1, attachment));
+            let path = dir.join(file_name(i + 1, attachment));
             let mut file =
                 OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
             file.write_all(&attachment.bytes)?;
-            files.paths.push(path);
+            self.attachments.push(path);
         }
-        Ok(Some(files))
+        Ok(self)
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
+
+    /// The directory of the attachments, if there are any.
+    pub(super) fn attachments_dir(&self) -> Option<PathBuf> {
+        (!self.attachments.is_empty()).then(|| self.dir.join(ATTACHMENTS))
+    }
 }
 
-impl Drop for AttachmentFiles {
+impl Drop for RunFiles {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.dir) {
             log::warn!("agent: could not remove `{}`: {error}", self.dir.display());
@@ -116,12 +135,12 @@ mod tests {
 
     #[test]
     fn files_are_private_and_gone_afterwards() {
-        assert!(AttachmentFiles::write(&[]).unwrap().is_none());
         let both = [attachment(Some("a.png"), "image/png"), attachment(Some("a.png"), "image/png")];
-        let files = AttachmentFiles::write(&both).unwrap().unwrap();
+        let files = RunFiles::create(&both).unwrap().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((files.paths.len(), mode(files.dir())), (2, 0o700));
-        for path in &files.paths {
+        assert_eq!((files.attachments.len(), mode(files.dir())), (2, 0o700));
+        for path in &files.attachments {
+            assert!(path.starts_with(files.attachments_dir().unwrap()));
             assert_eq!((fs::read(path).unwrap(), mode(path)), (b"bytes".to_vec(), 0o600));
         }
         let dir = files.dir().to_owned();

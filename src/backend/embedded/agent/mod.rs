@@ -8,6 +8,7 @@
 
 mod abort;
 mod attachments;
+mod environment;
 mod lines;
 mod output;
 mod pacer;
@@ -20,5 +21,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use environment::AgentHost;
 pub(crate) use queue::Agents;
 pub(crate) use run::{AgentAttachment, AgentRun, Busy, RunContext, RunOutcome, RunSink};

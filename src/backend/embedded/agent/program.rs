@@ -2,7 +2,8 @@
 //! described in `etc/agents/README.md`.
 
 use super::abort::AbortSignal;
-use super::attachments::AttachmentFiles;
+use super::attachments::RunFiles;
+use super::environment::{self, AgentHost};
 use super::lines::one_line;
 use super::output::AnswerReader;
 use super::pacer::DeltaPacer;
@@ -19,7 +20,7 @@ use std::time::Instant;
 /// Starts the program, and returns it with what it is to read; or why it cannot be started, and
 /// what to do about it.
 pub(super) fn start(
-    config: &AgentConfig,
+    (config, host): (&AgentConfig, &AgentHost),
     run: &AgentRun,
     context: &RunContext,
     leftover: &mut Leftover,
@@ -27,27 +28,12 @@ pub(super) fn start(
     let Some((name, arguments)) = config.command.split_first() else {
         return Err("agent.command is empty; name a program in the configuration".to_owned());
     };
-    leftover.files = AttachmentFiles::write(&run.attachments)
+    leftover.files = RunFiles::create(&run.attachments)
         .map_err(|error| format!("could not write the attachments for the agent: {error}"))?;
+    let files = leftover.files.as_ref();
     let mut command = process::command(name);
-    command.args(arguments).envs(&config.env);
-    let variables = [
-        ("RUN_ID", Some(&*run.run_id)),
-        ("SESSION_KEY", Some(&*run.session_key)),
-        ("SESSION_ID", Some(&*context.session_id)),
-        ("NODE_ID", run.node.as_ref().map(NodeId::as_str)),
-    ];
-    for (variable, value) in variables {
-        let variable = format!("OPENCLAW_BRIDGE_{variable}");
-        match value {
-            Some(value) => command.env(variable, variable_text(value)),
-            None => command.env_remove(variable),
-        };
-    }
-    match &leftover.files {
-        Some(files) => command.env("OPENCLAW_BRIDGE_ATTACHMENTS", files.dir()),
-        None => command.env_remove("OPENCLAW_BRIDGE_ATTACHMENTS"),
-    };
+    command.args(arguments);
+    environment::set(&mut command, (config, host), run, context, files);
     if let Some(cwd) = &config.cwd {
         if !cwd.is_dir() {
             return Err(format!("agent.cwd, `{}`, is not a directory", cwd.display()));
@@ -59,19 +45,14 @@ pub(super) fn start(
         format!("the agent `{name}` could not be started: {error}; check agent.command")
     })?;
     log::debug!("agent: started run={:?} program={name:?}", run.run_id);
-    Ok((program, input(config, run, context, leftover.files.as_ref())))
-}
-
-/// A node's text without what the system refuses in a variable.
-fn variable_text(text: &str) -> String {
-    text.chars().filter(|c| *c != '\0').take(limits::AGENT_VARIABLE_CHARS).collect()
+    Ok((program, input(config, run, context, files)))
 }
 
 fn input(
     config: &AgentConfig,
     run: &AgentRun,
     context: &RunContext,
-    files: Option<&AttachmentFiles>,
+    files: Option<&RunFiles>,
 ) -> Vec<u8> {
     if config.input == AgentInput::Text {
         // Where the old gateway put them in the prompt.
@@ -80,7 +61,7 @@ fn input(
         let gap = if events.is_empty() { "" } else { "\n" };
         return format!("{events}{gap}{}", run.message).into_bytes();
     }
-    let paths = files.into_iter().flat_map(|files| &files.paths);
+    let paths = files.into_iter().flat_map(|files| &files.attachments);
     let attachments = run.attachments.iter().zip(paths).map(|(attachment, path)| {
         json!({
             "fileName": attachment.file_name,
@@ -206,7 +187,7 @@ impl RunningAnswer<'_> {
 /// What a run uses; of one that has ended before its program did, what is left.
 pub(super) struct Leftover {
     pub(super) program: Option<Program>,
-    pub(super) files: Option<AttachmentFiles>,
+    pub(super) files: Option<RunFiles>,
     pub(super) stderr: Stderr,
 }
 

@@ -3,6 +3,7 @@
 //! One lock around lists; never held while a sink, a file or a process is touched.
 
 use super::abort::AbortSignal;
+use super::environment::AgentHost;
 use super::run::{AgentJob, AgentRun, Busy, RunOutcome, RunSink};
 use super::worker;
 use crate::config::AgentConfig;
@@ -21,6 +22,7 @@ pub(crate) struct Agents {
 
 struct SharedQueue {
     config: AgentConfig,
+    host: AgentHost,
     queue: Mutex<QueueState>,
     /// Signalled when a run is gone.
     gone: Condvar,
@@ -116,9 +118,9 @@ fn may_have(node: &Option<NodeId>, limit: usize, used: usize, own: usize, more: 
 }
 
 impl Agents {
-    pub(crate) fn new(config: AgentConfig) -> Self {
+    pub(crate) fn new(config: AgentConfig, host: AgentHost) -> Self {
         let (queue, gone) = Default::default();
-        Self { shared: Arc::new(SharedQueue { config, queue, gone }) }
+        Self { shared: Arc::new(SharedQueue { config, host, queue, gone }) }
     }
 
     /// Whether a run would be accepted now, so that nothing needs to be stored for one that would
@@ -218,7 +220,7 @@ impl SharedQueue {
     /// The loop of a thread: its job, then whatever other job can begin.
     fn work(&self, thread: &str, mut job: AgentJob) {
         loop {
-            worker::carry_out(&self.config, job);
+            worker::carry_out((&self.config, &self.host), job);
             let mut queue = lock(&self.queue);
             queue.active.retain(|run| run.thread != thread);
             let next = if queue.stopping { None } else { queue.next(&self.config) };

@@ -1,17 +1,18 @@
 //! One run from its start to its end, on a thread `run-N`: whatever happens, the sink gets the
 //! end exactly once, and nothing of the run is left.
 
+use super::environment::AgentHost;
 use super::program::{self, Leftover};
 use super::run::{AgentJob, RunOutcome, RunSink};
 use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentKind};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-pub(super) fn carry_out(config: &AgentConfig, mut job: AgentJob) {
+pub(super) fn carry_out((config, host): (&AgentConfig, &AgentHost), mut job: AgentJob) {
     let stderr = Stderr::new(&job.run.run_id);
     let mut leftover = Leftover { program: None, files: None, stderr };
     let mut text = String::new();
-    let work = || answer(config, &mut job, &mut leftover, &mut text);
+    let work = || answer((config, host), &mut job, &mut leftover, &mut text);
     // A sink that panics costs this run, not the thread.
     let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         log::error!("agent: panicked run={:?}", job.run.run_id);
@@ -35,7 +36,7 @@ pub(super) fn end(sink: Box<dyn RunSink>, outcome: RunOutcome) {
 
 /// Puts the answer into `text`; the error says why it is not complete.
 fn answer(
-    config: &AgentConfig,
+    (config, host): (&AgentConfig, &AgentHost),
     job: &mut AgentJob,
     leftover: &mut Leftover,
     text: &mut String,
@@ -47,7 +48,7 @@ fn answer(
     match config.kind {
         AgentKind::Echo => *text = echo(job),
         AgentKind::Command => {
-            let started = program::start(config, &job.run, &context, leftover)?;
+            let started = program::start((config, host), &job.run, &context, leftover)?;
             return program::follow(config, job, started, leftover, text);
         }
     }

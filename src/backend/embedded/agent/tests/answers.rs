@@ -55,7 +55,8 @@ fn lines_of_json_carry_text_and_tools() {
 
 #[test]
 fn everything_that_is_known_is_handed_over() {
-    let script = r#"cat > input; env | grep '^OPENCLAW_BRIDGE_\|^MODEL' | sort > env; echo ok"#;
+    let script = r#"cat > input; echo "$OPENCLAW_BRIDGE_RUN_DIR" > dir; ls -ld "$(cat dir)" >> dir
+        env | grep '^OPENCLAW_BRIDGE_\|^MODEL' | grep -v RUN_DIR | sort > env; echo ok"#;
     let stage = Stage::with(script, |config| {
         config.input = AgentInput::Json;
         config.env.insert("MODEL".to_owned(), "small".to_owned());
@@ -80,8 +81,12 @@ fn everything_that_is_known_is_handed_over() {
     assert_eq!(
         std::fs::read_to_string(stage.path("env")).unwrap(),
         "MODEL=small\nOPENCLAW_BRIDGE_NODE_ID=phone\nOPENCLAW_BRIDGE_RUN_ID=r\n\
-         OPENCLAW_BRIDGE_SESSION_ID=s-1\nOPENCLAW_BRIDGE_SESSION_KEY=agent:main:main\n"
+         OPENCLAW_BRIDGE_SESSION_ID=s-1\nOPENCLAW_BRIDGE_SESSION_KEY=agent:main:main\n\
+         OPENCLAW_BRIDGE_SOCKET=/dev/null\n"
     );
+    let dir = std::fs::read_to_string(stage.path("dir")).unwrap();
+    let (dir, mode) = dir.split_once('\n').unwrap();
+    assert!(mode.starts_with("drwx------ ") && !Path::new(dir).exists(), "{dir} {mode}");
 }
 
 #[test]

@@ -172,6 +172,6 @@ fn dropping_the_agents_kills_their_programs() {
     let Stage { agents, sender, heard, dir } = stage;
     drop(agents);
     assert_eq!(heard.recv_timeout(DEADLINE).unwrap().1, Heard::End(aborted("shutdown", "up")));
-    let agents = Agents::new(AgentConfig::default());
+    let agents = Agents::new(AgentConfig::default(), AgentHost::default());
     Stage { agents, sender, heard, dir }.wait_gone("pid");
 }

@@ -87,7 +87,7 @@ impl Stage {
         };
         change(&mut config);
         let (sender, heard) = unbounded();
-        Self { agents: Agents::new(config), sender, heard, dir }
+        Self { agents: Agents::new(config, AgentHost::default()), sender, heard, dir }
     }
 
     fn path(&self, name: &str) -> PathBuf {

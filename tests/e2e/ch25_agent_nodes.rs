@@ -1,0 +1,136 @@
+//! Agents that use nodes: they find the bridge that runs them, and have an environment of their own.
+
+use crate::support::apps::{script, App};
+use crate::support::{Daemon, Setup};
+use serde_json::{json, Value};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::path::Path;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw-bridge");
+
+/// What the agent answers.
+fn answer(daemon: &Daemon) -> String {
+    let mut app = App::paired(daemon, "alice");
+    app.subscribe("main");
+    app.send("main", "hi", "run");
+    let end = app.end_of("run");
+    assert_eq!(end.state, "final", "{end:?}");
+    end.text.unwrap()
+}
+
+#[test]
+fn an_agent_finds_the_bridge_that_runs_it_however_that_was_started() {
+    let asks = || script("openclaw-bridge status --json", &json!({}));
+    // Another one runs where the commands would look otherwise.
+    let other = Daemon::start();
+    let elsewhere = other.setup().path("state");
+    let flag = asks();
+    let state = flag.path("state");
+    let flag = flag.arg("--state-dir").arg(state.to_str().unwrap());
+    let flag = flag.env("OPENCLAW_BRIDGE_STATE_DIR", &elsewhere);
+    // The agent is in another directory than the bridge.
+    let relative = script("openclaw-bridge status --json", &json!({ "cwd": "/" }));
+    let relative = relative.env("OPENCLAW_BRIDGE_STATE_DIR", "state");
+    let unit = asks();
+    let (state, runtime) = (unit.path("state"), unit.path("runtime"));
+    let unit = unit.file("settings/voicewake.json", r#"{"triggers":["hey"]}"#);
+    fs::create_dir(&runtime).unwrap();
+    fs::set_permissions(&runtime, Permissions::from_mode(0o700)).unwrap();
+    // Where these tests look for it.
+    symlink(runtime.join("control.sock"), state.join("control.sock")).unwrap();
+    let unit = unit.env("OPENCLAW_BRIDGE_STATE_DIR", "").env("STATE_DIRECTORY", &state);
+    let unit = unit.env("RUNTIME_DIRECTORY", &runtime);
+    for setup in [flag, relative, unit] {
+        let daemon = setup.start();
+        let status: Value = serde_json::from_str(&answer(&daemon)).unwrap();
+        assert_eq!(status["pid"], daemon.pid(), "{status}");
+    }
+}
+
+#[test]
+fn an_agent_uses_the_program_that_runs_it_and_not_one_that_is_installed() {
+    let setup = Setup::new();
+    let installed = setup.path("installed");
+    fs::create_dir(&installed).unwrap();
+    program(&installed.join("openclaw-bridge"), "echo an old one");
+    let path = format!("{}:/usr/bin:/bin", installed.display());
+    let env = json!({ "PATH": path });
+    let agent = json!({ "kind": "command", "env": env, "command": ["sh", "-c", "openclaw-bridge --version"] });
+    let daemon = setup.config(&json!({ "agent": agent }).to_string()).start();
+    assert!(answer(&daemon).starts_with("openclaw-bridge "));
+}
+
+/// Writes a shell script.
+fn program(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn an_agent_that_may_not_use_nodes_is_told_so() {
+    let asks = format!("{PROGRAM} nodes list 2>&1; echo $?");
+    let daemon = script(&asks, &json!({ "nodes": false })).start();
+    let why =
+        "error: agents may not use nodes here; agent.nodes in the configuration permits it\n1";
+    assert_eq!(answer(&daemon), why);
+}
+
+/// What systemd gives the program of `etc/openclaw-bridge.service`, with these directories.
+fn as_a_unit(mut setup: Setup, state: &Path, runtime: &Path) -> Setup {
+    let unit = include_str!("../../etc/openclaw-bridge.service");
+    let states = state.parent().unwrap().to_str().unwrap();
+    setup = setup.env("HOME", "");
+    for line in unit.lines().filter_map(|line| line.strip_prefix("Environment=")) {
+        let (name, value) = line.split_once('=').unwrap();
+        setup = setup.env(name, value.replace("%S/openclaw-bridge", state.to_str().unwrap()));
+    }
+    let nobody = format!("{states}/nobody");
+    setup
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LANG", "C.UTF-8")
+        .env("INVOCATION_ID", "5b0a8f3d6c1e4f7a9b2c3d4e5f60718a")
+        .env("NOTIFY_SOCKET", nobody)
+        .env("WATCHDOG_USEC", "60000000")
+        .env("JOURNAL_STREAM", "8:12345")
+        .env("LISTEN_PID", "1")
+        .env("LISTEN_FDS", "0")
+        .env("LISTEN_FDNAMES", "x")
+        .env("CREDENTIALS_DIRECTORY", "/run/credentials/openclaw-bridge.service")
+        .env("OPENCLAW_BRIDGE_STATE_DIR", "")
+        .env("STATE_DIRECTORY", state)
+        .env("RUNTIME_DIRECTORY", runtime)
+}
+
+#[test]
+fn an_agent_under_the_unit_has_a_home_and_nothing_that_was_meant_for_the_bridge() {
+    let setup = Setup::new();
+    let (state, bin) = (setup.path("state"), setup.path("bin"));
+    for dir in [&state, &bin] {
+        fs::create_dir(dir).unwrap();
+        fs::set_permissions(dir, Permissions::from_mode(0o700)).unwrap();
+    }
+    program(&bin.join("llm"), "cat");
+    let agents = Path::new(env!("CARGO_MANIFEST_DIR")).join("etc/agents");
+    let run = format!("env > {}/env; exec {}/llm.sh", bin.display(), agents.display());
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let agent =
+        json!({ "kind": "command", "command": ["/bin/sh", "-c", run], "env": { "PATH": path } });
+    let setup = setup.config(&json!({ "agent": agent }).to_string());
+    let daemon = as_a_unit(setup, &state, &state).start();
+    // `llm.sh` keeps a file in its home.
+    assert_eq!(answer(&daemon), "hi");
+    assert!(state.join(".local/state/openclaw-bridge-llm").is_dir());
+    let env = fs::read_to_string(bin.join("env")).unwrap();
+    for name in [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_",
+        "LISTEN_",
+        "JOURNAL_STREAM",
+        "CREDENTIALS_DIRECTORY",
+        "GLIBC_TUNABLES",
+    ] {
+        assert!(!env.lines().any(|line| line.starts_with(name)), "{name}: {env}");
+    }
+    assert!(env.contains("LANG=C.UTF-8\n"), "{env}");
+}
