@@ -114,6 +114,7 @@ pub use tls::Fingerprint;
 mod addresses;
 pub mod backend;
 mod calendar;
+mod canvas_host;
 #[cfg(feature = "cli")]
 #[doc(hidden)] // For src/main.rs and the tests that read the description of the command line.
 pub mod cli;

@@ -40,6 +40,7 @@ const FLOORS: &[&str] = &[
     // Files and sockets.
     "pairing_store",
     "transport",
+    "canvas_host",
     "discovery",
     "backend",
     "control",

@@ -3,7 +3,8 @@
 use super::watch::watch;
 use super::*;
 use crate::protocol::operator::{
-    GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
+    CanvasHostView, GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop,
+    SubscribeEvents,
 };
 use crate::protocol::rpc::system::HealthView;
 use serde_json::value::RawValue;
@@ -31,11 +32,13 @@ fn status_text(status: &Status) -> String {
     let listeners = listeners.map(|l| format!("{} (TLS {})", safe(&l.address), safe(&l.tls)));
     let waiting = status.waiting_for.as_deref();
     let waiting = waiting.map(|address| format!("Waiting for: {}\n", safe(address)));
+    let canvas = status.canvas_host.as_ref().map(canvas).unwrap_or_default();
     let (nodes, connections) = (&status.nodes, &status.connections);
     format!(
         "{} · openclaw-bridge {} · pid {} · up {}\n\
          Listening:   {}\n\
          {}\
+         {canvas}\
          {}\
          Announced:   {}\n\
          State:       {}\n\
@@ -58,6 +61,17 @@ fn status_text(status: &Status) -> String {
         connections.unauthenticated,
         status.health.as_ref().map(health).unwrap_or_default(),
     )
+}
+
+/// The line about the canvas host.
+fn canvas(CanvasHostView { addresses, problem }: &CanvasHostView) -> String {
+    match problem {
+        Some(why) => format!("Warning:     there is no canvas host: {}\n", safe(why)),
+        None => {
+            let urls = addresses.iter().map(|address| format!("http://{}", safe(address)));
+            format!("Canvas:      {}\n", urls.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// The lines about the agent and the disk.

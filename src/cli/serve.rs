@@ -33,6 +33,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         .config(config.clone())
         .control_socket(socket)
         .backend(embedded.clone())
+        .with_canvas_host()
         .host(ServeHost { sources, embedded });
     if line.is_set("no-discovery") {
         builder = builder.without_mdns();

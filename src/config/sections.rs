@@ -91,19 +91,21 @@ section! {
 }
 
 section! {
-    /// `canvasHost`: who serves canvas files to the nodes.
+    /// `canvasHost`: the pages that nodes show on their canvas.
     #[derive(Debug, Eq)]
     struct CanvasHostConfig {
-        enabled: bool = true => "canvasHost.enabled", Bool, Unused,
-            "Accepted but unused; this version does not serve canvas files.";
-        root: Option<PathBuf> = None => "canvasHost.root", Path, Unused,
-            "The directory of the canvas files.";
-        port: u16 = 18793 => "canvasHost.port", Integer(1, 65535), Unused,
-            "The port of the canvas host.";
-        live_reload: bool = true => "canvasHost.liveReload", Bool, Unused,
-            "Whether canvas pages reload when their files change.";
+        enabled: bool = true => "canvasHost.enabled", Bool, Restart,
+            "Whether the pages that nodes show on their canvas are served, to everybody who reaches \
+             the port and in plain text.";
+        root: Option<PathBuf> = None => "canvasHost.root", Path, Restart,
+            "The directory of your own pages; null is canvas in the state directory.";
+        port: Option<u16> = None => "canvasHost.port", Port, Restart,
+            "The TCP port; null is bridge.port plus three, and a free one if bridge.port is 0.";
+        live_reload: bool = true => "canvasHost.liveReload", Bool, Restart,
+            "Whether your pages reload on the nodes when a file changes.";
         url: Option<String> = None => "canvasHost.url", Url, Reload,
-            "The URL of a canvas host, which is sent to nodes.";
+            "The URL of the canvas host that nodes are told; null is the address at which a node \
+             reached the bridge, with the port above.";
     }
 }
 

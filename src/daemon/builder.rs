@@ -19,6 +19,7 @@ pub struct DaemonBuilder {
     pub(super) backend: Option<Arc<dyn Backend>>,
     pub(super) host: Arc<dyn Host>,
     pub(super) is_announced: bool,
+    pub(super) has_canvas: bool,
     pub(super) heartbeat: Option<(Duration, Beat)>,
 }
 
@@ -36,6 +37,7 @@ impl DaemonBuilder {
             backend: None,
             host: Arc::new(NoHost),
             is_announced: true,
+            has_canvas: false,
             heartbeat: None,
         }
     }
@@ -63,6 +65,13 @@ impl DaemonBuilder {
     /// directory that others can write to.
     pub fn control_socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.control_socket = Some(path.into());
+        self
+    }
+
+    /// Also serves the pages that nodes show on their canvas, at a port of its own and to everybody
+    /// who reaches it, as `canvasHost` in the configuration says; off by default.
+    pub fn with_canvas_host(mut self) -> Self {
+        self.has_canvas = true;
         self
     }
 

@@ -5,6 +5,7 @@
 
 mod announcements;
 mod builder;
+mod canvas;
 mod clock;
 mod error;
 mod heartbeat;

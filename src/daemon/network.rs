@@ -32,6 +32,8 @@ pub(super) struct ProfileUpdate {
 /// The state of the thread.
 pub(super) struct NetworkThread {
     pub(super) listeners: Listeners,
+    /// Those of the canvas host, which follow the same addresses.
+    pub(super) canvas: Option<Listeners>,
     pub(super) profile: Profile,
     pub(super) announced: Option<(Arc<Advertiser>, Announcement)>,
     pub(super) state_dir: PathBuf,
@@ -71,7 +73,7 @@ impl NetworkThread {
     pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
         if self.listeners.moves() {
             if let Some(own) = self.own() {
-                self.listeners.follow(&own);
+                self.follow(&own);
             }
         }
         Builder::new().name("network".into()).spawn(move || self.run())
@@ -125,7 +127,7 @@ impl NetworkThread {
         }
         let Some(own) = self.own() else { return };
         if self.listeners.moves() {
-            self.listeners.follow(&own);
+            self.follow(&own);
         }
         let tailnet = Tailnet::of(&own);
         if self.profile.zone.is_some() || self.listeners.follow_tailnet() {
@@ -133,6 +135,13 @@ impl NetworkThread {
         }
         if let Some(place) = self.profile.zone.clone() {
             self.keep_zone(&place, tailnet);
+        }
+    }
+
+    fn follow(&mut self, own: &[InterfaceAddress]) {
+        self.listeners.follow(own);
+        if let Some(canvas) = &mut self.canvas {
+            canvas.follow(own);
         }
     }
 

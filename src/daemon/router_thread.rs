@@ -4,6 +4,7 @@
 //! It blocks on two things only: its inbox, and saving the pairings.
 
 use crate::backend::{Job, Workers};
+use crate::daemon::canvas::CanvasState;
 use crate::daemon::clock::Clock;
 use crate::daemon::heartbeat::Heartbeat;
 use crate::daemon::journal::Journal;
@@ -39,6 +40,7 @@ pub(super) struct RouterThread {
     pub(super) tasks: TaskSender,
     pub(super) log: ConnectionLog,
     pub(super) listening: Listening,
+    pub(super) canvas: CanvasState,
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) state_dir: PathBuf,
     pub(super) clock: Clock,
@@ -341,6 +343,7 @@ impl RouterThread {
             state_dir: self.state_dir.display().to_string(),
             listeners: listening.addresses.iter().map(view).collect(),
             waiting_for: listening.waiting_for,
+            canvas_host: self.canvas.view(),
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
             certificate: tls.map(|tls| tls.info().view(now_ms)),
             discovery: DiscoveryView { mdns: self.announced.read() },

@@ -2,11 +2,12 @@
 //! what operators connect to, and then the threads.
 
 use crate::backend::embedded::Embedded;
-use crate::backend::Workers;
+use crate::backend::{Backend, Workers};
 use crate::config::paths::CONTROL_SOCKET;
 use crate::config::Mdns;
 use crate::control::Server;
 use crate::daemon::announcements::announce;
+use crate::daemon::canvas::{Canvas, CanvasState};
 use crate::daemon::clock::Clock;
 use crate::daemon::heartbeat::Heartbeat;
 use crate::daemon::journal::Journal;
@@ -37,18 +38,16 @@ impl DaemonBuilder {
         let (config, state_dir) = (&self.config, &self.state_dir);
         let clock = Clock::start();
         let (connections, unauthenticated) = settings::connections(config)?;
-        let embedded = || Arc::new(Embedded::new(state_dir, config)) as _;
-        let backend = self.backend.clone().unwrap_or_else(embedded);
+        let backend = self.chosen_backend();
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
         let bound = Bound::open(&settings::listen(config))?;
         let control = Server::bind(&self.socket())?;
-        let listening = bound.listening().clone();
-        let (inbox, inputs) = Inbox::new();
-        let (task_sender, tasks) = tasks::channel();
+        let ((inbox, inputs), (task_sender, tasks)) = (Inbox::new(), tasks::channel());
         let (log_limit, announced) = (Arc::<LogLimit>::default(), AnnouncementState::default());
+        let (canvas, canvas_state) = self.open_canvas(&bound, &log_limit);
         let router = RouterThread {
             router: Router::new(clock.now(), settings::policy(config), book, Box::new(ids::Random)),
             inputs,
@@ -56,7 +55,8 @@ impl DaemonBuilder {
             workers: Workers::start(&backend, &inbox)?,
             tasks: task_sender.clone(),
             log: ConnectionLog::new(log_limit.clone()),
-            listening: listening.clone(),
+            listening: bound.listening().clone(),
+            canvas: canvas_state,
             tls: tls.clone(),
             state_dir: state_dir.clone(),
             clock,
@@ -74,14 +74,15 @@ impl DaemonBuilder {
             backend: backend.clone(),
             reload: Arc::new(self.reload(&inbox, &tls)?),
             accepting: Vec::new(),
+            canvas: canvas.as_ref().map(|canvas| canvas.host.clone()),
             router: Some(router.start()?),
             advertiser: None,
             _lock: lock,
         };
         let control_socket = path::absolute(self.socket())?;
         backend.start(Arc::new(BackendOutlet::new(&inbox, &control_socket)));
-        let operators = Arc::<AtomicU64>::default();
-        self.start_network(bound, &announced, &log_limit, &mut supervisor)?;
+        let (operators, listening) = (Arc::<AtomicU64>::default(), bound.listening().clone());
+        self.start_network(bound, canvas, &announced, &log_limit, &mut supervisor)?;
         let (last, stop) = (operators.clone(), supervisor.stop.clone());
         supervisor.accepting.push(control.start(inbox.clone(), last, stop, log_limit)?);
         Ok(Daemon {
@@ -96,8 +97,23 @@ impl DaemonBuilder {
     }
 
     fn socket(&self) -> PathBuf {
-        let usual = || self.state_dir.join(CONTROL_SOCKET);
-        self.control_socket.clone().unwrap_or_else(usual)
+        self.control_socket.clone().unwrap_or_else(|| self.state_dir.join(CONTROL_SOCKET))
+    }
+
+    fn chosen_backend(&self) -> Arc<dyn Backend> {
+        let embedded = || Arc::new(Embedded::new(&self.state_dir, &self.config)) as _;
+        self.backend.clone().unwrap_or_else(embedded)
+    }
+
+    fn open_canvas(
+        &self,
+        bridge: &Bound,
+        log_limit: &Arc<LogLimit>,
+    ) -> (Option<Canvas>, CanvasState) {
+        match self.has_canvas {
+            true => Canvas::open(&self.config, &self.state_dir, bridge, log_limit),
+            false => (None, CanvasState::Off),
+        }
     }
 
     fn reload(&self, inbox: &Inbox, tls: &Option<Arc<Acceptor>>) -> io::Result<Reload> {
@@ -123,6 +139,7 @@ impl DaemonBuilder {
     fn start_network(
         &self,
         bound: Bound,
+        canvas: Option<Canvas>,
         announced: &AnnouncementState,
         log_limit: &Arc<LogLimit>,
         supervisor: &mut Supervisor,
@@ -132,13 +149,15 @@ impl DaemonBuilder {
         let tls = supervisor.reload.tls.clone();
         let mut profile = settings::profile(config);
         profile.service.fingerprint = tls.as_deref().map(Acceptor::fingerprint);
-        let listeners = bound.start(Reception {
+        let reception = Reception {
             inbox: supervisor.inbox.clone(),
             limiter: supervisor.limiter.clone(),
             tls,
             log_limit: log_limit.clone(),
             last: Arc::new(AtomicU64::new(0)),
-        })?;
+        };
+        let listeners = bound.start(reception.entrance())?;
+        let canvas = canvas.map(|canvas| canvas.bound.start(canvas.host.entrance())).transpose()?;
         let is_announced = self.is_announced && config.discovery.mdns != Mdns::Off;
         let announcements = is_announced.then(|| {
             let service = profile.service(listeners.port(), None);
@@ -149,6 +168,7 @@ impl DaemonBuilder {
         supervisor.advertiser = announced.as_ref().map(|(advertiser, _)| advertiser.clone());
         let network = NetworkThread {
             listeners,
+            canvas,
             profile,
             announced,
             state_dir: self.state_dir.clone(),

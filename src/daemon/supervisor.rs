@@ -2,6 +2,7 @@
 //! shuts everything down in the end.
 
 use crate::backend::Backend;
+use crate::canvas_host::CanvasHost;
 use crate::daemon::reload::{warn_of_certificate, Reload};
 use crate::daemon::tasks::{Task, TaskQueue};
 use crate::daemon::{Error, Lock};
@@ -25,6 +26,7 @@ pub(super) struct Supervisor {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) reload: Arc<Reload>,
     pub(super) accepting: Vec<JoinHandle<()>>,
+    pub(super) canvas: Option<Arc<CanvasHost>>,
     pub(super) router: Option<JoinHandle<()>>,
     pub(super) advertiser: Option<Arc<Advertiser>>,
     pub(super) _lock: Lock,
@@ -89,6 +91,9 @@ impl Drop for Supervisor {
             if thread.join().is_err() {
                 log::error!("daemon: an accepting thread panicked");
             }
+        }
+        if let Some(canvas) = &self.canvas {
+            canvas.stop();
         }
         // The first `Stop` closes every connection, the second one ends the router.
         let _ = self.inbox.post(Input::Stop);

@@ -80,6 +80,14 @@ impl ConnectionLimiter {
         }
     }
 
+    /// Closes all that are not admitted.
+    pub(crate) fn close_all(&self) {
+        for connection in self.lock().unauthenticated.values() {
+            // An error means that it is closed already.
+            let _ = connection.stream.shutdown(Shutdown::Both);
+        }
+    }
+
     /// Waits until no connection is open; returns how many still are after `timeout`.
     pub(crate) fn wait_until_empty(&self, timeout: Duration) -> usize {
         let deadline = Instant::now() + timeout;

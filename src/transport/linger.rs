@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 /// What is still allowed to a connection that is over; at most [`limits::LINGER`] in all.
-pub(super) struct Linger<'a> {
+pub(crate) struct Linger<'a> {
     stream: &'a TcpStream,
     deadline: Instant,
     left_bytes: usize,
@@ -16,7 +16,7 @@ pub(super) struct Linger<'a> {
 
 impl<'a> Linger<'a> {
     /// The socket must not block.
-    pub(super) fn new(stream: &'a TcpStream) -> Self {
+    pub(crate) fn new(stream: &'a TcpStream) -> Self {
         let deadline = Instant::now() + limits::LINGER;
         Self { stream, deadline, left_bytes: limits::LINGER_BYTES }
     }
@@ -29,7 +29,7 @@ impl<'a> Linger<'a> {
 
     /// Closing a socket with unread input destroys what was sent last. So the other side is told
     /// that nothing more comes, and what it still sends is thrown away for a moment.
-    pub(super) fn after_end(&mut self) {
+    pub(crate) fn after_end(&mut self) {
         if self.stream.shutdown(Shutdown::Write).is_ok() {
             self.discard_until(self.deadline);
         }

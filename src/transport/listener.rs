@@ -1,6 +1,7 @@
 //! Accepts nodes: one thread for each address, one thread for each connection.
 
 use crate::link::{accept_until, no_thread, Waker};
+use crate::log_limit::LogLimit;
 use crate::origin::Origin;
 use crate::protocol::limits;
 use crate::router::ConnId;
@@ -11,6 +12,18 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+
+/// Who is given the connections that are accepted.
+#[derive(Clone)]
+pub(crate) struct Entrance {
+    /// Begins the names of the threads.
+    pub name: &'static str,
+    /// Whether the log tells how the addresses change. Of several that share them, one does.
+    pub is_logged: bool,
+    pub log_limit: Arc<LogLimit>,
+    /// Called in an accepting thread. An error is worth a pause.
+    pub admit: Arc<dyn Fn(TcpStream, SocketAddr) -> io::Result<()> + Send + Sync>,
+}
 
 /// A bound address whose connections are not accepted yet.
 #[derive(Debug)]
@@ -41,18 +54,26 @@ impl Listener {
         self,
         number: usize,
         stop: Arc<Waker>,
-        reception: Reception,
+        entrance: Entrance,
     ) -> io::Result<JoinHandle<()>> {
-        Builder::new().name(format!("accept-{number}")).stack_size(limits::STACK).spawn(move || {
-            accept_until(&stop, &self.socket, &reception.log_limit, || {
+        let name = format!("{}-{number}", entrance.name);
+        Builder::new().name(name).stack_size(limits::STACK).spawn(move || {
+            accept_until(&stop, &self.socket, &entrance.log_limit, || {
                 let (stream, peer) = self.socket.accept()?;
-                reception.admit(stream, peer)
+                (entrance.admit)(stream, peer)
             });
         })
     }
 }
 
 impl Reception {
+    /// Makes a node's connection of each.
+    pub(crate) fn entrance(self) -> Entrance {
+        let log_limit = self.log_limit.clone();
+        let admit = Arc::new(move |stream, peer| self.admit(stream, peer));
+        Entrance { name: "accept", is_logged: true, log_limit, admit }
+    }
+
     /// Starts the connection's thread. A failure concerns this connection only, unless the system
     /// is short of a resource, which is worth a pause.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {

@@ -1,11 +1,10 @@
 //! The current listeners. They are opened and closed while the bridge runs, because the addresses
 //! of a tailnet appear late, change, and disappear. Closing a listener closes no connections.
 
-use crate::addresses::InterfaceAddress;
+use crate::addresses::{self, InterfaceAddress};
 use crate::link::Waker;
 use crate::transport::bind::{BindPlan, Endpoint, Error, Target};
-use crate::transport::connection::Reception;
-use crate::transport::listener::Listener;
+use crate::transport::listener::{Entrance, Listener};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,12 +30,11 @@ pub(crate) struct ListenerState {
 }
 
 /// The listeners of a running bridge. Dropped, they are closed, and nobody is accepted any more.
-#[derive(Debug)]
 pub(crate) struct Listeners {
     target: Target,
     port: u16,
     open: Vec<OpenListener>,
-    reception: Reception,
+    entrance: Entrance,
     last: usize,
     listening: Listening,
 }
@@ -66,9 +64,26 @@ impl Bound {
     /// for.
     pub(crate) fn open(plan: &BindPlan) -> Result<Self, Error> {
         let own = plan.look()?;
-        let target = plan.target(&own)?;
-        let (mut port, mut listeners, mut failure) = (plan.port, Vec::<Listener>::new(), None);
-        for Endpoint { ip, required } in target.endpoints(&own) {
+        Self::bind(plan.target(&own)?, &own, plan.port, plan.wait)
+    }
+
+    /// Binds another port of the same addresses; one that is absent is waited for.
+    pub(crate) fn beside(&self, port: u16) -> Result<Self, Error> {
+        let own = match self.target {
+            Target::Tailnet => addresses::list().map_err(Error::Interfaces)?,
+            _ => Vec::new(),
+        };
+        Self::bind(self.target, &own, port, true)
+    }
+
+    fn bind(
+        target: Target,
+        own: &[InterfaceAddress],
+        mut port: u16,
+        wait: bool,
+    ) -> Result<Self, Error> {
+        let (mut listeners, mut failure) = (Vec::<Listener>::new(), None);
+        for Endpoint { ip, required } in target.endpoints(own) {
             let address = SocketAddr::new(ip, port);
             match Listener::bind(address) {
                 Ok(listener) => {
@@ -77,7 +92,7 @@ impl Bound {
                 }
                 Err(source) => {
                     log::debug!("not listening on {address}: {source}");
-                    let may_come = plan.wait && source.kind() == io::ErrorKind::AddrNotAvailable;
+                    let may_come = wait && source.kind() == io::ErrorKind::AddrNotAvailable;
                     let error = Error::Refused { address, source };
                     if required && !may_come {
                         return Err(error);
@@ -103,11 +118,16 @@ impl Bound {
         &self.listening
     }
 
-    pub(crate) fn start(self, reception: Reception) -> io::Result<Listeners> {
+    /// The port, the same for every address.
+    pub(crate) fn port(&self) -> u16 {
+        self.listeners.first().map_or(0, |listener| listener.address.port())
+    }
+
+    pub(crate) fn start(self, entrance: Entrance) -> io::Result<Listeners> {
+        let port = self.port();
         let Self { target, listeners, listening } = self;
-        let port = listeners.first().map_or(0, |listener| listener.address.port());
         let mut started =
-            Listeners { target, port, open: Vec::new(), reception, last: 0, listening };
+            Listeners { target, port, open: Vec::new(), entrance, last: 0, listening };
         for listener in listeners {
             started.accept_at(listener)?;
         }
@@ -138,7 +158,9 @@ impl Listeners {
         let (keep, gone) = std::mem::take(&mut self.open).into_iter().partition(is_wanted);
         self.open = keep;
         for open in gone {
-            log::info!("stopped listening on {}, because the address is gone", open.address);
+            if self.entrance.is_logged {
+                log::info!("stopped listening on {}, because the address is gone", open.address);
+            }
             drop(open);
         }
         let mut waiting_for = None;
@@ -148,7 +170,8 @@ impl Listeners {
             }
             let listener = Listener::bind(SocketAddr::new(*ip, self.port));
             match listener.and_then(|listener| self.accept_at(listener)) {
-                Ok(address) => log::info!("listening on {address}"),
+                Ok(address) if self.entrance.is_logged => log::info!("listening on {address}"),
+                Ok(_) => {}
                 Err(error) if *required => waiting_for = Some(absence(*ip, &error)),
                 Err(_) => {}
             }
@@ -179,6 +202,7 @@ impl Listeners {
         let before = self.listening.now();
         let addresses: Vec<SocketAddr> = self.open.iter().map(|open| open.address).collect();
         match &waiting_for {
+            _ if !self.entrance.is_logged => {}
             Some(what) if before.waiting_for != waiting_for => {
                 let only: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
                 log::warn!("waiting for {what}; meanwhile listening on {}", only.join(", "));
@@ -192,7 +216,7 @@ impl Listeners {
     fn accept_at(&mut self, listener: Listener) -> io::Result<SocketAddr> {
         let address = listener.address;
         let stop = Arc::new(Waker::new()?);
-        let thread = listener.start(self.last + 1, stop.clone(), self.reception.clone())?;
+        let thread = listener.start(self.last + 1, stop.clone(), self.entrance.clone())?;
         self.last += 1;
         self.open.push(OpenListener { address, stop, thread: Some(thread), seen: false });
         Ok(address)
@@ -222,6 +246,7 @@ mod tests {
     use crate::config::Bind;
     use crate::link::{ConnectionLimiter, Inbox};
     use crate::log_limit::LogLimit;
+    use crate::transport::Reception;
     use std::net::{Ipv4Addr, TcpStream};
     use std::sync::atomic::AtomicU64;
 
@@ -247,7 +272,7 @@ mod tests {
         let refused = Bound::open(&plan(Bind::Address(ABSENT), false)).unwrap_err().to_string();
         assert!(refused.contains("192.0.2.77:0 (this machine does not have"), "{refused}");
         let bound = Bound::open(&plan(Bind::Address(ABSENT), true)).unwrap();
-        let mut listeners = bound.start(reception()).unwrap();
+        let mut listeners = bound.start(reception().entrance()).unwrap();
         listeners.follow(&[]);
         let state = listeners.listening.now();
         assert!(state.addresses.iter().all(|address| address.ip().is_loopback()));

@@ -5,6 +5,7 @@
 //! configuration; the others follow from the protocol or from what the old clients support.
 
 mod agent;
+mod canvas;
 mod discovery;
 mod host;
 mod operator;
@@ -15,4 +16,4 @@ mod wire;
 pub use operator::*;
 pub use wire::*;
 #[doc(hidden)] // For the tests that compare documents with them; no concern of other programs.
-pub use {agent::*, discovery::*, host::*, sessions::*, tls::*};
+pub use {agent::*, canvas::*, discovery::*, host::*, sessions::*, tls::*};

@@ -201,6 +201,8 @@ answers! {
         listeners: Vec<ListenerView>,
         /// The address that is missing and waited for.
         waiting_for?: String,
+        /// The canvas host, unless it is switched off.
+        canvas_host?: CanvasHostView,
         /// SHA-256 of the TLS certificate, if there is one.
         fingerprint_sha256: Option<String>,
         /// More about that certificate.
@@ -215,6 +217,13 @@ answers! {
         connections: ConnectionCounts,
         /// What happened since the start.
         counters: Counters,
+    }
+    /// Where the pages for the canvas of nodes are served.
+    CanvasHostView {
+        /// Addresses and port.
+        addresses: Vec<String>,
+        /// Why it is not served, and what to do.
+        problem?: String,
     }
     /// How nodes find the bridge.
     #[derive(Default)]

@@ -1,0 +1,20 @@
+//! The canvas host: serves the pages that nodes show on their canvas, over HTTP/1.1 and in plain
+//! text, as the apps expect them: the owner's folder and the renderer of A2UI. One thread for each
+//! connection, `canvas-N`. Floor 2. It only reads, and knows neither nodes nor tokens: whoever
+//! reaches the port gets what is there. Tests: `tests/e2e/ch24_canvas.rs`.
+
+mod connection;
+mod files;
+mod host;
+mod live;
+mod names;
+mod pages;
+mod path;
+mod range;
+mod request;
+mod response;
+mod site;
+mod types;
+
+pub(crate) use host::CanvasHost;
+pub(crate) use site::Site;

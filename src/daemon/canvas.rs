@@ -1,0 +1,99 @@
+//! The canvas host of a bridge, if it has one.
+
+use crate::canvas_host::{CanvasHost, Site};
+use crate::config::{domain_name, url_host, Config};
+use crate::log_limit::LogLimit;
+use crate::protocol::operator::CanvasHostView;
+use crate::transport::bind::Error;
+use crate::transport::{Bound, Listening};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The folder in the state directory.
+const FOLDER: &str = "canvas";
+/// As far as the old gateway's canvas host was from its bridge.
+const PORTS_ABOVE: u16 = 3;
+
+/// A canvas host that is bound and serves nobody yet.
+pub(super) struct Canvas {
+    pub(super) host: Arc<CanvasHost>,
+    pub(super) bound: Bound,
+}
+
+/// What operators are told of it.
+#[derive(Clone, Default)]
+pub(super) enum CanvasState {
+    #[default]
+    Off,
+    On(Listening),
+    /// The bridge runs without it, for this reason.
+    Failed(String),
+}
+
+impl Canvas {
+    /// Binds where the bridge is bound. A failure is logged and not fatal: nodes matter more.
+    pub(super) fn open(
+        config: &Config,
+        state_dir: &Path,
+        bridge: &Bound,
+        log_limit: &Arc<LogLimit>,
+    ) -> (Option<Self>, CanvasState) {
+        let canvas = &config.canvas_host;
+        if !canvas.enabled {
+            return (None, CanvasState::Off);
+        }
+        let usual = match config.bridge.port {
+            0 => 0,
+            port => port.checked_add(PORTS_ABOVE).unwrap_or(0),
+        };
+        let bound = match bridge.beside(canvas.port.unwrap_or(usual)) {
+            Ok(bound) => bound,
+            Err(error) => {
+                let why = reason(&error);
+                log::warn!("canvas: {why}");
+                return (None, CanvasState::Failed(why));
+            }
+        };
+        let names =
+            [canvas.url.as_deref().and_then(url_host), config.discovery.tailnet_dns.as_deref()];
+        let root = canvas.root.clone().unwrap_or_else(|| state_dir.join(FOLDER));
+        log::info!("canvas: serving a folder port={} folder={root:?}", bound.port());
+        let host = CanvasHost::new(Site {
+            root,
+            live_reload: canvas.live_reload,
+            names: names.into_iter().flatten().filter_map(domain_name).collect(),
+            log_limit: log_limit.clone(),
+        });
+        let state = CanvasState::On(bound.listening().clone());
+        (Some(Self { host, bound }), state)
+    }
+}
+
+impl CanvasState {
+    pub(super) fn view(&self) -> Option<CanvasHostView> {
+        match self {
+            Self::Off => None,
+            Self::On(listening) => {
+                let addresses = listening.now().addresses;
+                let addresses = addresses.iter().map(SocketAddr::to_string).collect();
+                Some(CanvasHostView { addresses, problem: None })
+            }
+            Self::Failed(why) => {
+                Some(CanvasHostView { addresses: Vec::new(), problem: Some(why.clone()) })
+            }
+        }
+    }
+}
+
+/// Why there is no canvas host, and what to do.
+fn reason(error: &Error) -> String {
+    let advice = "nodes are served without it; set canvasHost.port to a free port, or \
+                  canvasHost.enabled to false, and restart";
+    match error {
+        Error::Refused { address, source } => {
+            format!("could not listen on {address} ({source}); {advice}")
+        }
+        error => format!("{error}; {advice}"),
+    }
+}
