@@ -25,7 +25,8 @@ done
 request=$(jq -c --arg model "$model" '
     def words: if type == "array" then map(select(.type == "text") | .text) | join("\n") else . end;
     {
-        model: $model,
+        # A session may ask for another one.
+        model: (.model // $model | sub("^ollama/"; "")),
         stream: true,
         messages: (
             [(.history // [])[]

@@ -73,6 +73,13 @@ pub trait Outlet: Send + Sync {
     fn control_socket(&self) -> Option<&Path> {
         None
     }
+
+    /// The name of a paired node, as operators see it. Waits for the router, so it is nothing for a
+    /// thread that the router waits for.
+    fn node_name(&self, node: &NodeId) -> Option<String> {
+        let _ = node;
+        None
+    }
 }
 
 impl dyn Outlet {

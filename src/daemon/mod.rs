@@ -33,12 +33,14 @@ pub(crate) use settings::{profile, tls_files};
 
 use crate::backend::Outlet;
 use crate::link::Inbox;
-use crate::router::{BackendEvent, Document, Input, OperatorId};
+use crate::protocol::operator::DescribeNode;
+use crate::protocol::NodeId;
+use crate::router::{BackendEvent, Document, Input};
 use crate::tls::{Acceptor, Fingerprint};
 use crate::transport::Listening;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::{fmt, io};
@@ -108,13 +110,12 @@ impl Daemon {
 
     /// An operator within this program: approves, invokes, follows events, as the commands do.
     pub fn operator(&self) -> io::Result<Operator> {
-        let op = OperatorId(self.operators.fetch_add(1, Ordering::Relaxed) + 1);
-        Operator::new(op, self.inbox.clone())
+        Operator::join(&self.inbox, &self.operators)
     }
 
     /// Sends events to nodes and operators, for a part of the program that is not the backend.
     pub fn outlet(&self) -> Arc<dyn Outlet> {
-        Arc::new(BackendOutlet::new(&self.inbox, &self.control_socket))
+        Arc::new(BackendOutlet::new(&self.inbox, &self.control_socket, &self.operators))
     }
 
     /// Waits until a [`DaemonHandle`] or an operator stops the bridge. Fails if the router failed,
@@ -156,11 +157,14 @@ impl fmt::Debug for Daemon {
 struct BackendOutlet {
     inbox: Inbox,
     control_socket: PathBuf,
+    /// The number of the last operator.
+    operators: Arc<AtomicU64>,
 }
 
 impl BackendOutlet {
-    fn new(inbox: &Inbox, control_socket: &Path) -> Self {
-        Self { inbox: inbox.clone(), control_socket: control_socket.to_owned() }
+    fn new(inbox: &Inbox, control_socket: &Path, operators: &Arc<AtomicU64>) -> Self {
+        let (inbox, operators) = (inbox.clone(), operators.clone());
+        Self { inbox, control_socket: control_socket.to_owned(), operators }
     }
 }
 
@@ -176,5 +180,11 @@ impl Outlet for BackendOutlet {
 
     fn control_socket(&self) -> Option<&Path> {
         Some(&self.control_socket)
+    }
+
+    fn node_name(&self, node: &NodeId) -> Option<String> {
+        let mut operator = Operator::join(&self.inbox, &self.operators).ok()?;
+        let details = operator.ask(DescribeNode { node_id: node.to_string() }).ok()?;
+        details.node.profile.display_name
     }
 }

@@ -14,6 +14,7 @@ use crate::wait;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +33,11 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub(super) fn new(op: OperatorId, inbox: Inbox) -> io::Result<Self> {
+    /// One more operator; `last` is the number of the last one.
+    pub(super) fn join(inbox: &Inbox, last: &AtomicU64) -> io::Result<Self> {
         Ok(Self {
-            op,
-            inbox,
+            op: OperatorId(last.fetch_add(1, Ordering::Relaxed) + 1),
+            inbox: inbox.clone(),
             outbox: Arc::new(Outbox::new(limits::LINE_OPERATOR)?),
             last_request: 0,
             open: BTreeMap::new(),

@@ -80,8 +80,8 @@ impl DaemonBuilder {
             _lock: lock,
         };
         let control_socket = path::absolute(self.socket())?;
-        backend.start(Arc::new(BackendOutlet::new(&inbox, &control_socket)));
         let (operators, listening) = (Arc::<AtomicU64>::default(), bound.listening().clone());
+        backend.start(Arc::new(BackendOutlet::new(&inbox, &control_socket, &operators)));
         self.start_network(bound, canvas, &announced, &log_limit, &mut supervisor)?;
         let (last, stop) = (operators.clone(), supervisor.stop.clone());
         supervisor.accepting.push(control.start(inbox.clone(), last, stop, log_limit)?);

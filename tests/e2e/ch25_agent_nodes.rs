@@ -134,3 +134,39 @@ fn an_agent_under_the_unit_has_a_home_and_nothing_that_was_meant_for_the_bridge(
     }
     assert!(env.contains("LANG=C.UTF-8\n"), "{env}");
 }
+
+#[test]
+fn a_program_is_told_what_the_session_and_the_message_ask_for() {
+    let tells = "cat > input.new; mv input.new input; echo answer";
+    let daemon = script(tells, &json!({ "input": "json" })).start();
+    let mut app = App::paired(&daemon, "alice");
+    app.subscribe("main");
+    let run = daemon.run(["nodes", "rename", "--node", "alice", "--name", "Ada's phone"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let patch = |model: Value, verbose: Value| json!({ "key": "main", "model": model, "verboseLevel": verbose, "thinkingLevel": "high" });
+    let told = |names: &[&str]| -> Value {
+        let input = fs::read_to_string(daemon.setup().path("input")).unwrap();
+        let input: Value = serde_json::from_str(&input).unwrap();
+        names.iter().map(|name| input[*name].clone()).collect()
+    };
+    app.ok("sessions.patch", &patch(json!("openai/gpt-5.2"), json!("full")));
+    app.tell(
+        "agent.request",
+        &json!({ "message": "go", "sessionKey": "main", "deliver": true, "channel": "sms", "to": "+49" }),
+    );
+    while app.chat().state != "final" {}
+    let session = ["model", "thinking", "verbose", "nodeId", "nodeName"];
+    assert_eq!(told(&session), json!(["openai/gpt-5.2", "high", "full", "alice", "Ada's phone"]));
+    let delivery = ["deliver", "channel", "to"];
+    assert_eq!(told(&delivery), json!([true, "sms", "+49"]));
+
+    app.ok("sessions.patch", &patch(json!("llama3.2"), json!(null)));
+    app.send("main", "hi", "run");
+    assert_eq!(app.end_of("run").state, "final");
+    assert_eq!(told(&session), json!(["llama3.2", "low", null, "alice", "Ada's phone"]));
+    assert_eq!(told(&delivery), json!([false, null, null]));
+    // An operator is no node.
+    let run = daemon.run(["chat", "send", "hello"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(told(&["nodeId", "nodeName"]), json!([null, null]));
+}

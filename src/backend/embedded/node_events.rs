@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// How the ids of runs begin that somebody spoke.
+const VOICE: &str = "voice-";
+
 /// The run that an event starts; `None` for another event, or an invalid one.
 pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<AgentRun> {
     let payload = mend_surrogates(payload);
@@ -24,7 +27,7 @@ pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<A
     let (message, session_key, thinking, prefix) = match NodeEvent::parse(event)? {
         NodeEvent::VoiceTranscript => {
             let key = key.unwrap_or_else(|| session::MAIN.to_owned());
-            (text("text")?, key, Some("low".to_owned()), "voice-")
+            (text("text")?, key, Some("low".to_owned()), VOICE)
         }
         NodeEvent::AgentRequest => {
             let key = key.unwrap_or_else(|| format!("node-{node}"));
@@ -40,15 +43,20 @@ pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<A
         let longest = limits::AGENT_TIMEOUT_MAX.as_secs_f64();
         Duration::from_secs_f64(seconds.clamp(1.0, longest))
     });
-    Some(AgentRun {
+    let request = AgentRun {
         run_id: new_run_id(prefix).ok()?,
         session_key,
         message,
         thinking,
         node: Some(node.clone()),
-        attachments: Vec::new(),
         timeout,
-    })
+        ..AgentRun::default()
+    };
+    if prefix == VOICE {
+        return Some(request);
+    }
+    let (channel, to) = (fields.short_text("channel"), fields.short_text("to"));
+    Some(AgentRun { deliver: fields.is_true("deliver"), channel, to, ..request })
 }
 
 /// Limits how many runs each node starts by events.
@@ -101,6 +109,22 @@ mod tests {
             ),
             said("node-phone", "go", Some("high"))
         );
+    }
+
+    #[test]
+    fn a_request_may_want_its_answer_elsewhere_and_what_is_spoken_does_not() {
+        let wanted = |event: &str, deliver: &str| {
+            let payload = format!(
+                r#"{{"text":"hi","message":"hi","deliver":{deliver},"channel":"sms","to":"+49"}}"#
+            );
+            let run = run_request(&NodeId::new("phone").unwrap(), event, &payload).unwrap();
+            (run.deliver, run.channel, run.to)
+        };
+        let there = || (Some("sms".to_owned()), Some("+49".to_owned()));
+        let to = |deliver, (channel, to)| (deliver, channel, to);
+        assert_eq!(wanted("agent.request", "true"), to(true, there()));
+        assert_eq!(wanted("agent.request", "null"), to(false, there()));
+        assert_eq!(wanted("voice.transcript", "true"), to(false, (None, None)));
     }
 
     #[test]

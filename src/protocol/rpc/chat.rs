@@ -24,7 +24,7 @@ params! {
         session_key: String = SESSION_KEY,
         message: String = MESSAGE,
         thinking?: String = Text(0, limits::SHORT_TEXT_CHARS),
-        /// Accepted and ignored.
+        /// Whether the answer is also wanted outside of the conversation; the agent is told.
         deliver?: bool = Flag,
         /// At most [`limits::ATTACHMENTS`].
         #[serde(deserialize_with = "attachments")]

@@ -16,6 +16,11 @@ pub(crate) struct AgentRun {
     pub(crate) node: Option<NodeId>,
     pub(crate) message: String,
     pub(crate) thinking: Option<String>,
+    /// Whether the answer is also wanted outside of the conversation, and where. The bridge has no
+    /// such channels; the agent may.
+    pub(crate) deliver: bool,
+    pub(crate) channel: Option<String>,
+    pub(crate) to: Option<String>,
     pub(crate) attachments: Vec<AgentAttachment>,
     /// How long the answer may take, not counting the time in the queue, if that is less than
     /// `agent.timeout`.
@@ -42,6 +47,12 @@ pub(super) struct AgentJob {
 pub(crate) struct RunContext {
     /// The session's id, which a reset changes.
     pub(crate) session_id: String,
+    /// The model that the session asks for, perhaps behind its provider and `/`.
+    pub(crate) model: Option<String>,
+    /// The session's verbose level.
+    pub(crate) verbose: Option<String>,
+    /// The name of the node that sent the message.
+    pub(crate) node_name: Option<String>,
     /// The messages before this one, oldest first.
     pub(crate) history: Vec<Value>,
     /// The system events since the previous run.

@@ -7,10 +7,10 @@ use crate::backend::embedded::agent::RunOutcome;
 use crate::backend::embedded::sessions::SessionRecord;
 use crate::backend::{Audience, Outlet};
 use crate::lock::lock;
-use crate::protocol::limits;
 use crate::protocol::rpc::chat::ChatMessage;
 use crate::protocol::rpc::event::{AgentEvent, ChatEvent, ChatState};
 use crate::protocol::rpc::Event;
+use crate::protocol::{limits, NodeId};
 use serde_json::{json, Value};
 use std::sync::{Arc, Mutex};
 
@@ -101,6 +101,11 @@ impl RunEvents {
         }
         self.send(&chat);
         true
+    }
+
+    /// What operators call the node.
+    pub(super) fn node_name(&self, node: &NodeId) -> Option<String> {
+        self.outlet.node_name(node)
     }
 
     fn send_agent(&self, progress: &mut RunProgress, stream: &str, data: Value, ts: u64) {

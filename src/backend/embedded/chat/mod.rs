@@ -83,9 +83,18 @@ impl Chat {
                 None => wanted,
             }
         });
-        let (id, node, chosen) = (run_id.clone(), node.cloned(), thinking.clone());
-        let run =
-            AgentRun { run_id: id, session_key, node, message, thinking, attachments, timeout };
+        let chosen = thinking.clone();
+        let run = AgentRun {
+            run_id: run_id.clone(),
+            session_key,
+            node: node.cloned(),
+            message,
+            thinking,
+            deliver: params.deliver.unwrap_or_default(),
+            attachments,
+            timeout,
+            ..AgentRun::default()
+        };
         let status = self.start_run(run, chosen.as_deref(), now_ms)?;
         Ok(RunAccepted { run_id, status, stopped: None })
     }

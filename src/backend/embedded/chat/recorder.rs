@@ -74,8 +74,12 @@ impl RunSink for RunRecorder {
         let mut history: Vec<Value> = messages.collect();
         self.without_prompt(&mut history);
         let system_events = self.system_events.take(&self.events.session.key);
+        let node = self.node.as_ref();
         Ok(RunContext {
             session_id: self.events.session.session_id.clone(),
+            model: self.events.session.model(),
+            verbose: self.events.session.text("verboseLevel"),
+            node_name: node.and_then(|node| self.events.node_name(node)),
             history,
             system_events,
         })

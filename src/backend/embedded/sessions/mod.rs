@@ -86,6 +86,19 @@ pub(crate) struct SessionRecord {
     pub(crate) transcript: PathBuf,
 }
 
+impl SessionRecord {
+    /// A text of its entry.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        entry::text(&self.entry, name).map(str::to_owned)
+    }
+
+    /// The model that was chosen for it, behind its provider and `/` if one was named.
+    pub(crate) fn model(&self) -> Option<String> {
+        let model = self.text("modelOverride")?;
+        Some(self.text("providerOverride").map_or(model.clone(), |from| format!("{from}/{model}")))
+    }
+}
+
 impl Sessions {
     /// The sessions in this directory. Nothing is read before the
     /// first call, and nothing is created before the first write.

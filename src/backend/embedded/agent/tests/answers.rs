@@ -63,18 +63,24 @@ fn everything_that_is_known_is_handed_over() {
     });
     let context = RunContext {
         session_id: "s-1".to_owned(),
+        model: Some("openai/gpt-5.2".to_owned()),
+        verbose: Some("on".to_owned()),
+        node_name: Some("Ada's phone".to_owned()),
         history: vec![json!({ "role": "user" })],
         system_events: vec!["make finished".to_owned()],
     };
     let mut run = run("r\0", "agent:main:main");
     run.message = "x".repeat(1 << 20);
+    (run.deliver, run.channel, run.to) = (true, Some("sms".to_owned()), Some("+49".to_owned()));
     stage.start_with(run, Ok(context)).unwrap();
     assert_eq!(stage.end().0, done("ok"));
     let input: Value =
         serde_json::from_slice(&std::fs::read(stage.path("input")).unwrap()).unwrap();
     let expected = json!({
         "runId": "r\0", "sessionKey": "agent:main:main", "sessionId": "s-1", "nodeId": "phone",
-        "message": "x".repeat(1 << 20), "thinking": "low", "attachments": [],
+        "nodeName": "Ada's phone", "message": "x".repeat(1 << 20), "model": "openai/gpt-5.2",
+        "thinking": "low", "verbose": "on", "deliver": true, "channel": "sms", "to": "+49",
+        "attachments": [],
         "history": [{ "role": "user" }], "systemEvents": ["make finished"],
     });
     assert_eq!(input, expected);

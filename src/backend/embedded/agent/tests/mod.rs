@@ -168,8 +168,8 @@ fn run(run_id: &str, session: &str) -> AgentRun {
         node: NodeId::new("phone").ok(),
         message: "hi".to_owned(),
         thinking: Some("low".to_owned()),
-        attachments: Vec::new(),
         timeout: Some(DEADLINE),
+        ..AgentRun::default()
     }
 }
 
