@@ -145,7 +145,7 @@ fn subsection(mut command: Command, path: &str) -> String {
 fn short(command: Command) -> Command {
     let asks_the_daemon = |name: &str| command.get_arguments().any(|arg| arg.get_id() == name);
     let common: &[&str] = match ["json", "state-dir", "timeout"].into_iter().all(asks_the_daemon) {
-        true => &["help", "version", "json", "state-dir", "timeout"],
+        true => &["help", "version", "json", "legacy-json", "state-dir", "timeout"],
         false => &["help", "version"],
     };
     command.mut_args(|arg| {

@@ -69,6 +69,16 @@ impl CommandLine {
             && self.matches.value_source(name) == Some(ValueSource::CommandLine)
     }
 
+    /// Whether the answer is to be printed as JSON.
+    pub(super) fn wants_json(&self) -> bool {
+        self.is_set("json") || self.is_legacy()
+    }
+
+    /// Whether that is to have the shape that the old command line gave it.
+    pub(super) fn is_legacy(&self) -> bool {
+        self.is_set("legacy-json")
+    }
+
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
         self.get(name).copied()
     }

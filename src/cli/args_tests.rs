@@ -58,11 +58,19 @@ fn the_description_is_consistent_and_every_command_can_be_run() {
 #[test]
 fn a_command_is_found_by_its_words_and_its_aliases() {
     assert_eq!(run("nodes").path(), "nodes");
-    for line in ["nodes list", "nodes status", "nodes --json list"] {
+    for line in ["nodes list", "nodes --json list"] {
         assert_eq!(run(line).path(), "nodes list", "{line}");
     }
     assert_eq!(run("nodes approve list").value("REQUEST"), Some("list"));
     assert!(run("nodes --json list").is_set("json") && run("nodes list --json").is_set("json"));
+    for line in [
+        "nodes --legacy-json",
+        "nodes --legacy-json list",
+        "nodes camera list --node n --legacy-json",
+    ] {
+        assert!(run(line).wants_json() && run(line).is_legacy(), "{line}");
+    }
+    assert!(!run("nodes --json").is_legacy());
 }
 
 #[test]

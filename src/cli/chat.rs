@@ -30,7 +30,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
     let reply = client.ask(&call, timeout(line))?;
     match reply.read()?.status {
         RunStatus::Started | RunStatus::InFlight => {
-            follow(&mut client, &call.idempotency_key, line.is_set("json"))
+            follow(&mut client, &call.idempotency_key, line.wants_json())
         }
         RunStatus::Ok | RunStatus::Aborted => print_json(&reply.json),
     }

@@ -29,7 +29,7 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
     let loaded = match load(line) {
         Ok(loaded) => loaded,
         Err(error) => {
-            if line.is_set("json") {
+            if line.wants_json() {
                 let problems = error.problems().iter().map(ToString::to_string);
                 let mut problems: Vec<String> = problems.collect();
                 if problems.is_empty() {

@@ -20,7 +20,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
 /// The status and the nodes, once.
 fn snapshot(line: &CommandLine) -> Result<String, Failure> {
     let status = ask(line, &GetStatus {})?;
-    if line.is_set("json") {
+    if line.wants_json() {
         return Ok(safe_json(&status.json) + "\n");
     }
     let nodes = ask(line, &ListNodes {})?.read()?;
@@ -147,7 +147,7 @@ pub(super) fn stop(line: &CommandLine) -> Result<(), Failure> {
         }
         error => error.into(),
     })?;
-    print(if line.is_set("json") { "{\"stopped\":true}\n" } else { "stopped\n" })
+    print(if line.wants_json() { "{\"stopped\":true}\n" } else { "stopped\n" })
 }
 
 pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {

@@ -91,7 +91,7 @@ fn random_bits() -> Result<u128, Failure> {
 
 /// Prints an answer: as JSON with `--json`, else as text.
 fn print_answer(line: &CommandLine, json: &impl Serialize, text: &str) -> Result<(), Failure> {
-    if line.is_set("json") {
+    if line.wants_json() {
         let json = serde_json::to_string(json).map_err(|error| Failure::output(error.into()))?;
         return print_json(&json);
     }

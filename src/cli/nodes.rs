@@ -24,8 +24,37 @@ const COLUMNS: &[Column<'_>] = &[
     ("CAPS", 1, 10),
 ];
 
+/// In the old shape with the pairing requests, and without whether nodes are connected.
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &ListNodes {}, |list| overview(&list))
+    if !line.is_legacy() {
+        return status(line);
+    }
+    let mut pairings = ask(line, &ListPairings {})?.read()?;
+    if let Some(wanted) = wanted(line) {
+        pairings.pending.clear();
+        pairings.paired.retain(wanted);
+    }
+    print_answer(line, &pairings, "")
+}
+
+pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
+    let Some(wanted) = wanted(line) else {
+        return show(line, &ListNodes {}, |list| overview(&list));
+    };
+    let mut list = ask(line, &ListNodes {})?.read()?;
+    list.nodes.retain(wanted);
+    print_answer(line, &list, &overview(&list))
+}
+
+/// Which nodes are asked for, if not all.
+fn wanted(line: &CommandLine) -> Option<impl Fn(&NodeView) -> bool> {
+    let (only_connected, within) = (line.is_set("connected"), line.milliseconds("last-connected"));
+    let since = within.map(|time| now_ms().saturating_sub(time));
+    let was_here = move |node: &NodeView| node.last_seen_at_ms >= since;
+    let is_wanted = move |node: &NodeView| {
+        node.connected || !only_connected && since.is_some() && was_here(node)
+    };
+    (only_connected || since.is_some()).then_some(is_wanted)
 }
 
 /// All nodes, in a table.
@@ -59,7 +88,10 @@ pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
         true => "No pending pairing requests.\n".to_owned(),
         false => pending.iter().map(|request| pending_line(request, now)).collect(),
     };
-    print_answer(line, &BTreeMap::from([("pending", pending)]), &text)
+    match line.is_legacy() {
+        true => print_answer(line, &pending, &text),
+        false => print_answer(line, &BTreeMap::from([("pending", pending)]), &text),
+    }
 }
 
 /// One request, with everything that an operator should notice before approving it.
@@ -208,8 +240,8 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
         ClientError::Refused(error) => node_commands::failure(line.path(), &error),
         error => error.into(),
     })?;
-    if line.is_set("json") {
-        return print_json(&reply.json);
+    if line.wants_json() {
+        return node_commands::print_invoked(line, &reply.json);
     }
     print_json(reply.read()?.payload.as_ref().map_or("null", |payload| &payload.0))
 }

@@ -45,7 +45,7 @@ pub(super) fn show<C: OperatorCall>(
     text: impl FnOnce(C::Answer) -> String,
 ) -> Result<(), Failure> {
     let reply = ask(line, call)?;
-    match line.is_set("json") {
+    match line.wants_json() {
         true => print_json(&reply.json),
         false => print(&text(reply.read()?)),
     }

@@ -43,7 +43,7 @@ fn show<A: DeserializeOwned>(
     reply: &Reply<A>,
     config: impl FnOnce(A) -> Value,
 ) -> Result<(), Failure> {
-    let mut shown: Value = match line.is_set("json") {
+    let mut shown: Value = match line.wants_json() {
         true => serde_json::from_str(&reply.json).map_err(ClientError::from)?,
         false => config(reply.read()?),
     };

@@ -255,6 +255,7 @@ impl Connections {
             connected: live.is_some(),
             connected_at_ms: live.map(|connection| connection.since.0),
             last_seen_at_ms: self.absent.get(node).map(|absence| absence.last_seen.0),
+            created_at_ms: paired.created_at.0,
             approved_at_ms: paired.approved_at.0,
         }
     }

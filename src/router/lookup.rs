@@ -41,6 +41,7 @@ impl Router {
     ) -> Result<Answer, WireError> {
         let future = || {
             let request = self.pairing.book.pending.get(id)?;
+            let approved_at_ms = request.approved_at.map_or(0, |at| at.0);
             Some(NodeView {
                 node_id: request.node.clone(),
                 profile: request.profile.clone(),
@@ -49,7 +50,8 @@ impl Router {
                 connected: false,
                 connected_at_ms: None,
                 last_seen_at_ms: None,
-                approved_at_ms: request.approved_at.map_or(0, |at| at.0),
+                created_at_ms: approved_at_ms,
+                approved_at_ms,
             })
         };
         let node = self.node_view(&request.node).or_else(future);

@@ -25,11 +25,10 @@ struct Verb {
 }
 
 /// The commands of a file, each with its words, the function that runs it and what it does. Then
-/// follow perhaps another name, perhaps details, examples to copy, and perhaps arguments.
+/// follow perhaps details, examples to copy, and perhaps arguments.
 macro_rules! commands {
     ($(
         $path:literal => $run:expr, $about:literal;
-        $(alias $alias:literal;)?
         $(help $details:expr;)?
         eg $($example:literal),+;
         $(args $($args:expr),+;)?
@@ -39,7 +38,6 @@ macro_rules! commands {
                 path: $path,
                 run: $run,
                 command: verb($path, $about, &[$($example),+])
-                    $(.visible_alias($alias))?
                     $(.before_help($details))?
                     $($(.args($args))+)?,
             }),+]
@@ -111,13 +109,19 @@ fn group(path: &'static str) -> Command {
         .disable_help_subcommand(true)
         .subcommand_required(true);
     match path {
-        "nodes" | "sessions" => group
-            .args(operator_everywhere())
-            .subcommand_required(false)
-            .after_help(format!("Without a command: `{path} list`.")),
+        "nodes" => or_list(group.arg(legacy_json()), path),
+        "sessions" => or_list(group, path),
         "chat" | "settings" | "voicewake" => group.args(operator_everywhere()),
         _ => group,
     }
+}
+
+/// A group that can be called without a command.
+fn or_list(group: Command, path: &str) -> Command {
+    group
+        .args(operator_everywhere())
+        .subcommand_required(false)
+        .after_help(format!("Without a command: `{path} list`."))
 }
 
 fn verb(path: &'static str, about: &'static str, examples: &[&str]) -> Command {
@@ -206,6 +210,12 @@ fn operator() -> [Arg; 3] {
 /// The flags of [`operator`], for all commands of a group.
 fn operator_everywhere() -> [Arg; 3] {
     operator().map(|flag| flag.global(true))
+}
+
+/// For scripts that were written for the old gateway.
+fn legacy_json() -> Arg {
+    let help = "Print JSON as the old command line did; see the manual";
+    switch("legacy-json", help).global(true).display_order(101)
 }
 
 fn json() -> Arg {

@@ -9,10 +9,23 @@ fn request() -> Arg {
     argument("REQUEST", "The request's id or the start of it, or the node's id or name")
 }
 
+fn filters() -> [Arg; 2] {
+    [
+        switch("connected", "Only nodes that are connected"),
+        duration(
+            "last-connected",
+            "Only nodes that are connected or were, since the bridge started, within this time",
+        ),
+    ]
+}
+
 commands! {
     "nodes list" => nodes::list, "List all known nodes, connected ones first";
-        alias "status";
-        eg "nodes", "nodes list --json";
+        eg "nodes", "nodes list --json", "nodes list --connected";
+        args filters();
+    "nodes status" => nodes::status, "The same as `nodes list`";
+        eg "nodes status";
+        args filters();
     "nodes pending" => nodes::pending, "List pairing requests";
         eg "nodes pending";
     "nodes approve" => nodes::approve, "Approve a pairing request";

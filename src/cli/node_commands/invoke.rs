@@ -6,8 +6,13 @@ use crate::control::MediaError;
 use crate::protocol::operator::InvokeNode;
 use crate::protocol::{json, limits};
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::marker::PhantomData;
+
+/// Where the old gateway's answer had what the node sent, as text.
+const TEXT: &str = "payloadJSON";
 
 /// A duration in the range that the apps accept.
 pub(super) fn duration_within(
@@ -124,6 +129,28 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
     }
 }
 
+/// Prints the answer to `node.invoke`. In the old shape it holds what the node sent twice, as JSON and
+/// as the text that came.
+pub(crate) fn print_invoked(line: &CommandLine, answer: &str) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Invoked<'a> {
+        #[serde(borrow)]
+        payload: Option<&'a RawValue>,
+    }
+    let invoked = serde_json::from_str(answer).ok().filter(|_| line.is_legacy());
+    let (Some(Invoked { payload }), Some(open)) = (invoked, answer.trim_end().strip_suffix('}'))
+    else {
+        return print_json(answer);
+    };
+    // What was no JSON is a text in an object already.
+    let text = payload.map(|payload| {
+        let only: Option<BTreeMap<String, String>> = serde_json::from_str(payload.get()).ok();
+        let only = only.filter(|only| only.len() == 1).and_then(|mut only| only.remove(TEXT));
+        only.unwrap_or_else(|| payload.get().to_owned())
+    });
+    print_json(&format!("{open},\"{TEXT}\":{}}}", json!(text)))
+}
+
 /// What `node.invoke` returned.
 pub(super) struct NodeAnswer<'a, C> {
     line: &'a CommandLine,
@@ -162,8 +189,8 @@ impl<C: NodeCall> NodeAnswer<'_, C> {
         &self,
         text: impl FnOnce() -> Result<String, Failure>,
     ) -> Result<(), Failure> {
-        match self.line.is_set("json") {
-            true => print_json(&self.text),
+        match self.line.wants_json() {
+            true => print_invoked(self.line, &self.text),
             false => print(&text()?),
         }
     }

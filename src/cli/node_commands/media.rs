@@ -20,6 +20,11 @@ const CAMERAS: &[Column<'_>] = &[("NAME", 3, 8), ("POSITION", 1, 5), ("TYPE", 1,
 
 pub(crate) fn cameras(line: &CommandLine) -> Result<(), Failure> {
     let answer = Invoke::new(line, CameraList {}).send()?;
+    if line.is_legacy() {
+        let devices = answer.payload()?["devices"].take();
+        let devices = if devices.is_array() { devices } else { json!([]) };
+        return print_json(&devices.to_string());
+    }
     answer.show(|| {
         let devices = answer.result()?.devices;
         if devices.is_empty() {
@@ -54,7 +59,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
     for facing in &facings {
         match snap_with(line, *facing, part(*facing)) {
             Ok(file) => {
-                if !line.is_set("json") {
+                if !line.wants_json() {
                     file.print_path()?;
                 }
                 files.push(file.json());
@@ -68,7 +73,7 @@ pub(crate) fn snap(line: &CommandLine) -> Result<(), Failure> {
             }
         }
     }
-    if line.is_set("json") && !files.is_empty() {
+    if line.wants_json() && !files.is_empty() {
         // Also when the second camera failed: the first picture is there.
         print_json(&json!({ "files": files }).to_string())?;
     }

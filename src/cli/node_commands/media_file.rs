@@ -51,7 +51,7 @@ impl MediaFile {
 
     /// Prints the path, or everything about it with `--json`.
     pub(super) fn show(&self, line: &CommandLine) -> Result<(), Failure> {
-        match line.is_set("json") {
+        match line.wants_json() {
             true => print_json(&json!({ "file": self.json() }).to_string()),
             false => self.print_path(),
         }

@@ -15,6 +15,7 @@ mod system;
 
 use super::*;
 use crate::protocol::command::NodeCall;
+pub(super) use invoke::print_invoked;
 use invoke::{check_range, could_not_write, duration_within, failed, usage, Invoke};
 
 pub(super) use canvas::{eval, hide, navigate, present, push, reset};

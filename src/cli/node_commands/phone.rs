@@ -14,7 +14,10 @@ pub(crate) fn location(line: &CommandLine) -> Result<(), Failure> {
     let payload = answer.payload()?;
     let position = position(&LocationGet::decode(&payload))
         .map_err(|why| failed(line, &format!("{why}: {}", safe_json(&payload.to_string()))))?;
-    answer.show(|| Ok(position))
+    match line.is_legacy() {
+        true => print_json(&payload.to_string()),
+        false => answer.show(|| Ok(position)),
+    }
 }
 
 /// `lat,lon ±Nm`, as the old command line wrote it.

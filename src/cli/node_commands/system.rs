@@ -18,7 +18,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<(), Failure> {
     let answer = Invoke::new(line, call).taking(run_time).send()?;
     let result = answer.result()?;
     answer.show(|| Ok(for_stdout(&result.stdout)))?;
-    if !line.is_set("json") {
+    if !line.wants_json() {
         // Without stderr there is nowhere to report it.
         let _ = io::stderr().write_all(for_stderr(&result.stderr).as_bytes());
     }

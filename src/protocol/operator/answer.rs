@@ -143,6 +143,9 @@ answers! {
         connected_at_ms?: u64,
         /// When it was here last, in milliseconds since 1970, if it is not now and was since the start.
         last_seen_at_ms?: u64,
+        /// When it was paired first, in milliseconds since 1970.
+        #[serde(default)]
+        created_at_ms: u64,
         /// When its pairing was approved, in milliseconds since 1970.
         approved_at_ms: u64,
     }
