@@ -17,4 +17,6 @@ mod site;
 mod types;
 
 pub(crate) use host::CanvasHost;
+#[cfg(feature = "cli")]
+pub(crate) use pages::CANVAS;
 pub(crate) use site::Site;

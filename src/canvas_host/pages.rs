@@ -8,7 +8,7 @@ use std::path::Path;
 /// What the paths of the apps begin with.
 pub(super) const PREFIX: &str = "/__clawdbot__/";
 /// The owner's folder.
-pub(super) const CANVAS: &str = "/__clawdbot__/canvas/";
+pub(crate) const CANVAS: &str = "/__clawdbot__/canvas/";
 /// Notices of changed files, below [`PREFIX`].
 pub(super) const NOTICES: &str = "changes";
 /// The script that waits for them, below [`PREFIX`].

@@ -196,6 +196,7 @@ fn description(NodeDetails { node, refused, .. }: &NodeDetails) -> String {
         ("Address", safe(node.remote_ip.as_deref().unwrap_or_default())),
         ("Device", device(profile)),
         ("Version", versions(profile)),
+        ("Canvas host", safe(node.canvas_host_url.as_deref().unwrap_or_default())),
         ("Last seen", node.last_seen_at_ms.map_or_else(String::new, |at| ago(now, at))),
         ("Paired", ago(now, node.approved_at_ms)),
         (

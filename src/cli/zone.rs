@@ -20,7 +20,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let own = addresses::list().map_err(could_not("list the addresses of this machine"))?;
     let tailnet = Tailnet::of(&own);
     let (v4, v6) = addresses(line, &place, tailnet)?;
-    let mut profile = daemon::profile(&config);
+    let mut profile = daemon::profile(&config, None);
     match &running {
         Some(running) => {
             profile.service.name.clone_from(&running.server_name);

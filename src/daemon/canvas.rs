@@ -68,6 +68,10 @@ impl Canvas {
         let state = CanvasState::On(bound.listening().clone());
         (Some(Self { host, bound }), state)
     }
+
+    pub(super) fn port(&self) -> u16 {
+        self.bound.port()
+    }
 }
 
 impl CanvasState {

@@ -21,6 +21,8 @@ pub(super) struct Reload {
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) profile: Arc<ProfileUpdate>,
     pub(super) state_dir: PathBuf,
+    /// Where the canvas host is, if there is one.
+    pub(super) canvas_port: Option<u16>,
     /// The configuration the bridge was started with.
     pub(super) started_with: Config,
 }
@@ -68,7 +70,7 @@ impl Reload {
         if let Some(fingerprint) = &fingerprint {
             log::warn!("daemon: new TLS certificate sha256={fingerprint}; nodes must pin it");
         }
-        let mut profile = settings::profile(&config);
+        let mut profile = settings::profile(&config, self.canvas_port);
         profile.service.fingerprint = tls.map(Acceptor::fingerprint);
         self.profile.set(profile);
         let answer = Answer::Reloaded(Reloaded {
@@ -76,7 +78,7 @@ impl Reload {
             restart_needed: restart_needed.into_iter().map(str::to_owned).collect(),
             new_fingerprint_sha256: fingerprint,
         });
-        Ok((settings::policy(&config), answer))
+        Ok((settings::policy(&config, self.canvas_port), answer))
     }
 
     pub(super) fn set_log_level(&self, level: LevelFilter) -> Result<Answer, WireError> {

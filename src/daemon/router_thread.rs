@@ -117,7 +117,7 @@ impl RouterThread {
 
     fn register(&mut self, input: &Input, reply: ReplyHandle) {
         match (input, reply) {
-            (Input::Connected { conn, peer }, ReplyHandle::Node { outbox, limiter }) => {
+            (Input::Connected { conn, peer, .. }, ReplyHandle::Node { outbox, limiter }) => {
                 self.handles.nodes.insert(*conn, NodeHandle::new(*peer, outbox, limiter));
             }
             (Input::Operator { op, .. }, ReplyHandle::Operator(outbox)) => {

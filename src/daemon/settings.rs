@@ -45,14 +45,15 @@ pub(crate) fn tls_files(config: &Config, state_dir: &Path) -> CertificateFiles {
     CertificateFiles::new(state_dir, certificate, key, generate)
 }
 
-/// The router's rules, which a reload may change.
-pub(super) fn policy(config: &Config) -> Policy {
+/// The router's rules, which a reload may change, for a canvas host at this port.
+pub(super) fn policy(config: &Config, canvas_port: Option<u16>) -> Policy {
     let limits = &config.bridge.limits;
     let name = config.bridge.name.clone().unwrap_or_else(machine_name);
     Policy {
         server_name: name.into(),
         // The apps append a path that begins with a slash.
         canvas_host_url: config.canvas_host.url.as_deref().map(|u| u.trim_end_matches('/').into()),
+        canvas_port,
         allow: config.bridge.allow.clone(),
         pending_pairings: limits.pending_pairings,
         pending_pairings_per_address: limits.pending_pairings_per_address,
@@ -61,6 +62,6 @@ pub(super) fn policy(config: &Config) -> Policy {
 }
 
 /// What the bridge announces about itself, which a reload may change.
-pub(crate) fn profile(config: &Config) -> Profile {
-    Profile::new(config, &machine_name())
+pub(crate) fn profile(config: &Config, canvas_port: Option<u16>) -> Profile {
+    Profile::new(config, &machine_name(), canvas_port)
 }

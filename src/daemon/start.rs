@@ -36,9 +36,8 @@ impl DaemonBuilder {
     /// running.
     pub fn start(self) -> Result<Daemon, Error> {
         let (config, state_dir) = (&self.config, &self.state_dir);
-        let clock = Clock::start();
+        let (clock, backend) = (Clock::start(), self.chosen_backend());
         let (connections, unauthenticated) = settings::connections(config)?;
-        let backend = self.chosen_backend();
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
@@ -48,8 +47,9 @@ impl DaemonBuilder {
         let ((inbox, inputs), (task_sender, tasks)) = (Inbox::new(), tasks::channel());
         let (log_limit, announced) = (Arc::<LogLimit>::default(), AnnouncementState::default());
         let (canvas, canvas_state) = self.open_canvas(&bound, &log_limit);
+        let policy = settings::policy(config, canvas.as_ref().map(Canvas::port));
         let router = RouterThread {
-            router: Router::new(clock.now(), settings::policy(config), book, Box::new(ids::Random)),
+            router: Router::new(clock.now(), policy, book, Box::new(ids::Random)),
             inputs,
             store,
             workers: Workers::start(&backend, &inbox)?,
@@ -72,7 +72,7 @@ impl DaemonBuilder {
             stop: Arc::new(Waker::new()?),
             tasks,
             backend: backend.clone(),
-            reload: Arc::new(self.reload(&inbox, &tls)?),
+            reload: Arc::new(self.reload(&inbox, &tls, canvas.as_ref().map(Canvas::port))?),
             accepting: Vec::new(),
             canvas: canvas.as_ref().map(|canvas| canvas.host.clone()),
             router: Some(router.start()?),
@@ -116,13 +116,19 @@ impl DaemonBuilder {
         }
     }
 
-    fn reload(&self, inbox: &Inbox, tls: &Option<Arc<Acceptor>>) -> io::Result<Reload> {
+    fn reload(
+        &self,
+        inbox: &Inbox,
+        tls: &Option<Arc<Acceptor>>,
+        canvas_port: Option<u16>,
+    ) -> io::Result<Reload> {
         Ok(Reload {
             inbox: inbox.clone(),
             host: self.host.clone(),
             tls: tls.clone(),
             profile: Arc::new(ProfileUpdate::new()?),
             state_dir: self.state_dir.clone(),
+            canvas_port,
             started_with: self.config.clone(),
         })
     }
@@ -147,7 +153,7 @@ impl DaemonBuilder {
         let config = &self.config;
         let listening = bound.listening().clone();
         let tls = supervisor.reload.tls.clone();
-        let mut profile = settings::profile(config);
+        let mut profile = settings::profile(config, supervisor.reload.canvas_port);
         profile.service.fingerprint = tls.as_deref().map(Acceptor::fingerprint);
         let reception = Reception {
             inbox: supervisor.inbox.clone(),

@@ -37,8 +37,9 @@ pub(crate) fn machine_name() -> String {
 }
 
 impl Profile {
-    /// The profile of a bridge with this configuration on a machine of this name.
-    pub(crate) fn new(config: &Config, machine: &str) -> Self {
+    /// The profile of a bridge with this configuration, and a canvas host at this port, on a
+    /// machine of this name.
+    pub(crate) fn new(config: &Config, machine: &str, canvas_port: Option<u16>) -> Self {
         let (bridge, discovery) = (&config.bridge, &config.discovery);
         let tailnet_dns = discovery.tailnet_dns.as_deref().and_then(domain_name);
         let usual = if bridge.port > 1 { bridge.port - 1 } else { GATEWAY_PORT };
@@ -47,7 +48,10 @@ impl Profile {
         let host = host_label(machine);
         let service = Service {
             name: bridge.name.clone().unwrap_or_else(|| machine.to_owned()),
-            canvas_port: canvas_port(config, &host, tailnet_dns.as_deref()),
+            canvas_port: match &config.canvas_host.url {
+                Some(url) => port_here(url, config, &host, tailnet_dns.as_deref()),
+                None => canvas_port,
+            },
             host,
             port: 0,
             fingerprint: None,
@@ -77,11 +81,13 @@ impl ZoneSettings {
     }
 }
 
-/// The port of the canvas host if it is on this machine and without TLS: the apps combine the port
+/// The port of the canvas host at this URL if it is on this machine and without TLS: the apps combine the port
 /// with the host under which they found the bridge, and `http`.
-fn canvas_port(config: &Config, host: &str, tailnet_dns: Option<&str>) -> Option<u16> {
-    let url = config.canvas_host.url.as_deref().filter(|url| url.starts_with("http:"))?;
-    let there = url_host(url)?.trim_end_matches('.').to_ascii_lowercase();
+fn port_here(url: &str, config: &Config, host: &str, tailnet_dns: Option<&str>) -> Option<u16> {
+    let there = url_host(url)
+        .filter(|_| url.starts_with("http:"))?
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
     let is_here = match there.parse::<IpAddr>() {
         Ok(ip) => ip.is_loopback() || config.bridge.bind == Bind::Address(ip),
         Err(_) => {
@@ -99,7 +105,7 @@ mod tests {
     fn profile(change: impl FnOnce(&mut Config)) -> Profile {
         let mut config = Config::default();
         change(&mut config);
-        Profile::new(&config, "Studio.local")
+        Profile::new(&config, "Studio.local", None)
     }
 
     #[test]
@@ -138,6 +144,15 @@ mod tests {
         let profile =
             profile(|config| config.discovery.tailnet_dns = Some("Pi.example.".to_owned()));
         assert_eq!(profile.service(1, Some("other")).tailnet_dns.as_deref(), Some("pi.example"));
+    }
+
+    #[test]
+    fn our_own_canvas_host_is_announced_unless_nodes_are_told_of_another() {
+        let mut config = Config::default();
+        let port = |config: &Config| Profile::new(config, "studio", Some(7)).service.canvas_port;
+        assert_eq!(port(&config), Some(7));
+        config.canvas_host.url = Some("https://pages.example.org".to_owned());
+        assert_eq!(port(&config), None);
     }
 
     #[test]

@@ -138,7 +138,7 @@ mod tests {
     const NOW: u64 = 1_768_800_000_000;
 
     fn zone(name: &str) -> Zone {
-        let service = Profile::new(&Config::default(), name).service(18790, None);
+        let service = Profile::new(&Config::default(), name, None).service(18790, None);
         Zone::new("clawdbot.internal", &service, Ipv4Addr::new(100, 64, 1, 2), None)
     }
 

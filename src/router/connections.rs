@@ -8,6 +8,7 @@ use crate::router::timers::Timer;
 use crate::router::{views, CloseReason, ConnId, Mono, NodeNotice, Output, PairedNode, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Connections and nodes. A node has at most one admitted connection.
 #[derive(Debug, Default)]
@@ -21,6 +22,10 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct ConnectionState {
     pub(super) peer: IpAddr,
+    /// Which of our addresses it has reached.
+    local: IpAddr,
+    /// Where it was told that the canvas host is.
+    pub(super) canvas_host_url: Option<Arc<str>>,
     /// The node it is admitted as; `None` while it is unauthenticated.
     pub(super) node: Option<NodeId>,
     /// What the node said about itself on this connection.
@@ -44,10 +49,18 @@ struct Absence {
 
 impl Connections {
     /// A connection was accepted; it has some time to be admitted or to ask for a pairing.
-    pub(super) fn connected(&mut self, ctx: &mut Context, conn: ConnId, peer: IpAddr) {
+    pub(super) fn connected(
+        &mut self,
+        ctx: &mut Context,
+        conn: ConnId,
+        peer: IpAddr,
+        local: IpAddr,
+    ) {
         ctx.counters.connections += 1;
         let connection = ConnectionState {
             peer,
+            local,
+            canvas_host_url: None,
             node: None,
             profile: NodeProfile::default(),
             since: ctx.now.wall,
@@ -154,6 +167,7 @@ impl Connections {
     ) {
         let Some(connection) = self.open.get_mut(&conn) else { return };
         connection.profile = profile;
+        connection.canvas_host_url = ctx.policy.canvas_host_url_at(connection.local);
         if connection.node.is_some() {
             return;
         }
@@ -254,6 +268,7 @@ impl Connections {
             paired: true,
             connected: live.is_some(),
             connected_at_ms: live.map(|connection| connection.since.0),
+            canvas_host_url: live.and_then(|c| c.canvas_host_url.as_deref()).map(str::to_owned),
             last_seen_at_ms: self.absent.get(node).map(|absence| absence.last_seen.0),
             created_at_ms: paired.created_at.0,
             approved_at_ms: paired.approved_at.0,

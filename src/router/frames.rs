@@ -138,7 +138,7 @@ impl Router {
         self.connections.admit(&mut self.ctx, conn, node, profile, paired);
         let frame = GatewayFrame::HelloOk {
             server_name: self.ctx.policy.server_name.clone(),
-            canvas_host_url: self.ctx.policy.canvas_host_url.clone(),
+            canvas_host_url: self.connections.get(conn).and_then(|c| c.canvas_host_url.clone()),
             main_session_key: Some(session::MAIN.into()),
         };
         self.ctx.send(conn, frame);

@@ -70,8 +70,8 @@ ids! {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum Input {
-    /// A connection from this address was accepted.
-    Connected { conn: ConnId, peer: IpAddr },
+    /// A connection from this address was accepted, at that address of ours.
+    Connected { conn: ConnId, peer: IpAddr, local: IpAddr },
     /// A node sent a frame.
     Frame { conn: ConnId, frame: NodeFrame },
     /// A connection sent something that is not a frame.

@@ -49,6 +49,7 @@ impl Router {
                 paired: false,
                 connected: false,
                 connected_at_ms: None,
+                canvas_host_url: None,
                 last_seen_at_ms: None,
                 created_at_ms: approved_at_ms,
                 approved_at_ms,

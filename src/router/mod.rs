@@ -36,7 +36,7 @@
 //! let line = br#"{"type":"hello","nodeId":"kitchen"}"#;
 //! let frame = openclaw_bridge::protocol::NodeFrame::decode(line).unwrap().unwrap();
 //! let mut inputs = VecDeque::from([
-//!     Input::Connected { conn, peer: [192, 168, 1, 20].into() },
+//!     Input::Connected { conn, peer: [192, 168, 1, 20].into(), local: [192, 168, 1, 5].into() },
 //!     Input::Frame { conn, frame },
 //! ]);
 //! let mut sent = Vec::new();
@@ -152,8 +152,8 @@ impl Router {
     fn dispatch(&mut self, input: Input) {
         let ctx = &mut self.ctx;
         match input {
-            Input::Connected { conn, peer } => {
-                self.connections.connected(ctx, conn, peer);
+            Input::Connected { conn, peer, local } => {
+                self.connections.connected(ctx, conn, peer, local);
                 if self.stopping {
                     // It was accepted before the stop, and arrives after it.
                     ctx.close(conn, CloseReason::Stopping);

@@ -22,6 +22,7 @@ use std::time::Instant;
 pub(super) struct NodeConnection {
     pub(super) conn: ConnId,
     pub(super) peer: IpAddr,
+    pub(super) local: IpAddr,
     pub(super) stream: Arc<TcpStream>,
     /// Released when the thread ends.
     pub(super) permit: Permit,
@@ -70,7 +71,7 @@ impl NodeConnection {
             outbox: OutboxSender(outbox.clone()),
             limiter: self.reception.limiter.clone(),
         };
-        let hello = Input::Connected { conn: self.conn, peer: self.peer };
+        let hello = Input::Connected { conn: self.conn, peer: self.peer, local: self.local };
         if self.reception.inbox.introduce(hello, door).is_err() {
             return Ok(None);
         }

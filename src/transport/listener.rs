@@ -8,7 +8,7 @@ use crate::router::ConnId;
 use crate::transport::connection::{NodeConnection, Reception};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -78,9 +78,8 @@ impl Reception {
     /// is short of a resource, which is worth a pause.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let peer = peer.ip().to_canonical();
-        if prepare(&stream).is_err() {
-            return Ok(());
-        }
+        // It may be gone already.
+        let Ok(local) = prepare(&stream) else { return Ok(()) };
         let conn = ConnId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         let stream = Arc::new(stream);
         let Some(permit) = self.limiter.acquire(conn.0, peer, &stream) else {
@@ -89,14 +88,18 @@ impl Reception {
             }
             return Ok(());
         };
-        let connection = NodeConnection { conn, peer, stream, permit, reception: self.clone() };
+        let connection =
+            NodeConnection { conn, peer, local, stream, permit, reception: self.clone() };
         let thread = Builder::new().name(format!("node-{conn}")).stack_size(limits::STACK);
         thread.spawn(move || connection.run()).map(drop).map_err(no_thread)
     }
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// Returns which of our addresses it has reached.
+fn prepare(stream: &TcpStream) -> io::Result<IpAddr> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(limits::TCP_KEEPALIVE))
+    let keepalive = TcpKeepalive::new().with_time(limits::TCP_KEEPALIVE);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    Ok(stream.local_addr()?.ip().to_canonical())
 }

@@ -44,7 +44,7 @@ fn golden_1_a_new_phone_asks_is_approved_and_logs_in_with_its_token() {
 #[test]
 fn later_hellos_are_told_what_a_reload_has_changed() {
     let config = |name: &str, url: &str| {
-        format!("{{ bridge: {{ name: '{name}' }}, canvasHost: {{ url: {url} }} }}")
+        format!("{{ bridge: {{ name: '{name}' }}, canvasHost: {{ url: {url}, enabled: false }} }}")
     };
     let daemon = Daemon::with_config(&config("one", "'http://studio.local:18793/'"));
     let mut phone = Phone::connect(&daemon);

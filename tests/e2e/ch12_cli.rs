@@ -89,6 +89,7 @@ fn json_has_the_shape_that_scripts_rely_on() {
     assert_eq!(
         keys(&status),
         [
+            "canvasHost",
             "certificate",
             "connections",
             "counters",

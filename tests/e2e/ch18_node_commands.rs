@@ -141,7 +141,12 @@ fn cameras_are_listed() {
 fn the_canvas_is_shown_moved_and_hidden() {
     let mut stage = Stage::new();
     let (command, params, run) = stage.play(&["canvas", "present"], &Value::Null);
-    assert_eq!((command.as_str(), &params), ("canvas.present", &Value::Null));
+    let status = stage.daemon.status();
+    let page = format!(
+        "http://{}/__clawdbot__/canvas/",
+        status["canvasHost"]["addresses"][0].as_str().unwrap()
+    );
+    assert_eq!((command.as_str(), &params), ("canvas.present", &json!({ "url": page })));
     assert_eq!(run.ok(), "canvas present ok\n");
     let args = ["canvas", "present", "--target", "http://x/", "--x", "-5", "--width", "400.5"];
     let (_, params, run) = stage.play(&args, &Value::Null);

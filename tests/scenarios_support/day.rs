@@ -47,7 +47,7 @@ impl Day {
         let began = self.world.now;
         let conn = ConnId(node);
         let peer = [192, 168, 1, (node % 250) as u8].into();
-        self.world.give(Input::Connected { conn, peer });
+        self.world.give(Input::Connected { conn, peer, local: [192, 168, 1, 5].into() });
         let name = format!("phone-{node}");
         self.frame(conn, &format!(r#"{{"type":"hello","nodeId":"{name}"}}"#));
         self.frame(conn, &format!(r#"{{"type":"pair-request","nodeId":"{name}"}}"#));

@@ -1,7 +1,7 @@
 //! The commands of a scenario, carried out.
 //!
 //! ```text
-//! policy canvas=URL methods=a,b events=c,d commands=x.*,y pending=N pendingPerAddress=N paired=N
+//! policy canvas=URL canvasPort=N methods=a,b events=c,d commands=x.*,y pending=N pendingPerAddress=N paired=N
 //! paired NODE [{profile}]          in the files at the start; its token is `token-of-NODE`
 //! connect c1 [ip=ADDRESS]          c1 {frame}    c1 raw TEXT    c1 too-long    c1 tls
 //! c1 too-long-answer
@@ -80,9 +80,14 @@ impl Player {
             "stop" => Input::Stop,
             "connect" => {
                 let (name, rest) = word(rest);
-                let ip = if rest.is_empty() { "192.168.1.20" } else { option(rest, "ip")? };
-                let peer: IpAddr = ip.parse().map_err(|_| format!("{ip:?} is no address"))?;
-                Input::Connected { conn: ConnId(number(name, "c")?), peer }
+                let (ip, at) = word(rest);
+                let address = |rest, name, usual| -> Result<IpAddr, String> {
+                    let ip = if rest == "" { usual } else { option(rest, name)? };
+                    ip.parse().map_err(|_| format!("{ip:?} is no address"))
+                };
+                let peer = address(ip, "ip", "192.168.1.20")?;
+                let local = address(at, "at", "192.168.1.5")?;
+                Input::Connected { conn: ConnId(number(name, "c")?), peer, local }
             }
             "disconnect" => Input::Disconnected { conn: ConnId(number(rest, "c")?) },
             "active" => Input::Activity { conn: ConnId(number(rest, "c")?) },
@@ -110,6 +115,7 @@ impl Player {
             let count = || value.parse().map_err(|_| format!("{value:?} is no number"));
             match name {
                 "canvas" => policy.canvas_host_url = Some(value.into()),
+                "canvasPort" => policy.canvas_port = value.parse().ok(),
                 "methods" => policy.allow.methods = Some(list(value, Method::parse)?),
                 "events" => policy.allow.events = Some(list(value, NodeEvent::parse)?),
                 "commands" => policy.allow.commands = Some(list(value, |v| v.parse().ok())?),

@@ -114,7 +114,7 @@ impl Storm {
         let conn = ConnId(self.connections);
         let addresses = [[127, 0, 0, 1], [192, 168, 1, 20], [192, 168, 1, 21]];
         let peer = addresses[self.dice.below(3) as usize].into();
-        self.give(Input::Connected { conn, peer });
+        self.give(Input::Connected { conn, peer, local: [192, 168, 1, 5].into() });
     }
 
     fn node_says(&mut self) {

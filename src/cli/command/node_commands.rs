@@ -176,7 +176,7 @@ commands! {
         eg "nodes canvas present --node kitchen",
            "nodes canvas present --node studio --target http://clock.lan/ --width 400 --height 300";
         args on_node("15s"), [
-            option("target", "URL", "The page; by default the built-in one"),
+            option("target", "URL", "The page; by default yours on the canvas host, and / is the built-in one"),
             decimal("x", "X", "The left edge of the window"),
             decimal("y", "Y", "The bottom edge of the window"),
             decimal("width", "W", "The width of the window"),

@@ -1,18 +1,27 @@
 //! `nodes canvas`: what a node shows, besides pictures of it.
 
 use super::*;
+use crate::canvas_host::CANVAS;
 use crate::cli::operator::{read_file, read_stdin, text_argument};
 use crate::protocol::command::canvas::{
     CanvasA2uiPushJsonl, CanvasA2uiReset, CanvasEval, CanvasHide, CanvasNavigate, CanvasPresent,
     Placement, Rendered,
 };
+use crate::protocol::operator::DescribeNode;
 
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
     let [x, y, width, height] = ["x", "y", "width", "height"].map(|flag| line.number(flag));
     let placement = Placement { x, y, width, height };
     let placement = (placement != Placement::default()).then_some(placement);
-    let call = CanvasPresent { url: line.text("target"), placement };
+    let call = CanvasPresent { url: line.text("target").or_else(|| own_page(line)), placement };
     Invoke::new(line, call).send()?.confirm()
+}
+
+/// The owner's page, at the address of the canvas host that the node was told. Without one, the node
+/// shows its built-in page; what else is wrong, the command itself will say.
+fn own_page(line: &CommandLine) -> Option<String> {
+    let node = ask(line, &DescribeNode { node_id: line.required("node") }).ok()?.read().ok()?.node;
+    Some(node.canvas_host_url? + CANVAS)
 }
 
 pub(crate) fn hide(line: &CommandLine) -> Result<(), Failure> {

@@ -141,6 +141,8 @@ answers! {
         connected: bool,
         /// When it was admitted, in milliseconds since 1970.
         connected_at_ms?: u64,
+        /// Where it was told that the canvas host is.
+        canvas_host_url?: String,
         /// When it was here last, in milliseconds since 1970, if it is not now and was since the start.
         last_seen_at_ms?: u64,
         /// When it was paired first, in milliseconds since 1970.

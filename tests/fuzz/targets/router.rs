@@ -101,7 +101,8 @@ impl Game {
             Step::Connect(peer) => {
                 self.conns += 1;
                 let peer = [192, 168, 1, peer % 4].into();
-                self.give(Input::Connected { conn: ConnId(self.conns), peer });
+                let local = [192, 168, 1, 5].into();
+                self.give(Input::Connected { conn: ConnId(self.conns), peer, local });
             }
             Step::Disconnect(conn) => self.give(Input::Disconnected { conn: self.conn(conn) }),
             Step::Node(conn, step) => self.node(self.conn(conn), step),
