@@ -287,6 +287,8 @@ fn the_manual_states_the_limits_as_they_are() {
         ("Invokes that `node`", limits::HOST_INVOKES.to_string()),
         ("Run time of such", format!("{} min", limits::RUN_TIME.as_secs() / 60)),
         ("Exec-approvals file", kib(limits::APPROVALS_BYTES)),
+        ("Tools that run at once", limits::TOOL_CALLS.to_string()),
+        ("Text that a tool returns", kib(limits::TOOL_ANSWER)),
     ];
     for (what, value) in rows {
         let row = page.lines().find(|line| line.starts_with(&format!("| {what}")));

@@ -88,6 +88,8 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     ("src/cli/node_commands/approvals.rs", &["agent"]),
     ("src/cli/node_verb.rs", &["event", "log"]),
     ("src/cli/config_file.rs", &["log"]),
+    // Another protocol.
+    ("src/cli/mcp.rs", &["error", "ping"]),
     // Fields and values of JSON objects, and reasons for the end of a run.
     ("src/backend/embedded/agent/output.rs", &["error"]),
     ("src/backend/embedded/chat/", &["error", "stop"]),

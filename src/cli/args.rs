@@ -19,7 +19,7 @@ pub(super) enum Parsed {
 
 /// A command with its arguments. They are as the description promises: required ones are there,
 /// numbers, durations and choices are valid.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CommandLine {
     path: String,
     matches: ArgMatches,

@@ -40,7 +40,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
 fn follow(client: &mut Client, run_id: &str, as_json: bool) -> Result<(), Failure> {
     let mut shown = 0;
     loop {
-        let (event, _) = client.next_event()?;
+        let (event, _) = client.next_event(None)?;
         let OperatorEvent::Backend { payload: Some(json), .. } = &*event else { continue };
         let chat: ChatEvent = serde_json::from_str(json).map_err(ClientError::UnexpectedAnswer)?;
         if chat.run_id != run_id {

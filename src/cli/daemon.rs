@@ -171,7 +171,7 @@ pub(super) fn events(line: &CommandLine) -> Result<(), Failure> {
     let mut client = connect(line)?;
     client.ask(&SubscribeEvents { only }, timeout(line))?;
     loop {
-        match client.next_event() {
+        match client.next_event(None) {
             Ok((_, json)) => print_json(&json)?,
             Err(ClientError::HungUp) => return Err(Failure::not_running("the bridge has stopped")),
             Err(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ mod failure;
 mod fingerprint;
 mod import;
 mod logging;
+mod mcp;
 mod metrics;
 mod node;
 mod node_commands;
@@ -24,6 +25,7 @@ mod settings;
 mod signals;
 mod systemd;
 mod text;
+mod tools;
 mod watch;
 mod zone;
 

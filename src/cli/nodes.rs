@@ -209,6 +209,7 @@ fn description(NodeDetails { node, refused, .. }: &NodeDetails) -> String {
         ("Permissions", permissions.collect::<Vec<_>>().join(", ")),
         ("Caps", words(&profile.caps)),
         ("Commands", words(&profile.commands)),
+        ("Forbidden", words(&Some(node.forbidden_commands.clone()))),
     ] {
         if !value.is_empty() {
             let _ = writeln!(text, "{label:12} {value}");

@@ -159,11 +159,15 @@ impl Client {
         }
     }
 
-    /// Waits without a limit for the next event; also returns its line as it came.
-    pub(crate) fn next_event(&mut self) -> Result<(Arc<OperatorEvent>, String), Error> {
-        self.lines.get_ref().set_read_timeout(None)?;
+    /// Waits for the next event, for ever if there is no timeout; also returns its line as it came.
+    /// After a timeout the connection cannot be used any more.
+    pub(crate) fn next_event(
+        &mut self,
+        timeout: Option<Duration>,
+    ) -> Result<(Arc<OperatorEvent>, String), Error> {
+        self.lines.get_ref().set_read_timeout(timeout)?;
         loop {
-            if let Message::Event(event, line) = self.message(Duration::MAX)? {
+            if let Message::Event(event, line) = self.message(timeout.unwrap_or(Duration::MAX))? {
                 return Ok((event, line));
             }
         }

@@ -2,7 +2,7 @@
 //! after a node is gone.
 
 use crate::protocol::operator::{ConnectionCounts, NodeView};
-use crate::protocol::{limits, GatewayFrame, NodeFrame, NodeId, NodeProfile, WireError};
+use crate::protocol::{limits, Allow, GatewayFrame, NodeFrame, NodeId, NodeProfile, WireError};
 use crate::router::context::Context;
 use crate::router::timers::Timer;
 use crate::router::{views, CloseReason, ConnId, Mono, NodeNotice, Output, PairedNode, Wall};
@@ -255,12 +255,15 @@ impl Connections {
     }
 
     /// A paired node as operators see it: live values win over stored ones, but the name sticks.
-    pub(super) fn view(&self, node: &NodeId, paired: &PairedNode) -> NodeView {
+    pub(super) fn view(&self, allow: &Allow, node: &NodeId, paired: &PairedNode) -> NodeView {
         let live = self.online.get(node).and_then(|conn| self.open.get(conn));
         let mut profile = live.map_or(&paired.profile, |connection| &connection.profile).clone();
         profile.display_name.clone_from(&paired.profile.display_name);
         profile.caps = Some(sorted(profile.caps_or_guess()));
-        profile.commands = Some(sorted(profile.commands.unwrap_or_default()));
+        let commands = sorted(profile.commands.unwrap_or_default());
+        let is_forbidden = |command: &&String| !allow.permits_command(node.as_str(), command);
+        let forbidden_commands = commands.iter().filter(is_forbidden).cloned().collect();
+        profile.commands = Some(commands);
         NodeView {
             node_id: node.clone(),
             profile,
@@ -272,11 +275,12 @@ impl Connections {
             last_seen_at_ms: self.absent.get(node).map(|absence| absence.last_seen.0),
             created_at_ms: paired.created_at.0,
             approved_at_ms: paired.approved_at.0,
+            forbidden_commands,
         }
     }
 
     fn publish(&self, ctx: &mut Context, node: &NodeId, paired: &PairedNode, connected: bool) {
-        let view = self.view(node, paired);
+        let view = self.view(&ctx.policy.allow, node, paired);
         ctx.publish(views::presence_event(&view, connected, ctx.now.wall));
     }
 }

@@ -7,14 +7,17 @@ use crate::router::{views, PairingRequest, RequestId, Router};
 impl Router {
     /// A paired node.
     pub(super) fn node_view(&self, node: &NodeId) -> Option<NodeView> {
-        self.pairing.paired(node).map(|paired| self.connections.view(node, paired))
+        self.pairing
+            .paired(node)
+            .map(|paired| self.connections.view(&self.ctx.policy.allow, node, paired))
     }
 
     /// Every paired node: connected first, then by name, then by id.
     pub(super) fn node_views(&self) -> Vec<NodeView> {
         let paired = self.pairing.book.paired.iter();
-        let mut views: Vec<NodeView> =
-            paired.map(|(node, paired)| self.connections.view(node, paired)).collect();
+        let mut views: Vec<NodeView> = paired
+            .map(|(node, paired)| self.connections.view(&self.ctx.policy.allow, node, paired))
+            .collect();
         views.sort_by_cached_key(|view| {
             (!view.connected, views::name(view).to_lowercase(), view.node_id.clone())
         });
@@ -53,6 +56,7 @@ impl Router {
                 last_seen_at_ms: None,
                 created_at_ms: approved_at_ms,
                 approved_at_ms,
+                forbidden_commands: Vec::new(),
             })
         };
         let node = self.node_view(&request.node).or_else(future);

@@ -53,3 +53,4 @@ mod ch22_faults;
 mod ch22_power_cut;
 mod ch23_soak;
 mod ch25_agent_nodes;
+mod ch25_tools;

@@ -6,6 +6,7 @@ mod conversations;
 mod node_commands;
 mod nodes;
 mod setup;
+mod tools;
 
 use super::Action;
 use crate::duration;
@@ -47,7 +48,7 @@ macro_rules! commands {
 use commands;
 
 /// The commands that only have subcommands.
-const GROUPS: [(&str, &str); 13] = [
+const GROUPS: [(&str, &str); 14] = [
     ("nodes", "List and approve nodes, and send them commands"),
     ("nodes approvals", "See and change what a node lets the gateway run"),
     ("nodes camera", "Take pictures and record clips with a node's cameras"),
@@ -61,11 +62,18 @@ const GROUPS: [(&str, &str); 13] = [
     ("settings", "Read and change the settings that nodes see"),
     ("voicewake", "Read and change the wake words for voice mode"),
     ("config", "Check or show the configuration"),
+    ("tools", "What the connected nodes can do, as tools for agents"),
 ];
 
 fn verbs() -> impl Iterator<Item = Verb> {
-    let files =
-        [bridge::verbs, nodes::verbs, node_commands::verbs, conversations::verbs, setup::verbs];
+    let files = [
+        bridge::verbs,
+        nodes::verbs,
+        node_commands::verbs,
+        conversations::verbs,
+        setup::verbs,
+        tools::verbs,
+    ];
     files.into_iter().flat_map(|verbs| verbs())
 }
 
@@ -110,7 +118,7 @@ fn group(path: &'static str) -> Command {
         .subcommand_required(true);
     match path {
         "nodes" => or_list(group.arg(legacy_json()), path),
-        "sessions" => or_list(group, path),
+        "sessions" | "tools" => or_list(group, path),
         "chat" | "settings" | "voicewake" => group.args(operator_everywhere()),
         _ => group,
     }

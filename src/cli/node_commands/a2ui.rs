@@ -28,7 +28,7 @@ pub(super) fn for_text(text: &str) -> String {
 
 /// Checks the messages of a file, one per line; blank lines are dropped. Fails with the number of
 /// the first invalid line.
-pub(super) fn checked(jsonl: &str) -> Result<String, String> {
+pub(crate) fn checked(jsonl: &str) -> Result<String, String> {
     let mut messages = Vec::new();
     for (at, line) in jsonl.lines().enumerate() {
         let line = line.trim().trim_start_matches('\u{feff}');

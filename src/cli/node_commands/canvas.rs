@@ -60,16 +60,20 @@ pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
     render(line, CanvasA2uiReset {})
 }
 
-/// The node may have succeeded although the renderer on its page failed.
 fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<(), Failure> {
     let answer = Invoke::new(line, call).send()?;
-    let rendered = answer.result()?;
-    if rendered.ok == Some(false) {
-        let why = match rendered.error {
-            Some(Value::String(text)) => safe(&text),
-            other => safe_json(&other.unwrap_or_default().to_string()),
-        };
-        return Err(failed(line, &format!("the page on the node reported {why}")));
-    }
+    check_rendered(line.path(), answer.result()?)?;
     answer.confirm()
+}
+
+/// The node may have succeeded although the renderer on its page failed.
+pub(crate) fn check_rendered(label: &str, rendered: Rendered) -> Result<(), Failure> {
+    if rendered.ok != Some(false) {
+        return Ok(());
+    }
+    let why = match rendered.error {
+        Some(Value::String(text)) => safe(&text),
+        other => safe_json(&other.unwrap_or_default().to_string()),
+    };
+    Err(command_failed(label, &format!("the page on the node reported {why}")))
 }

@@ -13,10 +13,10 @@ use tempfile::{Builder, NamedTempFile};
 #[derive(Default)]
 struct Leftovers {
     line: Option<ProgressBar>,
-    file: Option<PathBuf>,
+    files: Vec<PathBuf>,
 }
 
-static LEFTOVERS: Mutex<Leftovers> = Mutex::new(Leftovers { line: None, file: None });
+static LEFTOVERS: Mutex<Leftovers> = Mutex::new(Leftovers { line: None, files: Vec::new() });
 
 /// SIGINT and SIGTERM clear this line from now on.
 pub(super) fn clear_line(line: &ProgressBar) {
@@ -30,7 +30,8 @@ pub(super) fn unfinished_file(dir: &Path) -> io::Result<NamedTempFile> {
     watch_signals();
     let mut leftovers = leftovers();
     let file = Builder::new().prefix(".openclaw-bridge-").suffix(".part").tempfile_in(dir)?;
-    leftovers.file = Some(file.path().to_owned());
+    leftovers.files.retain(|file| file.exists());
+    leftovers.files.push(file.path().to_owned());
     Ok(file)
 }
 
@@ -44,7 +45,7 @@ fn watch_signals() {
             if let Some(line) = leftovers.line.take() {
                 line.finish_and_clear();
             }
-            if let Some(file) = leftovers.file.take() {
+            for file in std::mem::take(&mut leftovers.files) {
                 // It is gone if it was complete.
                 let _ = std::fs::remove_file(file);
             }

@@ -50,17 +50,55 @@ pub(super) fn usage(line: &CommandLine, what: &str) -> Failure {
 
 /// `nodes camera snap failed: …`
 pub(super) fn failed(line: &CommandLine, why: &str) -> Failure {
-    Failure::failed(format!("{} failed: {why}", line.path()))
+    command_failed(line.path(), why)
+}
+
+/// As [`failed`], with the name of the command.
+pub(super) fn command_failed(label: &str, why: &str) -> Failure {
+    Failure::failed(format!("{label} failed: {why}"))
 }
 
 /// The output file, not the node, is the cause.
-pub(super) fn could_not_write(line: &CommandLine, error: &io::Error) -> Failure {
+pub(super) fn could_not_write(label: &str, error: &io::Error) -> Failure {
     let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     let help = match full {
         true => "; free some space, or choose another place with --out or TMPDIR",
         false => "",
     };
-    failed(line, &format!("could not write the file: {error}{help}"))
+    command_failed(label, &format!("could not write the file: {error}{help}"))
+}
+
+/// The failure of a command that a node was to run.
+pub(crate) fn refused(label: &str, error: ClientError) -> Failure {
+    match error {
+        ClientError::Refused(error) => failure(label, &error),
+        ClientError::NotRunning(_) => error.into(),
+        ClientError::Media(MediaError::NotBase64) => {
+            command_failed(label, "the node sent invalid Base64")
+        }
+        ClientError::Media(MediaError::Write(error)) => could_not_write(label, &error),
+        error => command_failed(label, &chain(&error)),
+    }
+}
+
+/// What the node sent, in the JSON text of the bridge's answer; null if nothing.
+pub(crate) fn payload(label: &str, answer: &str) -> Result<Value, Failure> {
+    #[derive(Deserialize)]
+    struct Invoked {
+        #[serde(default)]
+        payload: Value,
+    }
+    if json::values(answer) > limits::ANSWER_VALUES {
+        let why = "the node's answer is too complex; `nodes invoke` prints it as it is";
+        return Err(command_failed(label, why));
+    }
+    // Numbers like 1e400 are valid JSON, but do not fit a double.
+    let invoked: Invoked = serde_json::from_str(answer).map_err(|_| {
+        let why = "the node's answer cannot be read; a number in it is too large, or it is nested \
+                   too deeply";
+        command_failed(label, why)
+    })?;
+    Ok(invoked.payload)
 }
 
 /// A command for a node.
@@ -101,14 +139,7 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
             None => client.ask(&request, timeout).map(|reply| (reply, false)),
         };
         drop(progress);
-        let (reply, was_found) = reply.map_err(|error| match error {
-            ClientError::Refused(error) => failure(self.line.path(), &error),
-            ClientError::Media(MediaError::NotBase64) => {
-                failed(self.line, "the node sent invalid Base64")
-            }
-            ClientError::Media(MediaError::Write(error)) => could_not_write(self.line, &error),
-            error => failed(self.line, &chain(&error)),
-        })?;
+        let (reply, was_found) = reply.map_err(|error| refused(self.line.path(), error))?;
         Ok((NodeAnswer { line: self.line, text: reply.json, call: PhantomData }, was_found))
     }
 
@@ -161,22 +192,7 @@ pub(super) struct NodeAnswer<'a, C> {
 impl<C: NodeCall> NodeAnswer<'_, C> {
     /// What the node sent; null if nothing.
     pub(super) fn payload(&self) -> Result<Value, Failure> {
-        #[derive(Deserialize)]
-        struct Invoked {
-            #[serde(default)]
-            payload: Value,
-        }
-        if json::values(&self.text) > limits::ANSWER_VALUES {
-            let why = "the node's answer is too complex; `nodes invoke` prints it as it is";
-            return Err(failed(self.line, why));
-        }
-        // Numbers like 1e400 are valid JSON, but do not fit a double.
-        let invoked: Invoked = serde_json::from_str(&self.text).map_err(|_| {
-            let why = "the node's answer cannot be read; a number in it is too large, or it is \
-                       nested too deeply";
-            failed(self.line, why)
-        })?;
-        Ok(invoked.payload)
+        payload(self.line.path(), &self.text)
     }
 
     /// The result in it.

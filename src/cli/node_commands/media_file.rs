@@ -4,23 +4,23 @@ use super::interrupt::unfinished_file;
 use super::*;
 use crate::config::paths::RUN_DIR_VARIABLE;
 use crate::files::{dir_of, temp_dir};
-use crate::protocol::command::media::Media;
+use crate::protocol::command::media::{CameraSnap, Media};
 use crate::protocol::limits;
 use crate::random;
 use std::{env, fs};
 use tempfile::NamedTempFile;
 
 /// The formats that a node may send, each with the extension of such files.
-pub(super) type Formats = &'static [(&'static str, &'static str)];
+pub(crate) type Formats = &'static [(&'static str, &'static str)];
 
-pub(super) const IMAGES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
-pub(super) const VIDEOS: Formats = &[("mp4", "mp4")];
+pub(crate) const IMAGES: Formats = &[("jpg", "jpg"), ("jpeg", "jpg"), ("png", "png")];
+pub(crate) const VIDEOS: Formats = &[("mp4", "mp4")];
 
 /// How much of an unexpected answer is shown, in columns.
 const SHOWN: usize = 200;
 
 /// A file that was written.
-pub(super) struct MediaFile {
+pub(crate) struct MediaFile {
     path: PathBuf,
     /// What the node reported about it.
     media: Media,
@@ -28,6 +28,19 @@ pub(super) struct MediaFile {
 }
 
 impl MediaFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its media type.
+    pub(crate) fn mime_type(&self) -> &'static str {
+        match self.path.extension().and_then(|extension| extension.to_str()) {
+            Some("png") => "image/png",
+            Some("mp4") => "video/mp4",
+            _ => "image/jpeg",
+        }
+    }
+
     /// The camera it was made with.
     pub(super) fn facing(mut self, facing: Option<&str>) -> Self {
         let facing = facing.map(|facing| ("facing".to_owned(), facing.into()));
@@ -36,7 +49,7 @@ impl MediaFile {
     }
 
     /// For `--json`: its path, its size, and what the node reported about it.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let mut about = self.media.about.clone();
         about.insert("format".into(), self.media.format.clone());
         about.insert("path".into(), self.path.to_string_lossy().into());
@@ -45,7 +58,7 @@ impl MediaFile {
     }
 
     /// Prints `MEDIA:` and the path, as the old command line did for programs that parse it.
-    pub(super) fn print_path(&self) -> Result<(), Failure> {
+    pub(crate) fn print_path(&self) -> Result<(), Failure> {
         print(&format!("MEDIA:{}\n", for_stdout(&self.path.to_string_lossy())))
     }
 
@@ -115,19 +128,34 @@ pub(super) fn fetch<C: NodeCall<Result = Media>>(
     formats: Formats,
 ) -> Result<MediaFile, Failure> {
     let output = output(line, part)?;
+    receive(line.path(), (stem, output), formats, |media| {
+        let (answer, was_found) = invoke.send_for(Some(media))?;
+        Ok((answer.payload()?, was_found))
+    })
+}
+
+/// Writes what `send` hands over to `output`, else to a new file as [`fetch`]. `send` returns what
+/// else the node sent, and whether there were media. `label` is the command's name.
+pub(crate) fn receive(
+    label: &str,
+    (stem, output): (&str, Option<(PathBuf, PathBuf)>),
+    formats: Formats,
+    send: impl FnOnce(&mut dyn Write) -> Result<(Value, bool), Failure>,
+) -> Result<MediaFile, Failure> {
     let dir = output.as_ref().map_or_else(usual_dir, |(_, target)| dir_of(target).to_owned());
     let file = unfinished_file(&dir).map_err(|error| {
-        failed(line, &format!("could not write in `{}`: {error}", safe(&dir.to_string_lossy())))
+        let dir = safe(&dir.to_string_lossy());
+        command_failed(label, &format!("could not write in `{dir}`: {error}"))
     })?;
-    let (answer, was_found) = invoke.send_for(Some(&mut file.as_file()))?;
-    let payload = answer.payload()?;
-    let media = C::decode(&payload);
+    let (payload, was_found) = send(&mut file.as_file())?;
+    // The same for every command that returns media.
+    let media = CameraSnap::decode(&payload);
     let extension = extension(&media, &payload, was_found, formats);
-    let extension = extension.map_err(|why| failed(line, &why))?;
-    let cannot_write = |error: io::Error| could_not_write(line, &error);
+    let extension = extension.map_err(|why| command_failed(label, &why))?;
+    let cannot_write = |error: io::Error| could_not_write(label, &error);
     let bytes = file.as_file().metadata().map_err(cannot_write)?.len();
     if bytes == 0 {
-        return Err(failed(line, "the node sent an empty file"));
+        return Err(command_failed(label, "the node sent an empty file"));
     }
     let path = match output {
         // The path is printed as it was written, not through links.
@@ -182,7 +210,6 @@ fn extension(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::command::media::CameraSnap;
     use std::os::unix::fs::PermissionsExt;
 
     fn told(payload: &str, found: bool) -> Result<&'static str, String> {

@@ -15,11 +15,15 @@ mod system;
 
 use super::*;
 use crate::protocol::command::NodeCall;
-pub(super) use invoke::print_invoked;
-use invoke::{check_range, could_not_write, duration_within, failed, usage, Invoke};
+use invoke::{
+    check_range, command_failed, could_not_write, duration_within, failed, usage, Invoke,
+};
 
-pub(super) use canvas::{eval, hide, navigate, present, push, reset};
+pub(super) use a2ui::checked as checked_a2ui;
+pub(super) use canvas::{check_rendered, eval, hide, navigate, present, push, reset};
 pub(super) use error_hints::failure;
+pub(super) use invoke::{payload, print_invoked, refused};
 pub(super) use media::{cameras, clip as clip_video, record, snap, snapshot};
+pub(super) use media_file::{receive, MediaFile, IMAGES, VIDEOS};
 pub(super) use phone::{location, sms};
 pub(super) use system::{notify, run};

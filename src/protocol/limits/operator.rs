@@ -19,3 +19,15 @@ pub const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 pub const NODE_MARGIN: Duration = Duration::from_secs(15);
 /// Bytes in a file name, as the usual file systems take it.
 pub const FILE_NAME_BYTES: usize = 255;
+/// Characters in the name of a tool; models take no more.
+pub const TOOL_NAME_CHARS: usize = 64;
+/// Characters in a device's name where a model reads it: a name, not a paragraph.
+pub const TOOL_NODE_NAME_CHARS: usize = 64;
+/// Tools for commands that owners of nodes have added. A model cannot choose among hundreds.
+pub const TOOLS_OF_NODES: usize = 64;
+/// Bytes of a text that a tool returns; about 64 k tokens.
+pub const TOOL_ANSWER: usize = 256 * 1024;
+/// Bytes in one message of a client of the Model Context Protocol. The largest are A2UI messages.
+pub const TOOL_MESSAGE: usize = 4 * 1024 * 1024;
+/// Tools that run at the same time for one client.
+pub const TOOL_CALLS: usize = 8;

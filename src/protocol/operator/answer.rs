@@ -150,6 +150,9 @@ answers! {
         created_at_ms: u64,
         /// When its pairing was approved, in milliseconds since 1970.
         approved_at_ms: u64,
+        /// Those of its commands that `bridge.allow` does not permit.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        forbidden_commands: Vec<String>,
     }
     /// A pairing request as operators see it.
     PendingView {

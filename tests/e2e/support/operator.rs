@@ -4,7 +4,7 @@ use super::{secrets, DEADLINE};
 use rustix::process::{kill_process, Pid, Signal};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 
 /// A command that is running. Killed when dropped.
@@ -59,6 +59,11 @@ impl Operator {
             }
         });
         receiver
+    }
+
+    /// Its standard input, for a command that was spawned with one.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.as_mut().unwrap().stdin.take().unwrap()
     }
 
     /// Closes its standard output, as `| head -0` would.
