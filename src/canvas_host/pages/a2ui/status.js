@@ -11,6 +11,8 @@ export class Actions {
     this.bar = bar;
     this.sending = new Map();
     window.addEventListener("clawdbot:a2ui-action-status", ({ detail }) => this.answered(detail));
+    // A press may open a dialog.
+    document.addEventListener("click", () => this.place());
   }
 
   /** Sends an action; its button is not pressed again meanwhile. */
@@ -61,11 +63,7 @@ export class Actions {
 
   show(state, text) {
     clearTimeout(this.timer);
-    // What lies behind an open dialog is neither seen nor read out.
-    const dialog = Array.from(document.querySelectorAll("dialog[open]")).pop();
-    const place = dialog ?? document.body;
-    if (this.bar.parentNode !== place) place.append(this.bar);
-    dialog?.addEventListener("close", () => document.body.append(this.bar), { once: true });
+    this.place();
     this.bar.dataset.state = state;
     const parts = [element("span", { class: "status-text" }, text)];
     if (state === "failed") {
@@ -76,6 +74,15 @@ export class Actions {
       parts.push(close);
     } else parts.unshift(element("span", { class: "busy" }));
     this.bar.replaceChildren(...parts);
+  }
+
+  /** What lies behind an open dialog is neither seen nor read out. */
+  place() {
+    const dialog = Array.from(document.querySelectorAll("dialog[open]")).pop();
+    const parent = dialog ?? document.body;
+    if (this.bar.parentNode === parent) return;
+    parent.append(this.bar);
+    dialog?.addEventListener("close", () => document.body.append(this.bar), { once: true });
   }
 
   hide() {
