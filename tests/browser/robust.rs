@@ -124,89 +124,41 @@ fn a_thousand_components_are_shown_and_updated_in_place() {
     assert!(changes.as_u64().is_some_and(|changes| changes <= 2), "{changes}");
 }
 
+const KINDS: &str =
+    "Text Image Icon Video AudioPlayer Row Column List Card Tabs Divider Modal Button \
+    CheckBox TextField DateTimeInput MultipleChoice Slider";
+
+const PROPERTIES: &str = "text url name description children child tabItems axis entryPointChild \
+    contentChild action label value selections options usageHint fit distribution alignment \
+    direction primary textFieldType validationRegexp enableDate outputFormat maxAllowedSelections \
+    minValue maxValue";
+
+/// Values that no property, or only some, can have.
+const WRONG: &str = r#"[null, 7, "x", true, [], [null, 3, []], {}, { "path": 5 }, { "path": "/m" },
+    { "path": "/n" }, { "literalString": { "a": [1] } }, { "literalNumber": "x" },
+    { "literalArray": "x" }, { "explicitList": [1, null, {}] }, { "explicitList": "x" },
+    { "template": { "dataBinding": 1 } }, { "template": { "dataBinding": "/n", "componentId": [] } },
+    [{ "title": 5, "child": 6 }], [{ "label": [], "value": {} }]]"#;
+
+/// Uses whatever can be pressed or filled in.
+const USE: &str = "document.querySelectorAll('button, input').forEach((e) => e.click());
+    document.querySelectorAll('input, textarea').forEach((e) => {
+        for (const name of ['input', 'change']) e.dispatchEvent(new Event(name)); });
+    document.querySelectorAll('dialog').forEach((e) => e.close()); null";
+
 #[test]
 fn values_of_the_wrong_type_do_not_stop_anything() {
     let Some(mut stage) = Stage::new() else { return };
     stage.expect_complaint("Failed to load resource");
-    let kinds = [
-        "Text",
-        "Image",
-        "Icon",
-        "Video",
-        "AudioPlayer",
-        "Row",
-        "Column",
-        "List",
-        "Card",
-        "Tabs",
-        "Divider",
-        "Modal",
-        "Button",
-        "CheckBox",
-        "TextField",
-        "DateTimeInput",
-        "MultipleChoice",
-        "Slider",
-    ];
-    let names = [
-        "text",
-        "url",
-        "name",
-        "description",
-        "children",
-        "child",
-        "tabItems",
-        "axis",
-        "entryPointChild",
-        "contentChild",
-        "action",
-        "label",
-        "value",
-        "selections",
-        "options",
-        "usageHint",
-        "fit",
-        "distribution",
-        "alignment",
-        "direction",
-        "primary",
-        "textFieldType",
-        "validationRegexp",
-        "enableDate",
-        "outputFormat",
-        "maxAllowedSelections",
-        "minValue",
-        "maxValue",
-    ];
-    for wrong in [
-        json!(null),
-        json!(7),
-        json!("x"),
-        json!(true),
-        json!([]),
-        json!([null, 3, []]),
-        json!({}),
-        json!({ "path": 5 }),
-        json!({ "path": "/m" }),
-        json!({ "path": "/n" }),
-        json!({ "literalString": { "a": [1] } }),
-        json!({ "literalNumber": "x" }),
-        json!({ "literalArray": "x" }),
-        json!({ "explicitList": [1, null, {}] }),
-        json!({ "explicitList": "x" }),
-        json!({ "template": { "dataBinding": 1 } }),
-        json!({ "template": { "dataBinding": "/n", "componentId": [] } }),
-        json!([{ "title": 5, "child": 6 }]),
-        json!([{ "label": [], "value": {} }]),
-    ] {
-        let props: serde_json::Map<String, Value> =
-            names.iter().map(|name| ((*name).to_owned(), wrong.clone())).collect();
+    let wrongs: Vec<Value> = serde_json::from_str(WRONG).unwrap();
+    for wrong in wrongs {
+        let names = PROPERTIES.split_whitespace();
+        let props: Value = names.map(|name| (name.to_owned(), wrong.clone())).collect();
+        let kinds: Vec<&str> = KINDS.split_whitespace().collect();
         let mut components: Vec<Value> =
-            kinds.iter().map(|kind| component(kind, kind, &props.clone().into())).collect();
-        components.push(root(&kinds));
+            kinds.iter().map(|kind| component(kind, kind, &props)).collect();
         components.push(text("end", "the end"));
-        components.push(component("root", "Column",
-            &json!({ "children": { "explicitList": kinds.iter().chain(&["end"]).collect::<Vec<_>>() } })));
+        components.push(root(&[&kinds[..], &["end"]].concat()));
         stage.eval("clawdbotA2UI.reset()");
         let done = stage.show(&components.into());
         assert!(!warnings(&done).contains("cannot be shown"), "{wrong}: {done}");
@@ -216,13 +168,7 @@ fn values_of_the_wrong_type_do_not_stop_anything() {
             { "key": "n", "valueNumber": 5 },
         ] } }]));
         assert!(done["ok"] == true && !warnings(&done).contains("cannot be shown"), "{done}");
-        // Whatever can be pressed or chosen.
-        stage.eval(
-            "document.querySelectorAll('button, input').forEach((e) => e.click());
-            document.querySelectorAll('input, textarea').forEach((e) => {
-                for (const name of ['input', 'change']) e.dispatchEvent(new Event(name)); });
-            document.querySelectorAll('dialog').forEach((e) => e.close()); null",
-        );
+        stage.eval(USE);
     }
     for props in [json!(null), json!("x"), json!([1])] {
         stage.show(&json!([component("root", "Text", &props)]));
