@@ -7,6 +7,7 @@ mod command;
 mod config_file;
 mod daemon;
 mod discover;
+mod dns;
 mod failure;
 mod fingerprint;
 mod import;

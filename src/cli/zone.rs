@@ -106,7 +106,7 @@ fn port(config: &Config, running: Option<&Status>) -> Result<u16, Failure> {
 }
 
 /// The addresses of this machine in the zone: those of the tailnet, unless another one is given.
-fn addresses(
+pub(super) fn addresses(
     line: &CommandLine,
     place: &ZoneSettings,
     tailnet: Tailnet,

@@ -20,6 +20,8 @@ mod advertiser;
 pub(crate) mod browse;
 #[cfg(feature = "cli")]
 mod browse_results;
+#[cfg(feature = "cli")]
+pub(crate) mod coredns;
 mod datagram;
 #[cfg(fuzzing)]
 mod fuzz;

@@ -122,7 +122,7 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-fn fnv1a(bytes: &[u8]) -> u32 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(16_777_619))
 }
 

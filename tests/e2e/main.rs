@@ -30,6 +30,7 @@ mod ch09_restart;
 mod ch09_stop;
 mod ch10_addresses;
 mod ch10_discovery;
+mod ch10_dns;
 mod ch10_zone;
 mod ch11_promptness;
 mod ch12_cli;

@@ -48,7 +48,7 @@ macro_rules! commands {
 use commands;
 
 /// The commands that only have subcommands.
-const GROUPS: [(&str, &str); 14] = [
+const GROUPS: &[(&str, &str)] = &[
     ("nodes", "List and approve nodes, and send them commands"),
     ("nodes approvals", "See and change what a node lets the gateway run"),
     ("nodes camera", "Take pictures and record clips with a node's cameras"),
@@ -61,6 +61,7 @@ const GROUPS: [(&str, &str); 14] = [
     ("sessions", "List and maintain conversations"),
     ("settings", "Read and change the settings that nodes see"),
     ("voicewake", "Read and change the wake words for voice mode"),
+    ("dns", "Set up a DNS server for discovery beyond the local network"),
     ("config", "Check or show the configuration"),
     ("tools", "What the connected nodes can do, as tools for agents"),
 ];

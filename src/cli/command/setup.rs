@@ -1,7 +1,7 @@
 //! The commands to set up and test a bridge.
 
 use super::*;
-use crate::cli::{config_file, discover, fingerprint, import, node_verb, zone};
+use crate::cli::{config_file, discover, dns, fingerprint, import, node_verb, zone};
 
 const NODE_DETAILS: &str =
     "Runs a node on a machine without an app, or tests a bridge by hand. The node requests pairing \
@@ -78,6 +78,21 @@ commands! {
             switch("write", "Write it to dns/DOMAIN.db in the state directory"),
             option("address", "IP",
                 "The IPv4 address at which nodes reach the bridge; by default the tailnet's"),
+        ], operator();
+
+    "dns setup" => dns::setup, "Set up CoreDNS to serve the zone in a tailnet";
+        help "Prints the files that CoreDNS needs, and what to enter in the tailnet's console. \
+              --apply writes the files. A Corefile that exists is never changed, and a file that \
+              was edited by hand only with --force, which keeps a copy.";
+        eg "dns setup", "dns setup --apply";
+        args [
+            config(),
+            switch("apply", "Write the files"),
+            switch("force", "Also replace files that were edited by hand, after copying them"),
+            option("address", "IP",
+                "The IPv4 address at which nodes reach this machine; by default the tailnet's"),
+            option("root", "DIR", "Write below this directory instead of /")
+                .value_hint(ValueHint::DirPath),
         ], operator();
 
     "import" => import::run, "Take over the nodes, conversations and certificate of an old gateway";
