@@ -1,8 +1,11 @@
 //! Files that survive a power cut: written beside, synced, renamed, and the directory synced.
 
+use rustix::fs::{openat, Mode, OFlags, CWD};
 use rustix::process::geteuid;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -178,6 +181,22 @@ pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Opens a file or folder. Symbolic links are not followed, so what is opened is below `root`, as
+/// long as no name leads up. A pipe or device does not block, and is for the caller to refuse.
+pub(crate) fn open_beneath(root: &Path, names: &[OsString]) -> io::Result<(File, Metadata)> {
+    let way = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at: OwnedFd = openat(CWD, root, way, Mode::empty())?;
+    let here = OsString::from(".");
+    let (last, folders) = names.split_last().unwrap_or((&here, &[]));
+    for name in folders {
+        at = openat(&at, name, way | OFlags::NOFOLLOW, Mode::empty())?;
+    }
+    let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::from(openat(&at, last, read | OFlags::CLOEXEC, Mode::empty())?);
+    let meta = file.metadata()?;
+    Ok((file, meta))
 }
 
 /// The directory for temporary files: `TMPDIR`, else `/tmp`. An empty one counts as absent,

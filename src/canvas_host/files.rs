@@ -1,31 +1,12 @@
 //! The owner's folder: opens files in it, and nothing outside of it.
 
+pub(super) use crate::files::open_beneath as open;
 use crate::protocol::limits;
-use rustix::fs::{openat, Mode, OFlags, CWD};
-use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-/// Opens a file or folder. Symbolic links are not followed, so what is opened is below `root`, as
-/// long as no name leads up. A pipe or device does not block, and is for the caller to refuse.
-pub(super) fn open(root: &Path, names: &[OsString]) -> io::Result<(File, Metadata)> {
-    let way = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut at: OwnedFd = openat(CWD, root, way, Mode::empty())?;
-    let here = OsString::from(".");
-    let (last, folders) = names.split_last().unwrap_or((&here, &[]));
-    for name in folders {
-        at = openat(&at, name, way | OFlags::NOFOLLOW, Mode::empty())?;
-    }
-    let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(openat(&at, last, read | OFlags::CLOEXEC, Mode::empty())?);
-    let meta = file.metadata()?;
-    Ok((file, meta))
-}
 
 /// What tells the versions of a file apart.
 pub(super) fn version(meta: &Metadata) -> String {

@@ -13,7 +13,6 @@ pub(crate) const ENGINE: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The text for some bytes.
-#[cfg(any(test, feature = "cli"))]
 pub(crate) fn encode(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
 }

@@ -170,3 +170,82 @@ fn a_program_is_told_what_the_session_and_the_message_ask_for() {
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(told(&["nodeId", "nodeName"]), json!([null, null]));
 }
+
+/// The start of a picture that every app can show.
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0 pixels";
+
+#[test]
+fn a_picture_that_the_agent_names_is_seen_in_the_conversation() {
+    let makes = r#"printf '\377\330\377\340 pixels' > "$OPENCLAW_BRIDGE_RUN_DIR/door.jpg"
+        echo "The door:"; echo "MEDIA:$OPENCLAW_BRIDGE_RUN_DIR/door.jpg"
+        echo "MEDIA:https://example.org/map.png"; echo "MEDIA:/etc/passwd"; echo "It is shut.""#;
+    let daemon = script(makes, &json!({})).start();
+    let mut app = App::paired(&daemon, "alice");
+    app.subscribe("main");
+    app.send("main", "who is there?", "run");
+    let mut urls = Vec::new();
+    let end = loop {
+        app.catch_up();
+        let Some((name, payload)) = app.events.pop_front() else { continue };
+        if name == "agent" {
+            urls.extend(payload["data"]["mediaUrls"].as_array().cloned().unwrap_or_default());
+        } else if name == "chat" && payload["state"] == "final" {
+            break payload;
+        }
+    };
+    let text =
+        "The door:\nhttps://example.org/map.png\nIt is shut.\n\n[passwd was not sent: it is \
+                neither in OPENCLAW_BRIDGE_RUN_DIR nor in agent.cwd]";
+    let row = json!({ "type": "attachment", "mimeType": "image/jpeg", "fileName": "door.jpg" });
+    assert_eq!(end["message"]["content"], json!([{ "type": "text", "text": text }, row]));
+    // As the old gateway did: the names as the agent wrote them.
+    let [Value::String(path), Value::String(address)] = &urls[..] else { panic!("{urls:?}") };
+    assert!(path.ends_with("/door.jpg") && !Path::new(path).exists(), "{path}");
+    assert_eq!(address, "https://example.org/map.png");
+    // Android shows the content of what is not text; iPhones show its name.
+    let history = app.ok("chat.history", &json!({ "sessionKey": "main" }));
+    let mut shown = row.clone();
+    shown["content"] = base64(JPEG).into();
+    assert_eq!(history["messages"][1]["content"], json!([{ "type": "text", "text": text }, shown]));
+    let run = daemon.run(["chat", "history"]).ok();
+    assert!(run.ends_with("[door.jpg]\n"), "{run}");
+    // The transcript stays small, and the picture survives a restart.
+    let sessions = daemon.setup().state("agents/main/sessions");
+    let id = history["sessionId"].as_str().unwrap();
+    let transcript = fs::read_to_string(sessions.join(format!("{id}.jsonl"))).unwrap();
+    assert!(!transcript.contains(&base64(JPEG)), "{transcript}");
+    let token = app.phone.token.clone();
+    let daemon = daemon.restart();
+    let mut app = App::again(&daemon, "alice", &token);
+    assert_eq!(
+        app.ok("chat.history", &json!({ "sessionKey": "main" }))["messages"],
+        history["messages"]
+    );
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use ::base64::Engine;
+    ::base64::prelude::BASE64_STANDARD.encode(bytes)
+}
+
+#[test]
+fn an_agent_is_told_that_there_was_a_picture_and_not_given_it_again() {
+    let makes = r#"cat > input.new; mv input.new input
+        printf '\377\330\377\340 pixels' > "$OPENCLAW_BRIDGE_RUN_DIR/door.jpg"
+        printf '{"media":"%s/door.jpg"}\n' "$OPENCLAW_BRIDGE_RUN_DIR""#;
+    let daemon = script(makes, &json!({ "input": "json", "output": "jsonl" })).start();
+    let mut app = App::paired(&daemon, "alice");
+    app.subscribe("main");
+    for run in ["one", "two"] {
+        app.send("main", "show me", run);
+        assert_eq!(app.end_of(run).state, "final");
+    }
+    let input = fs::read_to_string(daemon.setup().path("input")).unwrap();
+    let input: Value = serde_json::from_str(&input).unwrap();
+    let part = &input["history"][1]["content"][0];
+    assert_eq!((&part["fileName"], part.get("content")), (&json!("door.jpg"), None), "{input}");
+    // Without a word, the answer is the picture.
+    let history = app.ok("chat.history", &json!({ "sessionKey": "main" }));
+    assert_eq!(history["messages"][3]["content"].as_array().unwrap().len(), 1);
+    assert_eq!(history["messages"][3]["content"][0]["content"], base64(JPEG));
+}

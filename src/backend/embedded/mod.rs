@@ -83,7 +83,7 @@ impl Embedded {
             system_events: Arc::default(),
             run_rate: Arc::default(),
             agent: config.agent.clone(),
-            host: AgentHost::default(),
+            host: AgentHost { state_dir: state_dir.to_owned(), ..AgentHost::default() },
             may_nodes_write: AtomicBool::new(config.bridge.allow.config_write),
             running: OnceLock::new(),
         }

@@ -87,6 +87,15 @@ pub const AGENT_REAP: Duration = Duration::from_secs(1);
 pub const AGENT_TOOL_EVENTS: usize = 1000;
 /// Characters of the reason why an answer failed (protocol section 7.2).
 pub const AGENT_ERROR_CHARS: usize = 240;
+/// Pictures and addresses that one answer names: an album page.
+pub const ANSWER_MEDIA: usize = 8;
+/// Bytes of an answer's pictures together. A phone waits 15 s for `chat.history`, which contains them:
+/// over a home's slow uplink of 1.5 Mbit/s these take ten.
+pub const ANSWER_MEDIA_BYTES: usize = 1_500_000;
+/// Bytes of Base64 of the newest pictures in one `chat.history`: those of any one answer.
+pub const HISTORY_MEDIA: usize = ANSWER_MEDIA_BYTES / 3 * 4 + 4 * ANSWER_MEDIA;
+/// Bytes of a line that may name a picture: the longest path.
+pub const MEDIA_LINE: usize = 4096;
 /// Lines that one answer's agent may write to the log in one [`LOG_WINDOW`](super::LOG_WINDOW): a long stack trace.
 pub const AGENT_LOG_LINES: u32 = 100;
 /// Characters in one such line.

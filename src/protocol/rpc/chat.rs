@@ -96,6 +96,13 @@ records! {
         #[serde(default)]
         r#type: String,
         text?: String,
+        /// Of an attachment.
+        mime_type?: String,
+        /// Of an attachment.
+        file_name?: String,
+        /// In a transcript: the file with the content of an attachment, which `chat.history` has as
+        /// Base64 in `content`.
+        media?: String,
     }
 }
 
@@ -182,15 +189,22 @@ pub struct History {
 impl ChatMessage {
     /// A message with one part of text.
     pub fn text(role: &str, text: &str, now_ms: u64) -> Self {
-        let part = Part { r#type: "text".to_owned(), text: Some(text.to_owned()) };
+        let text = Some(text.to_owned());
+        let part = Part { r#type: "text".to_owned(), text, ..Part::default() };
         let (content, timestamp) = (vec![part], Some(now_ms));
         Self { role: role.to_owned(), content, timestamp, stop_reason: None, usage: None }
     }
 
-    /// Its text parts, one per line.
+    /// Its text parts, and the names of its attachments in brackets, one per line.
     pub fn plain_text(&self) -> String {
-        let texts = self.content.iter().filter(|part| part.r#type == "text");
-        texts.filter_map(|part| part.text.as_deref()).collect::<Vec<_>>().join("\n")
+        let lines = self.content.iter().filter_map(|part| match &*part.r#type {
+            "text" => part.text.clone(),
+            "attachment" => {
+                Some(format!("[{}]", part.file_name.as_deref().unwrap_or("attachment")))
+            }
+            _ => None,
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
 

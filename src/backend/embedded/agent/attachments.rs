@@ -92,14 +92,36 @@ fn file_name(number: usize, attachment: &AgentAttachment) -> String {
     format!("{number}{separator}{name}{extension}")
 }
 
-fn extension(mime_type: &str) -> &'static str {
+/// How the name of a picture of this type ends.
+pub(crate) fn extension(mime_type: &str) -> &'static str {
     match mime_type {
         "image/jpeg" => ".jpg",
         "image/png" => ".png",
         "image/gif" => ".gif",
         "image/webp" => ".webp",
         "image/heic" => ".heic",
+        "image/avif" => ".avif",
+        "image/bmp" => ".bmp",
+        "image/tiff" => ".tiff",
         _ => "",
+    }
+}
+
+/// The type of a picture by its first bytes; what anybody says about it does not count.
+pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [b'B', b'M', ..] => Some("image/bmp"),
+        [b'I', b'I', 0x2a, 0, ..] | [b'M', b'M', 0, 0x2a, ..] => Some("image/tiff"),
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
+            b"heic" | b"heix" | b"mif1" => Some("image/heic"),
+            b"avif" => Some("image/avif"),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -13,6 +13,8 @@ use std::process::Command;
 /// The bridge that runs the agents, as far as they have to do with it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AgentHost {
+    /// Nothing in it leaves as a picture of an answer.
+    pub(crate) state_dir: PathBuf,
     /// Where its operators connect.
     pub(crate) control_socket: Option<PathBuf>,
     /// The program `openclaw-bridge`, if it is what this process runs.

@@ -10,6 +10,8 @@ mod abort;
 mod attachments;
 mod environment;
 mod lines;
+mod media;
+mod media_lines;
 mod output;
 mod pacer;
 mod program;
@@ -21,6 +23,9 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attachments::{extension, image_type};
 pub(crate) use environment::AgentHost;
 pub(crate) use queue::Agents;
-pub(crate) use run::{AgentAttachment, AgentRun, Busy, RunContext, RunOutcome, RunSink};
+pub(crate) use run::{
+    AgentAttachment, AgentRun, AnswerMedia, Busy, RunContext, RunOutcome, RunSink,
+};

@@ -3,6 +3,7 @@
 //! Pure: bytes in, text and tools out. Memory is bounded by the limit on the output.
 
 use super::lines::{one_line, LineSplitter};
+use super::media_lines::MediaLines;
 use crate::config::AgentOutput;
 use crate::protocol::limits;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use serde_json::Value;
 pub(super) struct AnswerReader {
     format: Format,
     text: String,
+    media: MediaLines,
     error: Option<String>,
     tools: usize,
     left: usize,
@@ -35,7 +37,8 @@ impl AnswerReader {
             AgentOutput::Text => Format::Text(Vec::new()),
             AgentOutput::Jsonl => Format::Jsonl(LineSplitter::new(limit)),
         };
-        Self { format, text: String::new(), error: None, tools: 0, left: limit }
+        let (text, media) = Default::default();
+        Self { format, text, media, error: None, tools: 0, left: limit }
     }
 
     /// Takes what was written. `on_event` is called with the text before the event. False if the
@@ -49,7 +52,7 @@ impl AnswerReader {
         let bytes = &bytes[..bytes.len().min(self.left)];
         self.left -= bytes.len();
         match &mut self.format {
-            Format::Text(partial) => decode(partial, bytes, &mut self.text),
+            Format::Text(partial) => self.media.take(&decode(partial, bytes), &mut self.text),
             Format::Jsonl(lines) => {
                 for line in lines.take(bytes) {
                     self.read_line(&line, &mut on_event);
@@ -63,7 +66,7 @@ impl AnswerReader {
     pub(super) fn finish(&mut self, mut on_event: impl FnMut(&str, OutputEvent)) {
         match &mut self.format {
             Format::Text(partial) => {
-                self.text.push_str(&String::from_utf8_lossy(partial));
+                self.media.take(&String::from_utf8_lossy(partial), &mut self.text);
                 partial.clear();
             }
             Format::Jsonl(lines) => {
@@ -72,6 +75,7 @@ impl AnswerReader {
                 }
             }
         }
+        self.media.finish(&mut self.text);
     }
 
     /// The text so far. Programs end their output with a newline; an answer does not.
@@ -80,6 +84,11 @@ impl AnswerReader {
             Format::Text(_) => self.text.trim(),
             Format::Jsonl(_) => &self.text,
         }
+    }
+
+    /// What the answer names besides.
+    pub(super) fn media(&self) -> &[String] {
+        &self.media.sources
     }
 
     pub(super) fn error(&self) -> Option<&str> {
@@ -97,8 +106,18 @@ impl AnswerReader {
         };
         match entries.remove("text").unwrap_or_default() {
             Value::Null => {}
-            Value::String(more) => self.text.push_str(&more),
+            Value::String(more) => self.media.take(&more, &mut self.text),
             _ => skip(&self.text, "\"text\" is not a string, skipped"),
+        }
+        match entries.remove("media").unwrap_or_default() {
+            Value::Null => {}
+            Value::String(source) => self.media.name(&source, &mut self.text),
+            Value::Array(sources) if sources.iter().all(Value::is_string) => {
+                for source in sources.iter().filter_map(Value::as_str) {
+                    self.media.name(source, &mut self.text);
+                }
+            }
+            _ => skip(&self.text, "\"media\" is neither a string nor a list of strings, skipped"),
         }
         match entries.remove("tool").unwrap_or_default() {
             Value::Null => {}
@@ -119,10 +138,10 @@ impl AnswerReader {
     }
 }
 
-/// Appends bytes to a text; the start of an incomplete character is kept in `partial`.
-fn decode(partial: &mut Vec<u8>, bytes: &[u8], text: &mut String) {
+/// The text of some bytes; the start of an incomplete character is kept in `partial`.
+fn decode(partial: &mut Vec<u8>, bytes: &[u8]) -> String {
     partial.extend_from_slice(bytes);
-    let mut incomplete = Vec::new();
+    let (mut text, mut incomplete) = (String::new(), Vec::new());
     let mut chunks = partial.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
         text.push_str(chunk.valid());
@@ -135,6 +154,7 @@ fn decode(partial: &mut Vec<u8>, bytes: &[u8], text: &mut String) {
         }
     }
     *partial = incomplete;
+    text
 }
 
 #[cfg(test)]
@@ -181,6 +201,18 @@ mod tests {
         assert!(
             matches!(&said[1].1, OutputEvent::Skipped(line) if line.ends_with("skipped: nonsense"))
         );
+    }
+
+    #[test]
+    fn media_are_named_in_lines_of_the_text_or_by_a_key() {
+        let (answer, _) = read(AgentOutput::Text, &[b"Look:\nMED", b"IA:/a.jpg\nhere\n"]);
+        assert_eq!((answer.text(), answer.media()), ("Look:\nhere", &["/a.jpg".to_owned()][..]));
+        let lines = b"{\"text\":\"Look:\\nMEDIA:/a\"}\n{\"text\":\".jpg\\nhere\"}\n{\"media\":\"/b.jpg\"}\n\
+                      {\"media\":[\"/c.jpg\",\"https://x/d\"]}\n{\"media\":[1]}\n{\"media\":5}\n{\"media\":null}";
+        let (answer, said) = read(AgentOutput::Jsonl, &[lines]);
+        assert_eq!(answer.text(), "Look:\nhere\nhttps://x/d\n");
+        assert_eq!(answer.media(), ["/a.jpg", "/b.jpg", "/c.jpg", "https://x/d"]);
+        assert_eq!(said.len(), 2, "{said:?}");
     }
 
     #[test]

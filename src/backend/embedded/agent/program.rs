@@ -5,6 +5,7 @@ use super::abort::AbortSignal;
 use super::attachments::RunFiles;
 use super::environment::{self, AgentHost};
 use super::lines::one_line;
+use super::media;
 use super::output::AnswerReader;
 use super::pacer::DeltaPacer;
 use super::run::{AgentJob, AgentRun, RunContext};
@@ -92,7 +93,7 @@ fn input(
 /// Follows the program to its end. One that was cut short is put into `leftover`. The answer so far
 /// is put into `text`; the error says why it is not complete.
 pub(super) fn follow(
-    config: &AgentConfig,
+    (config, host): (&AgentConfig, &AgentHost),
     job: &mut AgentJob,
     (mut program, input): (Program, Vec<u8>),
     leftover: &mut Leftover,
@@ -107,19 +108,39 @@ pub(super) fn follow(
     };
     let watched = answer.watch(&job.abort, &mut program, &input, Instant::now() + timeout);
     let result = match watched {
-        Ok(status) => {
-            leftover.files = None;
-            answer.judge(status)
-        }
+        Ok(status) => answer.judge(status),
         Err(why) => {
             leftover.program = Some(program);
             Err(why)
         }
     };
-    answer.pacer.flush(answer.reader.text());
+    let reader = answer.end();
     log::debug!("agent: finished run={:?} ok={}", job.run.run_id, result.is_ok());
-    answer.reader.text().clone_into(text);
+    reader.text().clone_into(text);
+    if leftover.program.is_none() {
+        send_media(&reader, (config, host), job, leftover, text);
+        leftover.files = None;
+    }
     result
+}
+
+/// Sends what the answer of a program names that has ended, and tells the reader about the rest.
+fn send_media(
+    reader: &AnswerReader,
+    agent: (&AgentConfig, &AgentHost),
+    job: &mut AgentJob,
+    leftover: &mut Leftover,
+    text: &mut String,
+) {
+    let (media, refused) = media::read(reader.media(), agent, leftover.files.as_ref());
+    for why in refused {
+        leftover.stderr.note(&why);
+        let gap = if text.is_empty() { "" } else { "\n\n" };
+        text.push_str(&format!("{gap}[{why}]"));
+    }
+    if !media.is_empty() && !job.abort.is_requested() {
+        job.sink.media(media);
+    }
 }
 
 /// The answer of a program at work.
@@ -131,6 +152,12 @@ struct RunningAnswer<'a> {
 }
 
 impl RunningAnswer<'_> {
+    /// Tells what has not been told, and returns the answer.
+    fn end(mut self) -> AnswerReader {
+        self.pacer.flush(self.reader.text());
+        self.reader
+    }
+
     /// Serves the program until its end. The error says why it was not left to come to it.
     fn watch(
         &mut self,

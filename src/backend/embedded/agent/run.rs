@@ -59,19 +59,28 @@ pub(crate) struct RunContext {
     pub(crate) system_events: Vec<String>,
 }
 
-/// A file that came with a message.
-#[derive(Debug)]
+/// A file that came with a message, or goes with an answer.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AgentAttachment {
-    /// The node's name for it; never used in a path as it is.
+    /// Its name there; never used in a path as it is.
     pub(crate) file_name: Option<String>,
     pub(crate) mime_type: String,
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Something besides the text that an answer names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AnswerMedia {
+    /// The path or address, as the agent wrote it.
+    pub(crate) source: String,
+    /// The picture; `None` for an address in the web.
+    pub(crate) file: Option<AgentAttachment>,
+}
+
 /// Receives what a run does.
 ///
 /// The calls of one run come one at a time, in this order: `prepare`, `started`, any number of
-/// `text` and `tool`, `end`. They come from the run's thread, except for the `end` of a run that
+/// `text` and `tool`, perhaps `media`, `end`. They come from the run's thread, except for the `end` of a run that
 /// never started: that comes from the thread that aborted it. No lock is held during a call, so a
 /// sink may call [`Agents`](super::Agents) back. After an abort has returned no `text` or `tool`
 /// begins; one that has begun may still be under way.
@@ -86,6 +95,9 @@ pub(crate) trait RunSink: Send {
     fn text(&mut self, full: &str);
 
     fn tool(&mut self, event: &Value);
+
+    /// What the answer names besides its text; comes once, if there is any.
+    fn media(&mut self, media: Vec<AnswerMedia>);
 
     /// The run is over. Called exactly once, whatever happens.
     fn end(self: Box<Self>, outcome: RunOutcome);

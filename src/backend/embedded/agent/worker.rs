@@ -49,7 +49,7 @@ fn answer(
         AgentKind::Echo => *text = echo(job),
         AgentKind::Command => {
             let started = program::start((config, host), &job.run, &context, leftover)?;
-            return program::follow(config, job, started, leftover, text);
+            return program::follow((config, host), job, started, leftover, text);
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! The attachments of a chat message (protocol section 5.4).
 
-use crate::backend::embedded::agent::AgentAttachment;
+use crate::backend::embedded::agent::{image_type, AgentAttachment};
 use crate::log_limit::LogLimit;
 use crate::protocol::rpc::chat::Attachment;
 use crate::protocol::{base64, fields, limits, WireError};
@@ -58,24 +58,6 @@ fn label(entry: &Attachment, index: usize) -> String {
 fn without_data_url(content: &str) -> &str {
     let behind = content.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
     behind.map_or(content, |(_, text)| text)
-}
-
-/// The type by the first bytes; the declared type does not count.
-fn image_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [b'B', b'M', ..] => Some("image/bmp"),
-        [b'I', b'I', 0x2a, 0, ..] | [b'M', b'M', 0, 0x2a, ..] => Some("image/tiff"),
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
-            b"heic" | b"heix" | b"mif1" => Some("image/heic"),
-            b"avif" => Some("image/avif"),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 #[cfg(test)]

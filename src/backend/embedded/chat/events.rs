@@ -3,11 +3,11 @@
 //! All events of one run are sent under its lock, so that nothing overtakes its end: exactly one
 //! terminal state, and nothing after it.
 
-use crate::backend::embedded::agent::RunOutcome;
+use crate::backend::embedded::agent::{AnswerMedia, RunOutcome};
 use crate::backend::embedded::sessions::SessionRecord;
 use crate::backend::{Audience, Outlet};
 use crate::lock::lock;
-use crate::protocol::rpc::chat::ChatMessage;
+use crate::protocol::rpc::chat::{ChatMessage, Part};
 use crate::protocol::rpc::event::{AgentEvent, ChatEvent, ChatState};
 use crate::protocol::rpc::Event;
 use crate::protocol::{limits, NodeId};
@@ -28,6 +28,8 @@ struct RunProgress {
     started_ms: u64,
     /// Bytes of the text that were sent.
     sent: usize,
+    /// What the answer contains besides its text.
+    pictures: Vec<Part>,
 }
 
 impl RunEvents {
@@ -68,6 +70,29 @@ impl RunEvents {
         }
     }
 
+    /// The answer is complete and names these besides its text. An app reads the pictures in
+    /// `chat.history`, like the answer itself.
+    pub(super) fn media(
+        &self,
+        full: &str,
+        media: &[AnswerMedia],
+        mut pictures: Vec<Part>,
+        now_ms: u64,
+    ) {
+        let mut progress = lock(&self.progress);
+        if progress.ended || media.is_empty() {
+            return;
+        }
+        let delta = full.get(progress.sent..).unwrap_or_default();
+        progress.sent = full.len();
+        let urls: Vec<&str> = media.iter().map(|media| &*media.source).collect();
+        let data = json!({ "text": full, "delta": delta, "mediaUrls": urls });
+        self.send_agent(&mut progress, "assistant", data, now_ms);
+        // Names of files are nothing for an app.
+        pictures.iter_mut().for_each(|picture| picture.media = None);
+        progress.pictures = pictures;
+    }
+
     /// The run ends. Only the first end counts; whether this was it.
     pub(super) fn end(&self, end: &RunOutcome, now_ms: u64) -> bool {
         let mut progress = lock(&self.progress);
@@ -88,9 +113,11 @@ impl RunEvents {
         self.send_agent(&mut progress, "lifecycle", data, now_ms);
         let mut chat = chat_event(self.run_id.clone(), progress.seq, ChatState::Final);
         match end {
-            RunOutcome::Done { text } if text.is_empty() => {}
+            RunOutcome::Done { text } if text.is_empty() && progress.pictures.is_empty() => {}
             RunOutcome::Done { text } => {
-                chat.message = Some(ChatMessage::text("assistant", text, now_ms))
+                let mut message = ChatMessage::text("assistant", text, now_ms);
+                message.content.append(&mut progress.pictures);
+                chat.message = Some(message);
             }
             RunOutcome::Aborted { reason, .. } => {
                 (chat.state, chat.stop_reason) = (ChatState::Aborted, Some((*reason).to_owned()));

@@ -146,6 +146,7 @@ impl Chat {
             health: self.health.run(),
             node: run.node.clone(),
             prompt,
+            media: Vec::new(),
         };
         self.agents.start(run, Box::new(recorder)).map_err(busy)
     }
@@ -190,7 +191,7 @@ impl Chat {
 
     pub(crate) fn history(&self, params: &ChatHistory) -> Result<History, WireError> {
         let limit = params.limit.map_or(200, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(self.sessions.history(&params.session_key, limit)?)
+        Ok(self.sessions.history(&params.session_key, limit, limits::HISTORY_MEDIA)?)
     }
 
     pub(crate) fn inject(

@@ -4,12 +4,12 @@
 use super::events::RunEvents;
 use super::runs::Runs;
 use super::text;
-use crate::backend::embedded::agent::{RunContext, RunOutcome, RunSink};
+use crate::backend::embedded::agent::{extension, AnswerMedia, RunContext, RunOutcome, RunSink};
 use crate::backend::embedded::health::RunHealth;
 use crate::backend::embedded::sessions::Sessions;
 use crate::backend::embedded::system_events::SystemEvents;
 use crate::calendar::now_ms;
-use crate::protocol::rpc::chat::ChatMessage;
+use crate::protocol::rpc::chat::{ChatMessage, Part};
 use crate::protocol::{limits, NodeId};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -26,16 +26,27 @@ pub(super) struct RunRecorder {
     pub(super) node: Option<NodeId>,
     /// The message that began it.
     pub(super) prompt: Value,
+    /// What the answer names besides its text.
+    pub(super) media: Vec<AnswerMedia>,
 }
 
 impl RunRecorder {
     /// Appends the answer to the transcript. The error is for the node.
-    fn append(&self, text: &str, stop_reason: Option<&str>) -> Result<(), String> {
-        if text.is_empty() {
-            return Ok(());
-        }
+    fn append(
+        &self,
+        text: &str,
+        pictures: Vec<Part>,
+        stop_reason: Option<&str>,
+    ) -> Result<(), String> {
         let now_ms = now_ms();
         let mut answer = ChatMessage::text("assistant", text, now_ms);
+        if text.is_empty() {
+            answer.content.clear();
+        }
+        answer.content.extend(pictures);
+        if answer.content.is_empty() {
+            return Ok(());
+        }
         answer.stop_reason = stop_reason.map(str::to_owned);
         let node = self.node.as_ref();
         self.sessions.append(&self.events.session, &answer, node, now_ms).map(drop).map_err(
@@ -45,6 +56,28 @@ impl RunRecorder {
                 "the gateway could not save the answer".to_owned()
             },
         )
+    }
+
+    /// Keeps the pictures of the answer, and returns them as parts of its message. The text says
+    /// which of them could not be kept.
+    fn keep_pictures(&self, text: &mut String) -> Vec<Part> {
+        let files = self.media.iter().filter_map(|media| media.file.as_ref());
+        let kept = files.filter_map(|file| {
+            let picture = (extension(&file.mime_type), &*file.bytes);
+            let node = self.node.as_ref();
+            let kept = self.sessions.keep_picture(&self.events.session, picture, node);
+            let media = kept.inspect_err(|error| {
+                let key = &self.events.session.key;
+                log::error!("chat: could not save a picture session={key:?} error={error}");
+                let name = file.file_name.as_deref().unwrap_or_default();
+                let why = "was not sent: the gateway could not save it";
+                text.push_str(&format!("\n\n[{name} {why}]"));
+            });
+            let (file_name, mime_type) = (file.file_name.clone(), Some(file.mime_type.clone()));
+            let r#type = "attachment".to_owned();
+            Some(Part { r#type, mime_type, file_name, media: Some(media.ok()?), text: None })
+        });
+        kept.collect()
     }
 
     /// Removes from the history the prompt itself, which the agent gets separately, and the
@@ -66,7 +99,7 @@ impl RunRecorder {
 impl RunSink for RunRecorder {
     fn prepare(&mut self) -> Result<RunContext, String> {
         let history =
-            self.sessions.history(&self.events.session.key, limits::HISTORY_FOR_AGENT + 1);
+            self.sessions.history(&self.events.session.key, limits::HISTORY_FOR_AGENT + 1, 0);
         let history =
             history.map_err(|_| "the gateway could not read the conversation".to_owned())?;
         let messages = history.messages.iter();
@@ -98,6 +131,10 @@ impl RunSink for RunRecorder {
         self.events.tool(event, now_ms());
     }
 
+    fn media(&mut self, media: Vec<AnswerMedia>) {
+        self.media = media;
+    }
+
     fn end(mut self: Box<Self>, mut outcome: RunOutcome) {
         let (RunOutcome::Done { text }
         | RunOutcome::Aborted { text, .. }
@@ -105,12 +142,14 @@ impl RunSink for RunRecorder {
         if let Cow::Owned(cut) = text::kept(text) {
             *text = cut;
         }
+        let pictures = self.keep_pictures(text);
+        self.events.media(text, &self.media, pictures.clone(), now_ms());
         let (text, stop_reason) = match &outcome {
             RunOutcome::Done { text } => (text, None),
             RunOutcome::Aborted { text, .. } => (text, Some("aborted")),
             RunOutcome::Failed { text, .. } => (text, Some("error")),
         };
-        if let Err(message) = self.append(text, stop_reason) {
+        if let Err(message) = self.append(text, pictures, stop_reason) {
             outcome = RunOutcome::Failed { message, text: String::new() };
         }
         let result = match &outcome {

@@ -12,11 +12,12 @@ use std::path::Path;
 /// If not.
 pub fn transcript(path: &Path, bytes: &[u8], keep: u64) {
     fs::write(path, bytes).expect("a place for the transcript");
-    let _ = history::read(path, 100);
+    let dir = crate::files::dir_of(path);
+    let _ = history::read(path, 100, (dir, 100));
     let message = ChatMessage::text("user", "the last one", 1_800_000_000_000);
     transcript::append(path, "id", &message, 1_800_000_000_000).expect("a message can be added");
     let last = || {
-        let (messages, _) = history::read(path, 100).expect("it can be read");
+        let (messages, _) = history::read(path, 100, (dir, 100)).expect("it can be read");
         let last = messages.last().expect("the message is there");
         assert!(last.get().contains("the last one"), "{last}");
     };

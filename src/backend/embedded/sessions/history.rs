@@ -2,7 +2,7 @@
 
 use super::entry::{text, Entry};
 use super::reverse_lines::ReverseLines;
-use super::{message, StoreError};
+use super::{message, pictures, StoreError};
 use crate::protocol::limits;
 use serde_json::value::RawValue;
 use std::fs::File;
@@ -18,9 +18,13 @@ pub(super) fn thinking_level(entry: Option<&Entry>) -> String {
     own.filter(|level| !level.is_empty()).unwrap_or(DEFAULT_THINKING).to_owned()
 }
 
-/// The last messages of a transcript, oldest first, and how many bytes were read for them. Without
-/// a file there are none.
-pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<Box<RawValue>>, usize), StoreError> {
+/// The last messages of a transcript, oldest first, with so many bytes of the pictures in a directory,
+/// and how many bytes were read for them. Without a file there are none.
+pub(super) fn read(
+    path: &Path,
+    limit: usize,
+    (dir, mut left): (&Path, usize),
+) -> Result<(Vec<Box<RawValue>>, usize), StoreError> {
     let failed = |error| StoreError::io("read", path, error);
     let file = match File::open(path) {
         Ok(file) => file,
@@ -37,6 +41,7 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<(Vec<Box<RawValue>>, usi
     {
         let Some(line) = lines.previous().map_err(failed)? else { break };
         let Some(message) = message::in_line(line.bytes) else { continue };
+        let message = pictures::put_in(message, dir, &mut left);
         bytes += message.get().len() + 1;
         if bytes > limits::HISTORY_BYTES && !messages.is_empty() {
             break;

@@ -18,6 +18,7 @@ mod message;
 mod methods;
 mod names;
 mod patch;
+mod pictures;
 mod places;
 mod reverse_lines;
 mod storage;
@@ -43,7 +44,7 @@ use super::named_locks::NamedLocks;
 use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatInject, ChatMessage, History};
 use crate::protocol::rpc::system::DiskHealth;
-use crate::protocol::{session, NodeId, WireError};
+use crate::protocol::{limits, session, NodeId, WireError};
 use book::Book;
 use places::Places;
 use serde::Serialize;
@@ -211,6 +212,25 @@ impl Sessions {
         Ok(id)
     }
 
+    /// Keeps a picture that a message of the session will name, which a node, or somebody else, has
+    /// caused; returns that name. On disk when this returns.
+    pub(crate) fn keep_picture(
+        &self,
+        session: &SessionRecord,
+        (extension, bytes): (&str, &[u8]),
+        node: Option<&NodeId>,
+    ) -> Result<String, StoreError> {
+        let size = bytes.len() as u64 + limits::FILE_BYTES;
+        self.storage.check(node, size)?;
+        let name = pictures::keep(&self.pictures(), &session.session_id, extension, bytes)?;
+        self.storage.wrote(node, size);
+        Ok(name)
+    }
+
+    fn pictures(&self) -> PathBuf {
+        self.dir.join("media")
+    }
+
     /// Whether a node, or somebody else, may add so many bytes. What it causes by that, such as the
     /// agent's answer, is not refused but counts.
     pub(crate) fn has_room(&self, node: Option<&NodeId>, bytes: usize) -> Result<(), StoreError> {
@@ -222,10 +242,14 @@ impl Sessions {
         self.storage.disk()
     }
 
-    /// The last messages of a session, at most `limit` and
-    /// [`limits::HISTORY_BYTES`](crate::protocol::limits::HISTORY_BYTES), but one at least. An
-    /// unknown session has none.
-    pub(crate) fn history(&self, key: &str, limit: usize) -> Result<History, StoreError> {
+    /// The last messages of a session, at most `limit` and [`limits::HISTORY_BYTES`], but one at
+    /// least, with so many bytes of their pictures. An unknown session has none.
+    pub(crate) fn history(
+        &self,
+        key: &str,
+        limit: usize,
+        pictures: usize,
+    ) -> Result<History, StoreError> {
         let book = self.book()?;
         let entry = book.entries.get(&session::canonical(key)).map(|entry| &**entry);
         let mut history = History {
@@ -235,7 +259,8 @@ impl Sessions {
             thinking_level: history::thinking_level(entry),
         };
         if let Some((id, entry)) = entry.and_then(|entry| Some((session_id(entry)?, entry))) {
-            let (messages, bytes) = history::read(&self.transcript(id, entry), limit)?;
+            let (messages, bytes) =
+                history::read(&self.transcript(id, entry), limit, (&self.pictures(), pictures))?;
             log::trace!("backend: history read messages={} bytes={bytes}", messages.len());
             (history.session_id, history.messages) = (Some(id.to_owned()), messages);
         }

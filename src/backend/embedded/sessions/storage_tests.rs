@@ -31,7 +31,7 @@ fn nothing_is_made_before_the_first_write() {
     let deep = dir.path().join("agents/main/sessions");
     let sessions = Sessions::open(deep.clone());
     assert_eq!(sessions.find("main").unwrap(), None);
-    assert!(sessions.history("main", 200).unwrap().messages.is_empty());
+    assert!(sessions.history("main", 200, 0).unwrap().messages.is_empty());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 
     let session = touch(&sessions, "main").unwrap();
@@ -65,7 +65,7 @@ fn a_damaged_store_is_never_overwritten_and_works_again_once_repaired() {
         let path = dir.path().join("sessions.json");
         for result in [
             sessions.find("main").map(drop),
-            sessions.history("main", 1).map(drop),
+            sessions.history("main", 1, 0).map(drop),
             touch(&sessions, "main").map(drop),
         ] {
             let error = result.unwrap_err();

@@ -8,6 +8,7 @@ use serde_json::{json, Value};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use tempfile::TempDir;
 
 const NOW: u64 = 1_768_799_167_123;
@@ -32,7 +33,7 @@ fn lines(session: &SessionRecord) -> Vec<Value> {
 /// The texts of the messages, decoded as the apps do: an iPhone wants a role and a number for a
 /// time, Android a list for the content and an integer's digits for the time.
 fn texts(sessions: &Sessions, limit: usize) -> Vec<String> {
-    let history = sessions.history("main", limit).unwrap();
+    let history = sessions.history("main", limit, 0).unwrap();
     let decoded = history.messages.iter().map(|message| {
         let message: Value = serde_json::from_str(message.get()).unwrap();
         assert!(message["role"].is_string());
@@ -128,12 +129,13 @@ fn of_a_long_conversation_only_the_end_is_read() {
     };
     let all: String = (0..10_000).map(|n| format!("{}\n", line(n))).collect();
     damage(&session, all.as_bytes());
-    let (messages, bytes) = history::read(&session.transcript, 200).unwrap();
+    let (messages, bytes) =
+        history::read(&session.transcript, 200, (Path::new("none"), 0)).unwrap();
     assert_eq!(messages.len(), 200);
     assert!(bytes <= 2 * limits::TRANSCRIPT_BLOCK, "{bytes} of {} bytes read", all.len());
     let texts = texts(&sessions, 200);
     assert!(texts[0].starts_with("message 9800 ") && texts[199].starts_with("message 9999 "));
-    assert_eq!(sessions.history("main", usize::MAX).unwrap().messages.len(), 1000);
+    assert_eq!(sessions.history("main", usize::MAX, 0).unwrap().messages.len(), 1000);
 }
 
 #[test]
@@ -151,10 +153,10 @@ fn a_history_has_at_most_six_mebibytes_and_at_least_one_message() {
 #[test]
 fn the_thinking_level_is_the_sessions_own() {
     let (_dir, sessions, session) = started();
-    assert_eq!(sessions.history("main", 1).unwrap().thinking_level, "off");
+    assert_eq!(sessions.history("main", 1, 0).unwrap().thinking_level, "off");
     let changes = [("thinkingLevel".to_owned(), Some("high".to_owned()))].into();
     sessions.patch(&SessionsPatch { key: "main".to_owned(), changes }, None, NOW).unwrap();
-    let history = sessions.history(" agent:main:main", 1).unwrap();
+    let history = sessions.history(" agent:main:main", 1, 0).unwrap();
     assert_eq!(history.thinking_level, "high");
     assert_eq!(history.session_id, Some(session.session_id));
 }

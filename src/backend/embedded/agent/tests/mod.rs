@@ -23,6 +23,7 @@ enum Heard {
     Started,
     Text(String),
     Tool(Value),
+    Media(Vec<AnswerMedia>),
     End(RunOutcome),
 }
 
@@ -56,6 +57,10 @@ impl RunSink for Ear {
 
     fn tool(&mut self, event: &Value) {
         self.tell(Heard::Tool(event.clone()));
+    }
+
+    fn media(&mut self, media: Vec<AnswerMedia>) {
+        self.tell(Heard::Media(media));
     }
 
     fn end(self: Box<Self>, outcome: RunOutcome) {
