@@ -5,6 +5,7 @@ use super::pages::WELCOME;
 use super::site::Site;
 use crate::files::{create_private_dir, write_atomically};
 use crate::link::{no_thread, ConnectionLimiter};
+use crate::lock::lock;
 use crate::origin::Origin;
 use crate::protocol::limits;
 use crate::transport::{Entrance, Linger};
@@ -17,6 +18,8 @@ use std::thread::Builder;
 /// A canvas host that is open.
 #[derive(Debug)]
 pub(crate) struct CanvasHost {
+    /// The same at every address.
+    pub port: u16,
     site: Arc<Site>,
     limiter: Arc<ConnectionLimiter>,
     last: AtomicU64,
@@ -24,18 +27,24 @@ pub(crate) struct CanvasHost {
 }
 
 impl CanvasHost {
-    /// Makes the owner's folder, with a page to begin with, unless there is one.
-    pub(crate) fn new(site: Site) -> Arc<Self> {
+    /// A host with so many connections at most. Makes the owner's folder, with a page to begin with,
+    /// unless there is one.
+    pub(crate) fn new(site: Site, port: u16, most: usize) -> Arc<Self> {
         if let Err(error) = make_folder(&site) {
             log::warn!("canvas: could not make the folder {:?}: {error}", site.root);
         }
-        let most = limits::CANVAS_CONNECTIONS;
         Arc::new(Self {
+            port,
             site: Arc::new(site),
             limiter: ConnectionLimiter::new(most, most),
             last: AtomicU64::new(0),
             waiting: Arc::default(),
         })
+    }
+
+    /// From now on these are names of this machine.
+    pub(crate) fn set_names(&self, names: Vec<String>) {
+        *lock(&self.site.names) = names;
     }
 
     /// Serves each connection in a thread.

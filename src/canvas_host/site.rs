@@ -7,12 +7,13 @@ use super::range::{names_version, part, Part};
 use super::request::Request;
 use super::response::{Body, Response, Status};
 use super::{names, types};
+use crate::lock::lock;
 use crate::log_limit::LogLimit;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What a folder is asked for, if no file in it is.
 const INDEX: &str = "index.html";
@@ -25,14 +26,14 @@ pub(crate) struct Site {
     /// Whether pages reload when a file changes.
     pub live_reload: bool,
     /// Names of this machine besides those that everybody knows to be local.
-    pub names: Vec<String>,
+    pub names: Mutex<Vec<String>>,
     pub log_limit: Arc<LogLimit>,
 }
 
 impl Site {
     pub(super) fn answer(&self, request: &Request) -> Response {
         let host = request.host.as_deref();
-        if host.is_some_and(|host| !names::is_known(host, &self.names)) {
+        if host.is_some_and(|host| !names::is_known(host, &lock(&self.names))) {
             return Response::text(
                 Status::WrongHost,
                 "This name may belong to a stranger. Use the address, or set canvasHost.url to the \

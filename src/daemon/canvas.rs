@@ -2,13 +2,14 @@
 
 use crate::canvas_host::{CanvasHost, Site};
 use crate::config::{domain_name, url_host, Config};
+use crate::daemon::settings;
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::CanvasHostView;
 use crate::transport::bind::Error;
 use crate::transport::{Bound, Listening};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The folder in the state directory.
 const FOLDER: &str = "canvas";
@@ -55,22 +56,13 @@ impl Canvas {
                 return (None, CanvasState::Failed(why));
             }
         };
-        let names =
-            [canvas.url.as_deref().and_then(url_host), config.discovery.tailnet_dns.as_deref()];
         let root = canvas.root.clone().unwrap_or_else(|| state_dir.join(FOLDER));
         log::info!("canvas: serving a folder port={} folder={root:?}", bound.port());
-        let host = CanvasHost::new(Site {
-            root,
-            live_reload: canvas.live_reload,
-            names: names.into_iter().flatten().filter_map(domain_name).collect(),
-            log_limit: log_limit.clone(),
-        });
+        let (live_reload, names) = (canvas.live_reload, Mutex::new(names(config)));
+        let site = Site { root, live_reload, names, log_limit: log_limit.clone() };
+        let host = CanvasHost::new(site, bound.port(), settings::canvas_connections());
         let state = CanvasState::On(bound.listening().clone());
         (Some(Self { host, bound }), state)
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.bound.port()
     }
 }
 
@@ -88,6 +80,13 @@ impl CanvasState {
             }
         }
     }
+}
+
+/// The names of this machine that the configuration has.
+pub(super) fn names(config: &Config) -> Vec<String> {
+    let there = config.canvas_host.url.as_deref().and_then(url_host);
+    let names = [there, config.discovery.tailnet_dns.as_deref()];
+    names.into_iter().flatten().filter_map(domain_name).collect()
 }
 
 /// Why there is no canvas host, and what to do.

@@ -1,7 +1,9 @@
 //! Thread `reload`: puts a new configuration into force.
 
 use crate::calendar;
+use crate::canvas_host::CanvasHost;
 use crate::config::Config;
+use crate::daemon::canvas;
 use crate::daemon::network::ProfileUpdate;
 use crate::daemon::{settings, Host, HostError};
 use crate::link::Inbox;
@@ -21,8 +23,7 @@ pub(super) struct Reload {
     pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) profile: Arc<ProfileUpdate>,
     pub(super) state_dir: PathBuf,
-    /// Where the canvas host is, if there is one.
-    pub(super) canvas_port: Option<u16>,
+    pub(super) canvas: Option<Arc<CanvasHost>>,
     /// The configuration the bridge was started with.
     pub(super) started_with: Config,
 }
@@ -70,7 +71,11 @@ impl Reload {
         if let Some(fingerprint) = &fingerprint {
             log::warn!("daemon: new TLS certificate sha256={fingerprint}; nodes must pin it");
         }
-        let mut profile = settings::profile(&config, self.canvas_port);
+        let canvas_port = self.canvas.as_deref().map(|canvas| canvas.port);
+        if let Some(canvas) = &self.canvas {
+            canvas.set_names(canvas::names(&config));
+        }
+        let mut profile = settings::profile(&config, canvas_port);
         profile.service.fingerprint = tls.map(Acceptor::fingerprint);
         self.profile.set(profile);
         let answer = Answer::Reloaded(Reloaded {
@@ -78,7 +83,7 @@ impl Reload {
             restart_needed: restart_needed.into_iter().map(str::to_owned).collect(),
             new_fingerprint_sha256: fingerprint,
         });
-        Ok((settings::policy(&config, self.canvas_port), answer))
+        Ok((settings::policy(&config, canvas_port), answer))
     }
 
     pub(super) fn set_log_level(&self, level: LevelFilter) -> Result<Answer, WireError> {

@@ -11,11 +11,25 @@ use crate::transport::bind::BindPlan;
 use rustix::process::{getrlimit, Resource};
 use std::path::Path;
 
-/// How many connections there may be, in all and unauthenticated.
-pub(super) fn connections(config: &Config) -> Result<(usize, usize), Error> {
+/// How many files may be open, by all of this process.
+fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How many connections the canvas host may have. Each takes three descriptors at most; nodes get
+/// the others.
+pub(super) fn canvas_connections() -> usize {
+    let share = usize::try_from(open_files() / 16).unwrap_or(usize::MAX);
+    share.min(limits::CANVAS_CONNECTIONS)
+}
+
+/// How many connections there may be, in all and unauthenticated, beside a canvas host.
+pub(super) fn connections(config: &Config, has_canvas: bool) -> Result<(usize, usize), Error> {
     let limits = &config.bridge.limits;
-    let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let connections = limits.connections.min(connections_for(open_files));
+    let open_files = open_files();
+    let canvas = if has_canvas { 3 * canvas_connections() as u64 } else { 0 };
+    let connections = connections_for(open_files.saturating_sub(canvas));
+    let connections = limits.connections.min(connections);
     if connections < limits::CONNECTIONS_MIN.min(limits.connections) {
         return Err(Error::TooFewFiles { open_files });
     }

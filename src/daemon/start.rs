@@ -37,7 +37,7 @@ impl DaemonBuilder {
     pub fn start(self) -> Result<Daemon, Error> {
         let (config, state_dir) = (&self.config, &self.state_dir);
         let (clock, backend) = (Clock::start(), self.chosen_backend());
-        let (connections, unauthenticated) = settings::connections(config)?;
+        let (connections, unauthenticated) = settings::connections(config, self.has_canvas)?;
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
@@ -47,7 +47,7 @@ impl DaemonBuilder {
         let ((inbox, inputs), (task_sender, tasks)) = (Inbox::new(), tasks::channel());
         let (log_limit, announced) = (Arc::<LogLimit>::default(), AnnouncementState::default());
         let (canvas, canvas_state) = self.open_canvas(&bound, &log_limit);
-        let policy = settings::policy(config, canvas.as_ref().map(Canvas::port));
+        let policy = settings::policy(config, canvas.as_ref().map(|canvas| canvas.host.port));
         let router = RouterThread {
             router: Router::new(clock.now(), policy, book, Box::new(ids::Random)),
             inputs,
@@ -72,9 +72,8 @@ impl DaemonBuilder {
             stop: Arc::new(Waker::new()?),
             tasks,
             backend: backend.clone(),
-            reload: Arc::new(self.reload(&inbox, &tls, canvas.as_ref().map(Canvas::port))?),
+            reload: Arc::new(self.reload(&inbox, &tls, &canvas)?),
             accepting: Vec::new(),
-            canvas: canvas.as_ref().map(|canvas| canvas.host.clone()),
             router: Some(router.start()?),
             advertiser: None,
             _lock: lock,
@@ -120,7 +119,7 @@ impl DaemonBuilder {
         &self,
         inbox: &Inbox,
         tls: &Option<Arc<Acceptor>>,
-        canvas_port: Option<u16>,
+        canvas: &Option<Canvas>,
     ) -> io::Result<Reload> {
         Ok(Reload {
             inbox: inbox.clone(),
@@ -128,7 +127,7 @@ impl DaemonBuilder {
             tls: tls.clone(),
             profile: Arc::new(ProfileUpdate::new()?),
             state_dir: self.state_dir.clone(),
-            canvas_port,
+            canvas: canvas.as_ref().map(|canvas| canvas.host.clone()),
             started_with: self.config.clone(),
         })
     }
@@ -153,7 +152,7 @@ impl DaemonBuilder {
         let config = &self.config;
         let listening = bound.listening().clone();
         let tls = supervisor.reload.tls.clone();
-        let mut profile = settings::profile(config, supervisor.reload.canvas_port);
+        let mut profile = settings::profile(config, canvas.as_ref().map(|canvas| canvas.host.port));
         profile.service.fingerprint = tls.as_deref().map(Acceptor::fingerprint);
         let reception = Reception {
             inbox: supervisor.inbox.clone(),

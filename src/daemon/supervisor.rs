@@ -2,7 +2,6 @@
 //! shuts everything down in the end.
 
 use crate::backend::Backend;
-use crate::canvas_host::CanvasHost;
 use crate::daemon::reload::{warn_of_certificate, Reload};
 use crate::daemon::tasks::{Task, TaskQueue};
 use crate::daemon::{Error, Lock};
@@ -26,7 +25,6 @@ pub(super) struct Supervisor {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) reload: Arc<Reload>,
     pub(super) accepting: Vec<JoinHandle<()>>,
-    pub(super) canvas: Option<Arc<CanvasHost>>,
     pub(super) router: Option<JoinHandle<()>>,
     pub(super) advertiser: Option<Arc<Advertiser>>,
     pub(super) _lock: Lock,
@@ -92,7 +90,7 @@ impl Drop for Supervisor {
                 log::error!("daemon: an accepting thread panicked");
             }
         }
-        if let Some(canvas) = &self.canvas {
+        if let Some(canvas) = &self.reload.canvas {
             canvas.stop();
         }
         // The first `Stop` closes every connection, the second one ends the router.

@@ -145,4 +145,5 @@ fn a_reload_tells_the_network_the_new_name() {
     assert_eq!(bridges[0]["addresses"], serde_json::json!(["10.9.0.1"]));
     assert_eq!(bridges[0]["txt"]["displayName"], "Attic");
     assert_eq!(bridges[0]["txt"]["bridgePort"], "18790");
+    assert_eq!(bridges[0]["txt"]["canvasPort"], "18793");
 }

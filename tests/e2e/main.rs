@@ -53,5 +53,7 @@ mod ch21_readme;
 mod ch22_faults;
 mod ch22_power_cut;
 mod ch23_soak;
+mod ch24_canvas;
+mod ch24_canvas_limits;
 mod ch25_agent_nodes;
 mod ch25_tools;

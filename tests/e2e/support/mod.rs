@@ -13,6 +13,7 @@ pub(crate) mod secrets;
 mod terminal;
 pub(crate) mod tls;
 pub(crate) mod tools;
+mod web;
 
 pub(crate) use control::Control;
 pub(crate) use daemon::{Daemon, Setup};
@@ -20,6 +21,7 @@ pub(crate) use namespace::{Namespace, NEEDS_NAMESPACES};
 pub(crate) use operator::{Operator, Run};
 pub(crate) use phone::{Next, Phone};
 pub(crate) use terminal::Terminal;
+pub(crate) use web::Web;
 
 use std::time::{Duration, Instant};
 
