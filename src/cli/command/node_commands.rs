@@ -202,7 +202,7 @@ commands! {
         help format!(
             "A2UI v0.8: one JSON object per line, each with exactly one of beginRendering, \
              surfaceUpdate, dataModelUpdate, deleteSurface. The apps load the renderer from the \
-             canvas host (canvasHost.url in the configuration).\n\n{FOREGROUND}");
+             canvas host (canvasHost in the configuration).\n\n{FOREGROUND}");
         eg "nodes canvas a2ui push --node kitchen --text \"Dinner is ready\"",
            "nodes canvas a2ui push --node kitchen --jsonl timer.jsonl";
         args on_node("15s"), [
