@@ -55,5 +55,6 @@ mod ch22_power_cut;
 mod ch23_soak;
 mod ch24_canvas;
 mod ch24_canvas_limits;
+mod ch25_agent_examples;
 mod ch25_agent_nodes;
 mod ch25_tools;

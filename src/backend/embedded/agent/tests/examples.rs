@@ -26,7 +26,7 @@ fn every_example_is_valid_shell_and_documented() {
             scripts += 1;
         }
     }
-    assert_eq!(scripts, 5);
+    assert_eq!(scripts, 7);
 }
 
 #[test]
@@ -47,7 +47,9 @@ fn the_small_examples_answer() {
 
 #[test]
 fn an_example_without_its_tool_says_what_to_do() {
-    for (name, tool) in [("llm.sh", "llm"), ("ollama.sh", "curl"), ("openclaw.sh", "openclaw")] {
+    for (name, tool) in
+        [("llm.sh", "llm"), ("ollama.sh", "curl"), ("openclaw.sh", "openclaw"), ("canvas.sh", "jq")]
+    {
         let nothing = |config: &mut AgentConfig| {
             config.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
         };
