@@ -3,8 +3,8 @@
 use super::watch::watch;
 use super::*;
 use crate::protocol::operator::{
-    CanvasHostView, GetStatus, ListNodes, Reload, Reloaded, SetLogLevel, Status, Stop,
-    SubscribeEvents,
+    CanvasHostView, GetStatus, ListNodes, OperatorCall, Reload, Reloaded, SetLogLevel, Status,
+    Stop, SubscribeEvents,
 };
 use crate::protocol::rpc::system::HealthView;
 use serde_json::value::RawValue;
@@ -158,6 +158,9 @@ pub(super) fn log(line: &CommandLine) -> Result<(), Failure> {
 
 /// Calls a method by its name, and prints the answer as it came.
 pub(super) fn call(line: &CommandLine) -> Result<(), Failure> {
+    if line.value("METHOD") == Some(SubscribeEvents::METHOD) {
+        return Err(Failure::usage("events arrive after the answer: use `openclaw-bridge events`"));
+    }
     let params = operator::params_flag(line)?.unwrap_or_else(|| "{}".to_owned());
     let params = RawValue::from_string(params).map_err(|e| Failure::usage(e.to_string()))?;
     let answer = connect(line)?.call(&line.required("METHOD"), &params, timeout(line))?;

@@ -63,7 +63,9 @@ fn plan(line: &CommandLine) -> Result<Plan, Failure> {
             paths::state_dir(&config, &process_env)?
         }
     };
-    let state_dir = std::path::absolute(state_dir).map_err(could_not("find this directory"))?;
+    // systemd's is a link into a directory that only root can enter.
+    let real = state_dir.canonicalize().or_else(|_| std::path::absolute(state_dir));
+    let state_dir = real.map_err(could_not("find this directory"))?;
     let zone = ZoneFile::new(&state_dir, &place.domain).path().to_owned();
     if !coredns::is_plain(&zone) {
         let zone = safe(&zone.to_string_lossy());

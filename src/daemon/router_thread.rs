@@ -340,7 +340,11 @@ impl RouterThread {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
-            state_dir: self.state_dir.display().to_string(),
+            // Whoever asks may be in another directory.
+            state_dir: std::path::absolute(&self.state_dir)
+                .unwrap_or_else(|_| self.state_dir.clone())
+                .display()
+                .to_string(),
             listeners: listening.addresses.iter().map(view).collect(),
             waiting_for: listening.waiting_for,
             canvas_host: self.canvas.view(),

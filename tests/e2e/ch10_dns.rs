@@ -80,8 +80,10 @@ fn what_somebody_edited_is_kept_unless_forced_and_then_copied() {
 fn the_addresses_the_domain_and_the_zone_are_those_of_the_running_bridge() {
     let zone = "wideArea: { enabled: true, domain: 'home.example', address: '10.8.0.7' }";
     let config = format!("{{ bridge: {{ bind: 'lan' }}, discovery: {{ mdns: false, {zone} }} }}");
-    let setup = Setup::new().config(&config);
+    // As it is usual, without a path that counts elsewhere.
+    let setup = Setup::new().config(&config).arg("--state-dir").arg("state");
     let daemon = setup.start();
+    assert_eq!(daemon.status()["stateDir"], setup.path("state").to_str().unwrap());
     crate::support::eventually("the zone is written", || {
         setup.state("dns/home.example.db").exists().then_some(())
     });
@@ -91,4 +93,7 @@ fn the_addresses_the_domain_and_the_zone_are_those_of_the_running_bridge() {
     assert_eq!(said["notes"], serde_json::json!([]), "nothing is missing");
     let server = said["files"][0]["text"].as_str().unwrap();
     assert!(server.contains("\nhome.example:53 {\n"), "{server}");
+    let drop_in = said["files"][2]["text"].as_str().unwrap();
+    let bound = format!("BindReadOnlyPaths={}:", setup.state("dns").display());
+    assert!(drop_in.contains(&bound), "{drop_in}");
 }

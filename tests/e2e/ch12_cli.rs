@@ -65,24 +65,6 @@ fn the_flag_that_is_wrong_is_the_one_that_is_named() {
 }
 
 #[test]
-fn any_method_can_be_called_by_its_name() {
-    let daemon = Daemon::start();
-    let call = |words: &[&str]| daemon.run(["call"].iter().chain(words).copied());
-    assert_eq!(call(&["health"]).json()["ok"], true);
-    call(&["voicewake.set", "--params", r#"{"triggers":["tea"]}"#]).ok();
-    assert_eq!(call(&["voicewake.get"]).json(), json!({ "triggers": ["tea"] }));
-    let params = "{ \"sessionKey\": \"main\",\n\"limit\": 5 }";
-    let history = call(&["chat.history", "--params", params, "--json"]).json();
-    assert_eq!(history["messages"].as_array().map(Vec::len), Some(0));
-    assert!(call(&["node.list"]).json()["nodes"].is_array());
-    let said = call(&["chat.hstory"]).error(1);
-    assert!(said.contains("unknown method") && said.contains("chat.history"), "{said}");
-    let said = call(&["chat.history"]).error(1);
-    assert!(said.contains("INVALID_REQUEST"), "{said}");
-    call(&["health", "--params", "{"]).error(2);
-}
-
-#[test]
 fn json_has_the_shape_that_scripts_rely_on() {
     let daemon = Daemon::start();
     let status = daemon.run(["status", "--json"]).json();

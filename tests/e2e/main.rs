@@ -33,6 +33,7 @@ mod ch10_discovery;
 mod ch10_dns;
 mod ch10_zone;
 mod ch11_promptness;
+mod ch12_call;
 mod ch12_cli;
 mod ch12_legacy_json;
 mod ch13_agents;

@@ -179,8 +179,12 @@ fn compact_json<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Payload>, D::E
 }
 
 fn typed<P: DeserializeOwned>(method: &str, params: Option<&str>) -> Result<P, WireError> {
-    serde_json::from_str(params.unwrap_or("{}"))
-        .map_err(|error| WireError::invalid(format!("invalid {method} params: {error}")))
+    serde_json::from_str(params.unwrap_or("{}")).map_err(|error| {
+        // It is one line, and where in it the mistake is helps nobody.
+        let error = error.to_string();
+        let what = error.rsplit_once(" at line ").map_or(&*error, |(what, _)| what);
+        WireError::invalid(format!("invalid {method} params: {what}"))
+    })
 }
 
 fn unknown_method(method: &str) -> WireError {
