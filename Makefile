@@ -11,7 +11,7 @@ mandir = $(prefix)/share/man
 units = openclaw-bridge.service openclaw-bridge-node.service
 man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-bridge-protocol.7
 
-fuzz_targets = router wire params files mdns approvals transcript media
+fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check netns demo bench fuzz soak doc fmt install uninstall clean

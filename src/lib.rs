@@ -130,6 +130,7 @@ mod files;
 #[doc(hidden)] // For tests/fuzz: what is private and takes bytes from others.
 pub mod fuzz {
     pub use crate::backend::embedded::sessions::fuzz::transcript;
+    pub use crate::canvas_host::fuzz_canvas as canvas;
     pub use crate::control::fuzz_media as media;
     pub use crate::discovery::fuzz_mdns as mdns;
     pub use crate::node_host::fuzz_approvals as approvals;

@@ -5,6 +5,8 @@
 
 mod connection;
 mod files;
+#[cfg(fuzzing)]
+mod fuzz;
 mod host;
 mod live;
 mod names;
@@ -16,6 +18,8 @@ mod response;
 mod site;
 mod types;
 
+#[cfg(fuzzing)]
+pub use fuzz::canvas as fuzz_canvas;
 pub(crate) use host::CanvasHost;
 #[cfg(feature = "cli")]
 pub(crate) use pages::CANVAS;

@@ -45,13 +45,17 @@ const OVERRIDES: &[Override] = &[
     ("bridge.log", Some("OPENCLAW_BRIDGE_LOG"), "--log", |s| s.log.as_deref()),
     ("bridge.tls.enabled", None, "--tls", |s| s.tls.then_some("true")),
     // Those of the old gateway (protocol section 10.5).
+    ("canvasHost.port", Some("CLAWDBOT_CANVAS_HOST_PORT"), "", |_| None),
     ("discovery.sshPort", Some("CLAWDBOT_SSH_PORT"), "", |_| None),
     ("discovery.cliPath", Some("CLAWDBOT_CLI_PATH"), "", |_| None),
     ("discovery.tailnetDns", Some("CLAWDBOT_TAILNET_DNS"), "", |_| None),
 ];
 
-/// Turns `discovery.mdns` off if it is `1`, `true` or `yes` (protocol section 10.5).
-const NO_BONJOUR: &str = "CLAWDBOT_DISABLE_BONJOUR";
+/// What is turned off by a variable that is `1`, `true` or `yes` (protocol section 10.5).
+const SWITCHES: &[(&str, &str)] = &[
+    ("discovery.mdns", "CLAWDBOT_DISABLE_BONJOUR"),
+    ("canvasHost.enabled", "CLAWDBOT_SKIP_CANVAS_HOST"),
+];
 
 /// A configuration and where it came from.
 #[derive(Clone, Debug)]
@@ -101,8 +105,10 @@ pub fn load(sources: &Sources, env: Env<'_>) -> Result<Loaded, Error> {
             apply(key, flag, value, Origin::Flag(flag), &mut reader);
         }
     }
-    if env(NO_BONJOUR).is_some_and(|value| matches!(value.to_str(), Some("1" | "true" | "yes"))) {
-        apply("discovery.mdns", NO_BONJOUR, "false", Origin::Env(NO_BONJOUR), &mut reader);
+    for (key, name) in SWITCHES {
+        if env(name).is_some_and(|value| matches!(value.to_str(), Some("1" | "true" | "yes"))) {
+            apply(key, name, "false", Origin::Env(name), &mut reader);
+        }
     }
     let config = reader.config();
     contradictions(&config, &mut reader);

@@ -16,6 +16,7 @@ mod chromium;
 mod components;
 mod inputs;
 mod look;
+mod owner;
 mod push;
 mod robust;
 mod stage;

@@ -220,7 +220,8 @@ fn it_follows_the_addresses_of_the_bridge() {
 fn a_port_that_is_taken_costs_the_canvas_and_not_the_bridge() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port();
-    let daemon = Daemon::with_config(&format!("{{ canvasHost: {{ port: {port} }} }}"));
+    let setup = Setup::new().config("{ canvasHost: { port: 1 } }");
+    let daemon = setup.env("CLAWDBOT_CANVAS_HOST_PORT", port.to_string()).start();
     let token = Phone::paired(&daemon, "alice").token;
     let mut phone = Phone::connect(&daemon);
     phone.send(&json!({ "type": "hello", "nodeId": "alice", "token": token }));
@@ -239,10 +240,13 @@ fn a_port_that_is_taken_costs_the_canvas_and_not_the_bridge() {
 
 #[test]
 fn nothing_listens_when_it_is_switched_off() {
-    let daemon = Daemon::with_config("{ canvasHost: { enabled: false } }");
-    assert_eq!(daemon.status().get("canvasHost"), None);
-    assert!(!daemon.threads().iter().any(|name| name.starts_with("canvas")));
-    assert!(!folder(&daemon, "").exists());
+    let by_file = Setup::new().config("{ canvasHost: { enabled: false } }");
+    for setup in [by_file, Setup::new().env("CLAWDBOT_SKIP_CANVAS_HOST", "1")] {
+        let daemon = setup.start();
+        assert_eq!(daemon.status().get("canvasHost"), None);
+        assert!(!daemon.threads().iter().any(|name| name.starts_with("canvas")));
+        assert!(!folder(&daemon, "").exists());
+    }
     let on = Daemon::start();
     assert!(on.threads().iter().any(|name| name.starts_with("canvas-accept")));
     let address = on.canvas();
