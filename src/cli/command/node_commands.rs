@@ -25,7 +25,7 @@ fn invoke_timeout(default: &'static str) -> Arg {
 
 fn out() -> Arg {
     let help = "The output file; an existing file is replaced once everything has arrived. \
-                Default: a new private file in $TMPDIR";
+                Default: a new private file in the directory of the agent's run, else in $TMPDIR";
     file("out", help)
 }
 

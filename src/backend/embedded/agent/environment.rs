@@ -59,18 +59,19 @@ fn socket<'a>(config: &AgentConfig, host: &'a AgentHost) -> &'a Path {
     socket.unwrap_or_else(|| Path::new(paths::NO_SOCKET))
 }
 
-/// A `PATH` in which `openclaw-bridge` is this program, which may be newer than one that is
-/// installed. `None` if it is already, or if its directory cannot be in a `PATH`.
+/// A `PATH` in which `openclaw-bridge` is this program. It comes last, where it hides nothing, unless
+/// it has to hide another one, which may be older. `None` if nothing has to change, or if its
+/// directory cannot be in a `PATH`.
 fn path_to(program: &Path, path: Option<OsString>) -> Option<OsString> {
     let path = path.unwrap_or_else(|| USUAL_PATH.into());
-    let name = program.file_name()?;
-    let is_program = |dir: &PathBuf| dir.join(name).is_file();
-    let found = env::split_paths(&path).find(is_program).map(|dir| dir.join(name));
-    if found.is_some_and(|found| is_same(&found, program)) {
-        return None;
+    let (name, own) = (program.file_name()?, program.parent()?.to_owned());
+    let mut all: Vec<PathBuf> = env::split_paths(&path).collect();
+    match all.iter().map(|dir| dir.join(name)).find(|found| found.is_file()) {
+        Some(found) if is_same(&found, program) => return None,
+        Some(_) => all.insert(0, own),
+        None => all.push(own),
     }
-    let own = program.parent().map(Path::to_owned);
-    env::join_paths(own.into_iter().chain(env::split_paths(&path))).ok()
+    env::join_paths(all).ok()
 }
 
 /// What programs are looked for in where nobody has set a `PATH`.
@@ -102,7 +103,7 @@ mod tests {
         fs::write(place("old/openclaw-bridge"), "old").unwrap();
         let path = |names: &[&str]| env::join_paths(names.iter().map(|name| place(name))).unwrap();
         for (given, led) in [
-            (&["other"][..], Some(&["own", "other"][..])),
+            (&["other"][..], Some(&["other", "own"][..])),
             (&["old", "own"], Some(&["own", "old", "own"])),
             (&["other", "own", "old"], None),
         ] {
@@ -112,7 +113,7 @@ mod tests {
         std::os::unix::fs::symlink(&program, place("other/openclaw-bridge")).unwrap();
         assert_eq!(path_to(&program, Some(path(&["other"]))), None);
         let unset = path_to(&program, None).unwrap();
-        assert!(unset.to_str().unwrap().ends_with(":/usr/local/bin:/usr/bin:/bin"), "{unset:?}");
+        assert!(unset.to_str().unwrap().starts_with("/usr/local/bin:/usr/bin:/bin:/"), "{unset:?}");
     }
 
     #[test]

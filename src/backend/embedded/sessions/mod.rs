@@ -96,7 +96,10 @@ impl SessionRecord {
     /// The model that was chosen for it, behind its provider and `/` if one was named.
     pub(crate) fn model(&self) -> Option<String> {
         let model = self.text("modelOverride")?;
-        Some(self.text("providerOverride").map_or(model.clone(), |from| format!("{from}/{model}")))
+        Some(match self.text("providerOverride") {
+            Some(provider) => format!("{provider}/{model}"),
+            None => model,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{names, StoreError};
 use crate::files;
-use crate::protocol::base64;
+use crate::protocol::{base64, limits};
 use serde_json::value::{to_raw_value, RawValue};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -14,6 +14,9 @@ use std::path::Path;
 const NAME: &str = "media";
 /// The field with its content in Base64, as the apps read it.
 const CONTENT: &str = "content";
+
+/// Bytes of the longest message that may name pictures: every byte of its text may be escaped.
+const LONGEST: usize = 8 * limits::MESSAGE_BYTES;
 
 /// Keeps a picture of a session, and returns the name of its file. On disk when this returns.
 pub(super) fn keep(
@@ -33,13 +36,17 @@ pub(super) fn keep(
 /// A message with the content of its pictures, as far as there are `left` bytes for it.
 pub(super) fn put_in(message: Box<RawValue>, dir: &Path, left: &mut usize) -> Box<RawValue> {
     let mark = format!("\"{NAME}\":\"");
-    if !message.get().contains(&mark) {
+    // A longer one is not ours.
+    if message.get().len() > LONGEST || !message.get().contains(&mark) {
         return message;
     }
     let Ok(mut whole) = serde_json::from_str::<Value>(message.get()) else { return message };
     let parts = whole.get_mut("content").and_then(Value::as_array_mut);
     for part in parts.into_iter().flatten().filter_map(Value::as_object_mut) {
-        let Some(Value::String(name)) = part.remove(NAME) else { continue };
+        let is_picture = part.get("type").is_some_and(|kind| kind == "attachment");
+        let name = part.get(NAME).and_then(Value::as_str).map(str::to_owned);
+        let Some(name) = name.filter(|_| is_picture) else { continue };
+        part.remove(NAME);
         // One that is gone is still told of.
         if let Ok(content) = read(dir, name, *left) {
             *left -= content.len();
@@ -95,6 +102,21 @@ mod tests {
         let (first, left) = shown(&message, &dir, 7);
         assert_eq!((content(&first, 2), left), (None, 3));
         assert_eq!(first["content"][2], json!({ "type": "attachment", "fileName": "a.jpg" }));
+    }
+
+    #[test]
+    fn messages_of_others_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = keep(dir.path(), "s", ".jpg", b"one").unwrap();
+        let long = "x".repeat(LONGEST);
+        for message in [
+            json!({ "content": [{ "type": "image", "media": name }] }),
+            json!({ "content": { "type": "attachment", "media": name } }),
+            json!({ "content": [{ "type": "attachment", "media": name }], "details": long }),
+            json!({ "content": [{ "type": "attachment", "media": 5 }, "media"], "media": "x" }),
+        ] {
+            assert_eq!(shown(&message, dir.path(), 100), (message, 100));
+        }
     }
 
     #[test]
