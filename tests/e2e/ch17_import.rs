@@ -1,5 +1,7 @@
 //! Taking over what an old gateway left.
 
+use crate::ch22_power_cut::on_every_state;
+use crate::support::faults::Faults;
 use crate::support::pi::{sh, Pi};
 use crate::support::{secrets, Operator, Phone, Run, Setup};
 use serde_json::{json, Value};
@@ -17,7 +19,7 @@ const KEY: &str = include_str!("old-gateway/bridge-key.pem");
 const PINNED: &str = "736f4bce31d4e0018152a01b6c5fb7e30083f977d308a4fcde4d611b135e4450";
 
 fn import(setup: &Setup, args: &[&str]) -> Run {
-    let mut command = setup.program();
+    let mut command = setup.program_in_its_environment();
     command.arg("import").arg(setup.path("old")).args(args);
     Operator::spawn(command).finish()
 }
@@ -160,6 +162,28 @@ fn a_node_may_run_what_the_old_node_host_might() {
     assert_eq!(pi.invoke("system.run", &sh("echo hi"))["stdout"], "hi\n");
     let (_, why) = pi.refused("system.run", &json!({ "command": ["/bin/ls"] }));
     assert!(why.contains("SYSTEM_RUN_DENIED"), "{why}");
+}
+
+#[test]
+fn after_a_power_cut_at_any_moment_another_import_completes_it() {
+    let old = || {
+        let setup = old_gateway().config("{ bridge: { tls: { enabled: true } } }");
+        write(&setup, "bridge/tls/bridge-cert.pem", CERTIFICATE);
+        write(&setup, "bridge/tls/bridge-key.pem", KEY);
+        setup
+    };
+    let Some((faults, setup)) = Faults::between(old()) else { return };
+    import(&setup, &["--apply"]).ok();
+    let states = on_every_state(&faults.records(), &old, |setup, _| {
+        import(setup, &["--apply"]).ok();
+        let daemon = setup.start();
+        assert_eq!(daemon.status()["fingerprintSha256"], PINNED);
+        let mut phone = Phone::log_in(&daemon, "ipad", TOKEN);
+        let reply = phone.request("chat.history", Some(r#"{"sessionKey":"main"}"#));
+        assert!(reply["payloadJSON"].as_str().unwrap().contains("from before"), "{reply}");
+        assert_eq!(phone.request("voicewake.get", None)["payloadJSON"], r#"{"triggers":["ahoy"]}"#);
+    });
+    assert!(states > 20, "{states}");
 }
 
 /// Only root can act for others.

@@ -14,7 +14,7 @@ use std::thread;
 
 /// What is true once it was acknowledged: the subject, and its value. A subject that is being
 /// changed is not in here, because either value would do.
-type Facts = BTreeMap<String, String>;
+pub(crate) type Facts = BTreeMap<String, String>;
 
 /// The names there are, and the files behind them; a directory has none.
 type Names = BTreeMap<String, Option<usize>>;
@@ -167,6 +167,15 @@ impl Content {
 /// Starts a daemon on every state that a cut could leave, with what had been acknowledged by then.
 /// Returns how many states there were.
 fn at_every_cut(records: &[Record], setup: &(impl Fn() -> Setup + Sync), check: Check) -> usize {
+    on_every_state(records, setup, |setup, facts| check(&setup.start(), facts))
+}
+
+/// As [`at_every_cut`], before a daemon is started.
+pub(crate) fn on_every_state(
+    records: &[Record],
+    setup: &(impl Fn() -> Setup + Sync),
+    check: impl Fn(&Setup, &Facts) + Sync,
+) -> usize {
     let mut disk = Disk::default();
     let mut facts = Facts::new();
     let mut cuts = HashSet::new();
@@ -188,8 +197,7 @@ fn at_every_cut(records: &[Record], setup: &(impl Fn() -> Setup + Sync), check: 
                 let _shown = ShownIfFailed(tree, facts);
                 let setup = setup();
                 lay_out(&setup, tree);
-                let daemon = setup.start();
-                check(&daemon, facts);
+                check(&setup, facts);
             });
         }
     });

@@ -124,11 +124,17 @@ impl Setup {
         command
     }
 
-    fn serve(&self) -> Command {
+    /// The program with the daemon's environment.
+    pub(crate) fn program_in_its_environment(&self) -> Command {
         let mut command = self.program();
+        command.envs(self.env.iter().cloned());
+        command
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = self.program_in_its_environment();
         command.args(["serve", "--port", "0", "--log", "trace", "--config"]);
         command.arg(self.path("bridge.json5")).args(&self.args);
-        command.envs(self.env.iter().cloned());
         command
     }
 
