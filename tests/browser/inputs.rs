@@ -199,3 +199,25 @@ fn a_slider_has_its_range_and_gives_numbers() {
     input(&mut stage, "Slider", props, "value", &json!(0.25));
     assert_eq!(stage.eval("document.querySelector('[type=range]').value"), "0.25");
 }
+
+#[test]
+fn an_input_that_becomes_another_one_keeps_its_value() {
+    let Some(mut stage) = Stage::new() else { return };
+    let option = |value: &str| json!({ "label": { "literalString": value }, "value": value });
+    let choice = |values: [&str; 2]| {
+        let props = json!({ "selections": { "literalArray": ["b"] }, "options": values.map(option) });
+        component("choice", "MultipleChoice", &props)
+    };
+    let field = |kind: &str| {
+        let props = json!({ "label": { "literalString": "L" }, "text": { "literalString": "1" },
+            "textFieldType": kind, "validationRegexp": "[a-z]" });
+        component("field", "TextField", &props)
+    };
+    stage.show(&json!([root(&["choice", "field"]), choice(["a", "b"]), field("shortText")]));
+    let invalid = "document.querySelector('[data-id=field] [aria-invalid=true]')?.value === '1'";
+    stage.page.until(invalid);
+    stage.show(&json!([choice(["b", "c"]), field("longText")]));
+    let checked = "Array.from(document.querySelectorAll('[data-id=choice] input'), (e) => e.checked)";
+    assert_eq!(stage.eval(checked), json!([true, false]));
+    stage.page.until(invalid);
+}

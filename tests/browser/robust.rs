@@ -343,3 +343,10 @@ fn long_and_crafted_markdown_takes_no_time() {
     }
     assert_eq!(stage.eval("1"), 1);
 }
+
+#[test]
+fn random_messages_lead_to_what_a_new_surface_would_show() {
+    let Some(mut stage) = Stage::new() else { return };
+    let differs = stage.eval(&format!("({})({}, 120)", include_str!("fuzz.js"), 7));
+    assert_eq!(differs, Value::Null);
+}

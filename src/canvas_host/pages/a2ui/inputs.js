@@ -65,6 +65,11 @@ function follow(node, bound, value, set) {
   else node.on("literal", JSON.stringify(bound) ?? "", () => set(value));
 }
 
+/** The input is another one: sets and validates it once more. */
+function again(node) {
+  ["literal", "valid"].forEach((name) => node.seen.delete(name));
+}
+
 const FIELDS = ["shortText", "longText", "number", "date", "obscured"];
 const INPUT_TYPES = { shortText: "text", number: "number", date: "date", obscured: "password" };
 
@@ -99,6 +104,7 @@ export const TextField = {
 
 function makeField(node, type) {
   const { label, problem, field: before } = node.state;
+  again(node);
   const field = type === "longText" ? element("textarea", { rows: 3 })
     : element("input", { type: INPUT_TYPES[type], step: type === "number" && "any" });
   field.id = freshId();
@@ -111,10 +117,8 @@ function makeField(node, type) {
     writeField(node);
   });
   field.addEventListener("blur", () => { node.state.edited = undefined; });
-  if (before) {
-    field.value = before.value;
-    before.replaceWith(field);
-  } else label.after(field);
+  if (before) before.replaceWith(field);
+  else label.after(field);
 }
 
 /** A number that was one stays one. */
@@ -162,6 +166,7 @@ export const DateTimeInput = {
     const format = dateTime(props.enableDate, props.enableTime, props.outputFormat);
     state.format = format;
     node.on("type", format.type, () => {
+      again(node);
       field.type = format.type;
       field.setAttribute("aria-label", format.label);
     });
@@ -199,6 +204,7 @@ export const MultipleChoice = {
 
 function makeOptions(node, type, values) {
   const { options, name } = node.state;
+  again(node);
   options.clear();
   node.element.replaceChildren();
   for (const value of new Set(values)) {
@@ -240,6 +246,7 @@ export const Slider = {
     const max = Number.isFinite(props.maxValue) ? props.maxValue : Math.max(100, min + 100);
     const [low, high] = min <= max ? [min, max] : [max, min];
     node.on("range", `${low} ${high}`, () => {
+      again(node);
       Object.assign(range, { min: low, max: high, step: stepOf(low, high, literalOf(props.value)) });
     });
     const value = node.number(props.value) ?? low;

@@ -80,11 +80,12 @@ export class Surface {
     if (this.root === undefined) return;
     const focus = keepFocus(this.element);
     applyStyles(this.element, this.styles, this.warn);
-    // Initial values that are set on the way change what was shown before them.
     for (let round = 0; round < 3; round += 1) {
-      this.isStale = false;
+      this.isStale = this.isFull = this.hasRoom = false;
       this.refreshRoot();
-      if (!this.isStale) break;
+      // Initial values that are set on the way change what was shown before them, and what goes
+      // makes room for what was left out.
+      if (!this.isStale && !(this.isFull && this.hasRoom)) break;
     }
     focus();
   }

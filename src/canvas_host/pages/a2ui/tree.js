@@ -24,6 +24,12 @@ export class Node {
   /** How it is shown: as its component, or as a note why not. */
   kindOf() {
     const { surface, id, type, context } = this;
+    if (surface.shown >= limits.SHOWN) {
+      this.isLeftOut = true;
+      surface.isFull = true;
+      surface.warn(`more than ${limits.SHOWN} components: the rest is left out`);
+      return note("The rest is left out");
+    }
     if (type === undefined) return MISSING;
     for (let above = this.parent; above; above = above.parent) {
       const isSame = above.id === id && above.context.length === context.length;
@@ -35,11 +41,6 @@ export class Node {
     if (this.depth > limits.DEPTH) {
       surface.warn(`component "${id}" is inside more than ${limits.DEPTH} others`);
       return note("Too many components inside each other");
-    }
-    if (surface.shown >= limits.SHOWN) {
-      this.isLeftOut = true;
-      surface.warn(`more than ${limits.SHOWN} components: the rest is left out`);
-      return note("The rest is left out");
     }
     const kind = surface.kinds.get(type);
     if (kind) return kind;
@@ -60,6 +61,7 @@ export class Node {
 
   gone() {
     this.surface.shown -= 1;
+    if (!this.isLeftOut) this.surface.hasRoom = true;
     for (const slot of this.slots.values()) slot.forEach((node) => node.gone());
     this.kind.gone?.(this);
   }
@@ -119,25 +121,26 @@ export class Node {
 
   /** Shows one child in `parent`. */
   child(slot, parent, id) {
-    return this.children(slot, parent, [{ id, context: this.context }])[0];
+    return this.children(slot, parent, [{ id, context: this.context, key: id }])[0];
   }
 
   /** Shows these components in `parent`, in this order, and returns their nodes. */
   children(slot, parent, wanted, wrap) {
     const before = this.slots.get(slot) ?? new Map();
     const now = new Map();
-    for (const { id, context } of wanted) {
+    let again = 0;
+    for (const { id, context, key } of wanted) {
       const type = this.surface.components.get(id)?.type;
-      const key = JSON.stringify([id, type, context]);
-      let nth = 0;
-      while (now.has(`${nth}${key}`)) nth += 1;
-      let node = before.get(`${nth}${key}`);
-      if (node && !node.isLeftOut) before.delete(`${nth}${key}`);
+      let name = `${type} ${key}`;
+      // The same one once more is a node of its own.
+      if (now.has(name)) name = `${again += 1} ${name}`;
+      let node = before.get(name);
+      if (node?.id === id && node.type === type && !node.isLeftOut) before.delete(name);
       else {
         node = new Node(this.surface, this, { id, context, type });
         if (wrap) node.outer = wrap(node);
       }
-      now.set(`${nth}${key}`, node);
+      now.set(name, node);
       node.refresh();
       if (node.isLeftOut) break;
     }
@@ -154,14 +157,16 @@ export class Node {
   /** The children that `children: { explicitList | template }` stands for. */
   wanted(children) {
     const list = Array.isArray(children) ? children : children?.explicitList;
-    if (Array.isArray(list)) return list.map((id) => ({ id, context: this.context }));
+    if (Array.isArray(list)) return list.map((id) => ({ id, context: this.context, key: id }));
     const template = isObject(children) ? children.template : undefined;
     if (!isObject(template) || typeof template.dataBinding !== "string") return [];
     const at = this.place(template.dataBinding);
     const items = this.surface.model.get(at);
     const isMany = items instanceof Map || Array.isArray(items);
     const keys = isMany ? Array.from(items.keys(), String) : [];
-    return keys.map((key) => ({ id: template.componentId, context: [...at, key] }));
+    const id = template.componentId;
+    const where = at.join("/");
+    return keys.map((key) => ({ id, context: [...at, key], key: `${id} ${where}/${key}` }));
   }
 }
 
