@@ -14,10 +14,10 @@ man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-br
 fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check netns demo bench fuzz soak doc fmt install uninstall clean
+.PHONY: help build run test check screenshots netns demo bench fuzz soak doc fmt install uninstall clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the program (target/release/openclaw-bridge)
 	$(CARGO) build --release
@@ -37,6 +37,9 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	$(CARGO) test
 	@bash tests/dependencies.sh
 	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi
+
+screenshots: ## Write pictures of every A2UI component on a phone to target/screenshots (needs chromium)
+	SCREENSHOTS=1 $(CARGO) test --test browser look
 
 netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)
 	@bash tests/netns/mdns.sh $(target)/release/openclaw-bridge
@@ -72,7 +75,8 @@ install: ## Install what `make build` built: program, units, manual pages, examp
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5
-	install -d -m 755 $(DESTDIR)$(docdir)/agents $(DESTDIR)$(unitdir)
+	install -d -m 755 $(DESTDIR)$(docdir)/agents $(DESTDIR)$(docdir)/a2ui $(DESTDIR)$(unitdir)
+	install -m 644 etc/a2ui/* $(DESTDIR)$(docdir)/a2ui
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
 	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents

@@ -7,6 +7,8 @@
 mod circles;
 #[path = "tidy_support/literals.rs"]
 mod literals;
+#[path = "tidy_support/pages.rs"]
+mod pages;
 
 use openclaw_bridge::protocol::operator::OperatorCommand;
 use openclaw_bridge::protocol::{FrameType, GatewayEvent, Method, NodeCommand, NodeEvent};

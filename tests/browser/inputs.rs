@@ -205,7 +205,8 @@ fn an_input_that_becomes_another_one_keeps_its_value() {
     let Some(mut stage) = Stage::new() else { return };
     let option = |value: &str| json!({ "label": { "literalString": value }, "value": value });
     let choice = |values: [&str; 2]| {
-        let props = json!({ "selections": { "literalArray": ["b"] }, "options": values.map(option) });
+        let props =
+            json!({ "selections": { "literalArray": ["b"] }, "options": values.map(option) });
         component("choice", "MultipleChoice", &props)
     };
     let field = |kind: &str| {
@@ -217,7 +218,8 @@ fn an_input_that_becomes_another_one_keeps_its_value() {
     let invalid = "document.querySelector('[data-id=field] [aria-invalid=true]')?.value === '1'";
     stage.page.until(invalid);
     stage.show(&json!([choice(["b", "c"]), field("longText")]));
-    let checked = "Array.from(document.querySelectorAll('[data-id=choice] input'), (e) => e.checked)";
+    let checked =
+        "Array.from(document.querySelectorAll('[data-id=choice] input'), (e) => e.checked)";
     assert_eq!(stage.eval(checked), json!([true, false]));
     stage.page.until(invalid);
 }

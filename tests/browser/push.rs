@@ -5,6 +5,7 @@ use crate::stage::Stage;
 use crate::support::{eventually, Phone};
 use serde_json::{json, Value};
 
+const README: &str = include_str!("../../etc/a2ui/README.md");
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/etc/a2ui/components.jsonl");
 
 /// The app's answer to an invoke.
@@ -56,6 +57,8 @@ fn what_is_pushed_is_shown_on_the_node() {
     serve(&mut stage, &mut phone);
     let said = run.finish().error(1);
     assert!(said.contains("messages[2]: surfaceUpdate: components has to be a list"), "{said}");
+    let warning = "warning: surface \"main\": component \"root\": there is no Chart in A2UI v0.8";
+    assert!(said.contains(warning), "{said}");
 
     let run = stage.daemon.operator(["nodes", "canvas", "a2ui", "reset", "--node", "kitchen"]);
     serve(&mut stage, &mut phone);
@@ -72,4 +75,18 @@ fn what_is_pushed_is_shown_on_the_node() {
         .as_str()
         .unwrap()
         .contains("openclaw-bridge nodes"));
+}
+
+#[test]
+fn the_messages_in_the_description_are_shown() {
+    let Some(mut stage) = Stage::new() else { return };
+    let blocks = README.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let messages: Vec<Value> = blocks.map(|text| serde_json::from_str(text).unwrap()).collect();
+    let [form @ .., list, data] = messages.as_slice() else { panic!("{messages:?}") };
+    stage.push(&form.to_vec().into());
+    assert_eq!(stage.text("title"), "Who are you?");
+    stage.press("[data-id=save]");
+    assert_eq!(stage.sent()[0]["userAction"]["context"], json!({ "name": "Ada" }));
+    stage.push(&json!([list, data]));
+    assert_eq!(stage.texts("task"), ["Water the plants", "Buy bread"]);
 }

@@ -201,8 +201,10 @@ commands! {
     "nodes canvas a2ui push" => node_commands::push, "Show a user interface described in A2UI";
         help format!(
             "A2UI v0.8: one JSON object per line, each with exactly one of beginRendering, \
-             surfaceUpdate, dataModelUpdate, deleteSurface. The apps load the renderer from the \
-             canvas host (canvasHost in the configuration).\n\n{FOREGROUND}");
+             surfaceUpdate, dataModelUpdate, deleteSurface. The directory a2ui \
+             of the documentation describes them and has an example of every component. The apps load the page that draws them from the canvas \
+             host (canvasHost in the configuration). What it cannot draw is printed as a \
+             warning.\n\n{FOREGROUND}");
         eg "nodes canvas a2ui push --node kitchen --text \"Dinner is ready\"",
            "nodes canvas a2ui push --node kitchen --jsonl timer.jsonl";
         args on_node("15s"), [

@@ -5,6 +5,13 @@ use super::*;
 /// The kinds of messages. A message contains exactly one of these keys.
 const KINDS: [&str; 4] = ["beginRendering", "surfaceUpdate", "dataModelUpdate", "deleteSurface"];
 
+/// Messages of A2UI v0.9, and what is said in v0.8 instead.
+const NEWER: [(&str, &str); 3] = [
+    ("createSurface", "beginRendering shows a surface"),
+    ("updateComponents", "surfaceUpdate brings components"),
+    ("updateDataModel", "dataModelUpdate changes the data"),
+];
+
 /// The name of the surface on which a text is shown.
 const SURFACE: &str = "main";
 
@@ -47,12 +54,8 @@ pub(crate) fn checked(jsonl: &str) -> Result<String, String> {
 fn check(line: &str) -> Result<(), String> {
     let message: Value = serde_json::from_str(line).map_err(|e| format!("not JSON: {e}"))?;
     let Value::Object(fields) = message else { return Err("not a JSON object".to_owned()) };
-    if fields.contains_key("createSurface") {
-        return Err(
-            "createSurface is A2UI v0.9; the apps support v0.8, where beginRendering shows a \
-             surface"
-                .to_owned(),
-        );
+    if let Some((name, instead)) = NEWER.iter().find(|(name, _)| fields.contains_key(*name)) {
+        return Err(format!("{name} is A2UI v0.9; the apps support v0.8, where {instead}"));
     }
     let known: Vec<&str> =
         KINDS.iter().copied().filter(|kind| fields.contains_key(*kind)).collect();
@@ -93,6 +96,8 @@ mod tests {
             ("[]", "line 3: not a JSON object"),
             ("{}", "line 3: none of beginRendering, "),
             (r#"{"createSurface":{}}"#, "line 3: createSurface is A2UI v0.9"),
+            (r#"{"updateComponents":{}}"#, "line 3: updateComponents is A2UI v0.9"),
+            (r#"{"version":"v0.9","updateDataModel":{}}"#, "line 3: updateDataModel is A2UI v0.9"),
             (
                 r#"{"deleteSurface":{},"surfaceUpdate":{}}"#,
                 "line 3: surfaceUpdate and deleteSurface",

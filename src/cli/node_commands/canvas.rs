@@ -9,6 +9,9 @@ use crate::protocol::command::canvas::{
 };
 use crate::protocol::operator::DescribeNode;
 
+/// How many warnings of a page are printed; ours gives as many.
+const MOST_WARNINGS: usize = 20;
+
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
     let [x, y, width, height] = ["x", "y", "width", "height"].map(|flag| line.number(flag));
     let placement = Placement { x, y, width, height };
@@ -62,7 +65,12 @@ pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
 
 fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<(), Failure> {
     let answer = Invoke::new(line, call).send()?;
-    check_rendered(line.path(), answer.result()?)?;
+    let rendered = answer.result()?;
+    let warnings = rendered.warnings.as_ref().and_then(Value::as_array);
+    for warning in warnings.into_iter().flatten().filter_map(Value::as_str).take(MOST_WARNINGS) {
+        let _ = writeln!(io::stderr(), "warning: {}", safe(warning));
+    }
+    check_rendered(line.path(), rendered)?;
     answer.confirm()
 }
 

@@ -73,5 +73,7 @@ records! {
         ok?: bool,
         /// Why not.
         error?: Value,
+        /// What it shows otherwise than the messages say, or not at all.
+        warnings?: Value,
     }
 }

@@ -135,7 +135,8 @@ export class Node {
       // The same one once more is a node of its own.
       if (now.has(name)) name = `${again += 1} ${name}`;
       let node = before.get(name);
-      if (node?.id === id && node.type === type && !node.isLeftOut) before.delete(name);
+      const isSame = node && node.id === id && node.type === type && !node.isLeftOut;
+      if (isSame) before.delete(name);
       else {
         node = new Node(this.surface, this, { id, context, type });
         if (wrap) node.outer = wrap(node);

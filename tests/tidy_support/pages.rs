@@ -1,0 +1,39 @@
+//! The pages that the canvas host serves from the program: plain JavaScript, for which the compiler
+//! looks after nothing.
+
+use super::{root, LONGEST_FILE};
+use std::fs;
+
+/// Ways to make markup or programs of texts, which is how texts of messages could become either.
+const NOT_IN_PAGES: &[&str] = &[
+    "innerHTML",
+    "outerHTML",
+    "insertAdjacentHTML",
+    "document.write",
+    "createContextualFragment",
+    "DOMParser",
+    "srcdoc",
+    "eval(",
+    "new Function",
+    "cssText",
+    "localStorage",
+    "fetch(",
+];
+
+#[test]
+fn pages_are_small_files_that_are_served_and_make_no_markup_of_texts() {
+    let pages = root().join("src/canvas_host/pages");
+    let table = fs::read_to_string(root().join("src/canvas_host/pages.rs")).unwrap();
+    let a2ui = fs::read_dir(pages.join("a2ui")).unwrap().map(|entry| entry.unwrap().path());
+    for path in a2ui.chain([pages.join("actions.js")]) {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(&pages).unwrap().to_str().unwrap();
+        assert!(table.contains(&format!("{name:?}")), "{name} is not in the table of pages");
+        assert!(text.lines().count() <= LONGEST_FILE, "{name} is too long");
+        if name.ends_with(".js") {
+            assert!(text.starts_with("// "), "{name} does not begin with what it is for");
+        }
+        let evil = NOT_IN_PAGES.iter().find(|word| text.contains(**word));
+        assert_eq!(evil, None, "{name}");
+    }
+}
