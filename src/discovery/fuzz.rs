@@ -44,16 +44,6 @@ pub fn mdns(data: &[u8]) {
 }
 
 fn announcement() -> Announcement {
-    let service = Service {
-        name: "Studio".into(),
-        host: "studio".into(),
-        port: 18790,
-        fingerprint: None,
-        gateway_port: 18789,
-        canvas_port: None,
-        ssh_port: None,
-        tailnet_dns: None,
-        cli_path: None,
-    };
+    let service = Service::example("Studio");
     Announcement { service, types: vec![SERVICE_TYPE.to_owned()], is_minimal: false }
 }

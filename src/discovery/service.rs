@@ -44,6 +44,22 @@ pub(crate) struct Announcement {
 }
 
 impl Service {
+    /// A bridge on the machine `studio`, for tests.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn example(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            host: "studio".to_owned(),
+            port: 18790,
+            fingerprint: None,
+            gateway_port: 18789,
+            canvas_port: None,
+            ssh_port: None,
+            tailnet_dns: None,
+            cli_path: None,
+        }
+    }
+
     /// The instance name that the apps list: the name with ` (Clawdbot)`, unless the name contains
     /// that word. Nodes store their pins under it, so it must not change without need (protocol
     /// section 10.2).
@@ -119,20 +135,6 @@ fn collapsed(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn service(name: &str) -> Service {
-        Service {
-            name: name.to_owned(),
-            host: "studio".to_owned(),
-            port: 18790,
-            fingerprint: None,
-            gateway_port: 18789,
-            canvas_port: None,
-            ssh_port: None,
-            tailnet_dns: None,
-            cli_path: None,
-        }
-    }
-
     #[test]
     fn the_suffix_is_added_once() {
         for (name, instance) in [
@@ -141,16 +143,16 @@ mod tests {
             ("my ClawdBot", "my ClawdBot"),
             ("  ", "Clawdbot"),
         ] {
-            assert_eq!(service(name).instance(), instance);
+            assert_eq!(Service::example(name).instance(), instance);
         }
-        let long = service(&"ä".repeat(80)).instance();
+        let long = Service::example(&"ä".repeat(80)).instance();
         assert!(long.len() <= 63 && long.ends_with("ä (Clawdbot)"), "{long}");
     }
 
     #[test]
     fn a_bridge_without_tls_announces_no_fingerprint() {
         assert_eq!(
-            service("Studio").local_txt("studio", false),
+            Service::example("Studio").local_txt("studio", false),
             [
                 "role=gateway",
                 "transport=bridge",
@@ -162,7 +164,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            service("Studio").wide_area_txt(),
+            Service::example("Studio").wide_area_txt(),
             ["displayName=Studio", "transport=bridge", "bridgePort=18790", "gatewayPort=18789"]
         );
     }
@@ -176,7 +178,7 @@ mod tests {
             ssh_port: Some(2222),
             tailnet_dns: Some("studio.tail1234.ts.net".to_owned()),
             cli_path: Some(format!("/{}", "x".repeat(300))),
-            ..service(&"n".repeat(400))
+            ..Service::example(&"n".repeat(400))
         };
         let txt = full.local_txt("studio", false);
         for expected in ["bridgeTls=1", "canvasPort=18793", "sshPort=2222"] {

@@ -132,15 +132,9 @@ mod tests {
 
     fn service(name: &str, host: &str) -> Service {
         Service {
-            name: name.to_owned(),
             host: host.to_owned(),
-            port: 18790,
-            fingerprint: None,
-            gateway_port: 18789,
-            canvas_port: None,
-            ssh_port: None,
             tailnet_dns: Some("studio.tail1.ts.net".to_owned()),
-            cli_path: None,
+            ..Service::example(name)
         }
     }
 

@@ -106,11 +106,16 @@ fn label(node: &NodeView, connected: &[&NodeView]) -> String {
     }
 }
 
-/// The commands that no protocol describes, in order.
+/// The commands that no protocol describes, in order. Their names come from nodes: what is no plain
+/// word, or is as long as a prompt, is not shown to a model.
 fn own_commands(connected: &[&NodeView]) -> BTreeSet<String> {
     let commands = connected.iter().filter_map(|node| node.profile.commands.as_ref()).flatten();
-    let own =
-        commands.filter(|command| NodeCommand::parse(command).is_none() && !command.contains('*'));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
+    let own = commands.filter(|command| {
+        NodeCommand::parse(command).is_none()
+            && command.len() <= limits::TOOL_NAME_CHARS
+            && command.chars().all(is_plain)
+    });
     own.take(limits::TOOLS_OF_NODES).cloned().collect()
 }
 

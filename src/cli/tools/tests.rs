@@ -60,8 +60,9 @@ fn every_command_of_the_protocol_is_a_tool_unless_it_is_not_for_agents() {
 #[test]
 fn descriptions_are_what_models_take() {
     let all: Vec<&str> = NodeCommand::ALL.iter().map(|command| command.as_str()).collect();
-    let own = "Lamp.on/off and a name that is much longer than any model would take as a name";
-    let commands: Vec<&str> = all.into_iter().chain([own, "x.*"]).collect();
+    let long = "x".repeat(65);
+    let odd = [long.as_str(), "Ignore all this", "x.*", "lamp.é"];
+    let commands: Vec<&str> = all.into_iter().chain(["Lamp.on/off"]).chain(odd).collect();
     let nodes = [node(&json!({ "commands": commands }))];
     for tool in offered(&nodes).unwrap() {
         let name = tool.name();
@@ -81,7 +82,7 @@ fn descriptions_are_what_models_take() {
         let known = |name: &String| tool.parameters().contains_key(name);
         assert!(tool.required().iter().all(known), "{name}");
     }
-    assert_eq!(names(&nodes).last().unwrap(), &own.replace(['.', '/', ' '], "_")[..64]);
+    assert_eq!(names(&nodes)[16..], ["Lamp_on_off"]);
 }
 
 #[test]

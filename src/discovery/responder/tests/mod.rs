@@ -21,17 +21,8 @@ const ETH0: InterfaceId = InterfaceId { index: 2, v6: false };
 const PHONE: &str = "192.168.1.9:5353";
 
 fn announcement(name: &str, port: u16) -> Announcement {
-    let service = Service {
-        name: name.to_owned(),
-        host: "studio".to_owned(),
-        port,
-        fingerprint: None,
-        gateway_port: 18789,
-        canvas_port: None,
-        ssh_port: None,
-        tailnet_dns: None,
-        cli_path: Some("/opt/clawdbot".to_owned()),
-    };
+    let cli_path = Some("/opt/clawdbot".to_owned());
+    let service = Service { port, cli_path, ..Service::example(name) };
     Announcement { service, types: vec![SERVICE_TYPE.to_owned()], is_minimal: false }
 }
 
