@@ -12,7 +12,8 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let exec_approvals = named.or_else(|| {
         Some(node::default_token_file(&process_env)?.with_file_name("exec-approvals.json"))
     });
-    let to = Destination { state_dir, exec_approvals };
+    let is_file_named = line.is_set("exec-approvals");
+    let to = Destination { state_dir, exec_approvals, is_file_named };
     let report = import::run(&source, &to, line.is_set("apply"), Wall(now_ms()));
     let report = report.map_err(|error| Failure::failed(safe(&chain(&error))))?;
     print_answer(line, &report.to_json(), &text(&report, &to.state_dir))?;

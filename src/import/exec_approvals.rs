@@ -4,13 +4,15 @@
 use super::legacy::{exists, Legacy};
 use super::report::Outcome::{Damaged, Kept, Skipped, Taken};
 use super::report::{ItemKind, Report};
-use super::Error;
+use super::{Destination, Error};
 use crate::files;
 use crate::node_host::{read_foreign_approvals, Security};
 use crate::protocol::limits;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const NAME: &str = "exec-approvals.json";
+/// What a node host had and a gateway had not.
+const NODE: &str = "node.json";
 
 /// The content that is to be written to a file.
 pub(super) struct Approvals {
@@ -18,15 +20,22 @@ pub(super) struct Approvals {
     content: Vec<u8>,
 }
 
-/// Decides what becomes of the approvals. `file` is where the node of this user keeps its own; a file
-/// that is there stays whole: it may be there because its owner has taken rights away.
-pub(super) fn plan(legacy: &Legacy, file: Option<&Path>, report: &mut Report) -> Option<Approvals> {
+/// Decides what becomes of the approvals. A file that is there stays whole: it may be there because
+/// its owner has taken rights away. Without a node, they were for the agent of the old gateway itself,
+/// and not for a gateway elsewhere.
+pub(super) fn plan(legacy: &Legacy, to: &Destination, report: &mut Report) -> Option<Approvals> {
     let path = legacy.path(NAME)?;
+    let was_node = to.is_file_named || legacy.path(NODE).is_some_and(|path| legacy.has(&path));
     let read = legacy
         .read(&path, limits::APPROVALS_BYTES)
         .and_then(|bytes| bytes.map(|bytes| read_foreign_approvals(&bytes)).transpose());
-    let (verdict, content) = match (read.transpose()?, file) {
+    let (verdict, content) = match (read.transpose()?, to.exec_approvals.as_deref()) {
         (Err(why), _) => (Damaged.because(why), None),
+        (Ok(_), _) if !was_node => {
+            let why = "they were for the old gateway's own agent: there was no node here (no \
+                       node.json). To have a node use them, name its file with --exec-approvals";
+            (Skipped.because(why), None)
+        }
         (Ok(_), None) => {
             let why = "they are for a node; import again as the user that the node runs as";
             (Skipped.because(why), None)

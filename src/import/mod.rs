@@ -38,6 +38,8 @@ pub(crate) struct Destination {
     pub state_dir: PathBuf,
     /// Where the node of this user keeps what its owner allows.
     pub exec_approvals: Option<PathBuf>,
+    /// Whether that file was named.
+    pub is_file_named: bool,
 }
 
 /// Imports from `source`, the state directory of an old gateway or one of its pairing files, into
@@ -64,7 +66,7 @@ pub(crate) fn run(
     let is_named = reached != Path::new(".");
     // A node runs as another user than the one that root acts for.
     let exec_approvals = to.exec_approvals.clone().filter(|_| !legacy.is_for_others());
-    let to = Destination { state_dir: reached, exec_approvals };
+    let to = Destination { state_dir: reached, exec_approvals, ..*to };
     let done = take_over(&legacy, &to, apply, now);
     done.map_err(|error| if is_named { error } else { error.seen_from(state_dir) })
 }
@@ -78,7 +80,7 @@ fn take_over(legacy: &Legacy, to: &Destination, apply: bool, now: Wall) -> Resul
     let pairings = pairings::plan(legacy, state_dir, &mut report)?;
     let words = wake_words::plan(legacy, state_dir, &mut report);
     let certificate = certificate::plan(legacy, state_dir, &mut report);
-    let approvals = exec_approvals::plan(legacy, to.exec_approvals.as_deref(), &mut report);
+    let approvals = exec_approvals::plan(legacy, to, &mut report);
     let sessions = sessions::plan(legacy, state_dir, &mut report)?;
     if apply {
         // The certificate first: whoever may log in shall find the one that it has pinned.

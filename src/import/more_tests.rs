@@ -47,6 +47,7 @@ impl Home {
         let to = Destination {
             state_dir: self.path("state"),
             exec_approvals: Some(self.path(APPROVALS)),
+            is_file_named: false,
         };
         run(&self.path("old"), &to, apply, NOW).unwrap()
     }
@@ -182,6 +183,10 @@ fn what_a_node_may_run_is_taken_without_the_socket_and_never_over_a_file() {
         let item = item(report, ItemKind::ExecApprovals);
         (item.outcome, item.reason.clone())
     };
+    let (outcome, why) = verdict(&home.import(true));
+    assert_eq!(outcome, Outcome::Skipped, "there was no node");
+    assert!(why.contains("own agent") && !home.path(APPROVALS).exists(), "{why}");
+    home.write("old/node.json", "{}");
     let (outcome, why) = verdict(&home.import(false));
     assert_eq!(outcome, Outcome::Taken);
     assert!(why.contains(APPROVALS) && why.contains("the programs on its allowlists"), "{why}");

@@ -24,7 +24,8 @@ struct Home {
 
 /// Imports where no node is.
 fn run(source: &Path, state_dir: &Path, apply: bool, now: Wall) -> Result<Report, Error> {
-    let to = Destination { state_dir: state_dir.to_owned(), exec_approvals: None };
+    let to =
+        Destination { state_dir: state_dir.to_owned(), exec_approvals: None, is_file_named: false };
     super::run(source, &to, apply, now)
 }
 

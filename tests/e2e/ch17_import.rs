@@ -154,6 +154,7 @@ fn a_node_may_run_what_the_old_node_host_might() {
         "agents": { "main": { "security": "allowlist", "allowlist": [{ "pattern": "/bin/sh" }] } },
     });
     write(&setup, "exec-approvals.json", &approvals.to_string());
+    write(&setup, "node.json", "{}");
     let said = import(&setup, &["--apply"]).ok();
     assert!(said.contains("exec approvals") && said.contains("on its allowlists"), "{said}");
     let pi = Pi::start_with(setup, &[]);
