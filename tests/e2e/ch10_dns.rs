@@ -1,6 +1,6 @@
 //! `dns setup`: what CoreDNS needs to serve the zone.
 
-use crate::support::{Operator, Run, Setup};
+use crate::support::{eventually, Namespace, Operator, Run, Setup};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -84,9 +84,7 @@ fn the_addresses_the_domain_and_the_zone_are_those_of_the_running_bridge() {
     let setup = Setup::new().config(&config).arg("--state-dir").arg("state");
     let daemon = setup.start();
     assert_eq!(daemon.status()["stateDir"], setup.path("state").to_str().unwrap());
-    crate::support::eventually("the zone is written", || {
-        setup.state("dns/home.example.db").exists().then_some(())
-    });
+    eventually("the zone is written", || setup.state("dns/home.example.db").exists().then_some(()));
     let said = daemon.run(["dns", "setup", "--config", "bridge.json5", "--json"]).json();
     assert_eq!(said["domain"], "home.example");
     assert_eq!(said["nameservers"], serde_json::json!(["10.8.0.7"]));
@@ -96,4 +94,18 @@ fn the_addresses_the_domain_and_the_zone_are_those_of_the_running_bridge() {
     let drop_in = said["files"][2]["text"].as_str().unwrap();
     let bound = format!("BindReadOnlyPaths={}:", setup.state("dns").display());
     assert!(drop_in.contains(&bound), "{drop_in}");
+}
+
+#[test]
+fn in_a_tailnet_both_of_its_addresses_serve_the_zone() {
+    let Some(machine) = Namespace::new() else { return };
+    machine.interface("ts0");
+    machine.ip("addr add 100.64.1.2/32 dev ts0");
+    machine.ip("addr add fd7a:115c:a1e0::5/128 dev ts0 nodad");
+    let setup = Setup::new().inside(&machine);
+    let mut command = setup.program();
+    command.args(["dns", "setup", "--config", "bridge.json5"]);
+    let said = Operator::spawn(command).finish().ok();
+    assert!(said.contains("    bind 100.64.1.2 fd7a:115c:a1e0::5\n"), "{said}");
+    assert!(said.contains("add the name server 100.64.1.2 or fd7a:115c:a1e0::5\n"), "{said}");
 }
