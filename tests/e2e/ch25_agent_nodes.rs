@@ -249,3 +249,23 @@ fn an_agent_is_told_that_there_was_a_picture_and_not_given_it_again() {
     assert_eq!(history["messages"][3]["content"].as_array().unwrap().len(), 1);
     assert_eq!(history["messages"][3]["content"][0]["content"], base64(JPEG));
 }
+
+#[test]
+fn a_picture_for_which_there_is_no_room_is_told_of_and_the_answer_is_kept() {
+    let makes = r#"picture="$OPENCLAW_BRIDGE_RUN_DIR/door.jpg"
+        (printf '\377\330\377\340'; head -c 300000 /dev/zero) > "$picture"; echo "MEDIA:$picture""#;
+    let agent = json!({ "kind": "command", "command": ["/bin/sh", "-c", makes] });
+    // A node has a quarter of it.
+    let limits = json!({ "limits": { "conversationBytes": 1_048_576 } });
+    let daemon = Daemon::with_config(&json!({ "agent": agent, "bridge": limits }).to_string());
+    let mut app = App::paired(&daemon, "alice");
+    app.subscribe("main");
+    app.send("main", "show me", "run");
+    let end = app.end_of("run");
+    let why =
+        "[door.jpg was not sent: the gateway keeps no more on disk for this sender; its owner can \
+               remove old transcripts or raise bridge.limits.conversationBytes]";
+    assert_eq!((&*end.state, end.text.as_deref()), ("final", Some(why)));
+    assert_eq!(app.messages("main")[1].1, why);
+    assert!(!daemon.setup().state("agents/main/sessions/media").exists());
+}

@@ -49,6 +49,12 @@ pub(super) fn read(
     (media, refused)
 }
 
+/// Tells the reader of an answer something about it, at its end.
+pub(crate) fn add_note(answer: &mut String, note: &str) {
+    let gap = if answer.is_empty() { "" } else { "\n\n" };
+    answer.push_str(&format!("{gap}[{note}]"));
+}
+
 /// Characters of a file's name that a reader is shown.
 const SHOWN: usize = limits::ATTACHMENT_NAME_CHARS;
 

@@ -25,6 +25,7 @@ mod tests;
 
 pub(crate) use attachments::{extension, image_type};
 pub(crate) use environment::AgentHost;
+pub(crate) use media::add_note;
 pub(crate) use queue::Agents;
 pub(crate) use run::{
     AgentAttachment, AgentRun, AnswerMedia, Busy, RunContext, RunOutcome, RunSink,

@@ -135,8 +135,7 @@ fn send_media(
     let (media, refused) = media::read(reader.media(), agent, leftover.files.as_ref());
     for why in refused {
         leftover.stderr.note(&why);
-        let gap = if text.is_empty() { "" } else { "\n\n" };
-        text.push_str(&format!("{gap}[{why}]"));
+        media::add_note(text, &why);
     }
     if !media.is_empty() && !job.abort.is_requested() {
         job.sink.media(media);

@@ -4,13 +4,15 @@
 use super::events::RunEvents;
 use super::runs::Runs;
 use super::text;
-use crate::backend::embedded::agent::{extension, AnswerMedia, RunContext, RunOutcome, RunSink};
+use crate::backend::embedded::agent::{
+    add_note, extension, AnswerMedia, RunContext, RunOutcome, RunSink,
+};
 use crate::backend::embedded::health::RunHealth;
 use crate::backend::embedded::sessions::Sessions;
 use crate::backend::embedded::system_events::SystemEvents;
 use crate::calendar::now_ms;
 use crate::protocol::rpc::chat::{ChatMessage, Part};
-use crate::protocol::{limits, NodeId};
+use crate::protocol::{limits, NodeId, WireError};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -61,23 +63,26 @@ impl RunRecorder {
     /// Keeps the pictures of the answer, and returns them as parts of its message. The text says
     /// which of them could not be kept.
     fn keep_pictures(&self, text: &mut String) -> Vec<Part> {
-        let files = self.media.iter().filter_map(|media| media.file.as_ref());
-        let kept = files.filter_map(|file| {
+        let mut parts = Vec::new();
+        for file in self.media.iter().filter_map(|media| media.file.as_ref()) {
             let picture = (extension(&file.mime_type), &*file.bytes);
             let node = self.node.as_ref();
-            let kept = self.sessions.keep_picture(&self.events.session, picture, node);
-            let media = kept.inspect_err(|error| {
-                let key = &self.events.session.key;
-                log::error!("chat: could not save a picture session={key:?} error={error}");
-                let name = file.file_name.as_deref().unwrap_or_default();
-                let why = "was not sent: the gateway could not save it";
-                text.push_str(&format!("\n\n[{name} {why}]"));
-            });
-            let (file_name, mime_type) = (file.file_name.clone(), Some(file.mime_type.clone()));
-            let r#type = "attachment".to_owned();
-            Some(Part { r#type, mime_type, file_name, media: Some(media.ok()?), text: None })
-        });
-        kept.collect()
+            match self.sessions.keep_picture(&self.events.session, picture, node) {
+                Ok(media) => parts.push(Part {
+                    r#type: "attachment".to_owned(),
+                    mime_type: Some(file.mime_type.clone()),
+                    file_name: file.file_name.clone(),
+                    media: Some(media),
+                    text: None,
+                }),
+                Err(error) => {
+                    let name = file.file_name.as_deref().unwrap_or_default();
+                    let why = WireError::from(error).message;
+                    add_note(text, &format!("{name} was not sent: {why}"));
+                }
+            }
+        }
+        parts
     }
 
     /// Removes from the history the prompt itself, which the agent gets separately, and the
