@@ -161,6 +161,21 @@ fn answers_that_nobody_takes_give_way_and_requests_without_an_answer_do_not() {
 }
 
 #[test]
+fn a_program_has_a_canvas_host_only_if_it_asks_for_one() {
+    let dir = private_dir();
+    let bridge = start("plain", dir.path());
+    let status = || {
+        let mut control = Control::try_open(&dir.path().join("control.sock")).unwrap();
+        control.ask("status", &json!({})).unwrap()
+    };
+    assert!(status().get("canvasHost").is_none() && !dir.path().join("canvas").exists());
+    bridge.stop().unwrap();
+    let bridge = builder("pages", dir.path()).with_canvas_host().start().unwrap();
+    assert_eq!(status()["canvasHost"]["addresses"].as_array().unwrap().len(), 2);
+    bridge.stop().unwrap();
+}
+
+#[test]
 fn a_bridge_that_is_dropped_has_stopped() {
     let dir = private_dir();
     let bridge = start("short", dir.path());

@@ -194,6 +194,23 @@ fn a_node_is_told_the_address_that_it_has_reached() {
 }
 
 #[test]
+fn a_phone_behind_a_tunnel_is_not_sent_to_itself() {
+    let daemon = Daemon::start();
+    let mut phone = Phone::paired(&daemon, "alice");
+    for (platform, is_sent) in [("macOS 15", true), ("Android 14", false)] {
+        phone.send(&json!({ "type": "hello", "nodeId": "alice", "token": phone.token,
+            "platform": platform }));
+        phone.expect("hello-ok");
+        let operator = daemon.operator(["nodes", "canvas", "present", "--node", "alice"]);
+        let invoke = std::iter::repeat_with(|| phone.receive()).find(|f| f["type"] == "invoke");
+        let invoke = invoke.unwrap();
+        assert_eq!(invoke["paramsJSON"].is_string(), is_sent, "{invoke}");
+        phone.send(&json!({ "type": "invoke-res", "id": invoke["id"], "ok": true }));
+        operator.finish().ok();
+    }
+}
+
+#[test]
 fn it_follows_the_addresses_of_the_bridge() {
     let Some(machine) = Namespace::new() else { return };
     let reaches = |ip: &str, port| machine.reaches(ip.parse().unwrap(), port);

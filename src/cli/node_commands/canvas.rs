@@ -3,11 +3,13 @@
 use super::*;
 use crate::canvas_host::CANVAS;
 use crate::cli::operator::{read_file, read_stdin, text_argument};
+use crate::config::url_host;
 use crate::protocol::command::canvas::{
     CanvasA2uiPushJsonl, CanvasA2uiReset, CanvasEval, CanvasHide, CanvasNavigate, CanvasPresent,
     Placement, Rendered,
 };
 use crate::protocol::operator::DescribeNode;
+use std::net::IpAddr;
 
 /// How many warnings of a page are printed; ours gives as many.
 const MOST_WARNINGS: usize = 20;
@@ -24,7 +26,10 @@ pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
 /// shows its built-in page; what else is wrong, the command itself will say.
 fn own_page(line: &CommandLine) -> Option<String> {
     let node = ask(line, &DescribeNode { node_id: line.required("node") }).ok()?.read().ok()?.node;
-    Some(node.canvas_host_url? + CANVAS)
+    let url = node.canvas_host_url?;
+    // A phone is never this machine: it has come through a tunnel, and its loopback is its own.
+    let is_loopback = url_host(&url)?.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    (!is_loopback || !node.profile.is_sequential()).then_some(url + CANVAS)
 }
 
 pub(crate) fn hide(line: &CommandLine) -> Result<(), Failure> {
