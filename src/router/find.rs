@@ -107,6 +107,11 @@ impl Router {
         match matches.as_slice() {
             [(id, request)] => Ok(((*id).clone(), (*request).clone())),
             [] => {
+                if let Ok(node) = self.look_for_node(query) {
+                    let node = self.described(&node);
+                    let text = format!("{node} is paired already, and nothing is pending for it");
+                    return Err(WireError::invalid(text));
+                }
                 let label = |(id, request): Request<'_>| format!("{id} from {}", request.node);
                 Err(unknown("requestId", query, pending.iter().map(label)))
             }

@@ -378,3 +378,15 @@ fn an_operator_hears_and_aborts_what_a_phone_has_begun() {
     assert_eq!((&*heard.session_key, &*heard.state), ("agent:main:main", "aborted"));
     assert_eq!(app.end_of("run").session_key, "main");
 }
+
+/// A person who attaches a file sees that it was not sent; the apps' entries are dropped.
+#[test]
+fn an_operator_is_told_that_only_images_can_be_attached() {
+    let daemon = Daemon::start();
+    let notes = daemon.setup().path("notes.txt");
+    std::fs::write(&notes, "hello").unwrap();
+    let notes = notes.to_str().unwrap();
+    let why = daemon.run(["chat", "send", "--attach", notes, "look"]).error(1);
+    assert!(why.contains("attachment notes.txt: only images can be attached"), "{why}");
+    assert_eq!(daemon.run(["chat", "history", "--json"]).json()["messages"], json!([]));
+}

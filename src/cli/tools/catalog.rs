@@ -2,6 +2,7 @@
 //! command that the owner of a node has added.
 
 use super::{Format, Object};
+use crate::canvas_host::CANVAS;
 use crate::cli::failure::{could_not, Failure};
 use crate::cli::node_commands;
 use crate::cli::render::device;
@@ -268,6 +269,11 @@ impl Tool {
             None => self.nodes.first(),
         };
         let (_, node) = node.ok_or("no such device")?;
+        if NodeCommand::parse(&self.command) == Some(NodeCommand::CanvasPresent) {
+            // As `nodes canvas present`: the owner's page, where the node knows a canvas host.
+            let page = node.canvas_host_url.as_ref().map(|url| format!("{url}{CANVAS}").into());
+            page.map(|page| arguments.entry("url").or_insert(page));
+        }
         let takes = self.duration.as_ref().and_then(|name| arguments.get(name)?.as_u64());
         let params = self.params(arguments)?;
         Ok(Some(InvokeNode {

@@ -175,6 +175,13 @@ fn a_node_is_asked_as_the_commands_for_people_ask_it() {
     };
     assert_eq!(snap, expected);
     assert_eq!(params("canvas_hide", json!({})), Value::Null);
+    assert_eq!(params("canvas_present", json!({})), Value::Null);
+    let served = json!({ "commands": ["canvas.present"], "canvasHostUrl": "http://pi:18793" });
+    let present = tool(&[node(&served)], "canvas_present");
+    let page = "http://pi:18793/__clawdbot__/canvas/";
+    assert_eq!(asked(&present, json!({})).unwrap().1, json!({ "url": page }));
+    let other = json!({ "url": "http://pi/" });
+    assert_eq!(asked(&present, other.clone()).unwrap().1, other);
     assert_eq!(params("lamp_on", json!({ "params": { "level": 3 } })), json!({ "level": 3 }));
     assert_eq!(params("lamp_on", json!({})), Value::Null);
     let message = json!({ "deleteSurface": { "surfaceId": "main" } });

@@ -3,15 +3,16 @@
 use crate::backend::embedded::agent::{image_type, AgentAttachment};
 use crate::log_limit::LogLimit;
 use crate::protocol::rpc::chat::Attachment;
-use crate::protocol::{base64, fields, limits, WireError};
+use crate::protocol::{base64, fields, limits, NodeId, WireError};
 
-/// Decodes the `attachments` of `chat.send`. Entries without content, and those that are not
-/// images, are dropped, as the old gateway did; content that is not base64 is an error. However
-/// many are dropped, the log says so in one line, limited for each `source`.
+/// Decodes the `attachments` of `chat.send`. Entries without content are dropped; content that is not
+/// base64 is an error. What is not an image is an error for an operator; from a node it is dropped,
+/// as the old gateway did. However many are dropped, the log says so in one line, limited for each
+/// node.
 pub(super) fn decode(
     entries: &[Attachment],
     log_limit: &LogLimit,
-    source: &str,
+    node: Option<&NodeId>,
 ) -> Result<Vec<AgentAttachment>, WireError> {
     let mut attachments = Vec::new();
     let mut dropped = Vec::new();
@@ -29,13 +30,17 @@ pub(super) fn decode(
             return Err(WireError::invalid(text));
         }
         let Some(mime_type) = image_type(&bytes) else {
+            if node.is_none() {
+                let text = format!("Error: attachment {label}: only images can be attached");
+                return Err(WireError::invalid(text));
+            }
             dropped.push(label);
             continue;
         };
         let file_name = entry.file_name.as_deref().and_then(fields::short);
         attachments.push(AgentAttachment { file_name, mime_type: mime_type.to_owned(), bytes });
     }
-    if let Some(label) = dropped.first() {
+    if let (Some(label), Some(source)) = (dropped.first(), node.map(NodeId::as_str)) {
         if let Some(more) = log_limit.admit_from("attachments", source) {
             let count = dropped.len();
             log::info!(
@@ -80,16 +85,20 @@ mod tests {
             json!({ "fileName": "empty" }),
             json!(5),
         ];
-        let read = decode(&entries.map(attachment), &LogLimit::default(), "").unwrap();
+        let entries = entries.map(attachment);
+        let phone = NodeId::new("phone").unwrap();
+        let read = decode(&entries, &LogLimit::default(), Some(&phone)).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].mime_type, "image/png");
         assert_eq!(read[0].file_name.as_deref(), Some("a.gif"));
         assert_eq!(read[1].bytes, PNG);
+        let error = decode(&entries, &LogLimit::default(), None).unwrap_err();
+        assert_eq!(error.message, "Error: attachment notes.txt: only images can be attached");
     }
 
     #[test]
     fn errors_name_the_attachment() {
-        let decode = |entry| decode(&[attachment(entry)], &LogLimit::default(), "");
+        let decode = |entry| decode(&[attachment(entry)], &LogLimit::default(), None);
         let message = |entry| decode(entry).unwrap_err().message.into_owned();
         assert_eq!(
             message(json!({ "fileName": "x.png", "content": "not base64" })),

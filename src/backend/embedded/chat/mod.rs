@@ -69,8 +69,7 @@ impl Chat {
         let run_id = params.idempotency_key;
         text::check(&message)?;
         let attachments = params.attachments.unwrap_or_default();
-        let source = node.map_or("", |node| node.as_str());
-        let attachments = attachments::decode(&attachments, &self.log_limit, source)?;
+        let attachments = attachments::decode(&attachments, &self.log_limit, node)?;
         let said = message.trim();
         if STOP_WORDS.iter().any(|word| said.eq_ignore_ascii_case(word)) {
             return Ok(self.stop_word(&session_key, run_id, now_ms));
