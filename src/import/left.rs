@@ -67,8 +67,8 @@ fn report_dir(legacy: &Legacy, dir: &str, report: &mut Report) {
         report.add(ItemKind::File, path(name), Skipped.because(reason));
     }
     if more > 0 {
-        let why = "as many others, for which the bridge has no use";
-        report.add(ItemKind::File, path(&format!("({more})")), Skipped.because(why));
+        let why = format!("{more} more in it, for which the bridge has no use");
+        report.add(ItemKind::File, if dir.is_empty() { "." } else { dir }, Skipped.because(why));
     }
 }
 
