@@ -80,6 +80,11 @@ impl Chromium {
     /// Calls a method of the protocol.
     #[track_caller]
     pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
+        self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    #[track_caller]
+    fn try_call(&mut self, method: &str, params: &Value) -> Result<Value, Value> {
         self.last += 1;
         let mut command = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -90,8 +95,10 @@ impl Chromium {
         loop {
             let mut message = self.receive(end, method);
             if message["id"] == self.last {
-                assert!(message["error"].is_null(), "{method}: {}", message["error"]);
-                return message["result"].take();
+                return match message["error"].take() {
+                    Value::Null => Ok(message["result"].take()),
+                    error => Err(error),
+                };
             }
             self.events.push_back(message);
         }
@@ -119,17 +126,26 @@ impl Chromium {
     /// The value of an expression, which may be a promise.
     #[track_caller]
     pub(crate) fn eval(&mut self, expression: &str) -> Value {
-        let params =
-            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let mut done = self.call("Runtime.evaluate", &params);
-        assert!(done["exceptionDetails"].is_null(), "{expression}: {}", done["exceptionDetails"]);
-        done["result"]["value"].take()
+        self.try_eval(expression).unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Waits until an expression is true.
+    #[track_caller]
+    fn try_eval(&mut self, expression: &str) -> Result<Value, Value> {
+        let params =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut done = self.try_call("Runtime.evaluate", &params)?;
+        match done["exceptionDetails"].take() {
+            Value::Null => Ok(done["result"]["value"].take()),
+            exception => Err(exception),
+        }
+    }
+
+    /// Waits until an expression is true. While a page is loaded, what it is about may be missing.
     #[track_caller]
     pub(crate) fn until(&mut self, expression: &str) {
-        within(DEADLINE, expression, || (self.eval(expression) == true).then_some(()));
+        within(DEADLINE, expression, || {
+            (self.try_eval(expression) == Ok(Value::Bool(true))).then_some(())
+        });
     }
 
     #[track_caller]
