@@ -224,12 +224,14 @@ fn a_regular_expression_that_takes_for_ever_is_given_up() {
             "text": { "literalString": value }, "validationRegexp": pattern }),
         )
     };
-    stage.show(&json!([
+    let done = stage.show(&json!([
         root(&["slow", "invalid", "fine"]),
         field("slow", "(a+)+b", &"a".repeat(60)),
         field("invalid", "([", "x"),
         field("fine", "[a-z]+", "1"),
     ]));
+    let invalid = "component \\\"invalid\\\": validationRegexp is not a regular expression";
+    assert!(warnings(&done).contains(invalid), "{done}");
     // The page goes on, and so do other fields.
     stage.page.until("document.querySelector('[data-id=fine] [aria-invalid=true]') !== null");
     assert_eq!(stage.count("[aria-invalid=true]"), 1);

@@ -7,7 +7,7 @@ import { oneOf } from "./model.js";
 const HINTS = ["body", "h1", "h2", "h3", "h4", "h5", "caption"];
 
 export const Text = {
-  create: () => element("div"),
+  create: () => element("div", { dir: "auto" }),
   update(node, props) {
     const hint = oneOf(HINTS, props.usageHint);
     const shown = node.element;

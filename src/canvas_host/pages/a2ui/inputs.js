@@ -17,8 +17,18 @@ export const Button = {
       node.element.className = name;
     });
     node.child("child", node.element, props.child);
+    node.on("label", node.element.textContent.trim() === "" ? spoken(node) : "", (words) => {
+      if (words === "") node.element.removeAttribute("aria-label");
+      else node.element.setAttribute("aria-label", words);
+    });
   },
 };
+
+/** What a button without words is called: `arrow back`, by its icon, or as its action. */
+function spoken({ element: button, props }) {
+  const name = button.querySelector("svg")?.dataset.icon ?? asText(props.action?.name);
+  return name.replace(/(?=[A-Z])/g, " ").toLowerCase();
+}
 
 function press(node) {
   const action = node.props.action;
@@ -47,7 +57,7 @@ export const CheckBox = {
     const label = element("span");
     Object.assign(node.state, { box, label });
     box.addEventListener("change", () => node.write(node.props.value, box.checked));
-    return element("label", { class: "check" }, box, label);
+    return element("label", { class: "check", dir: "auto" }, box, label);
   },
   update(node, props) {
     const { box, label } = node.state;
@@ -75,7 +85,7 @@ const INPUT_TYPES = { shortText: "text", number: "number", date: "date", obscure
 
 export const TextField = {
   create(node) {
-    const label = element("label");
+    const label = element("label", { dir: "auto" });
     const problem = element("div", { class: "problem", role: "alert", id: freshId() });
     Object.assign(node.state, { label, problem });
     return element("div", { class: "field" }, label, problem);
@@ -87,7 +97,10 @@ export const TextField = {
     const text = node.text(props.label);
     setText(label, text);
     label.hidden = text === "";
-    follow(node, props.text, node.text(props.text), (text) => setField(node, text));
+    const isDate = field.type === "date";
+    follow(node, props.text, node.text(props.text), (given) => {
+      setField(node, isDate ? dateTime(true).input(given) : given);
+    });
     const pattern = typeof props.validationRegexp === "string" ? props.validationRegexp : "";
     node.on("valid", JSON.stringify([pattern, field.value]), () => {
       const tried = field.value;
@@ -107,6 +120,8 @@ function makeField(node, type) {
   again(node);
   const field = type === "longText" ? element("textarea", { rows: 3 })
     : element("input", { type: INPUT_TYPES[type], step: type === "number" && "any" });
+  // Names and notes are written in the direction of their language.
+  field.dir = "auto";
   field.id = freshId();
   field.setAttribute("aria-describedby", problem.id);
   if (type === "obscured") field.autocomplete = "off";
@@ -212,7 +227,7 @@ function makeOptions(node, type, values) {
     const label = element("span");
     box.addEventListener("change", () => choose(node));
     options.set(value, { box, label });
-    node.element.append(element("label", { class: "check" }, box, label));
+    node.element.append(element("label", { class: "check", dir: "auto" }, box, label));
   }
 }
 

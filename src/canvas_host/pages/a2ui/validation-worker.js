@@ -1,20 +1,15 @@
 // Tries a regular expression on a whole text, beside the page; see validation.js.
 "use strict";
 
-onmessage = ({ data: [pattern, text] }) => {
-  try {
-    postMessage(new RegExp(`^(?:${pattern})$`, "u").test(text));
-  } catch {
-    postMessage(isValidWithout(pattern, text));
-  }
-};
+onmessage = ({ data: [pattern, text] }) => postMessage(expression(pattern).test(text));
 
-/** Some expressions are valid without the flag `u` only. */
-function isValidWithout(pattern, text) {
+function expression(pattern) {
+  const whole = `^(?:${pattern})$`;
   try {
-    return new RegExp(`^(?:${pattern})$`).test(text);
+    return new RegExp(whole, "u");
   } catch {
-    return "invalid";
+    // Some are valid without that flag only.
+    return new RegExp(whole);
   }
 }
 

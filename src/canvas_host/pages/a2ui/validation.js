@@ -7,14 +7,18 @@ let isReady = false;
 let running;
 const waiting = [];
 /** Expressions that are not tried again. */
-const unusable = new Set();
+const tooSlow = new Set();
 
 /** Tells `done(isValid, why)` whether a text matches. What cannot be decided counts as valid. */
 export function validate(pattern, text, done) {
   const isTooLong = pattern.length > limits.PATTERN || text.length > limits.PATTERN;
   // An empty field is not wrong yet.
-  if (pattern === "" || text === "" || unusable.has(pattern) || isTooLong) {
+  if (pattern === "" || text === "" || tooSlow.has(pattern) || isTooLong) {
     done(true, isTooLong ? `longer than ${limits.PATTERN} characters: not validated` : undefined);
+    return;
+  }
+  if (!isExpression(pattern)) {
+    done(true, "validationRegexp is not a regular expression: it is not used");
     return;
   }
   waiting.push({ pattern, text, done });
@@ -23,12 +27,22 @@ export function validate(pattern, text, done) {
   next();
 }
 
+/** Making one takes no time; trying it may. */
+function isExpression(pattern) {
+  try {
+    return new RegExp(pattern) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 function start() {
   isReady = false;
   const made = new Worker("validation-worker.js");
   made.onmessage = ({ data }) => {
+    if (made !== worker) return;
     if (data === "ready") isReady = true;
-    else finish(data !== false, data === "invalid" && "is not a regular expression");
+    else finish(data);
     next();
   };
   return made;
@@ -41,14 +55,15 @@ function next() {
   running.timer = setTimeout(() => {
     worker.terminate();
     worker = start();
-    finish(true, "takes too long");
+    if (tooSlow.size >= limits.OPTIONS) tooSlow.clear();
+    tooSlow.add(running.pattern);
+    finish(true, "validationRegexp takes too long: it is not used");
   }, limits.PATTERN_TIME);
 }
 
 function finish(isValid, why) {
-  const { timer, done, pattern } = running;
+  const { timer, done } = running;
   clearTimeout(timer);
   running = undefined;
-  if (why) unusable.add(pattern);
-  done(isValid, why ? `validationRegexp ${why}: it is not used` : undefined);
+  done(isValid, why);
 }
