@@ -77,7 +77,7 @@ impl Site {
         if !meta.is_file() {
             return nothing();
         }
-        let name = names.last().map_or(Path::new(INDEX), Path::new);
+        let name = names.last().map_or_else(|| Path::new(INDEX), Path::new);
         match types::of(name) {
             types::HTML => {
                 let whole = Body::File { file, from: 0, length: meta.len(), tail: String::new() };
