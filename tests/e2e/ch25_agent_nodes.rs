@@ -204,7 +204,7 @@ fn a_picture_that_the_agent_names_is_seen_in_the_conversation() {
     assert_eq!(address, "https://example.org/map.png");
     // Android shows the content of what is not text; iPhones show its name.
     let history = app.ok("chat.history", &json!({ "sessionKey": "main" }));
-    let mut shown = row.clone();
+    let mut shown = row;
     shown["content"] = base64(JPEG).into();
     assert_eq!(history["messages"][1]["content"], json!([{ "type": "text", "text": text }, shown]));
     let run = daemon.run(["chat", "history"]).ok();

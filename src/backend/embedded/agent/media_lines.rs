@@ -61,9 +61,9 @@ impl MediaLines {
 
     fn release(&mut self, text: &mut String) {
         let line = std::mem::take(&mut self.held);
-        if line.trim_start().starts_with(CODE) {
-            self.in_code = !self.in_code;
-        }
+        // What ends on its line begins no block.
+        let after = line.trim_start().strip_prefix(CODE);
+        self.in_code ^= after.is_some_and(|after| !after.contains(CODE));
         match source(&line).filter(|_| !self.in_code) {
             None => text.push_str(&line),
             Some(source) => {
@@ -137,8 +137,10 @@ mod tests {
         ] {
             assert_eq!(read(&[text]), (text.to_owned(), Vec::new()));
         }
-        let (text, sources) = read(&["```sh\nMEDIA:/x\n```\nMEDIA:/y"]);
-        assert_eq!((&*text, &*sources[0]), ("```sh\nMEDIA:/x\n```\n", "/y"));
+        for code in ["```sh\nMEDIA:/x\n```\n", "```MEDIA:/x```\n"] {
+            let (text, sources) = read(&[code, "MEDIA:/y"]);
+            assert_eq!((&*text, &sources[..]), (code, &["/y".to_owned()][..]));
+        }
         // A line without end is not waited for.
         let long = format!("MEDIA:/{}", "x".repeat(limits::MEDIA_LINE));
         let (mut lines, mut text) = (MediaLines::default(), String::new());
