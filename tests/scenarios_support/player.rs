@@ -81,8 +81,8 @@ impl Player {
             "connect" => {
                 let (name, rest) = word(rest);
                 let (ip, at) = word(rest);
-                let address = |rest, name, usual| -> Result<IpAddr, String> {
-                    let ip = if rest == "" { usual } else { option(rest, name)? };
+                let address = |rest: &str, name, usual| -> Result<IpAddr, String> {
+                    let ip = if rest.is_empty() { usual } else { option(rest, name)? };
                     ip.parse().map_err(|_| format!("{ip:?} is no address"))
                 };
                 let peer = address(ip, "ip", "192.168.1.20")?;
