@@ -14,7 +14,18 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("watch") {
         return watch(|| snapshot(line));
     }
-    show(line, &GetStatus {}, |status| status_text(&status))
+    let reply = ask(line, &GetStatus {})?;
+    let status = reply.read()?;
+    match line.wants_json() {
+        true => print_json(&reply.json)?,
+        false => print(&status_text(&status))?,
+    }
+    let mut problems = warnings(&status);
+    problems.extend(status.waiting_for.iter().map(|what| format!("waiting for {}", safe(what))));
+    match line.is_set("check") && !problems.is_empty() {
+        true => Err(Failure::failed(problems.join("; "))),
+        false => Ok(()),
+    }
 }
 
 /// The status and the nodes, once.
@@ -33,6 +44,7 @@ fn status_text(status: &Status) -> String {
     let waiting = status.waiting_for.as_deref();
     let waiting = waiting.map(|address| format!("Waiting for: {}\n", safe(address)));
     let canvas = status.canvas_host.as_ref().map(canvas).unwrap_or_default();
+    let warnings = warnings(status).into_iter().map(|text| format!("Warning:     {text}\n"));
     let (nodes, connections) = (&status.nodes, &status.connections);
     format!(
         "{} · openclaw-bridge {} · pid {} · up {}\n\
@@ -44,7 +56,7 @@ fn status_text(status: &Status) -> String {
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n\
-         {}",
+         {}{}",
         safe(&status.server_name),
         safe(&status.version),
         status.pid,
@@ -60,17 +72,42 @@ fn status_text(status: &Status) -> String {
         connections.open,
         connections.unauthenticated,
         status.health.as_ref().map(health).unwrap_or_default(),
+        warnings.collect::<String>(),
     )
+}
+
+/// What somebody has to see to.
+fn warnings(status: &Status) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |what: &str, why: Option<&str>| {
+        warnings.extend(why.map(|why| format!("{what}{}", safe(why))));
+    };
+    warn("the pairings could not be saved: ", status.save_error.as_deref());
+    warn("the certificate ", status.certificate.as_ref().and_then(|c| c.warning.as_deref()));
+    warn(
+        "there is no canvas host: ",
+        status.canvas_host.as_ref().and_then(|c| c.problem.as_deref()),
+    );
+    warn(
+        "the zone is not current: ",
+        status.discovery.zone.as_ref().and_then(|z| z.problem.as_deref()),
+    );
+    if let Some(health) = &status.health {
+        let agent = health.agent.as_ref().filter(|agent| agent.failing);
+        let error = agent.map(|agent| agent.last_error.as_deref().unwrap_or("see the log"));
+        warn("the agent failed last time: ", error);
+        let is_full = health.disk.as_ref().is_some_and(|disk| disk.nearly_full);
+        warn("", is_full.then_some("the disk is nearly full, so messages are refused"));
+    }
+    warnings
 }
 
 /// The line about the canvas host.
 fn canvas(CanvasHostView { addresses, problem }: &CanvasHostView) -> String {
+    let urls = addresses.iter().map(|address| format!("http://{}", safe(address)));
     match problem {
-        Some(why) => format!("Warning:     there is no canvas host: {}\n", safe(why)),
-        None => {
-            let urls = addresses.iter().map(|address| format!("http://{}", safe(address)));
-            format!("Canvas:      {}\n", urls.collect::<Vec<_>>().join(", "))
-        }
+        Some(_) => String::new(),
+        None => format!("Canvas:      {}\n", urls.collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -80,18 +117,11 @@ fn health(health: &HealthView) -> String {
     if let Some(agent) = &health.agent {
         let (kind, running, queued) = (safe(&agent.kind), agent.running, agent.queued);
         text += &format!("Agent:       {kind} · {running} running · {queued} waiting\n");
-        if agent.failing {
-            let error = safe(agent.last_error.as_deref().unwrap_or("see the log"));
-            text += &format!("Warning:     the agent failed last time: {error}\n");
-        }
     }
     if let Some(disk) = &health.disk {
         let mib = |bytes| bytes / (1024 * 1024);
         let (free, taken) = (mib(disk.free_bytes), mib(disk.conversation_bytes));
         text += &format!("Disk:        {free} MiB free · {taken} MiB of conversations\n");
-        if disk.nearly_full {
-            text += "Warning:     the disk is nearly full, so messages are refused\n";
-        }
     }
     text
 }
@@ -103,11 +133,7 @@ fn certificate(status: &Status) -> String {
     let expires = expires.map(|days| format!(" (expires in {days} days)")).unwrap_or_default();
     let fingerprint = safe(status.fingerprint_sha256.as_deref().unwrap_or_default());
     let path = safe(&certificate.path);
-    let mut text = format!("Certificate: {path}{expires}\nFingerprint: {fingerprint}\n");
-    if let Some(warning) = &certificate.warning {
-        text += &format!("Warning:     the certificate {}\n", safe(warning));
-    }
-    text
+    format!("Certificate: {path}{expires}\nFingerprint: {fingerprint}\n")
 }
 
 fn announced(status: &Status) -> String {

@@ -7,9 +7,10 @@ use crate::calendar::now_ms;
 use crate::discovery::profile::ZoneSettings;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::{self, Comparison, ZoneFile};
-use crate::discovery::{tailscale, Advertiser, Announcement, Profile, Service};
+use crate::discovery::{tailscale, Advertiser, Announcement, AnnouncementState, Profile, Service};
 use crate::link::Waker;
 use crate::protocol::limits;
+use crate::protocol::operator::ZoneView;
 use crate::transport::Listeners;
 use crate::wait::poll_until;
 use log::Level;
@@ -36,6 +37,7 @@ pub(super) struct NetworkThread {
     pub(super) canvas: Option<Listeners>,
     pub(super) profile: Profile,
     pub(super) announced: Option<(Arc<Advertiser>, Announcement)>,
+    pub(super) state: AnnouncementState,
     pub(super) state_dir: PathBuf,
     pub(super) updates: Arc<ProfileUpdate>,
     pub(super) stop: Arc<Waker>,
@@ -94,6 +96,7 @@ impl NetworkThread {
             }
             if let Some(profile) = self.updates.take() {
                 self.profile = profile;
+                self.state.set_zone(None);
                 self.tailnet_name.asked = None;
                 self.logged.clear();
             }
@@ -197,19 +200,31 @@ impl NetworkThread {
         let Some(v4) = v4 else {
             let text = "this machine has no tailnet IPv4 address; the zone is written when it has \
                         one (or set discovery.wideArea.address)";
+            self.show_zone(&file, Some(text));
             return self.log_once("zone", Level::Warn, text.to_owned());
         };
         let service = self.service();
         let zone = Zone::new(&place.domain, &service, v4, v6);
         match file.update(&zone, now_ms()) {
-            Ok((compared, copy)) => self.log_zone(&file, &compared, copy.as_deref()),
+            Ok((compared, copy)) => {
+                self.show_zone(&file, None);
+                self.log_zone(&file, &compared, copy.as_deref());
+            }
             Err(error) => {
                 let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
                 let text = format!("the zone could not be updated, trying again: {error}{cause}");
                 let is_busy = matches!(error, zone_file::Error::Busy(_));
+                if !is_busy {
+                    self.show_zone(&file, Some(&format!("{error}{cause}")));
+                }
                 self.log_once("zone", if is_busy { Level::Debug } else { Level::Error }, text);
             }
         }
+    }
+
+    fn show_zone(&self, file: &ZoneFile, problem: Option<&str>) {
+        let path = file.path().display().to_string();
+        self.state.set_zone(Some(ZoneView { path, problem: problem.map(str::to_owned) }));
     }
 
     fn log_zone(&mut self, file: &ZoneFile, compared: &Comparison, copy: Option<&Path>) {

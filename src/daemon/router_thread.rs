@@ -14,7 +14,7 @@ use crate::daemon::Error as DaemonError;
 use crate::discovery::AnnouncementState;
 use crate::link::{Inputs, OutboxSender, ReplyHandle, TooSlow};
 use crate::pairing_store::PairingStore;
-use crate::protocol::operator::{Answer, DiscoveryView, Done, ListenerView, OperatorFrame, Status};
+use crate::protocol::operator::{Answer, Done, ListenerView, OperatorFrame, Status};
 use crate::protocol::{limits, ErrorCode, GatewayFrame, WireError};
 use crate::router::{
     CloseReason, ConnId, DaemonTask, Input, OperatorId, Output, PairingBook, Requester, Router,
@@ -350,7 +350,7 @@ impl RouterThread {
             canvas_host: self.canvas.view(),
             fingerprint_sha256: tls.map(|tls| tls.fingerprint().to_string()),
             certificate: tls.map(|tls| tls.info().view(now_ms)),
-            discovery: DiscoveryView { mdns: self.announced.read() },
+            discovery: self.announced.read(),
             ..status
         }
     }

@@ -145,7 +145,7 @@ impl DaemonBuilder {
         &self,
         bound: Bound,
         canvas: Option<Canvas>,
-        announced: &AnnouncementState,
+        state: &AnnouncementState,
         log_limit: &Arc<LogLimit>,
         supervisor: &mut Supervisor,
     ) -> Result<(), Error> {
@@ -167,7 +167,7 @@ impl DaemonBuilder {
         let announcements = is_announced.then(|| {
             let service = profile.service(listeners.port(), None);
             let (bind, bound) = (config.bridge.bind, listening.now().addresses);
-            announce(&config.discovery, bind, &bound, service, announced)
+            announce(&config.discovery, bind, &bound, service, state)
         });
         let announced = announcements.flatten();
         supervisor.advertiser = announced.as_ref().map(|(advertiser, _)| advertiser.clone());
@@ -176,6 +176,7 @@ impl DaemonBuilder {
             canvas,
             profile,
             announced,
+            state: state.clone(),
             state_dir: self.state_dir.clone(),
             updates: supervisor.reload.profile.clone(),
             stop: supervisor.stop.clone(),

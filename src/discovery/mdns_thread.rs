@@ -13,7 +13,7 @@ use crate::link::Waker;
 use crate::lock::lock;
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
-use crate::protocol::operator::MdnsView;
+use crate::protocol::operator::{DiscoveryView, MdnsView, ZoneView};
 use crate::wait::poll_until;
 use crossbeam_channel::Receiver;
 use rustix::event::{PollFd, PollFlags};
@@ -29,17 +29,24 @@ const BATCH: usize = 32;
 /// The shortest time between two scans of the interfaces: a starting container changes many.
 const SCAN_PAUSE: Duration = Duration::from_millis(100);
 
+/// How nodes find the bridge, for those who ask.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AnnouncementState(Arc<Mutex<Option<MdnsView>>>);
+pub(crate) struct AnnouncementState(Arc<Mutex<DiscoveryView>>);
 
 impl AnnouncementState {
-    /// What is announced, on the interfaces where that is complete; `None` if no advertiser runs.
-    pub(crate) fn read(&self) -> Option<MdnsView> {
+    /// What is announced, on the interfaces where that is complete.
+    pub(crate) fn read(&self) -> DiscoveryView {
         lock(&self.0).clone()
     }
 
+    /// `None` if no advertiser runs.
     pub(super) fn set(&self, announced: Option<MdnsView>) {
-        *lock(&self.0) = announced;
+        lock(&self.0).mdns = announced;
+    }
+
+    /// `None` if there is to be no zone.
+    pub(crate) fn set_zone(&self, zone: Option<ZoneView>) {
+        lock(&self.0).zone = zone;
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Context {
     pub(super) ids: Box<dyn Ids>,
     pub(super) timers: Timers,
     pub(super) counters: Counters,
+    /// Why the last save failed, if it did.
+    pub(super) save_error: Option<String>,
     /// Operators who follow events, with the names of the events they want; `None` is all.
     pub(super) subscribers: BTreeMap<OperatorId, Option<BTreeSet<String>>>,
     pub(super) outputs: Vec<Output>,
@@ -34,6 +36,7 @@ impl Context {
             ids,
             timers: Timers::default(),
             counters: Counters::default(),
+            save_error: None,
             subscribers: BTreeMap::new(),
             outputs: Vec::new(),
             closed: Vec::new(),

@@ -93,6 +93,7 @@ impl Router {
             nodes: self.node_counts(),
             health: self.health(),
             connections: self.connections.counts(),
+            save_error: self.ctx.save_error.clone(),
             counters: self.ctx.counters,
             ..Status::default()
         }

@@ -75,6 +75,8 @@ fn health_tells_of_the_nodes_the_agent_and_the_disk_and_no_secret() {
     assert_eq!(told["ok"], false);
     assert!(told["agent"]["lastError"].as_str().unwrap().contains("k-123"), "{told}");
     assert!(daemon.run(["status"]).ok().contains("Warning:     the agent failed last time: "));
+    let check = daemon.run(["status", "--check", "--json"]);
+    assert!(check.code == Some(1) && check.stderr.starts_with("error: the agent failed last"));
     let metrics = daemon.run(["metrics"]).ok();
     assert!(metrics.contains("\nopenclaw_bridge_agent_failing 1\n"), "{metrics}");
 

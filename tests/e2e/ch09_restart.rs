@@ -183,6 +183,8 @@ fn what_cannot_be_saved_is_refused_and_works_again_later() {
     }
     let said = daemon.run(["nodes", "approve", "bob"]).error(1);
     assert!(said.contains("could not save"), "{said}");
+    let check = daemon.run(["status", "--check"]).error(1);
+    assert!(check.contains("the pairings could not be saved: "), "{check}");
     daemon.run(["nodes", "reject", "bob"]).error(1);
     daemon.run(["nodes", "revoke", "alice"]).error(1);
     daemon.run(["nodes", "rename", "alice", "--name", "x"]).error(1);
@@ -205,6 +207,7 @@ fn what_cannot_be_saved_is_refused_and_works_again_later() {
         std::fs::remove_dir(daemon.setup().state(name)).unwrap();
     }
     daemon.run(["nodes", "approve", "bob"]).ok();
+    daemon.run(["status", "--check"]).ok();
     let bobs = bob.expect_token();
     let daemon = daemon.kill_and_restart();
     Phone::log_in(&daemon, "bob", &bobs);

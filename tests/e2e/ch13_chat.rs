@@ -384,7 +384,7 @@ fn an_operator_hears_and_aborts_what_a_phone_has_begun() {
 fn an_operator_is_told_that_only_images_can_be_attached() {
     let daemon = Daemon::start();
     let notes = daemon.setup().path("notes.txt");
-    std::fs::write(&notes, "hello").unwrap();
+    fs::write(&notes, "hello").unwrap();
     let notes = notes.to_str().unwrap();
     let why = daemon.run(["chat", "send", "--attach", notes, "look"]).error(1);
     assert!(why.contains("attachment notes.txt: only images can be attached"), "{why}");

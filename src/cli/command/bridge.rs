@@ -24,8 +24,12 @@ commands! {
         ];
 
     "status" => daemon::status, "Show the bridge's status";
-        eg "status", "status --json", "status --watch";
-        args [switch("watch",
+        help "--check is for monitoring: it exits with 1 if the status has a warning, and with 69 if no \
+              bridge is running.";
+        eg "status", "status --json", "status --watch", "status --check --json";
+        args [switch("check", "Fail if somebody has to see to something")
+                .conflicts_with("watch"),
+            switch("watch",
             "Also list the nodes, and refresh every second until Ctrl-C; if standard output is \
              not a terminal, print each update after the last")], operator();
 

@@ -223,6 +223,8 @@ answers! {
         health?: HealthView,
         /// Connections.
         connections: ConnectionCounts,
+        /// Why the pairing files could not be written, if the last attempt failed.
+        save_error?: String,
         /// What happened since the start.
         counters: Counters,
     }
@@ -238,6 +240,15 @@ answers! {
     DiscoveryView {
         /// What is announced in the local network; `None` if nothing is.
         mdns: Option<MdnsView>,
+        /// The zone for other networks, if it is to be maintained.
+        zone?: ZoneView,
+    }
+    /// The DNS zone that the bridge maintains.
+    ZoneView {
+        /// Its file.
+        path: String,
+        /// Why it is not current.
+        problem?: String,
     }
     /// What is announced in the local network.
     MdnsView {

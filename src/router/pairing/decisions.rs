@@ -108,6 +108,7 @@ impl Router {
 
     /// The book is on disk: now it is in force, and its change may be seen.
     pub(in crate::router) fn saved(&mut self) {
+        self.ctx.save_error = None;
         let Some(Unsaved { book, change, requester }) = self.pairing.unsaved.take() else { return };
         let before = std::mem::replace(&mut self.pairing.book, book);
         self.pairing.has_unsaved_profiles = false;
@@ -262,6 +263,7 @@ impl Router {
     /// The files hold what they held, and so does the router.
     pub(in crate::router) fn save_failed(&mut self, reason: &str) {
         self.ctx.counters.save_failures += 1;
+        self.ctx.save_error = Some(reason.to_owned());
         let Some(Unsaved { change, requester, .. }) = self.pairing.unsaved.take() else { return };
         if requester.is_some() {
             let text = format!("could not save the pairings: {reason}");
