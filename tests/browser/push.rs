@@ -90,3 +90,24 @@ fn the_messages_in_the_description_are_shown() {
     stage.push(&json!([list, data]));
     assert_eq!(stage.texts("task"), ["Water the plants", "Buy bread"]);
 }
+
+#[test]
+fn an_agent_that_pushes_is_told_what_is_not_drawn() {
+    let Some(mut stage) = Stage::new() else { return };
+    let token = Phone::paired(&stage.daemon, "kitchen").token;
+    let mut phone = Phone::connect(&stage.daemon);
+    phone.send(&json!({ "type": "hello", "nodeId": "kitchen", "token": token,
+        "caps": ["canvas"], "commands": ["canvas.a2ui.pushJSONL"] }));
+    phone.expect("hello-ok");
+    phone.expect_event("voicewake.changed");
+    let chart = json!({ "id": "root", "component": { "Chart": {} } });
+    let messages = json!({ "messages": [
+        { "surfaceUpdate": { "surfaceId": "main", "components": [chart] } },
+        { "beginRendering": { "surfaceId": "main", "root": "root" } },
+    ] });
+    let call = ["tools", "call", "canvas_a2ui_push", "--params", &messages.to_string()];
+    let run = stage.daemon.operator(call);
+    serve(&mut stage, &mut phone);
+    let warning = "surface \"main\": component \"root\": there is no Chart in A2UI v0.8";
+    assert_eq!(run.finish().ok(), format!("done\nwarning: {warning}\n"));
+}

@@ -37,3 +37,24 @@ fn pages_are_small_files_that_are_served_and_make_no_markup_of_texts() {
         assert_eq!(evil, None, "{name}");
     }
 }
+
+#[test]
+fn agents_and_people_are_told_of_every_component() {
+    let pages = root().join("src/canvas_host/pages/a2ui");
+    let tools = fs::read_to_string(root().join("src/cli/tools/tools.json")).unwrap();
+    let readme = fs::read_to_string(root().join("etc/a2ui/README.md")).unwrap();
+    let example = fs::read_to_string(root().join("etc/a2ui/components.jsonl")).unwrap();
+    let mut components = 0;
+    for file in ["basic.js", "layout.js", "inputs.js"] {
+        let text = fs::read_to_string(pages.join(file)).unwrap();
+        for rest in text.split("\nexport const ").skip(1) {
+            let name = rest.split(' ').next().unwrap();
+            let is_told = [' ', ','].iter().any(|end| tools.contains(&format!(" {name}{end}")));
+            assert!(is_told, "tools.json does not name {name}");
+            assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
+            assert!(example.contains(&format!("{{\"{name}\":")), "no example of {name}");
+            components += 1;
+        }
+    }
+    assert_eq!(components, 18);
+}

@@ -11,7 +11,7 @@ use crate::protocol::command::canvas::{
 use crate::protocol::operator::DescribeNode;
 use std::net::IpAddr;
 
-/// How many warnings of a page are printed; ours gives as many.
+/// How many warnings of a page are told; ours gives as many.
 const MOST_WARNINGS: usize = 20;
 
 pub(crate) fn present(line: &CommandLine) -> Result<(), Failure> {
@@ -71,12 +71,17 @@ pub(crate) fn reset(line: &CommandLine) -> Result<(), Failure> {
 fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<(), Failure> {
     let answer = Invoke::new(line, call).send()?;
     let rendered = answer.result()?;
-    let warnings = rendered.warnings.as_ref().and_then(Value::as_array);
-    for warning in warnings.into_iter().flatten().filter_map(Value::as_str).take(MOST_WARNINGS) {
-        let _ = writeln!(io::stderr(), "warning: {}", safe(warning));
+    for warning in rendered_warnings(&rendered) {
+        let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     check_rendered(line.path(), rendered)?;
     answer.confirm()
+}
+
+/// What the page shows otherwise than the messages say.
+pub(crate) fn rendered_warnings(rendered: &Rendered) -> Vec<String> {
+    let warnings = rendered.warnings.as_ref().and_then(Value::as_array).into_iter().flatten();
+    warnings.filter_map(Value::as_str).map(safe).take(MOST_WARNINGS).collect()
 }
 
 /// The node may have succeeded although the renderer on its page failed.

@@ -20,7 +20,9 @@ use invoke::{
 };
 
 pub(super) use a2ui::checked as checked_a2ui;
-pub(super) use canvas::{check_rendered, eval, hide, navigate, present, push, reset};
+pub(super) use canvas::{
+    check_rendered, eval, hide, navigate, present, push, rendered_warnings, reset,
+};
 pub(super) use error_hints::failure;
 pub(super) use invoke::{payload, print_invoked, refused};
 pub(super) use media::{cameras, clip as clip_video, record, snap, snapshot};

@@ -53,11 +53,15 @@ pub(super) fn of_node(
 /// What a model reads of a node's answer.
 fn text(label: &str, kind: Kind, payload: Value) -> Result<String, Failure> {
     if kind == Kind::Rendered {
-        node_commands::check_rendered(label, CanvasA2uiReset::decode(&payload))?;
+        let rendered = CanvasA2uiReset::decode(&payload);
+        let warnings = node_commands::rendered_warnings(&rendered);
+        node_commands::check_rendered(label, rendered)?;
+        let told = warnings.iter().map(|warning| format!("\nwarning: {warning}"));
+        return Ok("done".to_owned() + &told.collect::<String>());
     }
     let text = payload.to_string();
     match (kind, payload) {
-        (Kind::Done | Kind::Rendered, _) | (_, Value::Null) => Ok("done".to_owned()),
+        (Kind::Done, _) | (_, Value::Null) => Ok("done".to_owned()),
         _ if text.len() > limits::TOOL_ANSWER => {
             let most = limits::TOOL_ANSWER / 1024;
             let why = format!("{label} failed: the answer is longer than {most} KiB; ask for less");
