@@ -14,6 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread::Builder;
+use std::time::Duration;
 
 /// A canvas host that is open.
 #[derive(Debug)]
@@ -81,10 +82,14 @@ impl CanvasHost {
         thread.spawn(run).map(drop).map_err(no_thread)
     }
 
-    /// Ends every connection. No more may be accepted by now.
-    pub(crate) fn stop(&self) {
+    /// Closes every connection. No more may be accepted by now.
+    pub(crate) fn close(&self) {
         self.limiter.close_all();
-        let left = self.limiter.wait_until_empty(limits::STOP_DEADLINE);
+    }
+
+    /// Waits until they have ended.
+    pub(crate) fn wait(&self, timeout: Duration) {
+        let left = self.limiter.wait_until_empty(timeout);
         if left > 0 {
             log::warn!("canvas: connections did not end in time connections={left}");
         }

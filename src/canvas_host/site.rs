@@ -9,10 +9,11 @@ use super::response::{Body, Response, Status};
 use super::{names, types};
 use crate::lock::lock;
 use crate::log_limit::LogLimit;
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// What a folder is asked for, if no file in it is.
@@ -65,7 +66,8 @@ impl Site {
             Ok(found) => found,
             Err(error) => {
                 self.log(&names, &error);
-                return match is_folder && names.len() == 1 {
+                let is_missing = error.kind() == io::ErrorKind::NotFound;
+                return match is_missing && is_folder && names.len() == 1 {
                     true => self.page(Body::Bytes(pages::WELCOME.as_bytes().into()), "welcome"),
                     false => nothing(),
                 };
@@ -77,8 +79,7 @@ impl Site {
         if !meta.is_file() {
             return nothing();
         }
-        let name = names.last().map_or_else(|| Path::new(INDEX), Path::new);
-        match types::of(name) {
+        match types::of(&names.iter().collect::<PathBuf>()) {
             types::HTML => {
                 let whole = Body::File { file, from: 0, length: meta.len(), tail: String::new() };
                 unless_known(request, self.page(whole, &files::version(&meta)))
@@ -106,14 +107,16 @@ impl Site {
 
     /// A file that is there and cannot be read is for the owner to know.
     fn log(&self, names: &[OsString], error: &io::Error) {
-        if error.kind() != io::ErrorKind::PermissionDenied {
-            return;
-        }
+        let why = match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::ACCESS) => "this user may not read it",
+            Some(Errno::LOOP) => "it is a symbolic link, and these are not followed",
+            _ => return,
+        };
         if let Some(more) = self.log_limit.admit("canvas file") {
             let path: PathBuf = std::iter::once(self.root.as_os_str())
                 .chain(names.iter().map(OsString::as_os_str))
                 .collect();
-            log::warn!("canvas: may not read {path:?}; let this user read it{more}");
+            log::warn!("canvas: not serving {path:?}: {why}{more}");
         }
     }
 }

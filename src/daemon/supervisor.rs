@@ -91,7 +91,7 @@ impl Drop for Supervisor {
             }
         }
         if let Some(canvas) = &self.reload.canvas {
-            canvas.stop();
+            canvas.close();
         }
         // The first `Stop` closes every connection, the second one ends the router.
         let _ = self.inbox.post(Input::Stop);
@@ -100,6 +100,9 @@ impl Drop for Supervisor {
             log::warn!(
                 "daemon: stopping although connections did not end in time connections={left}"
             );
+        }
+        if let Some(canvas) = &self.reload.canvas {
+            canvas.wait(limits::STOP_DEADLINE.saturating_sub(began.elapsed()));
         }
         self.backend.stop(limits::STOP_BACKEND);
         let _ = self.inbox.post(Input::Stop);

@@ -126,6 +126,8 @@ fn nothing_outside_of_the_folder_and_nothing_hidden_is_served() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(!answer.text().contains("secret"), "{path}");
     }
+    let log = daemon.log();
+    assert!(log.contains("link.txt\": it is a symbolic link, and these are not followed"), "{log}");
 }
 
 #[test]
