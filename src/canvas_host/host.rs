@@ -9,8 +9,10 @@ use crate::lock::lock;
 use crate::origin::Origin;
 use crate::protocol::limits;
 use crate::transport::{Entrance, Linger};
+use socket2::SockRef;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread::Builder;
@@ -31,8 +33,8 @@ impl CanvasHost {
     /// A host with so many connections at most. Makes the owner's folder, with a page to begin with,
     /// unless there is one.
     pub(crate) fn new(site: Site, port: u16, most: usize) -> Arc<Self> {
-        if let Err(error) = make_folder(&site) {
-            log::warn!("canvas: could not make the folder {:?}: {error}", site.root);
+        if let Err(error) = make_folder(&site.root) {
+            log::warn!("canvas: cannot serve the folder {:?}: {error}", site.root);
         }
         Arc::new(Self {
             port,
@@ -58,7 +60,7 @@ impl CanvasHost {
     fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (peer, stream) = (peer.ip().to_canonical(), Arc::new(stream));
-        if stream.set_nodelay(true).is_err() {
+        if prepare(&stream).is_err() {
             return Ok(());
         }
         let Some(permit) = self.limiter.acquire(number, peer, &stream) else {
@@ -96,12 +98,21 @@ impl CanvasHost {
     }
 }
 
-fn make_folder(site: &Site) -> io::Result<()> {
-    match site.root.symlink_metadata() {
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // A phone that has left the network says nothing, and its page would be waiting for long.
+    SockRef::from(stream).set_tcp_user_timeout(Some(limits::CANVAS_LOST))
+}
+
+fn make_folder(root: &Path) -> io::Result<()> {
+    match root.metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_private_dir(&site.root)?;
-            write_atomically(&site.root.join("index.html"), WELCOME.as_bytes())
+            create_private_dir(root)?;
+            write_atomically(&root.join("index.html"), WELCOME.as_bytes())
         }
-        _ => Ok(()),
+        found => match found?.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        },
     }
 }

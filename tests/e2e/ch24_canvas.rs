@@ -131,6 +131,23 @@ fn nothing_outside_of_the_folder_and_nothing_hidden_is_served() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_served_is_told_and_costs_the_owners_pages_only() {
+    let setup = Setup::new();
+    let file = setup.path("file");
+    fs::write(&file, "").unwrap();
+    let daemon = setup.config(&format!("{{ canvasHost: {{ root: {file:?} }} }}")).start();
+    let line = format!("canvas: cannot serve the folder {file:?}: not a directory");
+    assert!(daemon.log().contains(&line), "{}", daemon.log());
+    assert_eq!(daemon.page("").status, 404);
+    assert_eq!(Web::open(daemon.canvas()).get("/__clawdbot__/a2ui/", "").status, 200);
+    // Another folder is made as the usual one is.
+    let setup = Setup::new().config("{ canvasHost: { root: 'pages/mine' } }");
+    let daemon = setup.start();
+    assert!(setup.path("pages/mine/index.html").is_file());
+    assert_eq!(daemon.page("index.html").status, 200);
+}
+
+#[test]
 fn a_pipe_or_a_socket_in_the_folder_holds_nobody_up() {
     let daemon = Daemon::start();
     let pipe = folder(&daemon, "pipe.txt");

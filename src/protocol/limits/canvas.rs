@@ -17,6 +17,8 @@ pub const CANVAS_HEAD_TIME: Duration = Duration::from_secs(15);
 pub const CANVAS_CHUNK: usize = 16 * 1024;
 /// See [`CANVAS_CHUNK`].
 pub const CANVAS_CHUNK_TIME: Duration = Duration::from_secs(30);
+/// How long a web view may not confirm what was sent before it counts as gone.
+pub const CANVAS_LOST: Duration = Duration::from_secs(60);
 /// Names in the path of a file, one below the other.
 pub const CANVAS_DEPTH: usize = 16;
 /// Pages that wait at once to be told that a file has changed; each takes an inotify instance, of
