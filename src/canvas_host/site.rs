@@ -62,13 +62,17 @@ impl Site {
         if is_folder {
             names.push(INDEX.into());
         }
+        let content_type = types::of(&names.iter().collect::<PathBuf>());
+        // Before the file is opened: one that changes meanwhile is told of once too often.
+        let is_watched = self.live_reload && content_type == types::HTML;
+        let stamp = is_watched.then(|| contents(&self.root).stamp);
         let (file, meta) = match files::open(&self.root, &names) {
             Ok(found) => found,
             Err(error) => {
                 self.log(&names, &error);
                 let is_missing = error.kind() == io::ErrorKind::NotFound;
                 return match is_missing && is_folder && names.len() == 1 {
-                    true => self.page(Body::Bytes(pages::WELCOME.as_bytes().into()), "welcome"),
+                    true => page(Body::Bytes(pages::WELCOME.as_bytes().into()), "welcome", stamp),
                     false => nothing(),
                 };
             }
@@ -79,30 +83,14 @@ impl Site {
         if !meta.is_file() {
             return nothing();
         }
-        match types::of(&names.iter().collect::<PathBuf>()) {
+        let response = match content_type {
             types::HTML => {
                 let whole = Body::File { file, from: 0, length: meta.len(), tail: String::new() };
-                unless_known(request, self.page(whole, &files::version(&meta)))
+                page(whole, &files::version(&meta), stamp)
             }
-            content_type => unless_known(request, plain(request, file, &meta, content_type)),
-        }
-    }
-
-    /// One of the owner's pages, with the scripts that it gets from us at its end.
-    fn page(&self, mut body: Body, version: &str) -> Response {
-        let mut scripts = format!("\n<script src=\"{PREFIX}{ACTIONS}\"></script>\n");
-        let mut version = version.to_owned();
-        if self.live_reload {
-            let stamp = contents(&self.root).stamp;
-            scripts += &format!("<script src=\"{PREFIX}{LIVE}?{stamp:x}\"></script>\n");
-            version += &format!("-{stamp:x}");
-        }
-        match &mut body {
-            Body::File { tail, .. } => *tail = scripts,
-            Body::Bytes(bytes) => bytes.to_mut().extend_from_slice(scripts.as_bytes()),
-            Body::Nothing | Body::Notices { .. } => {}
-        }
-        own(Status::Ok, body, types::HTML, &version)
+            _ => plain(request, file, &meta, content_type),
+        };
+        unless_known(request, response)
     }
 
     /// A file that is there and cannot be read is for the owner to know.
@@ -119,6 +107,23 @@ impl Site {
             log::warn!("canvas: not serving {path:?}: {why}{more}");
         }
     }
+}
+
+/// One of the owner's pages, with the scripts that it gets from us at its end. With a stamp of the
+/// folder, it waits for changes.
+fn page(mut body: Body, version: &str, stamp: Option<u64>) -> Response {
+    let mut scripts = format!("\n<script src=\"{PREFIX}{ACTIONS}\"></script>\n");
+    let mut version = version.to_owned();
+    if let Some(stamp) = stamp {
+        scripts += &format!("<script src=\"{PREFIX}{LIVE}?{stamp:x}\"></script>\n");
+        version += &format!("-{stamp:x}");
+    }
+    match &mut body {
+        Body::File { tail, .. } => *tail = scripts,
+        Body::Bytes(bytes) => bytes.to_mut().extend_from_slice(scripts.as_bytes()),
+        Body::Nothing | Body::Notices { .. } => {}
+    }
+    own(Status::Ok, body, types::HTML, &version)
 }
 
 /// A file, or the part of it that is asked for.

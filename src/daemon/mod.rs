@@ -1,7 +1,7 @@
 //! The bridge as a running whole: the only module that knows every part.
 //!
-//! Start order: lock, pairing files, certificate, listeners, control socket, workers, router,
-//! backend, accepting, mDNS. Stop order: mDNS, accepting, connections, backend, router, lock.
+//! Start order: lock, pairing files, certificate, listeners, control socket, canvas host, workers,
+//! router, backend, accepting, mDNS. Stop order: mDNS, accepting, connections, backend, router, lock.
 
 mod announcements;
 mod builder;
