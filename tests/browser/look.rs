@@ -156,3 +156,63 @@ fn the_page_loads_nothing_from_elsewhere_and_its_policy_forbids_scripts_in_marku
     stage.page.until("document.querySelector('img').complete");
     assert_eq!(stage.eval("window.hit ?? 'safe'"), "safe");
 }
+
+/// Rows with more in them than a small phone has room for.
+fn rows() -> Value {
+    let row = |id: &str, children: &str, distribution: &str| {
+        let ids: Vec<&str> = children.split(' ').collect();
+        let props = json!({ "children": { "explicitList": ids }, "distribution": distribution });
+        component(id, "Row", &props)
+    };
+    let address = format!("https://example.org/{}", "long".repeat(30));
+    let mut components = vec![
+        root(&["sum", "news", "figures", "address", "buttons"]),
+        row("sum", "what much", "spaceBetween"),
+        text("what", "Total with a rather long explanation that has to be on several lines"),
+        text("much", "€ 25.90"),
+        row("news", "bell long ok", "start"),
+        component("bell", "Icon", &json!({ "name": { "literalString": "notifications" } })),
+        text("long", "Washing machine finished 12 minutes ago in the basement"),
+        row("figures", "f1 f2 f3", "start"),
+        row("address", "label url", "start"),
+        text("label", "Label"),
+        text("url", &address),
+        row("buttons", "b1 b2 b3", "start"),
+    ];
+    for (id, word) in [("f1", "Temperature"), ("f2", "Illumination"), ("f3", "Pressure")] {
+        components.push(text(word, word));
+        components
+            .push(json!({ "id": id, "weight": 1, "component": { "Card": { "child": word } } }));
+    }
+    for (id, word) in [("ok", "OK"), ("b1", "Acknowledge"), ("b2", "Postpone"), ("b3", "Dismiss")] {
+        components.push(text(word, word));
+        let props = json!({ "child": word, "action": { "name": "x" } });
+        components.push(component(id, "Button", &props));
+    }
+    components.into()
+}
+
+#[test]
+fn rows_on_a_small_phone_break_lines_but_no_words() {
+    let Some(mut stage) = Stage::new() else { return };
+    see(&mut stage, "light", 320, 640);
+    stage.show(&rows());
+    picture(&mut stage, "light-320-rows");
+    assert_eq!(stage.eval(FLAWS), json!([]));
+    let words = "much label OK Temperature Illumination Pressure Acknowledge Postpone Dismiss";
+    for id in words.split(' ') {
+        let lines = stage.eval(&format!(
+            "{{ const r = document.createRange();
+                r.selectNodeContents(document.querySelector('[data-id={id}] p'));
+                r.getClientRects().length }}"
+        ));
+        assert_eq!(lines, 1, "{id}");
+    }
+    // What is short stands beside what is long.
+    for (one, other) in [("what", "much"), ("bell", "long"), ("long", "ok"), ("label", "url")] {
+        let place =
+            |id: &str| format!("document.querySelector('[data-id={id}]').getBoundingClientRect()");
+        let is_beside = format!("{}.right <= {}.left", place(one), place(other));
+        assert_eq!(stage.eval(&is_beside), true, "{one} {other}");
+    }
+}

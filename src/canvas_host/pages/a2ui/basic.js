@@ -4,6 +4,8 @@ import { icon, isIcon } from "./icons.js";
 import { inline, markdown } from "./markdown.js";
 import { oneOf } from "./model.js";
 
+/** What may be broken anywhere to save room: an address rather than a word. */
+const LONG_WORD = /\S{17}/;
 const HINTS = ["body", "h1", "h2", "h3", "h4", "h5", "caption"];
 
 export const Text = {
@@ -23,6 +25,7 @@ export const Text = {
     });
     const text = node.text(props.text);
     node.on("text", `${hint} ${text}`, () => {
+      shown.classList.toggle("long-words", LONG_WORD.test(text));
       shown.replaceChildren(hint === "body" ? markdown(text) : oneLine(text));
     });
   },

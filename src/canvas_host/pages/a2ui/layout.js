@@ -6,20 +6,14 @@ import { isObject, oneOf } from "./model.js";
 
 const DISTRIBUTIONS = ["start", "center", "end", "spaceBetween", "spaceAround", "spaceEvenly"];
 const ALIGNMENTS = ["stretch", "start", "center", "end"];
-/** Children of a row that go to the next line if they have no room; others become narrower. */
-const WRAPPING = ["Button", "CheckBox", "Icon", "Image", "Modal"];
 
 export const Row = {
   create: () => element("div"),
   update(node, props) {
-    const nodes = showBox(node, props);
-    const { components } = node.surface;
-    const isFree = nodes.every(({ id, type }) => !components.get(id)?.weight
-      && (type === undefined || WRAPPING.includes(type)));
+    showBox(node, props);
     const distribution = oneOf(DISTRIBUTIONS, props.distribution);
-    const alignment = ALIGNMENTS.includes(props.alignment) ? props.alignment : "center";
-    const wraps = isFree ? " wraps" : "";
-    node.on("class", `row main-${distribution} cross-${alignment}${wraps}`, (name) => {
+    const alignment = ALIGNMENTS.includes(props.alignment) ? props.alignment : "auto";
+    node.on("class", `row main-${distribution} cross-${alignment}`, (name) => {
       node.element.className = name;
     });
   },
@@ -43,9 +37,9 @@ function showBox(node, props) {
   for (const child of nodes) {
     child.on("weight", node.surface.components.get(child.id)?.weight, (weight) => {
       child.outer.style.flex = weight === undefined ? "" : `${weight} 1 0`;
+      child.outer.toggleAttribute("data-weight", weight !== undefined);
     });
   }
-  return nodes;
 }
 
 export const List = {
