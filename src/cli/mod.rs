@@ -68,8 +68,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         // The reader closed the pipe; that is not an error.
         Err(failure) if failure.is_closed_pipe => 0,
         Err(failure) => {
-            // If stderr cannot be written, there is nowhere to report it.
-            let _ = writeln!(io::stderr(), "error: {}", failure.message);
+            print_on_stderr(&format!("error: {}", failure.message));
             failure.code
         }
     }
@@ -104,6 +103,12 @@ fn print_answer(line: &CommandLine, json: &impl Serialize, text: &str) -> Result
 /// Prints a JSON document on one line, safe for a terminal.
 fn print_json(json: &str) -> Result<(), Failure> {
     text::write_safe_json(json, &mut io::stdout().lock()).map_err(Failure::output)
+}
+
+/// Prints a line on standard error, in one piece: other programs may write to the same terminal.
+fn print_on_stderr(line: &str) {
+    // If it cannot be written, there is nowhere to report it.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints text on standard output.

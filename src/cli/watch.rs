@@ -69,8 +69,7 @@ impl WatchScreen {
             return self.draw(why);
         }
         if !std::mem::replace(&mut self.is_waiting, true) {
-            // Without stderr there is nowhere to report it.
-            let _ = writeln!(io::stderr(), "{why}");
+            print_on_stderr(why);
         }
         Ok(())
     }

@@ -45,8 +45,9 @@ impl Screen {
 
 fn say(err: &Mutex<Stream>, line: &str) {
     let mut err = err.lock().unwrap_or_else(PoisonError::into_inner);
-    // Without stderr there is nowhere to report it.
-    let _ = writeln!(err, "{}", safe(line)).and_then(|()| err.flush());
+    // In one piece: other programs may write to the same terminal. Without stderr there is nowhere to
+    // report it.
+    let _ = err.write_all(format!("{}\n", safe(line)).as_bytes()).and_then(|()| err.flush());
 }
 
 /// An event as it is printed.
@@ -62,6 +63,29 @@ pub(super) fn event_line(event: &str, payload: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Keeps what each write brought.
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<String>>>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push(String::from_utf8_lossy(bytes).into_owned());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_between_those_of_another_program_stays_in_one_piece() {
+        let err = Writes::default();
+        let screen = Screen::new(Box::new(io::sink()), Box::new(err.clone()));
+        screen.say(format_args!("connected to {}", "studio"));
+        assert_eq!(*err.0.lock().unwrap(), ["connected to studio\n"]);
+    }
 
     #[test]
     fn events_are_lines_of_their_own() {

@@ -72,7 +72,7 @@ fn render(line: &CommandLine, call: impl NodeCall<Result = Rendered>) -> Result<
     let answer = Invoke::new(line, call).send()?;
     let rendered = answer.result()?;
     for warning in rendered_warnings(&rendered) {
-        let _ = writeln!(io::stderr(), "warning: {warning}");
+        print_on_stderr(&format!("warning: {warning}"));
     }
     check_rendered(line.path(), rendered)?;
     answer.confirm()
