@@ -3,6 +3,7 @@
 
 use crate::client::error::Error;
 use crate::client::writer::{redacted, Direction, Trace, Writer};
+use crate::discovery::local_name;
 use crate::link::{read_line, Duplex, Ending, Line, NetStream, Outbox, Stop, Stream, TlsError};
 use crate::log_limit::LogLimit;
 use crate::protocol::{limits, NodeFrame};
@@ -67,7 +68,8 @@ pub struct Connection {
     pub(super) trust: Option<Trust>,
 }
 
-/// Connects to the first address of `host` that accepts. With TLS, the gateway has proved to be the
+/// Connects to the first address of `host` that accepts. The local network is asked for a `.local`
+/// name that the system does not know. With TLS, the gateway has proved to be the
 /// trusted one when this returns, and nothing but the handshake has been sent. Fails with
 /// [`Error::Connect`] and the last address's reason, or [`Error::Stopped`]; with TLS also
 /// [`Error::PinMismatch`], [`Error::NotTls`], [`Error::Handshake`], [`Error::NoAnswer`].
@@ -273,7 +275,7 @@ fn reach(host: &str, port: u16, timeout: Duration, stop: &Stop) -> Result<TcpStr
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let fail = |source| Error::Connect { address: address.clone(), source };
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
-    for address in (host, port).to_socket_addrs().map_err(fail)? {
+    for address in addresses_of(host, port, stop)?.map_err(fail)? {
         let result = match begin_to_connect(address) {
             Ok(socket) => {
                 match wait_for(socket.as_fd(), PollFlags::OUT, wait::after(timeout), stop)? {
@@ -289,6 +291,26 @@ fn reach(host: &str, port: u16, timeout: Duration, stop: &Stop) -> Result<TcpStr
         }
     }
     Err(fail(last))
+}
+
+/// The addresses of the host, in the order in which to try them. A `.local` name that the system
+/// does not know is asked for in the local network; what the system knows counts, such as a line
+/// in /etc/hosts.
+fn addresses_of(host: &str, port: u16, stop: &Stop) -> Result<io::Result<Vec<SocketAddr>>, Error> {
+    let unknown = match (host, port).to_socket_addrs() {
+        Err(error) if local_name::is_local(host) => error,
+        known => return Ok(known.map(Iterator::collect)),
+    };
+    let found = local_name::resolve(host, port, stop);
+    if stop.is_requested() {
+        return Err(Error::Stopped);
+    }
+    Ok(match found {
+        Ok(found) if found.is_empty() => Err(io::Error::other(format!(
+            "{unknown}; and nobody in the local network answers to this name (mDNS)"
+        ))),
+        found => found,
+    })
 }
 
 /// A socket that does not block and is being connected.

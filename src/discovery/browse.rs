@@ -1,15 +1,13 @@
 //! Searches the local network for bridges, for `discover`.
 
 use super::browse_results::{BrowseResults, DiscoveredBridge};
-use super::datagram::InterfaceId;
-use super::interfaces::{Interface, InterfaceSelection};
+use super::interfaces::InterfaceSelection;
 use super::sockets;
 use crate::addresses;
 use crate::protocol::limits;
 use crate::wait::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
-use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 /// Between the first two questions; doubles each time (RFC 6762, section 5.2).
@@ -21,7 +19,7 @@ const BEFORE_FOLLOW_UP: Duration = Duration::from_millis(200);
 /// to a local network.
 pub(crate) fn browse(service_type: &str, timeout: Duration) -> io::Result<Vec<DiscoveredBridge>> {
     let interfaces = InterfaceSelection::everywhere().choose(&addresses::list()?);
-    let sockets = open(&interfaces);
+    let sockets = sockets::open_all(&interfaces);
     if sockets.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "no local network is up"));
     }
@@ -36,12 +34,13 @@ pub(crate) fn browse(service_type: &str, timeout: Duration) -> io::Result<Vec<Di
             break;
         }
         if now >= ask_at {
-            send(&sockets, &results.query());
+            sockets::send_all(&sockets, &results.query());
             (ask_at, interval) = (now + interval, interval * 2);
             follow_up_at = Some(now + BEFORE_FOLLOW_UP);
         }
         if follow_up_at.is_some_and(|at| now >= at) {
-            results.follow_up_queries().iter().for_each(|packet| send(&sockets, packet));
+            let packets = results.follow_up_queries();
+            packets.iter().for_each(|packet| sockets::send_all(&sockets, packet));
             follow_up_at = None;
         }
         let deadline = follow_up_at.unwrap_or(end).min(ask_at).min(end);
@@ -60,25 +59,4 @@ pub(crate) fn browse(service_type: &str, timeout: Duration) -> io::Result<Vec<Di
     }
     let name = |index: u32| interfaces.iter().find(|i| i.index == index).map(|i| i.name.clone());
     Ok(results.bridges(&|index| name(index).unwrap_or_else(|| index.to_string())))
-}
-
-fn open(interfaces: &[Interface]) -> Vec<(InterfaceId, UdpSocket)> {
-    let ids =
-        interfaces.iter().flat_map(|interface| interface.ids().map(|id| (id, &interface.name)));
-    let open = |(id, name)| match sockets::open(id) {
-        Ok(socket) => Some((id, socket)),
-        Err(error) => {
-            log::warn!("discovery: cannot ask on {name}: {error}");
-            None
-        }
-    };
-    ids.filter_map(open).collect()
-}
-
-fn send(sockets: &[(InterfaceId, UdpSocket)], packet: &[u8]) {
-    for (id, socket) in sockets {
-        if let Err(error) = socket.send_to(packet, sockets::group(*id)) {
-            log::debug!("discovery: cannot ask on {id:?}: {error}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What `tests/fuzz` calls.
 
 use super::datagram::{InterfaceId, MDNS_PORT};
+use super::local_name;
 use super::responder::Responder;
 use crate::discovery::browse_results::BrowseResults;
 use crate::discovery::interfaces::{AnnouncedAddresses, Network};
@@ -37,6 +38,7 @@ pub fn mdns(data: &[u8]) {
         }
         found.add_packet(2, packet);
         found.follow_up_queries();
+        local_name::fuzz(packet);
     }
     found.bridges(&|_| "eth0".into());
     responder.view(&[]);

@@ -78,7 +78,6 @@ impl AnnouncedAddresses {
 
 impl InterfaceSelection {
     /// Every address on every interface that leads to a local network.
-    #[cfg(feature = "cli")]
     pub(super) fn everywhere() -> Self {
         Self { listening: UNSPECIFIED.to_vec(), names: Vec::new() }
     }

@@ -26,6 +26,7 @@ mod datagram;
 #[cfg(fuzzing)]
 mod fuzz;
 mod interfaces;
+pub(crate) mod local_name;
 mod mdns_thread;
 mod netlink;
 pub(crate) mod profile;

@@ -3,6 +3,7 @@
 //! responders on this machine, such as avahi.
 
 use super::datagram::{InterfaceId, MDNS_PORT};
+use super::interfaces::Interface;
 use rustix::net::sockopt::set_ip_multicast_if_with_ifindex;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::io;
@@ -50,4 +51,28 @@ pub(super) fn open(id: InterfaceId) -> io::Result<UdpSocket> {
         socket.join_multicast_v4_n(&GROUP_V4, &interface)?;
     }
     Ok(socket.into())
+}
+
+/// A socket for each family of each interface, to ask everywhere. One that cannot be opened is
+/// logged.
+pub(super) fn open_all(interfaces: &[Interface]) -> Vec<(InterfaceId, UdpSocket)> {
+    let ids =
+        interfaces.iter().flat_map(|interface| interface.ids().map(|id| (id, &interface.name)));
+    let open = |(id, name)| match open(id) {
+        Ok(socket) => Some((id, socket)),
+        Err(error) => {
+            log::warn!("discovery: cannot ask on {name}: {error}");
+            None
+        }
+    };
+    ids.filter_map(open).collect()
+}
+
+/// Sends a question to everybody.
+pub(super) fn send_all(sockets: &[(InterfaceId, UdpSocket)], packet: &[u8]) {
+    for (id, socket) in sockets {
+        if let Err(error) = socket.send_to(packet, group(*id)) {
+            log::debug!("discovery: cannot ask on {id:?}: {error}");
+        }
+    }
 }

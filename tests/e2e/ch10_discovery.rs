@@ -147,3 +147,56 @@ fn a_reload_tells_the_network_the_new_name() {
     assert_eq!(bridges[0]["txt"]["bridgePort"], "18790");
     assert_eq!(bridges[0]["txt"]["canvasPort"], "18793");
 }
+
+/// `pair` for scripts: a node at the host that `one` announces pairs, and is done.
+const PAIR: &str = r#"
+ip link set lo up
+pair() {
+    host=$("$program" status --state-dir "$dir/one" | sed -n 's/^Announced:.* (\([^()]*\)), on .*/\1/p')
+    ! getent ahosts "$host" >/dev/null || { echo "the system knows $host"; exit 9; }
+    "$program" node --host "$host" --port 18790 --once --token-file "$dir/node.json" \
+        --node-id attic 2>"$dir/said" &
+    node=$!
+    shown one '"pending":1'
+    "$program" nodes approve attic --state-dir "$dir/one"
+    wait $node || { cat "$dir/said"; exit 9; }
+}
+"#;
+
+#[test]
+fn a_node_asks_the_network_for_a_local_name_that_the_system_does_not_know() {
+    let setup = Setup::new();
+    let script = format!(
+        r#"{TOOLS}{PAIR}
+        up lan0 10.9.0.1/24
+        serve one 18790
+        shown one '"interfaces":["lan0"]'
+        pair
+        kill -TERM $pid_one; wait $pid_one
+        ! "$program" node --host nobody.local --once --token-file "$dir/node.json""#
+    );
+    let Some(run) = alone(&setup, &script) else { return };
+    assert!(run.stderr.contains("nobody in the local network answers"), "{}", run.stderr);
+    assert!(run.ok().starts_with("paired "));
+}
+
+#[test]
+fn a_link_local_address_of_a_local_name_is_reached_through_its_interface() {
+    let setup = Setup::new();
+    let script = format!(
+        r#"{TOOLS}{PAIR}
+        up lan0 10.9.0.1/24
+        up lan1 10.9.1.1/24
+        for lan in lan0 lan1; do
+            ip addr flush dev $lan
+            ip addr add fe80::5/64 dev $lan nodad
+        done
+        serve one 18790
+        shown one '"interfaces":["lan0","lan1"]'
+        pair
+        "$program" nodes describe --node attic --state-dir "$dir/one""#
+    );
+    let Some(run) = alone(&setup, &script) else { return };
+    let said = run.ok();
+    assert!(said.contains("fe80::5"), "{said}");
+}

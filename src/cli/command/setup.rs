@@ -123,7 +123,9 @@ commands! {
            "node --subscribe main --event voice.transcript='{\"text\":\"What time is it?\"}'",
            "node --once --event agent.request='{\"message\":\"Water the plants\"}'";
         args [
-            option("host", "H", "The bridge's host")
+            option("host", "H",
+                "The bridge's host; for a .local name that the system does not know, the local \
+                 network is asked (mDNS)")
                 .default_value("127.0.0.1")
                 .value_hint(ValueHint::Hostname),
             port("The bridge's port").default_value("18790"),

@@ -29,6 +29,9 @@ pub const MDNS_RECORDS: usize = 256;
 /// Answers to single askers in a second, for each socket. With it, a forged source address cannot
 /// make us flood a machine.
 pub const MDNS_UNICAST: u32 = 50;
+/// How long to ask the local network for the addresses of a `.local` name: for three questions, as
+/// multicast gets lost on wireless networks.
+pub const MDNS_RESOLVE: Duration = Duration::from_secs(3);
 /// Conflicts in [`MDNS_CONFLICT_WINDOW`] after which the next attempt waits
 /// [`MDNS_CONFLICT_PAUSE`] (RFC 6762, section 8.1).
 pub const MDNS_CONFLICTS: usize = 15;
