@@ -56,9 +56,12 @@ impl ConnectionLimiter {
         let mut open = self.lock();
         // Connections that wait for an approval are counted, and limited, by the router.
         let idle = open.unauthenticated.values().filter(|other| !other.awaits_approval).count();
-        let is_full = idle >= self.max_unauthenticated || open.count >= self.max_connections;
-        let evicted = is_full && open.evict_one();
-        if open.count >= self.max_connections + usize::from(evicted) {
+        let is_full = open.count >= self.max_connections;
+        // One that was closed and has not ended yet makes room for whoever comes after this one.
+        let is_ending = open.count > self.max_connections;
+        let is_crowded = is_full || idle >= self.max_unauthenticated;
+        let evicted = is_crowded && !is_ending && open.evict_one();
+        if is_full && !evicted {
             return None;
         }
         open.count += 1;
@@ -196,6 +199,27 @@ mod tests {
         assert_eq!(outside[1].read(&mut [0]).unwrap(), 0);
         outside[0].set_nonblocking(true).unwrap();
         assert!(outside[0].read(&mut [0]).is_err());
+    }
+
+    #[test]
+    fn a_burst_closes_one_at_a_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let limiter = ConnectionLimiter::new(2, 2);
+        let (mut outside, mut permits) = (Vec::new(), Vec::new());
+        for (number, fits) in [(1, true), (2, true), (3, true), (4, false), (5, false)] {
+            let (client, stream) = pair(&listener);
+            outside.push(client);
+            let permit = limiter.acquire(number, ip(1), &stream);
+            assert_eq!(permit.is_some(), fits, "{number}");
+            permits.extend(permit);
+        }
+        // The first is closed, but its thread has not ended.
+        assert_eq!(outside[0].read(&mut [0]).unwrap(), 0);
+        outside[1].set_nonblocking(true).unwrap();
+        assert!(outside[1].read(&mut [0]).is_err(), "the second is still open");
+        permits.remove(0);
+        let (_client, stream) = pair(&listener);
+        assert!(limiter.acquire(6, ip(1), &stream).is_some());
     }
 
     #[test]
