@@ -38,6 +38,7 @@ const PAGES: &[(&str, &[u8])] = pages! {
     "a2ui/dom.js"
     "a2ui/icons.js"
     "a2ui/inputs.js"
+    "a2ui/keep.js"
     "a2ui/layout.js"
     "a2ui/limits.js"
     "a2ui/main.js"

@@ -131,3 +131,54 @@ fn the_page_stays_where_it_was_scrolled_to() {
     let top = top.as_f64().unwrap();
     assert!((1480.0..1540.0).contains(&top), "{top}");
 }
+
+#[test]
+fn a_reload_keeps_what_is_shown_but_no_password() {
+    let Some(mut stage) = Stage::new() else { return };
+    let field = |id: &str, kind: &str| {
+        component(
+            id,
+            "TextField",
+            &json!({ "label": { "literalString": id },
+            "text": { "path": format!("/{id}"), "literalString": "" }, "textFieldType": kind }),
+        )
+    };
+    let form = json!([
+        root(&["news", "name", "secret"]),
+        component("news", "Text", &json!({ "text": { "path": "/news" } })),
+        field("name", "shortText"),
+        field("secret", "obscured"),
+    ]);
+    stage.show(&form);
+    stage.data("/", &json!([string("news", "Dinner")]));
+    for id in ["name", "secret"] {
+        stage.press(&format!("[data-id={id}] input"));
+        stage.type_text("typed");
+    }
+    let stored = "JSON.stringify(Object.values(sessionStorage))";
+    assert_eq!(stage.eval(stored), "[]");
+    // As Android does when it connects again.
+    stage.open("android");
+    assert_eq!(stage.text("news"), "Dinner");
+    let values = "Array.from(document.querySelectorAll('#surfaces input'), (e) => e.value)";
+    assert_eq!(stage.eval(values), json!(["typed", ""]));
+    assert_eq!(stage.eval(stored), "[]");
+    assert_eq!(stage.eval("clawdbotA2UI.getSurfaces()"), json!(["main"]));
+    stage.data("/", &json!([string("news", "Tea")]));
+    assert_eq!(stage.text("news"), "Tea");
+
+    // What was long ago is over, and so is what was removed.
+    stage.eval("Date.now = () => 1e12");
+    stage.open("android");
+    assert_eq!(stage.eval("clawdbotA2UI.getSurfaces()"), json!([]));
+    stage.show(&form);
+    stage.eval("clawdbotA2UI.reset()");
+    stage.open("android");
+    assert_eq!(stage.eval("clawdbotA2UI.getSurfaces()"), json!([]));
+    // What somebody else has left there does not matter.
+    stage.eval("sessionStorage.setItem('clawdbot-a2ui', '{\"surfaces\":[{\"id\":5}],\"at\":' + Date.now() + '}')");
+    stage.eval("addEventListener('pagehide', (event) => event.stopImmediatePropagation(), true)");
+    stage.open("android");
+    stage.show(&json!([text("root", "works")]));
+    assert_eq!(stage.text("root"), "works");
+}

@@ -21,6 +21,10 @@ export const TEXT = 100_000;
 export const NAME = 1_000;
 /** Options of a choice, or tabs. */
 export const OPTIONS = 500;
+/** Characters of what is kept for a reload. */
+export const KEPT = 1_000_000;
+/** Milliseconds that a reload takes at most. */
+export const KEPT_TIME = 15_000;
 /** Warnings in the result of one call. */
 export const WARNINGS = 20;
 /** Characters of a regular expression, and of the text that it is tried on. */

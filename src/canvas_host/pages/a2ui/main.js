@@ -1,4 +1,5 @@
 // The page that apps push A2UI messages to: they call `clawdbotA2UI.applyMessages(messages)`.
+import { keep, kept } from "./keep.js";
 import { Messages } from "./messages.js";
 import { Actions } from "./status.js";
 
@@ -33,6 +34,14 @@ globalThis.clawdbotA2UI = {
     return messages.ids();
   },
 };
+
+window.addEventListener("pagehide", () => keep(messages.surfaces.values()));
+try {
+  messages.restore(kept());
+} catch {
+  messages = begin();
+  shown.replaceChildren();
+}
 
 // On a phone nobody types commands.
 const platform = new URLSearchParams(location.search).get("platform");

@@ -1,5 +1,5 @@
 // A2UI v0.8 messages from the agent: `applyMessages` and what becomes of each.
-import { isObject, Refusal, segmentsOf } from "./model.js";
+import { fromJson, isObject, Refusal, segmentsOf } from "./model.js";
 import * as limits from "./limits.js";
 import { Surface } from "./surface.js";
 
@@ -85,6 +85,23 @@ export class Messages {
     return surface;
   }
 
+  /** Shows surfaces again that were kept. */
+  restore(surfaces) {
+    for (const { id, components, model, root, styles } of surfaces) {
+      const surface = this.surface(id);
+      surface.addComponents(components);
+      // What was put in replaces what components bring along.
+      surface.model.root = fromJson(model);
+      if (root !== undefined) this.begin(surface, root, styles);
+      surface.refresh();
+    }
+  }
+
+  begin(surface, root, styles) {
+    surface.begin(root, styles);
+    if (!surface.element.isConnected) this.shown.append(surface.element);
+  }
+
   delete(id) {
     this.surfaces.get(id)?.remove();
     this.surfaces.delete(id);
@@ -106,8 +123,7 @@ function beginRendering(messages, { root, styles }, id) {
     throw new Refusal("root has to be the id of a component");
   }
   const surface = messages.surface(id);
-  surface.begin(root, styles);
-  if (!surface.element.isConnected) messages.shown.append(surface.element);
+  messages.begin(surface, root, styles);
   return surface;
 }
 
