@@ -8,6 +8,8 @@ bindir = $(prefix)/bin
 unitdir = $(prefix)/lib/systemd/system
 docdir = $(prefix)/share/doc/openclaw-bridge
 mandir = $(prefix)/share/man
+# Exists where systemd runs.
+systemd ?= /run/systemd/system
 units = openclaw-bridge.service openclaw-bridge-node.service
 man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-bridge-protocol.7
 
@@ -84,10 +86,13 @@ install: ## Install what `make build` built: program, units, manual pages, examp
 		install -m 644 etc/$$unit $(DESTDIR)$(unitdir)/$$unit && \
 		sed -i 's|/usr/local/bin|$(bindir)|' $(DESTDIR)$(unitdir)/$$unit || exit 1; done
 
-uninstall: ## Remove what install installed
+uninstall: ## Stop the services and remove what install installed; state and configuration stay
+	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then for unit in $(units); do \
+		[ ! -e $(unitdir)/$$unit ] || systemctl disable --now $$unit || :; done; fi
 	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(units:%=$(DESTDIR)$(unitdir)/%)
 	rm -f $(man_pages:%=$(DESTDIR)$(mandir)/%)
 	rm -rf $(DESTDIR)$(docdir)
+	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then systemctl daemon-reload || :; fi
 
 clean: ## Remove what was built
 	$(CARGO) clean

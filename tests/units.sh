@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the systemd units: that they are understood whole, how much they expose, what must be in
-# them, and that each setting has its reason. `make check` runs it where systemd-analyze is
-# installed; nothing is started or installed.
+# them, and that each setting has its reason; and that `make uninstall` stops them. `make check` runs
+# it where systemd-analyze is installed; nothing is started, or installed outside of a directory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
@@ -36,3 +36,28 @@ for unit in "${!needed[@]}"; do
         !reason { print unit ".service: no reason for " $0; wrong = 1 }
         END { exit wrong }' "etc/$unit.service" >&2 || exit 1
 done
+
+# `make uninstall` stops a service before its files go, and fails nowhere.
+cat >"$dir/systemctl" <<'END'
+#!/bin/sh
+there=no
+[ ! -e "$UNITS/openclaw-bridge.service" ] || there=yes
+echo "$* $there" >>"$ASKED"
+exit 1
+END
+chmod +x "$dir/systemctl"
+export UNITS="$dir/usr/lib/systemd/system" ASKED="$dir/asked"
+uninstall() {
+    mkdir -p "$DESTDIR$UNITS" "$dir/systemd"
+    touch "$DESTDIR$UNITS/openclaw-bridge.service" "$ASKED"
+    PATH="$dir:$PATH" make -s uninstall prefix="$dir/usr" DESTDIR="$DESTDIR" "$@" >/dev/null ||
+        fail "make uninstall $* fails"
+    [ ! -e "$DESTDIR$UNITS/openclaw-bridge.service" ] || fail "make uninstall $* leaves a unit"
+}
+DESTDIR="" uninstall systemd="$dir/systemd"
+[ "$(cat "$ASKED")" = "disable --now openclaw-bridge.service yes
+daemon-reload no" ] || fail "make uninstall asks systemd: $(cat "$ASKED")"
+rm "$ASKED"
+DESTDIR="" uninstall systemd="$dir/none"
+DESTDIR="$dir/root" uninstall systemd="$dir/systemd"
+[ ! -s "$ASKED" ] || fail "make uninstall asks a systemd that is not there: $(cat "$ASKED")"

@@ -6,6 +6,7 @@ use serde_json::{json, Value};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 #[test]
@@ -92,6 +93,28 @@ fn a_token_from_the_old_gateway_works_and_is_replaced_by_its_hash() {
     Phone::log_in(&daemon, "ipad", token);
     let node = daemon.ask("node.describe", &json!({ "nodeId": "ipad" }));
     assert_eq!(node["displayName"], "Ada's iPad");
+}
+
+#[test]
+fn a_copy_made_while_the_bridge_runs_is_a_backup() {
+    let setup = Setup::new();
+    let daemon = setup.start();
+    let mut phone = Phone::asking(&daemon, "alice");
+    daemon.approve("alice");
+    let token = phone.expect_token();
+    daemon.run(["chat", "send", "water the plants"]).ok();
+    let restored = Setup::new();
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+        assert!(copied.unwrap().success());
+    };
+    copy(&setup.path("state"), &restored.path("backup"));
+    drop((phone, daemon));
+    copy(&restored.path("backup"), &restored.path("state"));
+    let daemon = restored.start();
+    Phone::log_in(&daemon, "alice", &token);
+    let history = daemon.run(["chat", "history"]).ok();
+    assert!(history.starts_with("user: water the plants\nassistant: "), "{history}");
 }
 
 #[test]
