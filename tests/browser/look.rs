@@ -148,6 +148,9 @@ fn the_page_loads_nothing_from_elsewhere_and_its_policy_forbids_scripts_in_marku
     let loaded =
         stage.eval("performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)");
     let loaded: Vec<String> = serde_json::from_value(loaded).unwrap();
+    let files = "performance.getEntriesByType('resource').map((e) => e.name)";
+    let once = format!("new Set({files}).size === {files}.length");
+    assert_eq!(stage.eval(&once), true, "each file is loaded once");
     assert!(loaded.len() > 5 && loaded.iter().all(|origin| *origin == stage.host), "{loaded:?}");
     stage.expect_complaint("Content Security Policy");
     stage.eval("{ const e = document.createElement('div'); document.body.append(e);

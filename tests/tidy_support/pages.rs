@@ -24,6 +24,7 @@ const NOT_IN_PAGES: &[&str] = &[
 fn pages_are_small_files_that_are_served_and_make_no_markup_of_texts() {
     let pages = root().join("src/canvas_host/pages");
     let table = fs::read_to_string(root().join("src/canvas_host/pages.rs")).unwrap();
+    let index = fs::read_to_string(pages.join("a2ui/index.html")).unwrap();
     let a2ui = fs::read_dir(pages.join("a2ui")).unwrap().map(|entry| entry.unwrap().path());
     for path in a2ui.chain([pages.join("actions.js")]) {
         let text = fs::read_to_string(&path).unwrap();
@@ -32,6 +33,9 @@ fn pages_are_small_files_that_are_served_and_make_no_markup_of_texts() {
         assert!(text.lines().count() <= LONGEST_FILE, "{name} is too long");
         if name.ends_with(".js") {
             assert!(text.starts_with("// "), "{name} does not begin with what it is for");
+            // All at once: one after the other takes too long over a slow network.
+            let is_loaded = index.contains(name.trim_start_matches("a2ui/"));
+            assert!(is_loaded || name.contains("worker"), "index.html does not load {name}");
         }
         let evil = NOT_IN_PAGES.iter().find(|word| text.contains(**word));
         assert_eq!(evil, None, "{name}");

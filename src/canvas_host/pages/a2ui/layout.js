@@ -181,6 +181,8 @@ function openModal(node) {
   const { dialog, content } = node.state;
   if (dialog.open) return;
   node.child("content", content, node.props.contentChild);
+  const heading = content.querySelector("[role=heading], h1, h2, h3");
+  dialog.setAttribute("aria-label", heading?.textContent || "Dialog");
   dialog.showModal();
   // What the content sets at its beginning may be shown elsewhere, too.
   node.surface.refreshSoon();
