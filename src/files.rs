@@ -148,6 +148,22 @@ pub(crate) fn check_written_by_owner_only(path: &Path, meta: &Metadata) -> io::R
     check_changed_by_owner_only(dir, &fs::metadata(dir)?)
 }
 
+/// Whether root alone can read a file: by its own mode, or by that of a directory above it.
+#[cfg(feature = "cli")]
+pub(crate) fn is_only_for_root(file: &Path) -> io::Result<bool> {
+    let is_closed = |path: &Path, bit: u32| {
+        let meta = fs::metadata(path)?;
+        let group = if meta.gid() == 0 { 0 } else { bit << 3 };
+        Ok::<_, io::Error>(meta.uid() == 0 && meta.mode() & (bit | group) == 0)
+    };
+    let file = file.canonicalize()?;
+    let mut closed = is_closed(&file, 0o4)?;
+    for dir in file.ancestors().skip(1) {
+        closed |= is_closed(dir, 0o1)?;
+    }
+    Ok(closed)
+}
+
 /// Copies a file to a new name that says why it is there. (A hard link would be enough, but the
 /// system may forbid one to another user's file.) Durable once the directory is synced.
 pub(crate) fn keep_copy(path: &Path) -> io::Result<PathBuf> {

@@ -24,6 +24,10 @@ for unit in "${!needed[@]}"; do
     # Tenths: at most 1.2.
     systemd-analyze security --offline=true --threshold=12 "$dir/$unit.service" >/dev/null ||
         fail "$unit.service exposes more than 1.2"
+    # What is commented out is right, too.
+    sed -i 's/^#\([A-Z][A-Za-z]*=\)/\1/' "$dir/$unit.service"
+    complaints=$(systemd-analyze verify --man=no "$dir/$unit.service" 2>&1 | grep -F "$unit.service" || true)
+    [ -z "$complaints" ] || fail "with all that is commented out: $complaints"
     for setting in ${needed[$unit]}; do
         grep -qx -- "$setting" "etc/$unit.service" || fail "$unit.service: no $setting"
     done

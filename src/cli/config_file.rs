@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::{self, process_env, Config, Loaded, Sources};
+use crate::files;
+use rustix::process::geteuid;
 
 /// The flags of the command that are about the configuration; a command need not have all of them.
 pub(super) fn sources(line: &CommandLine) -> Sources {
@@ -41,7 +43,8 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
         }
     };
     let path = loaded.path.as_ref().map(|path| path.display().to_string());
-    let warnings = loaded.config.warnings();
+    let mut warnings = loaded.config.warnings();
+    warnings.extend(unreadable_for_the_service(&loaded.config));
     let answer = json!({ "ok": true, "path": path, "ignored": loaded.ignored_sections,
         "warnings": warnings });
     let mut text = match path {
@@ -56,6 +59,27 @@ pub(super) fn check(line: &CommandLine) -> Result<(), Failure> {
         text += &format!("warning: {}\n", safe(&warning));
     }
     print_answer(line, &answer, &text)
+}
+
+/// Files that root, who asks, can read, but no service that runs as another user. What systemd has
+/// handed to a service is for that one to read.
+fn unreadable_for_the_service(config: &Config) -> Vec<String> {
+    let tls = &config.bridge.tls;
+    if !tls.enabled || !geteuid().is_root() {
+        return Vec::new();
+    }
+    let files = [("bridge.tls.certPath", &tls.cert_path), ("bridge.tls.keyPath", &tls.key_path)];
+    let files = files.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?)));
+    let is_theirs = |path: &Path| path.starts_with("/run/credentials");
+    let closed = files
+        .filter(|(_, path)| !is_theirs(path) && files::is_only_for_root(path).unwrap_or(false));
+    let warning = |(key, path): (&str, &Path)| {
+        format!(
+            "{key}: only root can read {path:?}, but the systemd service runs as another user; have \
+             systemd hand it over with LoadCredential=, as the unit and the manual show"
+        )
+    };
+    closed.map(warning).collect()
 }
 
 pub(super) fn show(line: &CommandLine) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ pub enum Error {
         .1.display()
     )]
     IncompletePair(PathBuf, PathBuf),
-    #[error("could not read the TLS file `{}`: {}", .0.display(), .1)]
+    #[error("could not read the TLS file `{}`: {}{}", .0.display(), .1, advice(.1))]
     Read(PathBuf, io::Error),
     /// The file holds no such object ("certificate" or "private key") in PEM form.
     #[error(
@@ -59,6 +59,16 @@ impl Error {
     /// Whether the cause is in existing files, so that another attempt fails, too.
     pub fn is_permanent(&self) -> bool {
         !matches!(self, Self::Generate(_) | Self::Write(..))
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ". The bridge's user has to be able to read it; a systemd service is handed it with \
+             LoadCredential=, as the unit shows"
+        }
+        _ => "",
     }
 }
 

@@ -1,12 +1,13 @@
 //! The certificate: where it comes from, what is wrong with it, what people are told about it.
 
 use crate::support::tls::Client;
-use crate::support::{Daemon, Operator, Phone, Run, Setup};
+use crate::support::{tools, Daemon, Operator, Phone, Run, Setup, NEEDS_NAMESPACES};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 const TLS: &str = "{ bridge: { tls: { enabled: true } } }";
 const OWN: &str = "{ bridge: { tls: { enabled: true, certPath: 'own.pem', keyPath: 'own.key' } } }";
@@ -250,4 +251,38 @@ fn nothing_is_made_where_somebody_said_that_a_certificate_is() {
     }
     daemon.run(["reload"]).error(1);
     assert_eq!(daemon.status()["fingerprintSha256"], fingerprint);
+}
+
+#[test]
+fn root_is_told_that_only_root_can_read_the_key() {
+    let setup = Setup::new().config(OWN);
+    own(&setup, &pair(2020, 2040));
+    let check = || {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user"]).arg(setup.program().get_program());
+        command.args(["config", "check", "--config"]).arg(setup.path("bridge.json5"));
+        Operator::spawn(command).finish()
+    };
+    let mode = |name: &str, mode: u32| {
+        fs::set_permissions(setup.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    if !Command::new("unshare")
+        .args(["--user", "--map-root-user", "true"])
+        .status()
+        .unwrap()
+        .success()
+    {
+        tools::skip("namespaces", NEEDS_NAMESPACES);
+        return;
+    }
+    mode("", 0o755);
+    mode("own.pem", 0o644);
+    let said = check().ok();
+    assert!(said.contains("warning: bridge.tls.keyPath: only root can read"), "{said}");
+    assert!(said.contains("LoadCredential=") && !said.contains("certPath"), "{said}");
+    mode("own.key", 0o644);
+    assert!(!check().ok().contains("warning"));
+    // Nobody else gets through the directory.
+    mode("", 0o700);
+    assert_eq!(check().ok().matches("warning").count(), 2);
 }

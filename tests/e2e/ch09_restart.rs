@@ -160,7 +160,7 @@ fn a_watchdog_is_fed_while_the_router_works_and_not_while_it_hangs() {
     // A disk that hangs: a pipe that somebody has put there, which is copied before it is replaced.
     let paired = daemon.setup().state("nodes/paired.json");
     let _alice = Phone::asking(&daemon, "alice");
-    let made = std::process::Command::new("mkfifo").arg(&paired).status().unwrap();
+    let made = Command::new("mkfifo").arg(&paired).status().unwrap();
     assert!(made.success());
     let mut control = daemon.control();
     control.send("node.pair.approve", &json!({ "requestId": "alice" }));
