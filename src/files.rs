@@ -1,6 +1,7 @@
 //! Files that survive a power cut: written beside, synced, renamed, and the directory synced.
 
-use rustix::fs::{openat, Mode, OFlags, CWD};
+use rustix::fs::{openat, statat, AtFlags, FileType, Mode, OFlags, CWD};
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
@@ -199,7 +200,7 @@ pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Opens a file or folder. Symbolic links are not followed, so what is opened is below `root`, as
+/// Opens a file or folder. Symbolic links are not followed (the error is `ELOOP`), so what is opened is below `root`, as
 /// long as no name leads up. A pipe or device does not block, and is for the caller to refuse.
 pub(crate) fn open_beneath(root: &Path, names: &[OsString]) -> io::Result<(File, Metadata)> {
     let way = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -207,12 +208,19 @@ pub(crate) fn open_beneath(root: &Path, names: &[OsString]) -> io::Result<(File,
     let here = OsString::from(".");
     let (last, folders) = names.split_last().unwrap_or((&here, &[]));
     for name in folders {
-        at = openat(&at, name, way | OFlags::NOFOLLOW, Mode::empty())?;
+        let below = openat(&at, name, way | OFlags::NOFOLLOW, Mode::empty());
+        at = below.map_err(|error| if is_link(&at, name) { Errno::LOOP } else { error })?;
     }
     let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::from(openat(&at, last, read | OFlags::CLOEXEC, Mode::empty())?);
     let meta = file.metadata()?;
     Ok((file, meta))
+}
+
+/// Of a link to a folder, the system says that it is no folder.
+fn is_link(folder: &OwnedFd, name: &OsString) -> bool {
+    let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    found.is_ok_and(|meta| FileType::from_raw_mode(meta.st_mode).is_symlink())
 }
 
 /// The directory for temporary files: `TMPDIR`, else `/tmp`. An empty one counts as absent,

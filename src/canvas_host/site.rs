@@ -97,7 +97,7 @@ impl Site {
     fn log(&self, names: &[OsString], error: &io::Error) {
         let why = match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::ACCESS) => "this user may not read it",
-            Some(Errno::LOOP) => "it is a symbolic link, and these are not followed",
+            Some(Errno::LOOP) => "it is a symbolic link or behind one, and these are not followed",
             _ => return,
         };
         if let Some(more) = self.log_limit.admit("canvas file") {
