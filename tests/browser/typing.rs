@@ -167,6 +167,12 @@ fn a_reload_keeps_what_is_shown_but_no_password() {
     stage.data("/", &json!([string("news", "Tea")]));
     assert_eq!(stage.text("news"), "Tea");
 
+    // Another address is another page.
+    stage.open("ios");
+    assert_eq!(stage.eval("clawdbotA2UI.getSurfaces()"), json!([]));
+    stage.open("android");
+    stage.show(&form);
+
     // What was long ago is over, and so is what was removed.
     stage.eval("Date.now = () => 1e12");
     stage.open("android");
@@ -176,7 +182,7 @@ fn a_reload_keeps_what_is_shown_but_no_password() {
     stage.open("android");
     assert_eq!(stage.eval("clawdbotA2UI.getSurfaces()"), json!([]));
     // What somebody else has left there does not matter.
-    stage.eval("sessionStorage.setItem('clawdbot-a2ui', '{\"surfaces\":[{\"id\":5}],\"at\":' + Date.now() + '}')");
+    stage.eval("sessionStorage.setItem('clawdbot-a2ui', '{\"surfaces\":[{\"id\":5}],\"url\":\"' + location + '\",\"at\":' + Date.now() + '}')");
     stage.eval("addEventListener('pagehide', (event) => event.stopImmediatePropagation(), true)");
     stage.open("android");
     stage.show(&json!([text("root", "works")]));

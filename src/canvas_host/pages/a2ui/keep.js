@@ -10,7 +10,7 @@ const KEY = "clawdbot-a2ui";
 export function keep(surfaces) {
   try {
     sessionStorage.removeItem(KEY);
-    const kept = { at: Date.now(), surfaces: Array.from(surfaces, saved) };
+    const kept = { at: Date.now(), url: location.href, surfaces: Array.from(surfaces, saved) };
     const text = JSON.stringify(kept);
     if (kept.surfaces.length > 0 && text.length <= limits.KEPT) sessionStorage.setItem(KEY, text);
   } catch {
@@ -21,9 +21,10 @@ export function keep(surfaces) {
 /** What the page before this one has kept. */
 export function kept() {
   try {
-    const { at, surfaces } = JSON.parse(sessionStorage.getItem(KEY));
+    const { at, url, surfaces } = JSON.parse(sessionStorage.getItem(KEY));
     sessionStorage.removeItem(KEY);
-    return Math.abs(Date.now() - at) <= limits.KEPT_TIME ? surfaces : [];
+    const isReload = url === location.href && Math.abs(Date.now() - at) <= limits.KEPT_TIME;
+    return isReload ? surfaces : [];
   } catch {
     return [];
   }
