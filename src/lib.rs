@@ -144,6 +144,8 @@ mod log_limit;
 #[cfg(feature = "cli")]
 mod node_host;
 mod origin;
+#[cfg(feature = "cli")]
+mod ownership;
 #[doc(hidden)] // For the scenarios, which check that what the router saves can be read again.
 pub mod pairing_store;
 mod process;

@@ -27,6 +27,7 @@ const FLOORS: &[&str] = &[
     "wait",
     "lock",
     "files",
+    "ownership",
     "random",
     "addresses",
     "origin",

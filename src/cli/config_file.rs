@@ -1,7 +1,7 @@
 //! `config check` and `config show`.
 
 use super::*;
-use crate::config::{self, process_env, Config, Loaded, Sources};
+use crate::config::{self, paths, process_env, Config, Loaded, Sources};
 use crate::files;
 use rustix::process::geteuid;
 
@@ -24,6 +24,23 @@ fn load(line: &CommandLine) -> Result<Loaded, config::Error> {
 /// The configuration that `serve` would use with the same `--config` and `--state-dir`.
 pub(super) fn of_serve(line: &CommandLine) -> Result<Config, config::Error> {
     load(line).map(|loaded| loaded.config)
+}
+
+/// The state directory for a command that needs no running bridge. What root does there is for the
+/// service, if there is one, and not for a directory of root's that no bridge uses.
+pub(super) fn state_dir(config: &Config) -> Result<PathBuf, Failure> {
+    let own = paths::state_dir(config, &process_env);
+    let service = paths::service_state_dir(config, &process_env);
+    match (service.filter(|_| geteuid().is_root()), own) {
+        (Some(service), Ok(own)) if own.join("lock").exists() => Err(Failure::usage(format!(
+            "both the service and root have had a bridge here; name the state directory that you \
+             mean: `--state-dir {}` or `--state-dir {}`",
+            service.display(),
+            safe(&own.to_string_lossy())
+        ))),
+        (Some(service), _) => Ok(service),
+        (None, own) => Ok(own?),
+    }
 }
 
 /// Prints all errors. The exit code is 78 if there are any.

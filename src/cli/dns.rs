@@ -59,8 +59,9 @@ fn plan(line: &CommandLine) -> Result<Plan, Failure> {
     let state_dir = match &running {
         Some(running) => PathBuf::from(&running.state_dir),
         None => {
-            notes.push("no bridge is running; the zone is that of a bridge of this user".into());
-            paths::state_dir(&config, &process_env)?
+            let dir = config_file::state_dir(&config)?;
+            notes.push(format!("no bridge is running; this is for one in {}", dir.display()));
+            dir
         }
     };
     // systemd's is a link into a directory that only root can enter.

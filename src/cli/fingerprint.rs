@@ -1,7 +1,7 @@
 //! `fingerprint`: prints the certificate fingerprint that nodes pin, as text or as a QR code.
 
 use super::*;
-use crate::config::{paths, process_env, Config};
+use crate::config::Config;
 use crate::daemon;
 use crate::protocol::operator::CertificateView;
 use crate::tls::{CertificateInfo, Fingerprint};
@@ -76,7 +76,7 @@ fn on_disk(line: &CommandLine) -> Result<(Fingerprint, CertificateView), Failure
 
 /// The certificate file of a bridge with this configuration, and its contents if it exists.
 pub(super) fn certificate(config: &Config) -> Result<(PathBuf, Option<CertificateInfo>), Failure> {
-    let state_dir = paths::state_dir(config, &process_env)?;
+    let state_dir = config_file::state_dir(config)?;
     let path = daemon::tls_files(config, &state_dir).certificate;
     let facts = CertificateInfo::read(&path)?;
     Ok((path, facts))

@@ -6,7 +6,7 @@ use crate::router::Wall;
 
 /// Reports and, with `--apply`, imports; exit code 1 if something is damaged.
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
-    let state_dir = paths::state_dir(&config_file::of_serve(line)?, &process_env)?;
+    let state_dir = config_file::state_dir(&config_file::of_serve(line)?)?;
     let source = PathBuf::from(line.required("DIR"));
     let named = line.value("exec-approvals").map(PathBuf::from);
     let exec_approvals = named.or_else(|| {

@@ -32,7 +32,7 @@ mod zone;
 
 // What most commands need; they import it with `use super::*`.
 use crate::calendar::now_ms;
-use crate::config::{paths, process_env};
+use crate::config::process_env;
 use crate::control::ClientError;
 use crate::random;
 use args::{in_milliseconds, CommandLine, Parsed};

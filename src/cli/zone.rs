@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::addresses::{self, Tailnet};
-use crate::config::{paths, process_env, Config};
+use crate::config::Config;
 use crate::daemon;
 use crate::discovery::profile::ZoneSettings;
 use crate::discovery::tailscale;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::ZoneFile;
 use crate::link::Waker;
+use crate::ownership::Acting;
 use crate::protocol::operator::Status;
 use crate::tls::Fingerprint;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -37,11 +38,11 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let zone = Zone::new(&place.domain, &profile.service(port, name.as_deref()), v4, v6);
     let state_dir = match running {
         Some(running) => running.state_dir.into(),
-        None => paths::state_dir(&config, &process_env)?,
+        None => config_file::state_dir(&config)?,
     };
     let file = ZoneFile::new(&state_dir, &place.domain);
     if line.is_set("write") {
-        return write(line, &file, &zone);
+        return write(line, &state_dir, &place.domain, &zone);
     }
     let compared = file.compare(&zone, now_ms());
     let compared = compared.map_err(|error| Failure::failed(safe(&chain(&error))))?;
@@ -52,10 +53,21 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     print_answer(line, &answer, &compared.text)
 }
 
-fn write(line: &CommandLine, file: &ZoneFile, zone: &Zone) -> Result<(), Failure> {
-    let (compared, copy) =
-        file.update(zone, now_ms()).map_err(|error| Failure::failed(safe(&chain(&error))))?;
-    let (path, serial) = (file.path().to_string_lossy(), compared.serial);
+fn write(line: &CommandLine, dir: &Path, domain: &str, zone: &Zone) -> Result<(), Failure> {
+    let (acting, reached) =
+        Acting::begin(dir, dir).map_err(could_not("use the state directory"))?;
+    let written = ZoneFile::new(&reached, domain).update(zone, now_ms());
+    drop(acting);
+    let (compared, copy) = written.map_err(|error| {
+        let why = safe(&chain(&error));
+        let named = || format!("in `{}`: {why}", safe(&dir.to_string_lossy()));
+        Failure::failed(if reached == dir { why.clone() } else { named() })
+    })?;
+    let serial = compared.serial;
+    let path = ZoneFile::new(dir, domain).path().to_string_lossy().into_owned();
+    // Next to it.
+    let copy = copy.as_ref().and_then(|copy| copy.file_name());
+    let copy = copy.map(|name| Path::new(&path).with_file_name(name));
     let copy = copy.as_ref().map(|copy| copy.to_string_lossy());
     let answer = json!({
         "path": path, "serial": serial, "written": !compared.is_current, "keptAside": copy,

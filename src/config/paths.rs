@@ -38,6 +38,17 @@ pub fn state_dir(config: &Config, env: Env<'_>) -> Result<PathBuf, Error> {
     configured.or_else(|| default_state_dir(env)).ok_or(Error::NoStateDir)
 }
 
+/// The state directory of the systemd service on this machine, if there is one and none was
+/// configured: root, who has no bridge of its own, means that.
+#[cfg(any(test, feature = "cli"))]
+pub(crate) fn service_state_dir(config: &Config, env: Env<'_>) -> Option<PathBuf> {
+    let is_known =
+        config.bridge.state_dir.is_some() || first_of_list(env, "STATE_DIRECTORY").is_some();
+    // The second is where the first leads with DynamicUser=.
+    let dirs = ["/var/lib", "/var/lib/private"].map(|dir| Path::new(dir).join(OURS));
+    dirs.into_iter().find(|dir| !is_known && dir.is_dir())
+}
+
 /// Where the daemon makes its control socket: in a state directory that was named, else in
 /// systemd's runtime directory, else in the state directory.
 #[cfg(any(test, feature = "cli"))]

@@ -1,7 +1,7 @@
 //! The directory of the old gateway: read, never written, and never left.
 
-use super::ownership::Acting;
 use super::Error;
+use crate::ownership::Acting;
 use crate::protocol::limits;
 use rustix::fs::{openat, Dir, Mode, OFlags};
 use rustix::io::Errno;

@@ -12,7 +12,6 @@ mod left;
 mod legacy;
 #[cfg(test)]
 mod more_tests;
-mod ownership;
 mod pairings;
 mod report;
 mod sessions;
@@ -27,9 +26,9 @@ pub(crate) use report::ItemKind;
 pub(crate) use report::{Item, Outcome, Report};
 
 use crate::daemon::Lock;
+use crate::ownership::Acting;
 use crate::router::Wall;
 use legacy::Legacy;
-use ownership::Acting;
 use std::path::{Path, PathBuf};
 
 /// Where an import goes.

@@ -3,11 +3,12 @@
 use crate::ch22_power_cut::on_every_state;
 use crate::support::faults::Faults;
 use crate::support::pi::{sh, Pi};
-use crate::support::{secrets, Operator, Phone, Run, Setup};
+use crate::support::{secrets, tools, Operator, Phone, Run, Setup, NEEDS_NAMESPACES};
 use serde_json::{json, Value};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{chown, symlink, MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 
 const TOKEN: &str = "5d41402abc4b2a76b9719d911017c592";
 
@@ -238,4 +239,65 @@ fn an_import_by_root_goes_no_further_than_the_owners_of_both_directories_could()
     }
     assert!(prison.join("state/nodes/paired.json").exists());
     assert!(prison.join("state/settings/voicewake.json").exists());
+}
+
+/// `$1` is the program. The machine has a service, with a directory as systemd makes it; its owner
+/// can only be somebody else if this is really root.
+const SERVICE: &str = r#"
+mount -t tmpfs none /var/lib
+mkdir -m 700 /var/lib/private /var/lib/private/openclaw-bridge
+ln -s private/openclaw-bridge /var/lib/openclaw-bridge
+chown 4343:4343 /var/lib/private/openclaw-bridge 2>/dev/null || echo "root is not root"
+"$1" import old
+"$1" import old --apply
+"$1" zone --write --address 10.8.0.1
+"$1" zone --write --address 10.8.0.2
+cd /var/lib/private/openclaw-bridge
+find . -exec stat -c 'owner %u %n' {} +
+test ! -e "$HOME/.local"
+"$1" fingerprint && exit 9
+mkdir -p "$HOME/.local/state/openclaw-bridge"
+echo "token of root" >"$HOME/.local/state/openclaw-bridge/node.json"
+"$1" zone --write --address 10.8.0.2
+touch "$HOME/.local/state/openclaw-bridge/lock"
+"$1" zone --write --address 10.8.0.3 && exit 9
+"$1" zone --write --address 10.8.0.3 --state-dir /var/lib/openclaw-bridge
+"#;
+
+#[test]
+fn what_root_does_without_a_bridge_is_for_the_service_and_belongs_to_it() {
+    let setup = old_gateway();
+    let mut namespace = vec!["--mount"];
+    if !rustix::process::geteuid().is_root() {
+        namespace.extend(["--user", "--map-root-user"]);
+    }
+    let probe = Command::new("unshare")
+        .args(&namespace)
+        .args(["mount", "-t", "tmpfs", "none", "/var/lib"])
+        .output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        tools::skip("namespaces", NEEDS_NAMESPACES);
+        return;
+    }
+    let mut command = setup.program();
+    let program = command.get_program().to_owned();
+    command = Command::new("unshare");
+    command.args(&namespace).args(["sh", "-euc", SERVICE, "sh"]).arg(program);
+    command.env_clear().env("HOME", setup.path("home")).env("PATH", tools::PATH);
+    command.current_dir(setup.path(""));
+    let run = Operator::spawn(command).finish();
+    let (said, why) = (run.stdout.clone(), run.stderr.clone());
+    run.ok();
+    assert!(said.contains("would be imported into /var/lib/openclaw-bridge, "), "{said}");
+    assert!(said.contains(" imported into /var/lib/openclaw-bridge, "), "{said}");
+    let zone = "/var/lib/openclaw-bridge/dns/clawdbot.internal.db";
+    assert_eq!(said.matches(&format!("wrote {zone}, serial ")).count(), 3, "{said}");
+    assert!(said.contains(&format!("{zone} is up to date")), "{said}");
+    assert!(why.contains("there is no certificate at `/var/lib/openclaw-bridge/"), "{why}");
+    assert!(why.contains("--state-dir /var/lib/openclaw-bridge"), "{why}");
+    if !said.contains("root is not root") {
+        let owners: Vec<&str> = said.lines().filter(|line| line.starts_with("owner ")).collect();
+        assert!(owners.len() > 5, "{said}");
+        assert!(owners.iter().all(|line| line.starts_with("owner 4343 ")), "{owners:?}");
+    }
 }

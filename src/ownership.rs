@@ -1,7 +1,6 @@
-//! An import by root is on behalf of others: the old directory is read with the rights of its owner,
-//! and whatever is read or written in the state directory is with the rights of that one's owner. A
-//! link that either of them puts there leads no further than they could go alone, and what is created
-//! belongs to the owner.
+//! What root does in a state directory is on behalf of its owner, and done with the owner's rights: a
+//! link there leads no further than the owner could go alone, and what is created belongs to the
+//! owner. An import also reads the old directory with the rights of that one's owner.
 
 use rustix::io::Errno;
 use rustix::process::{geteuid, getgroups, Gid, Uid};
@@ -17,7 +16,7 @@ type Owner = (Uid, Gid);
 /// Root acts as the owner of the state directory until this is dropped. For anybody but root nothing
 /// changes.
 #[derive(Debug)]
-pub(super) struct Acting(Option<Identities>);
+pub(crate) struct Acting(Option<Identities>);
 
 #[derive(Debug)]
 struct Identities {
@@ -28,9 +27,9 @@ struct Identities {
 }
 
 impl Acting {
-    /// Also returns by which path the owner of the state directory reaches it: one of systemd's is in
+    /// `source` is what [`Acting::read`] reads. Also returns by which path the owner of the state directory reaches it: one of systemd's is in
     /// a directory that only root can enter.
-    pub(super) fn begin(source: &Path, state_dir: &Path) -> io::Result<(Self, PathBuf)> {
+    pub(crate) fn begin(source: &Path, state_dir: &Path) -> io::Result<(Self, PathBuf)> {
         if !geteuid().is_root() {
             return Ok((Self(None), state_dir.to_owned()));
         }
@@ -48,12 +47,12 @@ impl Acting {
         Ok((Self(Some(identities)), reached))
     }
 
-    pub(super) fn is_for_others(&self) -> bool {
+    pub(crate) fn is_for_others(&self) -> bool {
         self.0.is_some()
     }
 
     /// Reads something in the old directory.
-    pub(super) fn read<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn read<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(identities) = &self.0 else { return read() };
         identities.become_user(identities.reader)?;
         let result = read();
@@ -65,7 +64,7 @@ impl Acting {
 impl Drop for Acting {
     fn drop(&mut self) {
         if let Some(Err(error)) = self.0.as_ref().map(Identities::become_root) {
-            log::warn!("import: could not act as root again: {error}");
+            log::warn!("could not act as root again: {error}");
         }
     }
 }
