@@ -13,6 +13,13 @@ systemd ?= /run/systemd/system
 units = openclaw-bridge.service openclaw-bridge-node.service
 man_pages = man1/openclaw-bridge.1 man5/openclaw-bridge.json5.5 man7/openclaw-bridge-protocol.7
 
+# Panics name files. Those of the machine that builds are nobody's business, and would make another
+# program of the same source elsewhere. RUSTFLAGS is divided at spaces, so not where a path has one.
+cargo_home = $(or $(CARGO_HOME),$(HOME)/.cargo)
+remap = $(if $(word 3,$(cargo_home) $(CURDIR)),,--remap-path-prefix=$(cargo_home)/registry/src=crates \
+	--remap-path-prefix=$(CURDIR)=.)
+release = RUSTFLAGS="$(strip $(RUSTFLAGS) $(remap))" $(CARGO)
+
 fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
@@ -22,7 +29,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the program (target/release/openclaw-bridge)
-	$(CARGO) build --release
+	$(release) build --release
 
 run: build ## Build and run the bridge with its defaults; Ctrl-C stops it
 	$(target)/release/openclaw-bridge serve
@@ -50,7 +57,7 @@ demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge
 
 bench: ## Measure against a raw echo and a bare loop, in one run; CHECK=1 fails where a bound is missed
-	$(CARGO) bench --bench bridge -- $(if $(CHECK),--check) $(BENCH)
+	$(release) bench --bench bridge -- $(if $(CHECK),--check) $(BENCH)
 
 fuzz: ## Fuzz whatever takes bytes from others, SECONDS=60 for each target (FUZZ="wire router")
 	@command -v cargo-fuzz >/dev/null || { echo "first: cargo install cargo-fuzz" >&2; exit 1; }

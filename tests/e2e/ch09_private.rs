@@ -126,3 +126,26 @@ fn what_make_installs_can_be_read_by_everybody_whatever_the_umask() {
     }
     assert!(root.join("usr/local/lib/systemd/system/openclaw-bridge.service").exists());
 }
+
+/// A release takes minutes, so the compiler gets a program of one line in a crate's place.
+#[test]
+fn make_build_leaves_no_paths_of_this_machine_in_the_program() {
+    let setup = Setup::new();
+    let crates = setup.path("cargo/registry/src/index/crate-1.0.0");
+    fs::create_dir_all(&crates).unwrap();
+    let source = crates.join("main.rs");
+    fs::write(&source, "fn main() { panic!() }").unwrap();
+    let built = setup.path("built");
+    let cargo = setup.path("fake-cargo");
+    let compile = format!("#!/bin/sh\nexec rustc $RUSTFLAGS -o {built:?} {source:?}\n");
+    fs::write(&cargo, compile).unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut make = Command::new("make");
+    make.args(["-s", "-C", env!("CARGO_MANIFEST_DIR"), "build"]);
+    make.arg(format!("CARGO={}", cargo.display())).env("CARGO_HOME", setup.path("cargo"));
+    assert!(make.status().unwrap().success());
+    let program = fs::read(built).unwrap();
+    let contains = |text: &str| program.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(contains("crates/index/crate-1.0.0/main.rs"));
+    assert!(!contains(crates.to_str().unwrap()));
+}
