@@ -13,7 +13,8 @@ use crate::protocol::text::is_tricky;
 use crate::protocol::{limits, CommandPattern, NodeCommand};
 use serde::Deserialize;
 use serde_json::{json, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 const CATALOG: &str = include_str!("tools.json");
@@ -67,39 +68,55 @@ pub(in crate::cli) struct Tool {
     required: Vec<String>,
     /// The nodes, by the names that a model uses for them.
     #[serde(skip)]
-    nodes: Vec<(String, NodeView)>,
+    nodes: Vec<Rc<Device>>,
+}
+
+/// A node, with the name by which a model names it.
+#[derive(Debug, PartialEq)]
+struct Device {
+    label: String,
+    node: NodeView,
 }
 
 /// What the nodes of this list that are connected can do.
 pub(super) fn offered(nodes: &[NodeView]) -> Result<Vec<Tool>, Failure> {
     let catalog: Vec<Tool> =
         serde_json::from_str(CATALOG).map_err(could_not("read the list of tools"))?;
-    let connected: Vec<&NodeView> = nodes.iter().filter(|node| node.connected).collect();
-    let offering = |tool: &Tool| -> Vec<(String, NodeView)> {
-        let nodes = connected.iter().filter(|node| tool.is_offered_by(node));
-        nodes.map(|node| (label(node, &connected), (*node).clone())).collect()
-    };
+    let names = names(nodes);
+    let connected = nodes.iter().filter(|node| node.connected);
+    let device =
+        |node: &NodeView| Rc::new(Device { label: label(node, &names), node: node.clone() });
+    let connected: Vec<Rc<Device>> = connected.map(device).collect();
     let known: BTreeSet<String> = catalog.iter().map(|tool| tool.name.clone()).collect();
     let own = own_commands(&connected).into_iter().map(own_tool);
     let own = own.filter(|tool| !known.contains(&tool.name));
     let tools = catalog.into_iter().chain(own).filter_map(|mut tool| {
-        tool.nodes = offering(&tool);
+        let offering = connected.iter().filter(|device| tool.is_offered_by(&device.node));
+        tool.nodes = offering.cloned().collect();
         tool.add_node_parameter();
         (!tool.nodes.is_empty()).then_some(tool)
     });
     Ok(std::iter::once(list_tool()).chain(tools).collect())
 }
 
+/// How many nodes have each display name.
+fn names(nodes: &[NodeView]) -> BTreeMap<&str, usize> {
+    let mut names = BTreeMap::new();
+    for name in nodes.iter().filter_map(|node| node.profile.display_name.as_deref()) {
+        *names.entry(name).or_default() += 1;
+    }
+    names
+}
+
 /// The name by which a model names a node: its display name if that is unique, else its id. Such
 /// names come from nodes: what would break a line, or is as long as a prompt, is not used.
-fn label(node: &NodeView, connected: &[&NodeView]) -> String {
+fn label(node: &NodeView, names: &BTreeMap<&str, usize>) -> String {
     let id = node.node_id.as_str();
     let Some(name) = &node.profile.display_name else { return id.to_owned() };
     let is_fit = !name.is_empty()
         && name.chars().count() <= limits::TOOL_NODE_NAME_CHARS
         && !name.chars().any(is_tricky);
-    let same = |other: &&&NodeView| other.profile.display_name.as_ref() == Some(name);
-    let is_unique = connected.iter().filter(same).count() == 1;
+    let is_unique = names.get(name.as_str()) == Some(&1);
     if is_fit && is_unique {
         name.clone()
     } else {
@@ -109,10 +126,11 @@ fn label(node: &NodeView, connected: &[&NodeView]) -> String {
 
 /// The commands that no protocol describes, in order. Their names come from nodes: what is no plain
 /// word, or is as long as a prompt, is not shown to a model.
-fn own_commands(connected: &[&NodeView]) -> BTreeSet<String> {
-    let commands = connected.iter().filter_map(|node| node.profile.commands.as_ref()).flatten();
+fn own_commands(connected: &[Rc<Device>]) -> BTreeSet<String> {
+    let commands = connected.iter().filter_map(|device| device.node.profile.commands.as_ref());
+    let commands: BTreeSet<&String> = commands.flatten().collect();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
-    let own = commands.filter(|command| {
+    let own = commands.into_iter().filter(|command| {
         NodeCommand::parse(command).is_none()
             && command.len() <= limits::TOOL_NAME_CHARS
             && command.chars().all(is_plain)
@@ -152,10 +170,10 @@ fn list_tool() -> Tool {
 
 /// What the tool that lists the nodes returns.
 pub(super) fn node_list(nodes: &[NodeView]) -> Value {
-    let connected: Vec<&NodeView> = nodes.iter().filter(|node| node.connected).collect();
+    let names = names(nodes);
     let nodes = nodes.iter().map(|node| {
         json!({
-            "name": label(node, &connected),
+            "name": label(node, &names),
             "id": node.node_id,
             "device": device(&node.profile),
             "connected": node.connected,
@@ -208,10 +226,11 @@ impl Tool {
     }
 
     fn add_node_parameter(&mut self) {
-        let names: Vec<&str> = self.nodes.iter().map(|(name, _)| name.as_str()).collect();
-        let about = self.nodes.iter().map(|(name, node)| match device(&node.profile) {
-            device if device.is_empty() => name.clone(),
-            device => format!("{name} ({})", super::clip(&device, limits::TOOL_NODE_NAME_CHARS)),
+        let names: Vec<&str> = self.nodes.iter().map(|device| device.label.as_str()).collect();
+        let about = self.nodes.iter().map(|found| (&found.label, &found.node));
+        let about = about.map(|(label, node)| match device(&node.profile) {
+            device if device.is_empty() => label.clone(),
+            device => format!("{label} ({})", super::clip(&device, limits::TOOL_NODE_NAME_CHARS)),
         });
         let about = about.collect::<Vec<_>>().join(", ");
         let schema = json!({
@@ -263,12 +282,10 @@ impl Tool {
         }
         let named = arguments.remove(NODE);
         let node = match &named {
-            Some(name) => {
-                self.nodes.iter().find(|(label, _)| Some(label.as_str()) == name.as_str())
-            }
+            Some(name) => self.nodes.iter().find(|d| Some(d.label.as_str()) == name.as_str()),
             None => self.nodes.first(),
         };
-        let (_, node) = node.ok_or("no such device")?;
+        let node = &node.ok_or("no such device")?.node;
         if NodeCommand::parse(&self.command) == Some(NodeCommand::CanvasPresent) {
             // As `nodes canvas present`: the owner's page, where the node knows a canvas host.
             let page = node.canvas_host_url.as_ref().map(|url| format!("{url}{CANVAS}").into());

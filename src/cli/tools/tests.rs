@@ -4,7 +4,7 @@ use super::arguments::checked;
 use super::catalog::{not_offered, offered};
 use super::*;
 use crate::protocol::command::media::CameraSnap;
-use crate::protocol::NodeCommand;
+use crate::protocol::{limits, NodeCommand};
 
 fn node(fields: &Value) -> NodeView {
     let mut node = json!({
@@ -102,6 +102,11 @@ fn a_tool_is_offered_for_what_a_connected_node_can_do() {
     assert_eq!(with(denied), none);
     let forbidden = json!({ "commands": ["sms.send"], "forbiddenCommands": ["sms.send"] });
     assert_eq!(with(forbidden), none);
+    // However many nodes have the same command, those of the others are offered.
+    let mut many: Vec<NodeView> =
+        (0..limits::TOOLS_OF_NODES).map(|_| node(&json!({ "commands": ["lamp.on"] }))).collect();
+    many.push(node(&json!({ "commands": ["zoom.in"] })));
+    assert_eq!(names(&many), ["lamp_on", "zoom_in"]);
     // A command of one's own cannot pass for one of the protocol.
     assert_eq!(with(json!({ "commands": ["sms_send", "lamp.on"] })), ["lamp_on"]);
 }
@@ -125,6 +130,14 @@ fn several_nodes_are_told_apart_by_names_that_are_short_and_unique() {
     let send = |node: &str| asked(&tool, json!({ "node": node, "to": "1", "message": "x" }));
     assert_eq!(send("Kitchen").unwrap().0, "id:a");
     assert_eq!(send("c").unwrap().0, "id:c");
+    // One that is away has its name, too, and takes it from nobody.
+    let mut away = named("f", "Cellar");
+    away.connected = false;
+    let listed = catalog::node_list(&[named("a", "Kitchen"), away]);
+    assert_eq!(
+        (&listed["nodes"][0]["name"], &listed["nodes"][1]["name"]),
+        (&json!("Kitchen"), &json!("Cellar"))
+    );
     assert!(send("Attic").unwrap_err().starts_with("`node` must be one of \"Kitchen\", "));
 }
 
