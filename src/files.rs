@@ -200,8 +200,9 @@ pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Opens a file or folder. Symbolic links are not followed (the error is `ELOOP`), so what is opened is below `root`, as
-/// long as no name leads up. A pipe or device does not block, and is for the caller to refuse.
+/// Opens a file or folder. Symbolic links are not followed (the error is `ELOOP`), so what is opened
+/// is below `root`, as long as no name leads up. A pipe or device does not block, and is for the
+/// caller to refuse.
 pub(crate) fn open_beneath(root: &Path, names: &[OsString]) -> io::Result<(File, Metadata)> {
     let way = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut at: OwnedFd = openat(CWD, root, way, Mode::empty())?;

@@ -27,8 +27,8 @@ struct Identities {
 }
 
 impl Acting {
-    /// `source` is what [`Acting::read`] reads. Also returns by which path the owner of the state directory reaches it: one of systemd's is in
-    /// a directory that only root can enter.
+    /// `source` is what [`Acting::read`] reads. Also returns by which path the owner of the state
+    /// directory reaches it: one of systemd's is in a directory that only root can enter.
     pub(crate) fn begin(source: &Path, state_dir: &Path) -> io::Result<(Self, PathBuf)> {
         if !geteuid().is_root() {
             return Ok((Self(None), state_dir.to_owned()));

@@ -5,13 +5,12 @@ use crate::cli::tools::{self, Format, Tool};
 use crate::cli::*;
 use crate::protocol::operator::SubscribeEvents;
 use crate::protocol::{limits, GatewayEvent};
-use crossbeam_channel::{bounded, Receiver, Sender};
 use serde::Deserialize;
 use serde_json::Map;
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// The versions of the protocol that this server speaks, newest first. They differ in nothing that
 /// it uses.
@@ -46,9 +45,7 @@ struct Message {
 
 struct Server {
     line: CommandLine,
-    /// Full while as many tools run as may.
-    permits: (Sender<()>, Receiver<()>),
-    /// The requests whose tools run, by their ids as JSON text.
+    /// The requests whose tools run and whose answers are wanted, by their ids as JSON text.
     running: Mutex<BTreeSet<String>>,
     /// The tools that the client knows of, or was told to ask for.
     known: Mutex<Option<Vec<Value>>>,
@@ -58,11 +55,11 @@ struct Server {
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let server = Arc::new(Server {
         line: line.clone(),
-        permits: bounded(limits::TOOL_CALLS),
         running: Mutex::default(),
         known: Mutex::default(),
         watched: Once::new(),
     });
+    let mut calls = Vec::new();
     let mut input = io::stdin().lock();
     let mut text = Vec::new();
     loop {
@@ -80,14 +77,14 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         if text.trim_ascii().is_empty() {
             continue;
         }
-        if let Some(answer) = server.handle(&text) {
+        if let Some(answer) = server.handle(&text, &mut calls) {
             send(&answer)?;
         }
     }
     // What runs still answers: the client may only have closed its side.
-    for _ in 0..limits::TOOL_CALLS {
-        // Fails only if the receiver is gone, which is in the server.
-        let _ = server.permits.0.send(());
+    for call in calls {
+        // One that panicked has said so.
+        let _ = call.join();
     }
     Ok(())
 }
@@ -105,8 +102,8 @@ fn error(id: &Value, code: i32, message: &str) -> Value {
 }
 
 impl Server {
-    /// What is answered at once.
-    fn handle(self: &Arc<Self>, text: &[u8]) -> Option<Value> {
+    /// What is answered at once. The threads of tools are added to `calls`.
+    fn handle(self: &Arc<Self>, text: &[u8], calls: &mut Vec<JoinHandle<()>>) -> Option<Value> {
         let message: Value = match serde_json::from_slice(text) {
             Ok(message) => message,
             Err(why) => return Some(error(&Value::Null, NOT_JSON, &format!("not JSON: {why}"))),
@@ -132,7 +129,7 @@ impl Server {
                 }
                 Err(failure) => error(&id, NOT_A_REQUEST, &failure.message),
             }),
-            "tools/call" => self.call(id, &message.params),
+            "tools/call" => self.call(id, &message.params, calls),
             _ => Some(error(&id, NO_SUCH_METHOD, &format!("there is no method {method:?}"))),
         }
     }
@@ -162,7 +159,12 @@ impl Server {
     }
 
     /// Runs a tool on a thread of its own: a recording may take a minute.
-    fn call(self: &Arc<Self>, id: Value, params: &Value) -> Option<Value> {
+    fn call(
+        self: &Arc<Self>,
+        id: Value,
+        params: &Value,
+        calls: &mut Vec<JoinHandle<()>>,
+    ) -> Option<Value> {
         let Some(name) = params["name"].as_str().map(str::to_owned) else {
             return Some(error(&id, BAD_PARAMS, "`name` is required"));
         };
@@ -171,13 +173,13 @@ impl Server {
             Value::Object(arguments) => arguments.clone(),
             _ => return Some(error(&id, BAD_PARAMS, "`arguments` must be an object")),
         };
-        if self.permits.0.try_send(()).is_err() {
+        calls.retain(|call| !call.is_finished());
+        if calls.len() >= limits::TOOL_CALLS {
             let most = limits::TOOL_CALLS;
             return Some(result(&id, failed(&format!("{most} tools are running; wait for one"))));
         }
         let key = id.to_string();
         if !self.running().insert(key.clone()) {
-            self.release();
             return Some(error(&id, NOT_A_REQUEST, "a request with this id is running"));
         }
         let server = self.clone();
@@ -190,21 +192,17 @@ impl Server {
                 // A client that does not listen any more has nothing to be told.
                 let _ = send(&result(&id, content));
             }
-            server.release();
         };
         match thread::Builder::new().name("call".into()).spawn(run) {
-            Ok(_) => None,
+            Ok(call) => {
+                calls.push(call);
+                None
+            }
             Err(_) => {
                 self.running().remove(&answer["id"].to_string());
-                self.release();
                 Some(answer)
             }
         }
-    }
-
-    fn release(&self) {
-        // There is one in it for each that was taken.
-        let _ = self.permits.1.try_recv();
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -48,8 +48,10 @@ fn no_audio() -> Arg {
     switch("no-audio", "Record without sound")
 }
 
-fn pattern() -> Arg {
-    argument("PATTERN", "The program: its path, a path with * or **, or its name")
+/// A program in a node's allowlist, and for which agent.
+fn allowlisted(agent: &'static str) -> [Arg; 4] {
+    let pattern = "The program: its path, a path with * or **, or its name";
+    [node(), argument("PATTERN", pattern), option("agent", "A", agent), invoke_timeout("15s")]
 }
 
 fn variable() -> Arg {
@@ -98,20 +100,10 @@ commands! {
               only if its owner has started it with --remote-approvals.";
         eg "nodes approvals allow --node studio /usr/bin/uptime",
            "nodes approvals allow --node studio --agent main '~/bin/*'";
-        args [
-            node(),
-            pattern(),
-            option("agent", "A", "The agent that may run it; by default every agent"),
-            invoke_timeout("15s"),
-        ];
+        args allowlisted("The agent that may run it; by default every agent");
     "nodes approvals deny" => approvals::deny, "Remove a program from a node's allowlist";
         eg "nodes approvals deny --node studio /usr/bin/uptime";
-        args [
-            node(),
-            pattern(),
-            option("agent", "A", "The agent that may no longer run it; by default every agent"),
-            invoke_timeout("15s"),
-        ];
+        args allowlisted("The agent that may no longer run it; by default every agent");
 
     "nodes notify" => node_commands::notify, "Show a notification on a Mac";
         help "Needs --title, --body or both.";
