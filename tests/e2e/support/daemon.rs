@@ -107,7 +107,10 @@ impl Setup {
     /// Puts another copy in its place, as an upgrade does.
     pub(crate) fn replace_program(&self) {
         let new = self.path("new");
-        fs::copy(PROGRAM, &new).unwrap();
+        // By another process: a test that starts a program at this moment would hand it a descriptor that
+        // writes to the copy, and a file that is written to cannot be run.
+        let copied = Command::new("cp").arg(PROGRAM).arg(&new).status().unwrap();
+        assert!(copied.success(), "the program is copied");
         fs::rename(new, self.path("openclaw-bridge")).unwrap();
     }
 
