@@ -45,9 +45,10 @@ const FLOORS: &[&str] = &[
     "transport",
     "canvas_host",
     "discovery",
+    "client",
+    "gateway",
     "backend",
     "control",
-    "client",
     // Whole programs.
     "daemon",
     "node_host",

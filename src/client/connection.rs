@@ -10,7 +10,7 @@ use crate::protocol::{limits, NodeFrame};
 use crate::tls::{self, Fingerprint, PinMismatch, Trust};
 use crate::wait::{self, poll_until};
 use rustix::event::{PollFd, PollFlags};
-use rustls::{ClientConnection, InvalidMessage};
+use rustls::{ClientConfig, ClientConnection, InvalidMessage};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io::{self, BufReader, ErrorKind};
@@ -80,11 +80,8 @@ pub fn connect(
     stop: &Stop,
 ) -> Result<Connection, Error> {
     let ConnectOptions { timeout, tls: trust, trace } = options;
-    let socket = Arc::new(reach(host, port, timeout, stop)?);
-    let (stream, certificate) = match trust {
-        Some(trust) => shake_hands(socket, host, trust, timeout, stop)?,
-        None => (NetStream::plain(socket), None),
-    };
+    let tls = trust.map(tls::client_config).transpose().map_err(refused)?;
+    let (stream, certificate) = dial(host, port, timeout, tls, stop)?;
     let outbox = Outbox::new(limits::LINE_NODE).map_err(|_| Error::System("descriptors"))?;
     let outbox = Arc::new(outbox.holding(limits::HOST_OUTBOX_BYTES));
     // The gateway's answers are not waited for, nor its reading: it may wait for ours.
@@ -102,6 +99,22 @@ pub fn connect(
         certificate,
         trust,
     })
+}
+
+/// A stream to the first address of `host` that accepts, encrypted if there is a configuration for
+/// that, and then the certificate of the other side.
+pub(crate) fn dial(
+    host: &str,
+    port: u16,
+    timeout: Duration,
+    tls: Option<Arc<ClientConfig>>,
+    stop: &Stop,
+) -> Result<(NetStream, Option<Fingerprint>), Error> {
+    let socket = Arc::new(reach(host, port, timeout, stop)?);
+    match tls {
+        Some(tls) => shake_hands(socket, host, tls, timeout, stop),
+        None => Ok((NetStream::plain(socket), None)),
+    }
 }
 
 impl Connection {
@@ -204,15 +217,14 @@ pub(super) fn is_tls(bytes: &[u8]) -> bool {
 }
 
 /// The TLS handshake. The gateway has then proved to hold the key of the returned certificate, and
-/// `trust` accepts that.
+/// `config` accepts that.
 fn shake_hands(
     socket: Arc<TcpStream>,
     host: &str,
-    trust: Trust,
+    config: Arc<ClientConfig>,
     timeout: Duration,
     stop: &Stop,
 ) -> Result<(NetStream, Option<Fingerprint>), Error> {
-    let config = tls::client_config(trust).map_err(refused)?;
     let address = socket.peer_addr().map_err(Error::Broken)?.ip();
     let client = ClientConnection::new(config, tls::server_name(host, address));
     let mut stream = NetStream::secured(socket, client.map_err(refused)?.into());

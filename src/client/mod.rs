@@ -48,6 +48,7 @@ mod tls_tests;
 mod writer;
 
 pub use backoff::Backoff;
+pub(crate) use connection::dial;
 pub use connection::{connect, ConnectOptions, Connection};
 pub use error::Error;
 pub use identity::IdentityFile;

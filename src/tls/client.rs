@@ -3,13 +3,17 @@
 //! certificate is the pinned one and that the gateway signs the handshake with its key.
 
 use super::fingerprint::Fingerprint;
+use super::pem;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::Resumption;
 use rustls::crypto::{self, ring, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
+use rustls::RootCertStore;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use std::io;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Which certificate a node accepts from its gateway.
@@ -51,6 +55,39 @@ pub(crate) fn client_config(trust: Trust) -> Result<Arc<ClientConfig>, rustls::E
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Where systems keep the certificates of the authorities they trust, in one file: Debian, Arch and
+/// Gentoo; Fedora; openSUSE; Alpine and the BSDs.
+const ROOTS: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// A TLS configuration that trusts what this system trusts: the file that `SSL_CERT_FILE` names, or
+/// the first of the usual ones. Names and dates count.
+#[allow(dead_code, reason = "the backend that uses it follows")]
+pub(crate) fn system_config() -> io::Result<Arc<ClientConfig>> {
+    let chosen = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
+    let usual = || ROOTS.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned);
+    let none = || io::Error::other("this system has no file of certificate authorities");
+    let path = chosen.map(PathBuf::from).or_else(usual).ok_or_else(none)?;
+    let mut roots = RootCertStore::empty();
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let certificates = std::fs::read(&path).and_then(|text| pem::certificates(&text));
+    for certificate in certificates.map_err(named)? {
+        // Such a file has some that are too old for this TLS library.
+        let _ = roots.add(certificate);
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     Ok(Arc::new(config))
 }
 

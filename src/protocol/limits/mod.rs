@@ -7,6 +7,7 @@
 mod agent;
 mod canvas;
 mod discovery;
+mod gateway;
 mod host;
 mod operator;
 mod sessions;
@@ -16,4 +17,4 @@ mod wire;
 pub use operator::*;
 pub use wire::*;
 #[doc(hidden)] // For the tests that compare documents with them; no concern of other programs.
-pub use {agent::*, canvas::*, discovery::*, host::*, sessions::*, tls::*};
+pub use {agent::*, canvas::*, discovery::*, gateway::*, host::*, sessions::*, tls::*};

@@ -1,0 +1,67 @@
+//! Why a connection to a gateway ended or did not come about.
+
+use crate::client;
+use crate::gateway::websocket::{shown, Violation};
+use crate::protocol::gateway::Refusal;
+use std::io;
+use std::time::Duration;
+
+/// Never contains a token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The gateway could not be reached, or is not the trusted one.
+    #[error(transparent)]
+    Dial(client::Error),
+    /// It answered the request for a WebSocket with this status.
+    #[error("the gateway answered HTTP {0} {1}")]
+    Http(u16, String),
+    #[error("this is not an OpenClaw gateway: {0}")]
+    NotAGateway(&'static str),
+    /// It refused to admit the connection.
+    #[error("the gateway refused: {0}")]
+    Refused(Box<Refusal>),
+    #[error("the gateway closed the connection{}", closing(*.code, .reason))]
+    Closed { code: Option<u16>, reason: String },
+    #[error("the gateway sent {}", .0.what)]
+    Violation(Violation),
+    #[error("the gateway did not answer {to} within {} s", .after.as_secs())]
+    NoAnswer { to: &'static str, after: Duration },
+    #[error("nothing was heard from the gateway for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("the connection to the gateway failed: {0}")]
+    Broken(io::Error),
+    #[error("the system has run out of {0}")]
+    System(&'static str),
+    #[error("stopped")]
+    Stopped,
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        match error {
+            client::Error::Stopped => Self::Stopped,
+            other => Self::Dial(other),
+        }
+    }
+}
+
+/// The text of the whole chain of causes, for logs and operators.
+impl Error {
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text += &format!(": {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
+fn closing(code: Option<u16>, reason: &str) -> String {
+    match (code, reason) {
+        (None, _) => String::new(),
+        (Some(code), "") => format!(" ({code})"),
+        (Some(code), reason) => format!(" ({code} {})", shown(reason)),
+    }
+}

@@ -1,0 +1,223 @@
+//! The first request of a connection, which says who connects, and its answer. The gateway speaks
+//! first: its challenge has the time and the nonce that are signed, so this machine's clock does
+//! not matter.
+
+use crate::protocol::fields::Fields;
+use crate::protocol::{limits, NodeProfile, Payload};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Versions of the protocol that this program speaks. Version 3 is that of January 2026; what it
+/// needs has not changed since.
+const PROTOCOLS: (u8, u8) = (3, 4);
+
+/// The name under which the gateway knows nodes without an app of their own, and their mode.
+pub(crate) const CLIENT_NODE: (&str, &str) = ("node-host", "node");
+/// The same for a program that works for operators.
+pub(crate) const CLIENT_BACKEND: (&str, &str) = ("gateway-client", "backend");
+
+const SCOPES: [&str; 2] = ["operator.read", "operator.write"];
+const SCOPES_WITH_ADMIN: [&str; 3] = ["operator.read", "operator.write", "operator.admin"];
+
+/// The least that what nodes call needs. `with_admin` adds what resetting and deleting sessions
+/// and changing settings need.
+pub(crate) fn operator_scopes(with_admin: bool) -> &'static [&'static str] {
+    if with_admin {
+        &SCOPES_WITH_ADMIN
+    } else {
+        &SCOPES
+    }
+}
+
+/// The event with which the gateway begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Challenge {
+    pub(crate) nonce: String,
+    pub(crate) ts: u64,
+}
+
+impl Challenge {
+    pub(crate) const EVENT: &'static str = "connect.challenge";
+
+    pub(crate) fn read(payload: &str) -> Option<Self> {
+        let fields = Fields::read(payload).ok()?;
+        Some(Self { nonce: fields.short_text("nonce")?, ts: fields.integer("ts")? })
+    }
+}
+
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Node,
+    Operator,
+}
+
+impl Role {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// The program that connects, or the node for which it does.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClientInfo {
+    pub(crate) id: &'static str,
+    pub(crate) version: String,
+    pub(crate) platform: String,
+    pub(crate) mode: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device_family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model_identifier: Option<String>,
+}
+
+/// The proof that the connection holds the key of its identity.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Device {
+    pub(crate) id: String,
+    pub(crate) public_key: String,
+    pub(crate) signature: String,
+    pub(crate) signed_at: u64,
+    pub(crate) nonce: String,
+}
+
+/// The parameters of the request. Has no `Debug` form: it holds the gateway's token.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Connect<'a> {
+    min_protocol: u8,
+    max_protocol: u8,
+    client: &'a ClientInfo,
+    role: &'static str,
+    scopes: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caps: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commands: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<&'a BTreeMap<String, bool>>,
+    auth: Auth<'a>,
+    user_agent: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<Device>,
+}
+
+#[derive(Clone, Serialize)]
+struct Auth<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+}
+
+impl<'a> Connect<'a> {
+    pub(crate) const METHOD: &'static str = "connect";
+
+    pub(crate) fn new(
+        client: &'a ClientInfo,
+        role: Role,
+        scopes: &'a [&'static str],
+        token: Option<&'a str>,
+        device: Option<Device>,
+    ) -> Self {
+        let (min_protocol, max_protocol) = PROTOCOLS;
+        Self {
+            min_protocol,
+            max_protocol,
+            client,
+            role: role.as_str(),
+            scopes,
+            caps: None,
+            commands: None,
+            permissions: None,
+            auth: Auth { token },
+            user_agent: concat!("openclaw-bridge/", env!("CARGO_PKG_VERSION")),
+            device,
+        }
+    }
+
+    /// With what the node can do.
+    #[must_use]
+    pub(crate) fn offering(mut self, profile: &'a NodeProfile) -> Self {
+        self.caps = Some(profile.caps.as_deref().unwrap_or_default());
+        self.commands = Some(profile.commands.as_deref().unwrap_or_default());
+        self.permissions = profile.permissions.as_ref();
+        self
+    }
+
+    pub(crate) fn params(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What the gateway says when it has admitted a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// The gateway's version, such as `2026.9.6`.
+    pub(crate) version: String,
+    /// Bytes that a message to it may have.
+    pub(crate) max_payload: usize,
+    /// What the connection may do.
+    pub(crate) scopes: Vec<String>,
+    /// What the gateway calls its main session, as a JSON object.
+    pub(crate) session_defaults: Option<Payload>,
+}
+
+impl Hello {
+    pub(crate) fn read(payload: &str) -> Option<Self> {
+        let fields = Fields::read(payload).ok()?;
+        let inner = |name| Fields::read(fields.json(name).unwrap_or("{}")).ok();
+        let most =
+            inner("policy")?.integer("maxPayload").and_then(|most| usize::try_from(most).ok());
+        Some(Self {
+            version: inner("server")?.short_text("version").unwrap_or_default(),
+            max_payload: most.unwrap_or(limits::GATEWAY_PAYLOAD),
+            scopes: inner("auth")?.list("scopes").unwrap_or_default(),
+            session_defaults: inner("snapshot")?.json("sessionDefaults").map(Payload::from),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> ClientInfo {
+        ClientInfo {
+            id: CLIENT_NODE.0,
+            version: "1".into(),
+            platform: "ios".into(),
+            mode: CLIENT_NODE.1,
+            display_name: None,
+            device_family: Some("iPhone".into()),
+            model_identifier: None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_that_the_closed_schema_does_not_know() {
+        let client = client();
+        let profile = NodeProfile { core_version: Some("7".into()), ..NodeProfile::default() };
+        let connect =
+            Connect::new(&client, Role::Node, &[], Some("secret"), None).offering(&profile);
+        assert_eq!(
+            connect.params().replace(env!("CARGO_PKG_VERSION"), "V"),
+            r#"{"minProtocol":3,"maxProtocol":4,"client":{"id":"node-host","version":"1","platform":"ios","mode":"node","deviceFamily":"iPhone"},"role":"node","scopes":[],"caps":[],"commands":[],"auth":{"token":"secret"},"userAgent":"openclaw-bridge/V"}"#
+        );
+    }
+
+    #[test]
+    fn a_hello_is_read_for_what_it_limits() {
+        let text = r#"{"type":"hello-ok","protocol":4,"server":{"version":"2026.9.6","bootId":"x"},"auth":{"scopes":["operator.read"]},"policy":{"maxPayload":26214400}}"#;
+        let hello = Hello::read(text).unwrap();
+        assert_eq!((&*hello.version, hello.max_payload), ("2026.9.6", 26_214_400));
+        assert_eq!(hello.scopes, ["operator.read"]);
+        let bare = Hello::read("{}").unwrap();
+        assert_eq!(bare.max_payload, limits::GATEWAY_PAYLOAD);
+    }
+}

@@ -1,0 +1,12 @@
+//! What a current OpenClaw gateway speaks, as far as this program does: WebSocket messages, each a
+//! JSON object `{type: "req" | "res" | "event", …}`. Requests are closed: one field too many, and
+//! the gateway refuses. Answers and events are open: newer gateways add fields, methods and events.
+
+mod connect;
+mod frame;
+
+pub(crate) use connect::{
+    operator_scopes, Challenge, ClientInfo, Connect, Device, Hello, Role, CLIENT_BACKEND,
+    CLIENT_NODE,
+};
+pub(crate) use frame::{request, GatewayMessage, Refusal};
