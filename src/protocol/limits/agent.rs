@@ -8,6 +8,13 @@ pub const ATTACHMENTS: usize = 32;
 pub const ATTACHMENT_BYTES: usize = 5_000_000;
 /// Between two deltas of one run. The apps need no more.
 pub const DELTA_EVERY: Duration = Duration::from_millis(150);
+/// Runs of a gateway whose texts are thinned out for one node. A person has one or two at once.
+pub const RUNS_FOLLOWED: usize = 32;
+/// How long a gateway's second end of a run is taken for that.
+pub const RUN_END_REMEMBERED: Duration = Duration::from_secs(60);
+/// Programs that a gateway runs on one node, whose reports it has not had. More than it lets a node
+/// run at once.
+pub const RUNS_ISSUED: usize = 32;
 /// How long an ended run is remembered, for a request that comes twice.
 pub const RUN_REMEMBERED: Duration = Duration::from_secs(5 * 60);
 /// Ended runs remembered at once.

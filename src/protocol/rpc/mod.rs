@@ -42,6 +42,42 @@ pub trait Params: Serialize + DeserializeOwned {
     }
 }
 
+/// The parameters of a call as a JSON object in which is nothing that the method does not accept.
+///
+/// # Errors
+/// As [`Params::decode`].
+pub(crate) fn checked(method: Method, text: Option<&str>) -> Result<String, WireError> {
+    match method {
+        // These have never looked at theirs.
+        Method::Health | Method::VoicewakeGet | Method::SkillsBins => Ok("{}".to_owned()),
+        Method::VoicewakeSet => Ok(encode(&system::WakeWords::decode(text)?).to_string()),
+        Method::TalkMode => object::<system::TalkMode>(text),
+        Method::ModelsList => object::<ModelsList>(text),
+        Method::ConfigGet => object::<ConfigGet>(text),
+        Method::ConfigSchema => object::<ConfigSchema>(text),
+        Method::ConfigSet => object::<settings::ConfigSet>(text),
+        Method::ConfigPatch => object::<settings::ConfigPatch>(text),
+        Method::SessionsList => object::<sessions::SessionsList>(text),
+        Method::SessionsResolve => object::<sessions::SessionsResolve>(text),
+        Method::SessionsPatch => object::<sessions::SessionsPatch>(text),
+        Method::SessionsReset => object::<sessions::SessionsReset>(text),
+        Method::SessionsDelete => object::<sessions::SessionsDelete>(text),
+        Method::SessionsCompact => object::<sessions::SessionsCompact>(text),
+        Method::ChatHistory => object::<chat::ChatHistory>(text),
+        Method::ChatSend => object::<chat::ChatSend>(text),
+        Method::ChatAbort => object::<chat::ChatAbort>(text),
+        Method::ChatInject => object::<chat::ChatInject>(text),
+    }
+}
+
+fn object<P: Params>(text: Option<&str>) -> Result<String, WireError> {
+    let text = mend_surrogates(text.unwrap_or_default());
+    let values = rules::checked(P::RULES, &text).map_err(|what| refused::<P>(&what))?;
+    let fields: Vec<String> =
+        values.iter().map(|(name, value)| format!("\"{name}\":{}", value.get())).collect();
+    Ok(format!("{{{}}}", fields.join(",")))
+}
+
 fn refused<P: Params>(what: &str) -> WireError {
     WireError::invalid(format!("invalid {} params: {what}", P::METHOD))
 }
