@@ -97,6 +97,7 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     // Fields and values of JSON objects, and reasons for the end of a run.
     ("src/backend/embedded/agent/output.rs", &["error"]),
     ("src/backend/embedded/chat/", &["error", "stop"]),
+    ("src/backend/openclaw/translate/", &["error", "status", "stop", "system"]),
     ("src/control/server.rs", &["error"]),
     // Keys of the configuration.
     ("src/config/schema.rs", &["agent", "skills.bins"]),

@@ -5,6 +5,7 @@ use super::messages::message;
 use super::object::{integer, list, text, Object};
 use super::runs::{Growing, Runs, Update};
 use crate::protocol::fields::Fields;
+use crate::protocol::rpc::event::ChatState;
 use crate::protocol::{limits, GatewayEvent, Payload};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -91,7 +92,9 @@ impl Conversations {
 
     fn chat(&mut self, fields: &Fields<'_>, now: Instant) -> Vec<Incoming> {
         let Some(of) = self.growing(GatewayEvent::Chat, fields) else { return Vec::new() };
-        let Some(state) = fields.text("state") else { return Vec::new() };
+        // Not `status`, nor whatever comes after it: no app knows how to show it.
+        let state = fields.json("state").and_then(|json| serde_json::from_str(json).ok());
+        let Some(state) = state else { return Vec::new() };
         let said = fields.json("message").and_then(message);
         let number = fields.json("seq").and_then(integer).unwrap_or_else(|| "0".to_owned());
         let mut payload = Object::new()
@@ -99,19 +102,17 @@ impl Conversations {
             .raw("seq", &number)
             .value("state", &state)
             .maybe("message", said.as_deref());
-        let updates = match &*state {
-            "delta" => self.runs.grow(of, payload.finish(), now).into_iter().collect(),
-            "final" => self.runs.end(of, payload.finish(), now),
-            "aborted" => {
+        let updates = match state {
+            ChatState::Delta => self.runs.grow(of, payload.finish(), now).into_iter().collect(),
+            ChatState::Final => self.runs.end(of, payload.finish(), now),
+            ChatState::Aborted => {
                 payload = payload.maybe("stopReason", fields.json("stopReason"));
                 self.runs.end(of, payload.finish(), now)
             }
-            "error" => {
+            ChatState::Error => {
                 payload = payload.value("errorMessage", &error_line(fields));
                 self.runs.end(of, payload.finish(), now)
             }
-            // `status`, and whatever comes after it: no app knows how to show it.
-            _ => return Vec::new(),
         };
         self.spelled(updates)
     }
