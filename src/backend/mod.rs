@@ -16,6 +16,7 @@ pub(crate) use workers::Workers;
 pub use crate::protocol::{ErrorCode, Method, NodeId, Payload, WireError};
 pub use crate::router::{Audience, BackendEvent, Caller, Document, NodeNotice};
 
+use crate::protocol::operator::InvokeNode;
 use crate::protocol::rpc;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,6 +59,16 @@ pub trait Backend: Send + Sync + 'static {
     }
 }
 
+/// Takes the answer to an invoke: the node's JSON text, if it sent any.
+pub type InvokeAnswer = Box<dyn FnOnce(Result<Option<Payload>, WireError>) + Send>;
+
+/// An invoke that was requested with [`Outlet::invoke`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvokeNumber {
+    pub(crate) op: u64,
+    pub(crate) number: u64,
+}
+
 /// The backend's way to nodes and operators.
 pub trait Outlet: Send + Sync {
     /// Sends an event. Waits while the router has much to do; after the end of the bridge,
@@ -68,6 +79,20 @@ pub trait Outlet: Send + Sync {
     /// next one of the same method. For results that many nodes ask for and that seldom change.
     fn set_document(&self, document: Document) {
         let _ = document;
+    }
+
+    /// Has a node run a command, as an operator would. `answer` is called once, on a thread of the
+    /// bridge that must not wait, unless [`Outlet::cancel`] comes first.
+    fn invoke(&self, invoke: InvokeNode, answer: InvokeAnswer) -> InvokeNumber {
+        let _ = invoke;
+        answer(Err(WireError::unavailable("there is no bridge")));
+        InvokeNumber::default()
+    }
+
+    /// The answer of this invoke is not wanted any more. A node that has the invoke already is not
+    /// stopped.
+    fn cancel(&self, invoke: InvokeNumber) {
+        let _ = invoke;
     }
 
     /// The Unix socket for operators, if there is one.

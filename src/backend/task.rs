@@ -27,9 +27,10 @@ impl Task {
         match self {
             Self::Call(job) => job.caller.clone(),
             Self::Notice(
-                NodeNotice::Online(node)
+                NodeNotice::Online { node, .. }
                 | NodeNotice::Offline(node)
-                | NodeNotice::Event { node, .. },
+                | NodeNotice::Event { node, .. }
+                | NodeNotice::Subscription { node, .. },
             ) => Caller::Node(node.clone()),
         }
     }
@@ -54,7 +55,7 @@ impl Task {
 
     /// Whether it says that a node came or went.
     pub(super) fn is_presence(&self) -> bool {
-        matches!(self, Self::Notice(NodeNotice::Online(_) | NodeNotice::Offline(_)))
+        matches!(self, Self::Notice(NodeNotice::Online { .. } | NodeNotice::Offline(_)))
     }
 
     /// Whether the same node has come, or gone, once more since.

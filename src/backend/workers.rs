@@ -133,8 +133,9 @@ mod tests {
                 NodeNotice::Event { node, payload, .. } => {
                     self.work(&format!("{} {payload}", node.as_str()));
                 }
-                NodeNotice::Online(node) => self.work(&format!("{} came", node.as_str())),
+                NodeNotice::Online { node, .. } => self.work(&format!("{} came", node.as_str())),
                 NodeNotice::Offline(node) => self.work(&format!("{} went", node.as_str())),
+                NodeNotice::Subscription { .. } => {}
             }
         }
     }
@@ -227,7 +228,7 @@ mod tests {
             }
             if number % 1000 == 0 {
                 workers.notice(NodeNotice::Offline(node("a")));
-                workers.notice(NodeNotice::Online(node("a")));
+                workers.notice(NodeNotice::Online { node: node("a"), profile: Box::default() });
             }
         }
         let_go.send(()).unwrap();

@@ -2,7 +2,7 @@
 
 use super::names::url_host;
 use super::reader::Reader;
-use super::{AgentKind, Bind, Config};
+use super::{backend, AgentKind, Bind, Config};
 use std::net::IpAddr;
 
 /// Reports values that contradict each other, or that this version cannot honour.
@@ -41,6 +41,7 @@ pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
             "must be \"command\" for agent.command to be run, or \"echo\" to keep it unused";
         reader.problem("agent.kind", reason);
     }
+    backend::contradictions(config, reader);
 }
 
 impl Config {

@@ -3,10 +3,11 @@
 //! Serde alone would stop at the first mistake; checking each value before serde sees it reports
 //! all of them, each with its path and a suggestion.
 
+use super::backend::is_fingerprint;
 use super::names::{domain_name, is_service_type, is_url};
 use super::reader::Reader;
 use super::secrets::is_secret;
-use super::{paths, Bind, Problem};
+use super::{paths, Bind, GatewayUrl, Problem};
 use crate::duration;
 use crate::protocol::{limits, CommandPattern, Method, NodeEvent, NodeId};
 use crate::suggest::closest;
@@ -22,6 +23,8 @@ pub enum ValueKind {
     Mdns,
     Text,
     Url,
+    GatewayUrl,
+    Fingerprint,
     /// `~` is the home directory; a relative path starts at the file's directory.
     Path,
     /// Both ends included, as in `Duration`.
@@ -58,6 +61,10 @@ impl ValueKind {
             Self::Mdns => "true or false (or { mode: \"off\" | \"minimal\" | \"full\" })",
             Self::Text => "text that is not empty",
             Self::Url => "a URL that starts with http:// or https:// and has a host",
+            Self::GatewayUrl => {
+                "a URL that starts with ws:// or wss:// and has a host; the token is no part of it"
+            }
+            Self::Fingerprint => "a SHA-256 fingerprint (64 hexadecimal digits)",
             Self::Path => "a path",
             Self::Integer(least, most) => {
                 return format!("a whole number from {least} to {most}");
@@ -87,11 +94,14 @@ impl ValueKind {
     /// Whether `null` may be written; it means the default.
     fn may_be_null(self) -> bool {
         use ValueKind::{
-            Commands, Domain, Environment, Events, Ipv4, Methods, Path, Port, Program, Text, Url,
+            Commands, Domain, Environment, Events, Fingerprint, GatewayUrl, Ipv4, Methods, Path,
+            Port, Program, Text, Url,
         };
         matches!(
             self,
             Text | Url
+                | GatewayUrl
+                | Fingerprint
                 | Path
                 | Port
                 | Domain
@@ -119,6 +129,8 @@ impl ValueKind {
             }
             Self::Text => trimmed(true),
             Self::Url => trimmed(is_url(value.as_str()?)),
+            Self::GatewayUrl => trimmed(text.parse::<GatewayUrl>().is_ok()),
+            Self::Fingerprint => trimmed(is_fingerprint(text)),
             Self::Domain => trimmed(domain_name(text).is_some()),
             Self::Integer(least, most) => whole_number(value, least, most),
             Self::Port => whole_number(value, 1, 65535),

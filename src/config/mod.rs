@@ -4,6 +4,7 @@
 //! every value or every problem. [`schema`] is the one table of keys that all of it uses.
 
 mod agent;
+mod backend;
 mod bind;
 mod checks;
 mod document;
@@ -25,6 +26,7 @@ mod text_form;
 
 pub use crate::protocol::{Allow, CommandPattern, NodeAllow};
 pub use agent::{AgentConfig, AgentInput, AgentKind, AgentOutput};
+pub use backend::{BackendConfig, BackendKind};
 pub use bind::{Bind, ParseBindError};
 pub use error::{Error, Problem};
 pub use gateway_url::{GatewayUrl, NotAGatewayUrl};
@@ -63,6 +65,8 @@ pub struct Config {
     pub talk: Section,
     /// `ui`
     pub ui: Section,
+    /// `backend`
+    pub backend: BackendConfig,
     /// `agent`
     pub agent: AgentConfig,
     /// `models`

@@ -2,8 +2,8 @@
 //! a line to its section and to the example file.
 
 use super::{
-    AgentConfig, BridgeConfig, CanvasHostConfig, Config, DiscoveryConfig, LimitsConfig, TlsConfig,
-    ValueKind, WideAreaConfig,
+    AgentConfig, BackendConfig, BridgeConfig, CanvasHostConfig, Config, DiscoveryConfig,
+    LimitsConfig, TlsConfig, ValueKind, WideAreaConfig,
 };
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -108,8 +108,18 @@ pub(super) const fn key(
 }
 
 /// The top-level sections this program owns.
-pub const SECTIONS: &[&str] =
-    &["bridge", "canvasHost", "discovery", "session", "talk", "ui", "agent", "models", "skills"];
+pub const SECTIONS: &[&str] = &[
+    "bridge",
+    "canvasHost",
+    "discovery",
+    "session",
+    "talk",
+    "ui",
+    "backend",
+    "agent",
+    "models",
+    "skills",
+];
 
 /// Every key, in the order in which they are shown. The last ones are the known entries of sections
 /// that are kept as they were written.
@@ -123,6 +133,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         DiscoveryConfig::KEYS,
         WideAreaConfig::KEYS,
         SERVED,
+        BackendConfig::KEYS,
         AgentConfig::KEYS,
         OTHERS,
     ];

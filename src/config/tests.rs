@@ -342,7 +342,11 @@ fn every_word_of_a_choice_can_be_read_and_is_shown_again() {
         for word in words {
             let inner =
                 key.path.split('.').rev().fold(json!(word), |value, name| json!({ name: value }));
-            let text = inner.to_string().replace("\"kind\":", "\"command\":[\"x\"],\"kind\":");
+            let needed = match key.path {
+                "backend.kind" => "\"url\":\"ws://[::1]:1\",\"kind\":",
+                _ => "\"command\":[\"x\"],\"kind\":",
+            };
+            let text = inner.to_string().replace("\"kind\":", needed);
             let loaded = Home::new(&text).load(&Sources::default()).unwrap();
             assert!(origin(&loaded, key.path).starts_with(&format!("\"{word}\" from file")));
         }

@@ -21,6 +21,7 @@ impl Journal {
             Input::Disconnected { conn } => ("disconnected", conn.0),
             Input::Operator { op, .. } => ("operator", op.0),
             Input::OperatorGone { op } => ("operator-gone", op.0),
+            Input::Cancelled(requester) => ("cancelled", requester.op.0),
             Input::Answered { call, .. } => ("answered", call.0),
             Input::Document(_) => ("document", 0),
             Input::BackendEvent(_) => ("backend-event", 0),

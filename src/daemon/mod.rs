@@ -11,6 +11,7 @@ mod error;
 mod heartbeat;
 mod host;
 mod ids;
+mod invoker;
 mod journal;
 mod lock;
 mod network;
@@ -31,17 +32,19 @@ pub use operator::{OpenRequest, Operator};
 #[cfg(feature = "cli")]
 pub(crate) use settings::{profile, tls_files};
 
-use crate::backend::Outlet;
+use crate::backend::{InvokeAnswer, InvokeNumber, Outlet};
 use crate::link::Inbox;
-use crate::protocol::operator::DescribeNode;
-use crate::protocol::NodeId;
+use crate::lock::lock;
+use crate::protocol::operator::{DescribeNode, InvokeNode};
+use crate::protocol::{NodeId, WireError};
 use crate::router::{BackendEvent, Document, Input};
 use crate::tls::{Acceptor, Fingerprint};
 use crate::transport::Listening;
+use invoker::Invoker;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::{fmt, io};
 use tasks::{Task, TaskSender};
@@ -159,12 +162,29 @@ struct BackendOutlet {
     control_socket: PathBuf,
     /// The number of the last operator.
     operators: Arc<AtomicU64>,
+    invoker: Mutex<Option<Arc<Invoker>>>,
 }
 
 impl BackendOutlet {
     fn new(inbox: &Inbox, control_socket: &Path, operators: &Arc<AtomicU64>) -> Self {
         let (inbox, operators) = (inbox.clone(), operators.clone());
-        Self { inbox, control_socket: control_socket.to_owned(), operators }
+        Self {
+            inbox,
+            control_socket: control_socket.to_owned(),
+            operators,
+            invoker: Mutex::default(),
+        }
+    }
+
+    /// The one that carries out invokes, which is started when it is needed.
+    fn invoker(&self) -> io::Result<Arc<Invoker>> {
+        let mut invoker = lock(&self.invoker);
+        if let Some(running) = invoker.as_ref().filter(|running| running.is_open()) {
+            return Ok(running.clone());
+        }
+        let started = Arc::new(Invoker::start(&self.inbox, &self.operators)?);
+        *invoker = Some(started.clone());
+        Ok(started)
     }
 }
 
@@ -176,6 +196,22 @@ impl Outlet for BackendOutlet {
 
     fn set_document(&self, document: Document) {
         let _ = self.inbox.post(Input::Document(document));
+    }
+
+    fn invoke(&self, invoke: InvokeNode, answer: InvokeAnswer) -> InvokeNumber {
+        match self.invoker() {
+            Ok(invoker) => invoker.invoke(invoke, answer),
+            Err(error) => {
+                answer(Err(WireError::unavailable(format!("no invoke is possible: {error}"))));
+                InvokeNumber::default()
+            }
+        }
+    }
+
+    fn cancel(&self, invoke: InvokeNumber) {
+        if let Some(invoker) = &*lock(&self.invoker) {
+            invoker.cancel(invoke);
+        }
     }
 
     fn control_socket(&self) -> Option<&Path> {

@@ -275,6 +275,7 @@ impl Connections {
             last_seen_at_ms: self.absent.get(node).map(|absence| absence.last_seen.0),
             created_at_ms: paired.created_at.0,
             approved_at_ms: paired.approved_at.0,
+            gateway: None,
             forbidden_commands,
         }
     }

@@ -1,9 +1,10 @@
 //! What the backend has published: results that seldom change, so that the router gives them
 //! without asking anybody.
 
+use crate::protocol::operator::{GatewayView, NodeInGateway};
 use crate::protocol::rpc;
 use crate::protocol::rpc::system::{HealthView, NodeCounts};
-use crate::protocol::{Method, Payload};
+use crate::protocol::{Method, NodeId, Payload};
 use crate::router::input::{Document, Now};
 use std::collections::BTreeMap;
 
@@ -11,6 +12,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     health: Option<Box<HealthView>>,
+    pub(super) gateway: Option<Box<GatewayView>>,
+    /// Of paired nodes that are online.
+    nodes_in_gateway: BTreeMap<NodeId, Box<NodeInGateway>>,
     results: BTreeMap<&'static str, Payload>,
 }
 
@@ -19,6 +23,13 @@ impl Documents {
     pub(super) fn publish(&mut self, document: Document) {
         match document {
             Document::Health(health) => self.health = Some(health),
+            Document::Gateway(view) => self.gateway = Some(view),
+            Document::NodeInGateway { node, view: Some(view) } => {
+                self.nodes_in_gateway.insert(node, view);
+            }
+            Document::NodeInGateway { node, view: None } => {
+                self.nodes_in_gateway.remove(&node);
+            }
             Document::Result { method, text } => drop(self.results.insert(method.as_str(), text)),
         }
     }
@@ -42,6 +53,11 @@ impl Documents {
             return None;
         }
         self.results.get(method.as_str()).cloned()
+    }
+
+    /// What the gateway makes of a node.
+    pub(super) fn in_gateway(&self, node: &NodeId) -> Option<NodeInGateway> {
+        self.nodes_in_gateway.get(node).map(|view| NodeInGateway::clone(view))
     }
 
     /// What `health` says to operators. For them a failing agent is not well; to an app that would

@@ -5,7 +5,7 @@ use crate::protocol::operator::OperatorEvent;
 use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload, SharedLine};
 use crate::router::connections::Connections;
 use crate::router::context::Context;
-use crate::router::{Audience, BackendEvent, ConnId, NodeNotice, Output, Policy};
+use crate::router::{Audience, BackendEvent, ConnId, NodeNotice, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -55,10 +55,12 @@ impl Subscriptions {
         };
         let Some(key) = session::key_in(&payload) else { return };
         let first = first_of(session::canonical(&key));
-        let subscription = (first.0.clone(), Arc::from(key));
+        let session_key = Arc::<str>::from(key);
+        let subscription = (first.0.clone(), session_key.clone());
         let own = self.by_node.entry(node.clone()).or_default();
+        let mut has_changed = false;
         if !subscribes {
-            own.remove(&subscription);
+            has_changed = own.remove(&subscription);
         } else if own.contains(&subscription) {
             // A repetition is nothing new.
         } else if own.len() >= limits::SUBSCRIPTIONS {
@@ -66,22 +68,32 @@ impl Subscriptions {
         } else if spellings(own, &first).count() >= limits::SPELLINGS {
             dropped(ctx, event, "the node has too many spellings of one session key");
         } else {
-            own.insert(subscription);
+            has_changed = own.insert(subscription);
         }
         if own.is_empty() {
             self.by_node.remove(&node);
         }
+        if has_changed {
+            ctx.notify(NodeNotice::Subscription { node, session_key, is_wanted: subscribes });
+        }
     }
 
     /// Drops the subscriptions that the policy does not permit any more.
-    pub(super) fn narrow(&mut self, policy: &Policy) {
+    pub(super) fn narrow(&mut self, ctx: &mut Context) {
         let subscribe = NodeEvent::ChatSubscribe.as_str();
-        self.by_node.retain(|node, _| policy.allow.permits_event(node.as_str(), subscribe));
+        let is_permitted = |node: &NodeId| ctx.policy.allow.permits_event(node.as_str(), subscribe);
+        let nodes = self.by_node.keys().filter(|node| !is_permitted(node));
+        for node in nodes.cloned().collect::<Vec<_>>() {
+            self.forget(ctx, &node);
+        }
     }
 
     /// Drops the subscriptions of a node.
-    pub(super) fn forget(&mut self, node: &NodeId) {
-        self.by_node.remove(node);
+    pub(super) fn forget(&mut self, ctx: &mut Context, node: &NodeId) {
+        for (_, session_key) in self.by_node.remove(node).into_iter().flatten() {
+            let (node, is_wanted) = (node.clone(), false);
+            ctx.notify(NodeNotice::Subscription { node, session_key, is_wanted });
+        }
     }
 
     /// Sends an event of the backend to its audience.

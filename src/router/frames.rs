@@ -99,9 +99,11 @@ impl Router {
             }
         };
         let profile = paired.profile.updated_by(&hello.profile);
+        let says_something_new = is_new || connection.profile != profile;
         self.admit(conn, &node, profile.clone());
-        if is_new {
-            self.ctx.notify(NodeNotice::Online(node.clone()));
+        if says_something_new {
+            let profile = Box::new(profile.clone());
+            self.ctx.notify(NodeNotice::Online { node: node.clone(), profile });
         }
         self.update_profile(conn, node, &paired, profile);
     }

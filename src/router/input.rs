@@ -1,7 +1,9 @@
 //! What can happen to the gateway, as data. One input at a time, in one order: a list of these is
 //! a test, and a log of these is a replay.
 
-use crate::protocol::operator::{Answer, OperatorCommand, OperatorRequest};
+use crate::protocol::operator::{
+    Answer, GatewayView, NodeInGateway, OperatorCommand, OperatorRequest,
+};
 use crate::protocol::rpc::system::HealthView;
 use crate::protocol::{BadFrame, Method, NodeFrame, NodeId, Payload, WireError};
 use crate::router::Policy;
@@ -84,6 +86,8 @@ pub enum Input {
     Operator { op: OperatorId, request: OperatorRequest },
     /// An operator disconnected.
     OperatorGone { op: OperatorId },
+    /// Whoever requested an invoke does not want it any more.
+    Cancelled(Requester),
     /// The backend finished a call, with a result as JSON text or an error for the caller.
     Answered { call: CallId, result: Result<Payload, WireError> },
     /// The backend published a document.
@@ -131,6 +135,15 @@ pub enum Document {
     /// What `health` says. The router adds the times and the numbers of nodes when it is asked for,
     /// and keeps from nodes why the agent fails.
     Health(Box<HealthView>),
+    /// How the backend's connection to a gateway is, for operators.
+    Gateway(Box<GatewayView>),
+    /// What that gateway makes of a node, for operators; nothing if the node is away.
+    NodeInGateway {
+        /// The node.
+        node: NodeId,
+        /// What the gateway makes of it.
+        view: Option<Box<NodeInGateway>>,
+    },
     /// The result of another method.
     Result {
         /// The method.

@@ -240,9 +240,13 @@ impl Invokes {
     /// The operator does not wait any more. What is sent cannot be called back; what is queued for
     /// nobody else is dropped.
     pub(super) fn operator_gone(&mut self, op: OperatorId) {
+        self.drop_requesters(|requester| requester.op == op);
+    }
+
+    fn drop_requesters(&mut self, is_gone: impl Fn(&Requester) -> bool) {
         let mut dropped = Vec::new();
         for (id, invoke) in &mut self.open {
-            invoke.requesters.retain(|requester| requester.op != op);
+            invoke.requesters.retain(|requester| !is_gone(requester));
             if invoke.requesters.is_empty() && !invoke.sent {
                 dropped.push(id.clone());
             }
@@ -250,6 +254,11 @@ impl Invokes {
         for id in dropped {
             self.take(&id);
         }
+    }
+
+    /// This requester does not wait any more; as when its operator is gone.
+    pub(super) fn cancelled(&mut self, requester: &Requester) {
+        self.drop_requesters(|other| other == requester);
     }
 
     /// Until when the node on this connection may be silent.

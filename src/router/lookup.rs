@@ -2,22 +2,27 @@
 
 use crate::protocol::operator::{Answer, Approved, NodeView, Pairings, PendingView};
 use crate::protocol::{NodeId, WireError};
-use crate::router::{views, PairingRequest, RequestId, Router};
+use crate::router::{views, PairedNode, PairingRequest, RequestId, Router};
 
 impl Router {
     /// A paired node.
     pub(super) fn node_view(&self, node: &NodeId) -> Option<NodeView> {
-        self.pairing
-            .paired(node)
-            .map(|paired| self.connections.view(&self.ctx.policy.allow, node, paired))
+        self.pairing.paired(node).map(|paired| self.view(node, paired))
+    }
+
+    fn view(&self, node: &NodeId, paired: &PairedNode) -> NodeView {
+        let mut view = self.connections.view(&self.ctx.policy.allow, node, paired);
+        if view.connected {
+            view.gateway = self.calls.documents.in_gateway(node);
+        }
+        view
     }
 
     /// Every paired node: connected first, then by name, then by id.
     pub(super) fn node_views(&self) -> Vec<NodeView> {
         let paired = self.pairing.book.paired.iter();
-        let mut views: Vec<NodeView> = paired
-            .map(|(node, paired)| self.connections.view(&self.ctx.policy.allow, node, paired))
-            .collect();
+        let mut views: Vec<NodeView> =
+            paired.map(|(node, paired)| self.view(node, paired)).collect();
         views.sort_by_cached_key(|view| {
             (!view.connected, views::name(view).to_lowercase(), view.node_id.clone())
         });
@@ -52,6 +57,7 @@ impl Router {
                 paired: false,
                 connected: false,
                 connected_at_ms: None,
+                gateway: None,
                 canvas_host_url: None,
                 last_seen_at_ms: None,
                 created_at_ms: approved_at_ms,

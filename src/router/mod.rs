@@ -168,6 +168,7 @@ impl Router {
                 ctx.subscribers.remove(&op);
                 self.invokes.operator_gone(op);
             }
+            Input::Cancelled(requester) => self.invokes.cancelled(&requester),
             Input::Answered { call, result } => self.calls.answered(ctx, call, result),
             Input::Document(document) => self.calls.documents.publish(document),
             Input::BackendEvent(event) => self.subscriptions.fan_out(ctx, &self.connections, event),
@@ -176,7 +177,7 @@ impl Router {
             Input::Configured { policy, reply } => {
                 if let Some(policy) = policy {
                     ctx.policy = *policy;
-                    self.subscriptions.narrow(&ctx.policy);
+                    self.subscriptions.narrow(ctx);
                 }
                 if let Some((to, result)) = reply {
                     ctx.reply(to, result);
@@ -223,7 +224,7 @@ impl Router {
                 let paired = self.pairing.paired(&node).map(AsRef::as_ref);
                 self.connections.announce_absence(ctx, &node, paired);
             }
-            Timer::Subscriptions(node) => self.subscriptions.forget(&node),
+            Timer::Subscriptions(node) => self.subscriptions.forget(ctx, &node),
         }
     }
 

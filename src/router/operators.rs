@@ -92,6 +92,7 @@ impl Router {
             server_name: self.ctx.policy.server_name.to_string(),
             nodes: self.node_counts(),
             health: self.health(),
+            gateway: self.calls.documents.gateway.as_deref().cloned(),
             connections: self.connections.counts(),
             save_error: self.ctx.save_error.clone(),
             counters: self.ctx.counters,

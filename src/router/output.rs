@@ -8,7 +8,7 @@
 //! disk is full, and no way to tell anybody too early.
 
 use crate::protocol::operator::{Answer, OperatorEvent, Status};
-use crate::protocol::{GatewayFrame, Method, NodeId, Payload, WireError};
+use crate::protocol::{GatewayFrame, Method, NodeId, NodeProfile, Payload, WireError};
 use crate::router::{CallId, ConnId, OperatorId, PairingBook, Requester};
 use std::sync::Arc;
 
@@ -81,12 +81,16 @@ impl Caller {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum NodeNotice {
-    /// A node was admitted; not sent for a repeated hello.
-    Online(NodeId),
+    /// A node was admitted, and this is what it says about itself; not sent for a repeated hello
+    /// that says the same.
+    Online { node: NodeId, profile: Box<NodeProfile> },
     /// A node is gone, and did not come back within the grace period.
     Offline(NodeId),
     /// A node sent an event that the router does not handle itself.
     Event { node: NodeId, event: Arc<str>, payload: Payload },
+    /// A node wants the events of a session, which it spells like this, or wants them no more. What
+    /// it wants outlives a short absence.
+    Subscription { node: NodeId, session_key: Arc<str>, is_wanted: bool },
 }
 
 /// Why a connection is closed.

@@ -76,10 +76,14 @@ impl Printer {
                 };
                 format!("call {} {method} for {caller}{}", call.0, after(params.as_deref()))
             }
-            Output::Notify(NodeNotice::Online(node)) => format!("backend: {node} is online"),
+            Output::Notify(NodeNotice::Online { node, .. }) => format!("backend: {node} is online"),
             Output::Notify(NodeNotice::Offline(node)) => format!("backend: {node} is offline"),
             Output::Notify(NodeNotice::Event { node, event, payload }) => {
                 format!("backend: {node} sends {event} {payload}")
+            }
+            Output::Notify(NodeNotice::Subscription { node, session_key, is_wanted }) => {
+                let not = if *is_wanted { "" } else { "not " };
+                format!("backend: {node} does {not}want {session_key:?}")
             }
             Output::DroppedEvent { conn, event, why } => {
                 format!("dropped: {event} of c{conn}: {why}")

@@ -270,9 +270,11 @@ impl Backend for Embedded {
 
     fn notice(&self, notice: NodeNotice) {
         match notice {
-            NodeNotice::Online(node) => self.publish(Audience::Node(node), &self.voicewake.get()),
+            NodeNotice::Online { node, .. } => {
+                self.publish(Audience::Node(node), &self.voicewake.get())
+            }
             NodeNotice::Event { node, event, payload } => self.node_event(&node, &event, &payload),
-            NodeNotice::Offline(_) => {}
+            NodeNotice::Offline(_) | NodeNotice::Subscription { .. } => {}
         }
     }
 
@@ -327,7 +329,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (backend, sent) = backend(&dir);
         let node = NodeId::new("phone").unwrap();
-        backend.notice(NodeNotice::Online(node.clone()));
+        backend.notice(NodeNotice::Online { node: node.clone(), profile: Box::default() });
         let event = sent.0.lock().unwrap().pop().unwrap();
         assert_eq!(event.to, Audience::Node(node));
         assert_eq!(&*event.payload.unwrap(), r#"{"triggers":["clawd","claude","computer"]}"#);

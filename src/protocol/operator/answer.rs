@@ -5,7 +5,7 @@ use crate::protocol::records::records;
 use crate::protocol::rpc::system::HealthView;
 pub use crate::protocol::rpc::system::NodeCounts;
 use crate::protocol::{NodeId, NodeProfile};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -150,6 +150,9 @@ answers! {
         created_at_ms: u64,
         /// When its pairing was approved, in milliseconds since 1970.
         approved_at_ms: u64,
+        /// What the OpenClaw gateway behind the bridge makes of it, if there is one and the node is
+        /// connected.
+        gateway?: NodeInGateway,
         /// Those of its commands that `bridge.allow` does not permit.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         forbidden_commands: Vec<String>,
@@ -221,6 +224,8 @@ answers! {
         nodes: NodeCounts,
         /// What `health` says.
         health?: HealthView,
+        /// The OpenClaw gateway behind the bridge, if there is one.
+        gateway?: GatewayView,
         /// Connections.
         connections: ConnectionCounts,
         /// Why the pairing files could not be written, if the last attempt failed.
@@ -234,6 +239,33 @@ answers! {
         addresses: Vec<String>,
         /// Why it is not served, and what to do.
         problem?: String,
+    }
+    /// The connection to an OpenClaw gateway.
+    GatewayView {
+        /// Where it is.
+        url: String,
+        /// Whether the bridge is connected to it.
+        connected: bool,
+        /// Its version, once it was reached.
+        version?: String,
+        /// Why the bridge is not connected.
+        problem?: String,
+        /// What to run on the gateway's machine.
+        remedy?: String,
+    }
+    /// What an OpenClaw gateway makes of a node.
+    NodeInGateway {
+        /// The node's id there.
+        node_id: String,
+        /// How far it is.
+        state: GatewayState,
+        /// Why it is not further.
+        problem?: String,
+        /// What to run, or to put into the configuration, on the gateway's machine.
+        remedy?: String,
+        /// Commands that the node offers and the gateway does not take.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing_commands: Vec<String>,
     }
     /// How nodes find the bridge.
     #[derive(Default)]
@@ -321,6 +353,36 @@ answers! {
         invokes_failed: u64,
         /// Times the pairing files could not be written.
         save_failures: u64,
+    }
+}
+
+/// How far a node is in an OpenClaw gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum GatewayState {
+    /// It is being connected, or waits for the gateway.
+    Connecting,
+    /// Its key has to be approved.
+    PairingRequired,
+    /// Its commands have to be approved.
+    SurfacePending,
+    /// It works, but for some of its commands.
+    Limited,
+    /// It works.
+    Ok,
+}
+
+impl GatewayState {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::PairingRequired => "pairing required",
+            Self::SurfacePending => "commands pending",
+            Self::Limited => "limited",
+            Self::Ok => "ok",
+        }
     }
 }
 

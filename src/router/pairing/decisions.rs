@@ -157,7 +157,7 @@ impl Router {
                 if let Some(was) = before.paired.get(&node) {
                     self.connections.forget_node(&mut self.ctx, &node, was);
                 }
-                self.subscriptions.forget(&node);
+                self.subscriptions.forget(&mut self.ctx, &node);
                 self.pairing.refused.remove(&node);
                 Answer::Revoked(Revoked { node_id: node, was_connected: conn.is_some() })
             }
@@ -179,8 +179,9 @@ impl Router {
         self.ctx.counters.approved += 1;
         self.ctx.send(conn, GatewayFrame::PairOk { token: Some(token) });
         let profile = self.pairing.paired(node).map(|paired| paired.profile.clone());
-        self.admit(conn, node, profile.unwrap_or_default());
-        self.ctx.notify(NodeNotice::Online(node.clone()));
+        let profile = profile.unwrap_or_default();
+        self.admit(conn, node, profile.clone());
+        self.ctx.notify(NodeNotice::Online { node: node.clone(), profile: Box::new(profile) });
         // Without a requester, the approval was kept, and has been published.
         if requester.is_some() {
             self.reply(requester, self.approved_answer(id, request, true));
