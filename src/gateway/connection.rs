@@ -31,7 +31,7 @@ pub(crate) struct Gateway {
 /// Who connects, and with what proof.
 pub(crate) struct Login<'a> {
     pub(crate) role: Role,
-    pub(crate) client: ClientInfo,
+    pub(crate) client: &'a ClientInfo,
     pub(crate) scopes: &'a [&'static str],
     pub(crate) token: Option<&'a str>,
     pub(crate) identity: Option<&'a Identity>,

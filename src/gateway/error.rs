@@ -17,6 +17,12 @@ pub(crate) enum Error {
     Http(u16, String),
     #[error("this is not an OpenClaw gateway: {0}")]
     NotAGateway(&'static str),
+    /// There is no token where it should be.
+    #[error("{0}")]
+    Token(String),
+    /// It refuses what comes over the connection although it admitted it.
+    #[error("the gateway did not take anything any more")]
+    Forgotten,
     /// It refused to admit the connection.
     #[error("the gateway refused: {0}")]
     Refused(Box<Refusal>),
@@ -47,6 +53,11 @@ impl From<client::Error> for Error {
 
 /// The text of the whole chain of causes, for logs and operators.
 impl Error {
+    /// Whether the gateway said that it restarts.
+    pub(super) fn is_restart(&self) -> bool {
+        matches!(self, Self::Closed { code: Some(1012), .. })
+    }
+
     pub(crate) fn text(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);

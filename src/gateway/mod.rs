@@ -3,12 +3,17 @@
 
 mod connection;
 mod error;
+mod gate;
 mod identity;
+mod session;
+mod traffic;
 mod upgrade;
 mod websocket;
 #[cfg(test)]
 mod websocket_tests;
 
-pub(crate) use connection::{Connection, Gateway, Incoming, Login, Sender};
+pub(crate) use connection::Gateway;
 pub(crate) use error::Error;
-pub(crate) use identity::{Identity, Seed};
+pub(crate) use gate::Gate;
+pub(crate) use identity::Seed;
+pub(crate) use session::{Access, Party, Session, Side, State};

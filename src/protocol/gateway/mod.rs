@@ -4,9 +4,14 @@
 
 mod connect;
 mod frame;
+mod node;
 
 pub(crate) use connect::{
     operator_scopes, Challenge, ClientInfo, Connect, Device, Hello, Role, CLIENT_BACKEND,
     CLIENT_NODE,
 };
 pub(crate) use frame::{request, GatewayMessage, Refusal};
+pub(crate) use node::{
+    cancelled_invoke, event_params, failure, result_params, InvokeRequest, INVOKE_CANCEL,
+    INVOKE_REQUEST, INVOKE_RESULT, NODE_EVENT, PAIR_RESOLVED,
+};

@@ -17,3 +17,35 @@ pub const GATEWAY_UPGRADE: usize = 16 * 1024;
 pub const GATEWAY_LOGIN: Duration = Duration::from_secs(15);
 /// A gateway that was not heard for this long is dead: it pings every 25 s.
 pub const GATEWAY_SILENCE: Duration = Duration::from_secs(60);
+/// How long the gateway may take to answer a request. One that never answers is left, and found
+/// again by the next connection.
+pub const GATEWAY_ANSWER: Duration = Duration::from_secs(30);
+/// How long a node waits that the gateway does not admit for now: it has to be approved, or the
+/// token is wrong. The request of an approval expires 5 minutes after the last attempt.
+pub const GATEWAY_RETRY: Duration = Duration::from_secs(30);
+/// How long a gateway that is starting is left alone. It takes 7 to 31 s.
+pub const GATEWAY_STARTING: Duration = Duration::from_secs(2);
+
+/// Invokes of the gateway that one node may have under way. Its other requests are refused at
+/// once: an agent that is told so can do something else.
+pub const GATEWAY_INVOKES_PER_NODE: usize = 8;
+/// The same for all nodes: the gateway itself refuses more than some hundred at once.
+pub const GATEWAY_INVOKES: usize = 64;
+/// Attempts to deliver an invoke's result that the gateway refuses for the moment, which it does
+/// under load.
+pub const GATEWAY_RESULT_ATTEMPTS: u32 = 6;
+/// The wait before the second of these attempts; doubles.
+pub const GATEWAY_RESULT_RETRY: Duration = Duration::from_millis(20);
+
+/// Events of one node that wait for the gateway: what somebody said while it restarted, what
+/// programs on the node did. One more drops the oldest.
+pub const GATEWAY_EVENTS: usize = 64;
+/// Bytes of them.
+pub const GATEWAY_EVENT_BYTES: usize = 1024 * 1024;
+/// The wait before an event that was refused for the moment is sent again; doubles.
+pub const GATEWAY_EVENT_RETRY: Duration = Duration::from_millis(100);
+/// Where that doubling ends: a node whose commands wait for an approval.
+pub const GATEWAY_EVENT_RETRY_MAX: Duration = Duration::from_secs(10);
+/// A node whose events are refused for this long although it was approved connects again: the
+/// gateway has forgotten the connection.
+pub const GATEWAY_REFUSED: Duration = Duration::from_secs(60);

@@ -1,0 +1,341 @@
+//! A session with a gateway: one thread that connects, stays connected, and connects again. It
+//! knows neither a backend nor a router; what stands behind it is a [`Side`].
+
+use crate::client::Backoff;
+use crate::gateway::connection::{Connection, Gateway, Incoming, Login};
+use crate::gateway::error::Error;
+use crate::gateway::gate::Gate;
+use crate::gateway::identity::Identity;
+use crate::gateway::traffic::{InvokePermit, Traffic};
+use crate::link::Stop;
+use crate::lock::lock;
+use crate::protocol::gateway::{
+    cancelled_invoke, ClientInfo, Hello, InvokeRequest, Refusal, Role, INVOKE_CANCEL,
+    INVOKE_REQUEST, PAIR_RESOLVED,
+};
+use crate::protocol::{limits, InvokeFailure, NodeProfile, Payload, WireError};
+use crate::{random, wait};
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What every session with one gateway shares.
+pub(crate) struct Access {
+    pub(crate) gateway: Gateway,
+    /// Reads the gateway's token; an error says what is wrong with where it should be.
+    pub(crate) token: Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>,
+    pub(crate) gate: Gate,
+    /// Invokes under way, of all nodes.
+    pub(crate) invokes: Arc<AtomicUsize>,
+}
+
+/// Whose session it is.
+pub(crate) struct Party {
+    pub(crate) role: Role,
+    pub(crate) client: ClientInfo,
+    pub(crate) scopes: &'static [&'static str],
+    pub(crate) identity: Identity,
+    /// Whether the gateway may be content with the token: it is, of programs on its own machine.
+    pub(crate) may_be_anonymous: bool,
+    /// What a node can do.
+    pub(crate) profile: Option<NodeProfile>,
+}
+
+/// How a session is.
+#[derive(Debug)]
+pub(crate) enum State<'a> {
+    Connected(&'a Hello),
+    /// The gateway has to approve it first; the id of the request.
+    PairingRequired(Option<String>),
+    /// For this reason, and it will be tried again.
+    Away(&'a Error),
+}
+
+/// What stands behind a session. Called by its thread, one after another.
+pub(crate) trait Side: Send + Sync {
+    fn state(&self, state: State<'_>);
+
+    /// The gateway tells something. `is_copy`: it has told it before.
+    fn event(&self, event: &str, payload: Option<Payload>, is_copy: bool);
+
+    /// The gateway asks for a command. [`Session::finish`] takes its result; must not wait for it.
+    fn invoke(&self, session: &Session, invoke: InvokeRequest) {
+        let failure = InvokeFailure {
+            code: Some("UNAVAILABLE".into()),
+            message: Some("this is no node".into()),
+        };
+        session.finish(&invoke.id, Err(&failure));
+    }
+
+    /// Nobody waits for the result of this invoke any more.
+    fn cancel(&self, invoke: &str) {
+        let _ = invoke;
+    }
+
+    /// Sends what has waited for its time. Returns when to ask again.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let _ = now;
+        None
+    }
+}
+
+/// A session; clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Session(Arc<Shared>);
+
+struct Shared {
+    access: Arc<Access>,
+    party: Party,
+    traffic: Mutex<Traffic>,
+    stop: Stop,
+    /// The gateway has approved what the node can do.
+    is_approved: AtomicBool,
+    /// The gateway was not content with the token.
+    must_prove: AtomicBool,
+}
+
+impl Session {
+    /// A session that does nothing before it is started.
+    pub(crate) fn new(access: Arc<Access>, party: Party) -> io::Result<Self> {
+        Ok(Self(Arc::new(Shared {
+            access,
+            party,
+            traffic: Mutex::default(),
+            stop: Stop::new()?,
+            is_approved: AtomicBool::new(false),
+            must_prove: AtomicBool::new(false),
+        })))
+    }
+
+    /// Connects, and connects again, until [`Session::stop`].
+    pub(crate) fn start(&self, name: String, side: Box<dyn Side>) -> io::Result<JoinHandle<()>> {
+        let session = self.clone();
+        let thread = Builder::new().name(name).stack_size(limits::STACK);
+        thread.spawn(move || session.run(&*side))
+    }
+
+    /// The gateway's id of the node.
+    pub(crate) fn id(&self) -> &str {
+        self.0.party.identity.id()
+    }
+
+    /// Ends the session; returns at once.
+    pub(crate) fn stop(&self) {
+        self.0.stop.request();
+        self.0.access.gate.look();
+    }
+
+    /// Calls a method and waits for its result.
+    pub(crate) fn call(&self, method: &str, params: &str) -> Result<Option<Payload>, WireError> {
+        let (to, answer) = crossbeam_channel::bounded(1);
+        lock(&self.0.traffic).call(method, params, to)?;
+        let within = limits::GATEWAY_ANSWER;
+        answer.recv_timeout(within).unwrap_or_else(|error| {
+            Err(WireError::unavailable(match error.is_timeout() {
+                true => {
+                    format!("the OpenClaw gateway did not answer within {} s", within.as_secs())
+                }
+                false => "the connection to the OpenClaw gateway was lost".to_owned(),
+            }))
+        })
+    }
+
+    /// The node reports an event; it waits if the gateway is away. Returns how many older ones had
+    /// to be dropped for it.
+    pub(crate) fn report(&self, event: Arc<str>, payload: Option<Payload>) -> usize {
+        // A connection that fails is left by its thread, and the event kept.
+        lock(&self.0.traffic).report(event, payload).unwrap_or_default()
+    }
+
+    /// The events of this session are wanted, or are not any more.
+    pub(crate) fn subscribe(&self, key: String, is_wanted: bool) {
+        let _ = lock(&self.0.traffic).subscribe(key, is_wanted);
+    }
+
+    /// The result of an invoke.
+    pub(crate) fn finish(&self, invoke: &str, result: Result<Option<&str>, &InvokeFailure>) {
+        let _ = lock(&self.0.traffic).finish(self.id(), invoke, result);
+    }
+
+    /// Whether the gateway has approved what the node can do, as far as somebody else has found out.
+    pub(crate) fn set_approved(&self, is_approved: bool) {
+        let was_approved = self.0.is_approved.swap(is_approved, Ordering::Relaxed);
+        if is_approved && !was_approved {
+            let _ = lock(&self.0.traffic).try_again();
+        }
+    }
+
+    fn run(&self, side: &dyn Side) {
+        let mut backoff = Backoff::default();
+        while !self.0.stop.is_requested() {
+            let began = Instant::now();
+            let Some(connected) = self.connect() else { break };
+            let result = connected.and_then(|connection| {
+                let lived = Instant::now();
+                let end = self.serve(connection, side);
+                backoff.admitted_for(lived.elapsed());
+                end
+            });
+            let invokes = lock(&self.0.traffic).disconnected();
+            invokes.iter().for_each(|invoke| side.cancel(invoke));
+            let Err(error) = result;
+            if matches!(error, Error::Stopped) {
+                break;
+            }
+            let wait = self.after(&error, side, &mut backoff);
+            log::debug!("gateway: {} after {:?}", error.text(), began.elapsed());
+            self.0.stop.wait(wait);
+        }
+    }
+
+    /// `None` if the session has to stop.
+    fn connect(&self) -> Option<Result<Connection, Error>> {
+        let Shared { access, party, stop, .. } = &*self.0;
+        let finds_out = party.role == Role::Operator;
+        let _pass = access.gate.enter(finds_out, stop)?;
+        let token = match (access.token)() {
+            Ok(token) => token,
+            Err(error) => return Some(Err(Error::Token(error))),
+        };
+        let proves = !party.may_be_anonymous || self.0.must_prove.load(Ordering::Relaxed);
+        let login = Login {
+            role: party.role,
+            client: &party.client,
+            scopes: party.scopes,
+            token: token.as_deref(),
+            identity: proves.then_some(&party.identity),
+            profile: party.profile.as_ref(),
+        };
+        let mut is_there = false;
+        let result = access.gateway.connect(&login, stop, || is_there = true);
+        if finds_out {
+            access.gate.set_open(is_there);
+        }
+        Some(result)
+    }
+
+    /// Serves a connection until its end.
+    fn serve(
+        &self,
+        mut connection: Connection,
+        side: &dyn Side,
+    ) -> Result<std::convert::Infallible, Error> {
+        let traffic = || lock(&self.0.traffic);
+        self.0.is_approved.store(false, Ordering::Relaxed);
+        traffic().connected(connection.sender().clone(), &connection.hello)?;
+        side.state(State::Connected(&connection.hello));
+        loop {
+            let now = Instant::now();
+            let over = traffic().due(now)?;
+            over.iter().for_each(|invoke| self.time_is_over(invoke, side));
+            let refused = traffic().refused_for(now);
+            if refused >= limits::GATEWAY_REFUSED && self.0.is_approved.load(Ordering::Relaxed) {
+                return Err(Error::Forgotten);
+            }
+            let due = [side.due(now), traffic().next_due()].into_iter().flatten().min();
+            let deadline = due.unwrap_or_else(|| wait::after(limits::GATEWAY_SILENCE));
+            match connection.next(deadline)? {
+                Some(Incoming::Response { id, result }) => {
+                    let line = traffic().answered(id, result, Instant::now())?;
+                    if let Some(line) = line {
+                        log::warn!("gateway: {line} node={:?}", self.name());
+                    }
+                }
+                Some(Incoming::Event { event, payload, numbered }) => {
+                    self.event(&event, payload, numbered, side)?;
+                }
+                Some(Incoming::Unknown) | None => {}
+            }
+        }
+    }
+
+    fn event(
+        &self,
+        event: &str,
+        payload: Option<Payload>,
+        is_copy: bool,
+        side: &dyn Side,
+    ) -> Result<(), Error> {
+        let text = payload.as_deref().unwrap_or_default();
+        match event {
+            INVOKE_REQUEST => {
+                if let Some(invoke) = InvokeRequest::read(text) {
+                    self.begin(invoke, side)?;
+                }
+            }
+            INVOKE_CANCEL => {
+                let id = cancelled_invoke(text);
+                if let Some(id) = id.filter(|id| lock(&self.0.traffic).cancel(id)) {
+                    side.cancel(&id);
+                }
+            }
+            PAIR_RESOLVED => {
+                lock(&self.0.traffic).try_again()?;
+                side.event(event, payload, is_copy);
+            }
+            _ => side.event(event, payload, is_copy),
+        }
+        Ok(())
+    }
+
+    fn begin(&self, invoke: InvokeRequest, side: &dyn Side) -> Result<(), Error> {
+        let permit = InvokePermit::take(&self.0.access.invokes);
+        let until = wait::after(invoke.timeout);
+        let mut traffic = lock(&self.0.traffic);
+        if permit.is_some_and(|permit| traffic.begin(invoke.id.clone(), until, permit)) {
+            drop(traffic);
+            side.invoke(self, invoke);
+            return Ok(());
+        }
+        let failure = failure("UNAVAILABLE", "too many invokes in progress");
+        traffic.answer(self.id(), &invoke.id, Err(&failure))
+    }
+
+    fn time_is_over(&self, invoke: &str, side: &dyn Side) {
+        side.cancel(invoke);
+        self.finish(invoke, Err(&failure("TIMEOUT", "the node did not answer in time")));
+    }
+
+    fn name(&self) -> &str {
+        self.0.party.client.display_name.as_deref().unwrap_or_default()
+    }
+
+    /// Tells why there is no connection, and returns when to try again.
+    fn after(&self, error: &Error, side: &dyn Side, backoff: &mut Backoff) -> Duration {
+        let refusal: Option<&Refusal> = match error {
+            Error::Refused(refusal) => Some(refusal),
+            _ => None,
+        };
+        if let Some(request) = refusal.and_then(Refusal::pairing_required) {
+            side.state(State::PairingRequired(request));
+            return limits::GATEWAY_RETRY;
+        }
+        side.state(State::Away(error));
+        let is_first = || !self.0.must_prove.swap(true, Ordering::Relaxed);
+        if refusal.is_some_and(Refusal::wants_device) && is_first() {
+            return Duration::ZERO;
+        }
+        if refusal.is_some_and(Refusal::is_about_token) || matches!(error, Error::Token(_)) {
+            return limits::GATEWAY_RETRY;
+        }
+        let chance = random::bits().map_or(u32::MAX, |bits| bits as u32);
+        if refusal.is_some_and(Refusal::is_starting) || error.is_restart() {
+            let spread = limits::GATEWAY_STARTING.mul_f64(f64::from(chance) / f64::from(u32::MAX));
+            return (limits::GATEWAY_STARTING + spread) / 2;
+        }
+        backoff.next_delay(chance)
+    }
+}
+
+fn failure(code: &str, message: &str) -> InvokeFailure {
+    InvokeFailure { code: Some(code.into()), message: Some(message.into()) }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.id())
+    }
+}
