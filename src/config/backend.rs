@@ -31,7 +31,7 @@ section! {
         allow_plaintext: bool = false => "backend.allowPlaintext", Bool, Restart,
             "Whether ws:// may lead to another machine; the token and everything that is said could \
              be read on the way.";
-        admin: bool = false => "backend.admin", Bool, Restart,
+        admin_methods: bool = false => "backend.adminMethods", Bool, Restart,
             "Whether nodes may call the methods for which the gateway wants operator.admin: \
              sessions.reset, sessions.delete, sessions.compact, chat.inject, config.set, \
              config.patch, and sessions.patch for all its fields.";

