@@ -5,6 +5,7 @@ pub(crate) mod apps;
 mod control;
 mod daemon;
 pub(crate) mod faults;
+pub(crate) mod gateway;
 mod namespace;
 mod operator;
 mod phone;
