@@ -156,19 +156,11 @@ impl Schema {
         (word, rule): (&str, &Value),
         value: &Value,
     ) -> Result<bool, String> {
-        let number = rule.as_f64().unwrap_or_default();
+        if let Some(holds) = plain(word, rule, value) {
+            return Ok(holds);
+        }
         let list = |rule: &Value| rule.as_array().cloned().unwrap_or_default();
-        let length = |value: &Value| value.as_str().map(|text| text.chars().count() as f64);
         Ok(match word {
-            "type" => is_of_type(rule.as_str().unwrap_or_default(), value),
-            "enum" => list(rule).contains(value),
-            "const" => rule == value,
-            "minLength" => length(value).is_none_or(|length| length >= number),
-            "maxLength" => length(value).is_none_or(|length| length <= number),
-            "minimum" => value.as_f64().is_none_or(|value| value >= number),
-            "maximum" => value.as_f64().is_none_or(|value| value <= number),
-            "minItems" => value.as_array().is_none_or(|items| items.len() as f64 >= number),
-            "maxItems" => value.as_array().is_none_or(|items| items.len() as f64 <= number),
             "required" => list(rule).iter().all(|name| {
                 value.get(name.as_str().unwrap_or_default()).is_some() || !value.is_object()
             }),
@@ -212,6 +204,25 @@ impl Schema {
             word => return Err(format!("{at}: {word} is not checked")),
         })
     }
+}
+
+/// Words that look at the value alone.
+fn plain(word: &str, rule: &Value, value: &Value) -> Option<bool> {
+    let number = rule.as_f64().unwrap_or_default();
+    let length = value.as_str().map(|text| text.chars().count() as f64);
+    let items = value.as_array().map(|items| items.len() as f64);
+    Some(match word {
+        "type" => is_of_type(rule.as_str().unwrap_or_default(), value),
+        "enum" => rule.as_array().is_some_and(|list| list.contains(value)),
+        "const" => rule == value,
+        "minLength" => length.is_none_or(|length| length >= number),
+        "maxLength" => length.is_none_or(|length| length <= number),
+        "minimum" => value.as_f64().is_none_or(|value| value >= number),
+        "maximum" => value.as_f64().is_none_or(|value| value <= number),
+        "minItems" => items.is_none_or(|items| items >= number),
+        "maxItems" => items.is_none_or(|items| items <= number),
+        _ => return None,
+    })
 }
 
 fn is_of_type(name: &str, value: &Value) -> bool {
