@@ -126,7 +126,6 @@ mod daemon;
 mod discovery;
 mod duration;
 mod files;
-#[allow(dead_code, unused_imports, reason = "the backend that uses it follows")]
 mod gateway;
 #[cfg(fuzzing)]
 #[doc(hidden)] // For tests/fuzz: what is private and takes bytes from others.

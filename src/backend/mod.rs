@@ -5,7 +5,7 @@
 //! bring its own [`Backend`]. Everything its author needs is here and in [`crate::protocol`].
 
 pub mod embedded;
-mod openclaw;
+pub mod openclaw;
 mod queue;
 mod task;
 mod workers;

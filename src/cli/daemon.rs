@@ -3,8 +3,8 @@
 use super::watch::watch;
 use super::*;
 use crate::protocol::operator::{
-    CanvasHostView, GetStatus, ListNodes, OperatorCall, Reload, Reloaded, SetLogLevel, Status,
-    Stop, SubscribeEvents,
+    CanvasHostView, GatewayView, GetStatus, ListNodes, OperatorCall, Reload, Reloaded, SetLogLevel,
+    Status, Stop, SubscribeEvents,
 };
 use crate::protocol::rpc::system::HealthView;
 use serde_json::value::RawValue;
@@ -56,7 +56,7 @@ fn status_text(status: &Status) -> String {
          State:       {}\n\
          Nodes:       {} paired · {} connected · {} pending\n\
          Connections: {} open · {} not admitted\n\
-         {}{}",
+         {}{}{}",
         safe(&status.server_name),
         safe(&status.version),
         status.pid,
@@ -71,6 +71,7 @@ fn status_text(status: &Status) -> String {
         nodes.pending,
         connections.open,
         connections.unauthenticated,
+        status.gateway.as_ref().map(gateway).unwrap_or_default(),
         status.health.as_ref().map(health).unwrap_or_default(),
         warnings.collect::<String>(),
     )
@@ -92,6 +93,12 @@ fn warnings(status: &Status) -> Vec<String> {
         "the zone is not current: ",
         status.discovery.zone.as_ref().and_then(|z| z.problem.as_deref()),
     );
+    if let Some(gateway) = &status.gateway {
+        let remedy = gateway.remedy.as_deref().map(|remedy| format!("; {remedy}"));
+        let problem = gateway.problem.as_deref();
+        let problem = problem.map(|why| why.to_owned() + &remedy.unwrap_or_default());
+        warn("the OpenClaw gateway: ", problem.as_deref());
+    }
     if let Some(health) = &status.health {
         let agent = health.agent.as_ref().filter(|agent| agent.failing);
         let error = agent.map(|agent| agent.last_error.as_deref().unwrap_or("see the log"));
@@ -100,6 +107,13 @@ fn warnings(status: &Status) -> Vec<String> {
         warn("", is_full.then_some("the disk is nearly full, so messages are refused"));
     }
     warnings
+}
+
+/// The line about the OpenClaw gateway.
+fn gateway(GatewayView { url, connected, version, .. }: &GatewayView) -> String {
+    let version = version.as_deref().map(|version| format!(" · OpenClaw {}", safe(version)));
+    let state = if *connected { "connected" } else { "away" };
+    format!("Gateway:     {} · {state}{}\n", safe(url), version.unwrap_or_default())
 }
 
 /// The line about the canvas host.

@@ -66,14 +66,32 @@ pub(super) fn overview(NodeList { nodes, .. }: &NodeList) -> String {
             .into(),
         false => table(COLUMNS, &rows),
     };
-    format!("Paired: {} · Connected: {connected}\n{rows}", nodes.len())
+    let at_gateway: String = nodes.iter().filter_map(at_gateway).collect();
+    format!("Paired: {} · Connected: {connected}\n{rows}{at_gateway}", nodes.len())
+}
+
+/// What keeps a node from working at the OpenClaw gateway, and what to do about it.
+fn at_gateway(node: &NodeView) -> Option<String> {
+    let gateway = node.gateway.as_ref()?;
+    let problem = safe(gateway.problem.as_deref()?);
+    let remedy = gateway.remedy.as_deref().map(|remedy| format!("; there: {}", safe(remedy)));
+    let name = name(&node.node_id, &node.profile);
+    Some(format!("{name}: {problem}{}\n", remedy.unwrap_or_default()))
+}
+
+fn state(node: &NodeView) -> String {
+    match &node.gateway {
+        _ if !node.connected => "disconnected".to_owned(),
+        Some(gateway) => format!("connected, {}", gateway.state.as_str()),
+        None => "connected".to_owned(),
+    }
 }
 
 fn row(node: &NodeView) -> Vec<String> {
     vec![
         name(&node.node_id, &node.profile),
         safe(node.node_id.as_str()),
-        if node.connected { "connected" } else { "disconnected" }.into(),
+        state(node),
         safe(node.remote_ip.as_deref().unwrap_or_default()),
         device(&node.profile),
         versions(&node.profile),
@@ -182,7 +200,7 @@ pub(super) fn describe(line: &CommandLine) -> Result<(), Failure> {
 }
 
 fn description(NodeDetails { node, refused, .. }: &NodeDetails) -> String {
-    let (now, profile) = (now_ms(), &node.profile);
+    let (now, profile, gateway) = (now_ms(), &node.profile, node.gateway.as_ref());
     let state = match node.connected_at_ms {
         Some(since) => format!("connected for {}", span(now.saturating_sub(since))),
         None => "disconnected".into(),
@@ -197,6 +215,10 @@ fn description(NodeDetails { node, refused, .. }: &NodeDetails) -> String {
         ("Device", device(profile)),
         ("Version", versions(profile)),
         ("Canvas host", safe(node.canvas_host_url.as_deref().unwrap_or_default())),
+        ("Gateway", gateway.map(|gateway| gateway.state.as_str().to_owned()).unwrap_or_default()),
+        ("Gateway id", safe(gateway.map(|gateway| &*gateway.node_id).unwrap_or_default())),
+        ("Problem", safe(gateway.and_then(|g| g.problem.as_deref()).unwrap_or_default())),
+        ("Remedy", safe(gateway.and_then(|g| g.remedy.as_deref()).unwrap_or_default())),
         ("Last seen", node.last_seen_at_ms.map_or_else(String::new, |at| ago(now, at))),
         ("Paired", ago(now, node.approved_at_ms)),
         (

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::embedded::Embedded;
-use crate::config::{self, paths, process_env, Bind, Config, Loaded, Sources};
+use crate::config::{self, paths, process_env, BackendKind, Bind, Config, Loaded, Sources};
 use crate::daemon::{Daemon, DaemonHandle, Host, HostError};
 use log::LevelFilter;
 use rustix::fs::Mode;
@@ -27,14 +27,18 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let embedded = Embedded::new(&state_dir, &config).with_program(env::current_exe().ok());
-    let embedded = Arc::new(embedded);
+    let embedded = (config.backend.kind == BackendKind::Embedded).then(|| {
+        let embedded = Embedded::new(&state_dir, &config);
+        Arc::new(embedded.with_program(env::current_exe().ok()))
+    });
     let mut builder = Daemon::builder(state_dir)
         .config(config.clone())
         .control_socket(socket)
-        .backend(embedded.clone())
         .with_canvas_host()
-        .host(ServeHost { sources, embedded });
+        .host(ServeHost { sources, embedded: embedded.clone() });
+    if let Some(embedded) = embedded {
+        builder = builder.backend(embedded);
+    }
     if line.is_set("no-discovery") {
         builder = builder.without_mdns();
     }
@@ -98,7 +102,8 @@ fn say_where_to(daemon: &Daemon, config: &Config) {
 /// The program that runs the bridge: it reloads the configuration and owns the log.
 struct ServeHost {
     sources: Sources,
-    embedded: Arc<Embedded>,
+    /// Unless a gateway answers nodes.
+    embedded: Option<Arc<Embedded>>,
 }
 
 impl Host for ServeHost {
@@ -108,7 +113,7 @@ impl Host for ServeHost {
 
     fn reloaded(&self, config: &Config) {
         logging::set_level(config.bridge.log, self.sources.log.is_some());
-        self.embedded.reconfigure(config);
+        self.embedded.iter().for_each(|embedded| embedded.reconfigure(config));
         warn(config);
     }
 

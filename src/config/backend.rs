@@ -35,6 +35,9 @@ section! {
             "Whether nodes may call the methods for which the gateway wants operator.admin: \
              sessions.reset, sessions.delete, sessions.compact, chat.inject, config.set, \
              config.patch, and sessions.patch for all its fields.";
+        approve_surfaces: bool = false => "backend.approveSurfaces", Bool, Restart,
+            "Whether the bridge approves at the gateway what its own nodes can do, which otherwise \
+             somebody does with `openclaw nodes approve`. It needs the scope operator.pairing.";
         exec_nodes: Vec<String> = Vec::new() => "backend.execNodes", Texts, Restart,
             "The ids of the nodes on which the gateway's agents may run programs. Their own rules \
              for programs still apply, and they are the only ones.";

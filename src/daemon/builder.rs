@@ -49,7 +49,8 @@ impl DaemonBuilder {
         self
     }
 
-    /// Who answers the calls of nodes; [`Embedded`](crate::backend::embedded::Embedded) with the same configuration by default.
+    /// Who answers the calls of nodes; by default what `backend` in the configuration says, which is
+    /// [`Embedded`](crate::backend::embedded::Embedded) unless it names a gateway.
     pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
         self.backend = Some(backend);
         self

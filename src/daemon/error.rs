@@ -1,5 +1,6 @@
 //! Why the bridge does not run.
 
+use crate::backend::openclaw;
 use crate::transport::bind;
 use crate::{control, pairing_store, tls};
 use std::path::PathBuf;
@@ -52,6 +53,9 @@ pub enum Error {
         /// The limit.
         open_files: u64,
     },
+    /// The backend cannot work as it is configured. The text already contains the cause.
+    #[error("{0}")]
+    Backend(Cause),
     /// The control socket cannot be made.
     #[error(transparent)]
     Control(Cause),
@@ -76,5 +80,5 @@ macro_rules! from_parts {
 
 from_parts!(
     pairing_store::Error => Pairings, control::Error => Control, tls::Error => Tls,
-    bind::Error => Bind
+    bind::Error => Bind, openclaw::Error => Backend
 );

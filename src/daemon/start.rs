@@ -2,9 +2,10 @@
 //! what operators connect to, and then the threads.
 
 use crate::backend::embedded::Embedded;
+use crate::backend::openclaw::Openclaw;
 use crate::backend::{Backend, Workers};
 use crate::config::paths::CONTROL_SOCKET;
-use crate::config::Mdns;
+use crate::config::{BackendKind, Mdns};
 use crate::control::Server;
 use crate::daemon::announcements::announce;
 use crate::daemon::canvas::{Canvas, CanvasState};
@@ -36,10 +37,11 @@ impl DaemonBuilder {
     /// running.
     pub fn start(self) -> Result<Daemon, Error> {
         let (config, state_dir) = (&self.config, &self.state_dir);
-        let (clock, backend) = (Clock::start(), self.chosen_backend());
+        let clock = Clock::start();
         let (connections, unauthenticated) = settings::connections(config, self.has_canvas)?;
         // What another program, a file or the network may refuse.
         let lock = Lock::take(state_dir)?;
+        let backend = self.chosen_backend()?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
         let bound = Bound::open(&settings::listen(config))?;
@@ -99,9 +101,15 @@ impl DaemonBuilder {
         self.control_socket.clone().unwrap_or_else(|| self.state_dir.join(CONTROL_SOCKET))
     }
 
-    fn chosen_backend(&self) -> Arc<dyn Backend> {
-        let embedded = || Arc::new(Embedded::new(&self.state_dir, &self.config)) as _;
-        self.backend.clone().unwrap_or_else(embedded)
+    fn chosen_backend(&self) -> Result<Arc<dyn Backend>, Error> {
+        let config = &self.config;
+        Ok(match (&self.backend, config.backend.kind) {
+            (Some(backend), _) => backend.clone(),
+            (None, BackendKind::Embedded) => Arc::new(Embedded::new(&self.state_dir, config)),
+            (None, BackendKind::Openclaw) => {
+                Arc::new(Openclaw::new(&self.state_dir, &config.backend)?)
+            }
+        })
     }
 
     fn open_canvas(

@@ -48,8 +48,6 @@ pub(crate) struct Connection {
     sender: Sender,
     /// What the gateway said when it admitted the connection.
     pub(crate) hello: Hello,
-    /// Whether the gateway is on this machine, as far as the connection shows.
-    pub(crate) is_local: bool,
 }
 
 /// Leaves messages for a connection, from any thread.
@@ -78,17 +76,11 @@ impl Gateway {
     ) -> Result<Connection, Error> {
         let (url, timeout) = (&self.url, limits::HOST_CONNECT);
         let (stream, _) = dial(&url.host, url.port, timeout, self.tls.clone(), stop)?;
-        let peer = stream.tcp().peer_addr().map_err(Error::Broken)?;
         let (sender, mut link) = open(stream, stop)?;
         let key = STANDARD.encode(random_bits()?.to_be_bytes());
         sender.leave(upgrade::request(url, &key))?;
         link.upgraded(&key)?;
-        let mut connection = Connection {
-            link,
-            sender,
-            hello: Hello::default(),
-            is_local: peer.ip().to_canonical().is_loopback(),
-        };
+        let mut connection = Connection { link, sender, hello: Hello::default() };
         let challenge = connection.challenge()?;
         reached();
         connection.hello = connection.log_in(login, &challenge)?;
@@ -123,7 +115,7 @@ impl Connection {
             match self.link.message(deadline.min(lost_at)) {
                 Ok(Some(Message::Text(text))) => return Ok(Some(GatewayMessage::read(&text))),
                 Ok(Some(Message::Ping(payload))) => self.sender.frame(Opcode::Pong, &payload)?,
-                Ok(Some(Message::Pong)) => {}
+                Ok(Some(Message::Pong)) => return Ok(Some(GatewayMessage::Unknown)),
                 Ok(Some(Message::Close(code, reason))) => {
                     let _ = self.sender.frame(Opcode::Close, &closing(code.unwrap_or(1000), ""));
                     return Err(Error::Closed { code, reason });
@@ -291,6 +283,10 @@ impl Sender {
     pub(crate) fn request(&self, id: u64, method: &str, params: &str) -> Result<(), Error> {
         let text = crate::protocol::gateway::request(id, method, params);
         self.frame(Opcode::Text, text.as_bytes())
+    }
+
+    pub(super) fn ping(&self) -> Result<(), Error> {
+        self.frame(Opcode::Ping, &[])
     }
 
     fn frame(&self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {

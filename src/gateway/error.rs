@@ -53,6 +53,25 @@ impl From<client::Error> for Error {
 
 /// The text of the whole chain of causes, for logs and operators.
 impl Error {
+    /// What somebody has to do about it, if it is not only to wait.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refusal) if refusal.is_about_token() => Some(
+                "put the gateway's token (gateway.auth.token) into backend.token or \
+                 backend.tokenFile",
+            ),
+            Self::Dial(client::Error::PinMismatch { .. }) => Some(
+                "if the gateway has a new certificate, put its SHA-256 into \
+                 backend.tlsFingerprint",
+            ),
+            Self::Dial(client::Error::Handshake(_)) => Some(
+                "if the gateway signed its certificate itself, put the SHA-256 of it into \
+                 backend.tlsFingerprint",
+            ),
+            _ => None,
+        }
+    }
+
     /// Whether the gateway said that it restarts.
     pub(super) fn is_restart(&self) -> bool {
         matches!(self, Self::Closed { code: Some(1012), .. })

@@ -36,7 +36,7 @@ pub(crate) struct Access {
 pub(crate) struct Party {
     pub(crate) role: Role,
     pub(crate) client: ClientInfo,
-    pub(crate) scopes: &'static [&'static str],
+    pub(crate) scopes: Vec<&'static str>,
     pub(crate) identity: Identity,
     /// Whether the gateway may be content with the token: it is, of programs on its own machine.
     pub(crate) may_be_anonymous: bool,
@@ -128,6 +128,11 @@ impl Session {
         self.0.access.gate.look();
     }
 
+    /// Whether the gateway has admitted it.
+    pub(crate) fn is_connected(&self) -> bool {
+        lock(&self.0.traffic).is_connected()
+    }
+
     /// Calls a method and waits for its result.
     pub(crate) fn call(&self, method: &str, params: &str) -> Result<Option<Payload>, WireError> {
         let (to, answer) = crossbeam_channel::bounded(1);
@@ -148,6 +153,11 @@ impl Session {
     pub(crate) fn report(&self, event: Arc<str>, payload: Option<Payload>) -> usize {
         // A connection that fails is left by its thread, and the event kept.
         lock(&self.0.traffic).report(event, payload).unwrap_or_default()
+    }
+
+    /// Has [`Side::due`] called soon, by asking the gateway for a sign of life.
+    pub(crate) fn nudge(&self) {
+        lock(&self.0.traffic).nudge();
     }
 
     /// The events of this session are wanted, or are not any more.
@@ -204,7 +214,7 @@ impl Session {
         let login = Login {
             role: party.role,
             client: &party.client,
-            scopes: party.scopes,
+            scopes: &party.scopes,
             token: token.as_deref(),
             identity: proves.then_some(&party.identity),
             profile: party.profile.as_ref(),

@@ -105,6 +105,10 @@ impl Traffic {
         self.report_next()
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.sender.is_some()
+    }
+
     /// The connection is gone. Returns the invokes that were under way, whose results nobody
     /// wants any more; events are kept for the next connection.
     pub(super) fn disconnected(&mut self) -> Vec<String> {
@@ -126,6 +130,13 @@ impl Traffic {
         self.check_length(params.len()).map_err(WireError::invalid)?;
         self.send(method, params, Request::Call(to)).map_err(|_| away())?;
         Ok(())
+    }
+
+    /// Has the gateway send something.
+    pub(super) fn nudge(&self) {
+        if let Some(sender) = &self.sender {
+            let _ = sender.ping();
+        }
     }
 
     /// Says so if the gateway would close the connection for a message of this length.

@@ -26,7 +26,6 @@ pub mod command;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod fields;
-#[allow(dead_code, unused_imports, reason = "the backend that uses it follows")]
 pub(crate) mod gateway;
 pub(crate) mod gateway_frame;
 pub(crate) mod json;

@@ -69,7 +69,6 @@ const ROOTS: [&str; 4] = [
 
 /// A TLS configuration that trusts what this system trusts: the file that `SSL_CERT_FILE` names, or
 /// the first of the usual ones. Names and dates count.
-#[allow(dead_code, reason = "the backend that uses it follows")]
 pub(crate) fn system_config() -> io::Result<Arc<ClientConfig>> {
     let chosen = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty());
     let usual = || ROOTS.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned);

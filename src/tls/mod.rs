@@ -15,10 +15,8 @@ mod validity;
 pub(crate) use certificate::CertificateFiles;
 #[cfg(feature = "cli")]
 pub(crate) use certificate::CertificateInfo;
-#[allow(unused_imports, reason = "the backend that uses it follows")]
-pub(crate) use client::system_config;
 pub use client::Trust;
-pub(crate) use client::{client_config, server_name, PinMismatch};
+pub(crate) use client::{client_config, server_name, system_config, PinMismatch};
 pub(crate) use error::Error;
 pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub(crate) use server::Acceptor;

@@ -25,7 +25,7 @@ use agent::{AgentHost, Agents};
 use catalog_programs::Catalog;
 use chat::Chat;
 use health::Health;
-use node_events::RunRateLimit;
+pub(in crate::backend) use node_events::RunRateLimit;
 use serde::Serialize;
 use serde_json::json;
 use sessions::Sessions;

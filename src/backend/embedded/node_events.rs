@@ -61,13 +61,13 @@ pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<A
 
 /// Limits how many runs each node starts by events.
 #[derive(Default)]
-pub(super) struct RunRateLimit {
+pub(in crate::backend) struct RunRateLimit {
     by_node: Mutex<BTreeMap<NodeId, (Instant, usize)>>,
 }
 
 impl RunRateLimit {
     /// Counts one more run; whether the node may start it now.
-    pub(super) fn admit(&self, node: &NodeId, now: Instant) -> bool {
+    pub(in crate::backend) fn admit(&self, node: &NodeId, now: Instant) -> bool {
         let mut by_node = lock(&self.by_node);
         by_node.retain(|_, (since, _)| {
             now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW

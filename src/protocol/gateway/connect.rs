@@ -16,17 +16,13 @@ pub(crate) const CLIENT_NODE: (&str, &str) = ("node-host", "node");
 /// The same for a program that works for operators.
 pub(crate) const CLIENT_BACKEND: (&str, &str) = ("gateway-client", "backend");
 
-const SCOPES: [&str; 2] = ["operator.read", "operator.write"];
-const SCOPES_WITH_ADMIN: [&str; 3] = ["operator.read", "operator.write", "operator.admin"];
-
-/// The least that what nodes call needs. `with_admin` adds what resetting and deleting sessions
-/// and changing settings need.
-pub(crate) fn operator_scopes(with_admin: bool) -> &'static [&'static str] {
-    if with_admin {
-        &SCOPES_WITH_ADMIN
-    } else {
-        &SCOPES
-    }
+/// The least that what nodes call needs. `with_admin` adds what resetting and deleting sessions and
+/// changing settings need, `with_pairing` what approving nodes needs.
+pub(crate) fn operator_scopes(with_admin: bool, with_pairing: bool) -> Vec<&'static str> {
+    let mut scopes = vec!["operator.read", "operator.write"];
+    scopes.extend(with_admin.then_some("operator.admin"));
+    scopes.extend(with_pairing.then_some("operator.pairing"));
+    scopes
 }
 
 /// The event with which the gateway begins.

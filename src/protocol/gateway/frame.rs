@@ -116,7 +116,7 @@ impl Refusal {
     /// Whether the token is not the gateway's, or one is missing.
     pub(crate) fn is_about_token(&self) -> bool {
         let kind = self.kind();
-        kind.starts_with("AUTH_TOKEN") || kind.starts_with("AUTH_REQUIRED")
+        kind.starts_with("AUTH_")
     }
 
     /// Whether a connection without an identity of its own is refused here.

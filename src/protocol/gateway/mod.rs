@@ -12,6 +12,7 @@ pub(crate) use connect::{
 };
 pub(crate) use frame::{request, GatewayMessage, Refusal};
 pub(crate) use node::{
-    cancelled_invoke, event_params, failure, result_params, InvokeRequest, INVOKE_CANCEL,
-    INVOKE_REQUEST, INVOKE_RESULT, NODE_EVENT, PAIR_RESOLVED,
+    approve_params, cancelled_invoke, event_params, failure, listed_nodes, result_params,
+    InvokeRequest, ListedNode, INVOKE_CANCEL, INVOKE_REQUEST, INVOKE_RESULT, NODE_EVENT, NODE_LIST,
+    PAIR_APPROVE, PAIR_RESOLVED, RUN_PREPARE,
 };

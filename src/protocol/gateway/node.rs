@@ -2,7 +2,8 @@
 
 use crate::protocol::fields::Fields;
 use crate::protocol::{limits, ErrorCode, InvokeFailure, Payload, WireError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::time::Duration;
 
 /// The method with which a node reports an event.
@@ -13,8 +14,52 @@ pub(crate) const INVOKE_RESULT: &str = "node.invoke.result";
 pub(crate) const INVOKE_REQUEST: &str = "node.invoke.request";
 /// The event that says that nobody waits for an invoke any more.
 pub(crate) const INVOKE_CANCEL: &str = "node.invoke.cancel";
+/// The command with which a gateway asks a node how it would run a program.
+pub(crate) const RUN_PREPARE: &str = "system.run.prepare";
+/// The method that lists nodes, with what was approved of each.
+pub(crate) const NODE_LIST: &str = "node.list";
+/// The method that approves what a node can do.
+pub(crate) const PAIR_APPROVE: &str = "node.pair.approve";
 /// The event that says that the approval of a node has changed.
 pub(crate) const PAIR_RESOLVED: &str = "node.pair.resolved";
+
+/// A node as the gateway lists it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ListedNode {
+    pub(crate) node_id: String,
+    /// Those that agents may use.
+    pub(crate) commands: Vec<String>,
+    approval_state: String,
+    /// The request that has to be approved.
+    pub(crate) pending_request_id: Option<String>,
+    /// Those that it would allow.
+    pub(crate) pending_declared_commands: Vec<String>,
+}
+
+impl ListedNode {
+    /// Whether what the node can do was approved. Its request may follow a little later.
+    pub(crate) fn is_approved(&self) -> bool {
+        self.pending_request_id.is_none() && self.approval_state == "approved"
+    }
+}
+
+/// The gateway's answer to [`NODE_LIST`]. What is of another shape is left out.
+pub(crate) fn listed_nodes(payload: &str) -> Vec<ListedNode> {
+    #[derive(Deserialize)]
+    struct List<'a> {
+        #[serde(borrow)]
+        nodes: Vec<&'a RawValue>,
+    }
+    let list = serde_json::from_str::<List<'_>>(payload);
+    let nodes = list.map(|list| list.nodes).unwrap_or_default();
+    nodes.into_iter().filter_map(|node| serde_json::from_str(node.get()).ok()).collect()
+}
+
+/// The parameters of [`PAIR_APPROVE`].
+pub(crate) fn approve_params(request: &str) -> String {
+    serde_json::json!({ "requestId": request }).to_string()
+}
 
 /// The gateway asks a node to run a command.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,9 +113,9 @@ pub(crate) fn result_params(
 ) -> String {
     /// Both are there, and nothing else is.
     #[derive(Serialize)]
-    struct Failure<'a> {
-        code: &'a str,
-        message: &'a str,
+    struct Failure {
+        code: String,
+        message: String,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -81,13 +126,15 @@ pub(crate) fn result_params(
         #[serde(rename = "payloadJSON", skip_serializing_if = "Option::is_none")]
         payload: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<Failure<'a>>,
+        error: Option<Failure>,
     }
     let (payload, error) = match result {
         Ok(payload) => (payload, None),
         Err(failure) => {
-            let code = failure.code.as_deref().unwrap_or("UNAVAILABLE");
-            let message = failure.message.as_deref().unwrap_or("node invoke failed");
+            // Neither may be empty.
+            let said = |text: &'_ Option<String>| text.clone().filter(|text| !text.is_empty());
+            let code = said(&failure.code).unwrap_or_else(|| "UNAVAILABLE".into());
+            let message = said(&failure.message).unwrap_or_else(|| "node invoke failed".into());
             (None, Some(Failure { code, message }))
         }
     };

@@ -49,3 +49,17 @@ pub const GATEWAY_EVENT_RETRY_MAX: Duration = Duration::from_secs(10);
 /// A node whose events are refused for this long although it was approved connects again: the
 /// gateway has forgotten the connection.
 pub const GATEWAY_REFUSED: Duration = Duration::from_secs(60);
+/// Bytes in the file that says how nodes introduced themselves: [`PAIRED_NODES`](super::PAIRED_NODES)
+/// of them.
+pub const KNOWN_NODES_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes in a file that holds the gateway's token.
+pub const GATEWAY_TOKEN_BYTES: u64 = 4096;
+/// Spoken messages of one node that wait for the gateway. One more drops the oldest: it would be
+/// an answer to a question of long ago.
+pub const GATEWAY_MESSAGES: usize = 16;
+/// At least so long is between two looks at what the gateway has approved.
+pub const GATEWAY_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked at while a node waits for an approval. It takes the gateway a millisecond.
+pub const GATEWAY_LOOK_WAITING: Duration = Duration::from_secs(5);
+/// How often it is looked at otherwise: somebody may have changed the gateway's configuration.
+pub const GATEWAY_LOOK_IDLE: Duration = Duration::from_secs(60);

@@ -5,7 +5,6 @@
 //! through [`outgoing`], what the gateway sends through [`Conversations::incoming`] and
 //! [`Conversations::due`]; calls of nodes and operators through [`request`] and [`answer`] or
 //! [`refused`]. A program to be run is made known to [`ExecRuns::issued`].
-#![allow(dead_code, unused_imports, reason = "the sessions that use it are not here yet")]
 
 mod config;
 mod events;
@@ -23,7 +22,7 @@ mod sessions;
 pub(in crate::backend::openclaw) use events::{Conversations, Incoming};
 pub(in crate::backend::openclaw) use exec::{prepare, ExecRuns};
 pub(in crate::backend::openclaw) use keys::SessionDefaults;
-pub(in crate::backend::openclaw) use methods::{answer, refused, request, Answer, Over, Request};
+pub(in crate::backend::openclaw) use methods::{answer, refused, request, Over, Request};
 pub(in crate::backend::openclaw) use missing::{allow_line, missing};
-pub(in crate::backend::openclaw) use node_events::{outgoing, subscriptions, Outgoing};
+pub(in crate::backend::openclaw) use node_events::{outgoing, Outgoing};
 pub(in crate::backend::openclaw) use profile::{platform, unique_name, Platform};

@@ -1,0 +1,144 @@
+//! Thread `approvals`: looks at what the gateway has approved of the nodes, so that operators need
+//! not guess why a command does not work, and sends what has waited for the gateway. It sleeps
+//! until a session or a node has something for it.
+
+use super::bridge::Bridge;
+use crate::backend::Outlet;
+use crate::gateway::{Party, Session, Side, State};
+use crate::protocol::gateway::{
+    approve_params, listed_nodes, operator_scopes, ClientInfo, Role, CLIENT_BACKEND, NODE_LIST,
+    PAIR_APPROVE,
+};
+use crate::protocol::{limits, Payload};
+use crossbeam_channel::Sender;
+use std::io;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+/// The bridge's own session, and the thread that uses it.
+pub(super) struct Approvals {
+    stop: crate::link::Stop,
+}
+
+/// What stands behind the bridge's own session.
+struct OperatorSide {
+    bridge: Arc<Bridge>,
+    _thread: Sender<()>,
+}
+
+impl Side for OperatorSide {
+    fn state(&self, state: State<'_>) {
+        self.bridge.operator_state(&state);
+        self.bridge.look_at_approvals();
+    }
+
+    fn event(&self, _: &str, _: Option<Payload>, _: bool) {
+        // What concerns a node comes over the node's own connection.
+    }
+}
+
+impl Approvals {
+    pub(super) fn start(bridge: &Arc<Bridge>, outlet: Arc<dyn Outlet>) -> io::Result<Self> {
+        let ended = || io::Error::other("the bridge has ended");
+        let threads = [bridge.thread().ok_or_else(ended)?, bridge.thread().ok_or_else(ended)?];
+        if bridge.outlet.set(outlet).is_err() {
+            return Err(io::Error::other("it was started before"));
+        }
+        let identity = bridge.seed.operator();
+        let party = Party {
+            role: Role::Operator,
+            client: ClientInfo {
+                id: CLIENT_BACKEND.0,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                platform: std::env::consts::OS.to_owned(),
+                mode: CLIENT_BACKEND.1,
+                display_name: Some("openclaw-bridge".to_owned()),
+                device_family: None,
+                model_identifier: None,
+            },
+            scopes: operator_scopes(bridge.allows_admin, bridge.approves),
+            identity: identity.ok_or_else(|| io::Error::other("no key could be derived"))?,
+            may_be_anonymous: bridge.access.gateway.url.is_loopback(),
+            profile: None,
+        };
+        let session = Session::new(bridge.access.clone(), party)?;
+        let _ = bridge.operator.set(session.clone());
+        let [own, looking] = threads;
+        let side = OperatorSide { bridge: bridge.clone(), _thread: own };
+        session.start("gateway-0".to_owned(), Box::new(side))?;
+        let stop = crate::link::Stop::new()?;
+        let (stopped, looked_at) = (stop.clone(), bridge.clone());
+        Builder::new().name("approvals".into()).spawn(move || {
+            run(&looked_at, &session, &stopped);
+            drop(looking);
+        })?;
+        Ok(Self { stop })
+    }
+
+    /// Ends every session, and waits for that.
+    pub(super) fn stop(&self, bridge: &Bridge, timeout: Duration) {
+        let ended = bridge.close();
+        self.stop.request();
+        bridge.look_at_approvals();
+        bridge.operator().iter().for_each(Session::stop);
+        for node in bridge.all_nodes() {
+            node.session().iter().for_each(Session::stop);
+        }
+        // Nothing is ever sent; it ends when the last thread has let go.
+        let _ = ended.recv_timeout(timeout);
+    }
+}
+
+fn run(bridge: &Bridge, operator: &Session, stop: &crate::link::Stop) {
+    loop {
+        let nodes = bridge.all_nodes();
+        let is_somebody_waiting = nodes.iter().any(|node| node.is_waiting());
+        drop(nodes);
+        // What is not approved yet may be approved at any time, and nobody tells.
+        let wait = match is_somebody_waiting {
+            true => limits::GATEWAY_LOOK_WAITING,
+            false => limits::GATEWAY_LOOK_IDLE,
+        };
+        let _ = bridge.looks().recv_timeout(wait);
+        if stop.wait(limits::GATEWAY_LOOK_EVERY) {
+            return;
+        }
+        if !operator.is_connected() {
+            continue;
+        }
+        for node in bridge.all_nodes() {
+            if !bridge.send_messages(&node) {
+                break;
+            }
+        }
+        look(bridge, operator);
+    }
+}
+
+/// Looks once at what the gateway has approved.
+fn look(bridge: &Bridge, operator: &Session) {
+    let list = match operator.call(NODE_LIST, "{}") {
+        Ok(list) => listed_nodes(list.as_deref().unwrap_or_default()),
+        Err(error) => return log::debug!("backend: could not list the gateway's nodes: {error}"),
+    };
+    for node in bridge.all_nodes() {
+        let Some(session) = node.session() else { continue };
+        let Some(row) = list.iter().find(|row| row.node_id == session.id()) else { continue };
+        bridge.listed(&node, row);
+        let request = row.pending_request_id.as_deref().filter(|_| bridge.approves);
+        let Some(request) = request else { continue };
+        match operator.call(PAIR_APPROVE, &approve_params(request)) {
+            Ok(_) => {
+                log::info!("backend: approved the commands of a node node={:?}", node.id.as_str());
+                bridge.look_at_approvals();
+            }
+            Err(error) => {
+                if let Some(more) = bridge.log.admit_from("approve", node.id.as_str()) {
+                    let node = node.id.as_str();
+                    log::warn!("backend: could not approve a node node={node:?}: {error}{more}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How far each node is at the gateway, for operators.
+
+use super::bridge::{problem_and_remedy, Bridge};
+use super::node::{BridgedNode, Standing};
+use super::translate;
+use crate::backend::Document;
+use crate::gateway::State;
+use crate::lock::lock;
+use crate::protocol::gateway::ListedNode;
+use crate::protocol::operator::{GatewayState, NodeInGateway};
+
+impl Bridge {
+    /// The session has changed.
+    pub(super) fn set_state(&self, node: &BridgedNode, state: &State<'_>) {
+        let mut standing = lock(&node.standing);
+        standing.missing.clear();
+        standing.state = Some(match state {
+            State::PairingRequired(_) => GatewayState::PairingRequired,
+            State::Away(_) | State::Connected(_) => GatewayState::Connecting,
+        });
+        (standing.problem, standing.remedy) = problem_and_remedy(state);
+        if let State::Connected(_) = state {
+            standing.problem = Some("what the gateway has approved is not known yet".to_owned());
+        }
+        self.tell(node, &mut standing);
+    }
+
+    /// What the gateway says about the node.
+    pub(super) fn listed(&self, node: &BridgedNode, row: &ListedNode) {
+        let Some(running) = lock(&node.running).clone() else { return };
+        if !running.session.is_connected() {
+            return;
+        }
+        let pending = &row.pending_declared_commands;
+        let missing = translate::missing(&running.offered, &row.commands, pending);
+        let mut standing = lock(&node.standing);
+        let not_allowed = format!("the gateway does not allow {}", missing.join(", "));
+        let allow = translate::allow_line(&self.version(), &missing);
+        let approve = match &row.pending_request_id {
+            Some(request) => format!("openclaw nodes approve {request}"),
+            None => "openclaw nodes pending".to_owned(),
+        };
+        let (state, problem, remedy) = match (row.is_approved(), missing.is_empty()) {
+            (true, true) => (GatewayState::Ok, None, None),
+            (true, false) => (GatewayState::Limited, Some(not_allowed), Some(allow)),
+            (false, true) => {
+                let problem = "the gateway has to approve its commands".to_owned();
+                (GatewayState::SurfacePending, Some(problem), Some(approve))
+            }
+            (false, false) => {
+                let problem = format!("the gateway has to approve its commands, and {not_allowed}");
+                (GatewayState::SurfacePending, Some(problem), Some(format!("{approve}; {allow}")))
+            }
+        };
+        running.session.set_approved(row.is_approved());
+        standing.state = Some(state);
+        (standing.problem, standing.remedy, standing.missing) = (problem, remedy, missing);
+        self.tell(node, &mut standing);
+    }
+
+    /// The node is gone.
+    pub(super) fn forget_standing(&self, node: &BridgedNode) {
+        *lock(&node.standing) = Standing::default();
+        self.set_document(Document::NodeInGateway { node: node.id.clone(), view: None });
+    }
+
+    fn tell(&self, node: &BridgedNode, standing: &mut Standing) {
+        let (Some(session), Some(state)) = (node.session(), standing.state) else { return };
+        let view = NodeInGateway {
+            node_id: session.id().to_owned(),
+            state,
+            problem: standing.problem.clone(),
+            remedy: standing.remedy.clone(),
+            missing_commands: standing.missing.clone(),
+        };
+        if standing.told.as_ref() == Some(&view) {
+            return;
+        }
+        if standing.told.as_ref().is_none_or(|told| told.state != state) {
+            let (id, problem) = (node.id.as_str(), view.problem.as_deref().unwrap_or_default());
+            if let Some(more) = self.log.admit_from(state.as_str(), id) {
+                let state = state.as_str();
+                log::info!("backend: at the gateway: {state} node={id:?} {problem}{more}");
+            }
+        }
+        standing.told = Some(view.clone());
+        let view = Some(Box::new(view));
+        self.set_document(Document::NodeInGateway { node: node.id.clone(), view });
+    }
+}
