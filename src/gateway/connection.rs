@@ -285,6 +285,12 @@ impl Sender {
         self.frame(Opcode::Text, text.as_bytes())
     }
 
+    /// Sends what waits and then ends the connection.
+    pub(super) fn close(&self) {
+        let _ = self.frame(Opcode::Close, &closing(1000, ""));
+        self.outbox.finish();
+    }
+
     pub(super) fn ping(&self) -> Result<(), Error> {
         self.frame(Opcode::Ping, &[])
     }

@@ -133,6 +133,11 @@ impl Session {
         lock(&self.0.traffic).is_connected()
     }
 
+    /// Leaves the connection, if nothing is under way on it, and makes a new one.
+    pub(crate) fn reconnect(&self) {
+        lock(&self.0.traffic).leave_if_idle();
+    }
+
     /// Calls a method and waits for its result.
     pub(crate) fn call(&self, method: &str, params: &str) -> Result<Option<Payload>, WireError> {
         let (to, answer) = crossbeam_channel::bounded(1);

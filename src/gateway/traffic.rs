@@ -109,6 +109,15 @@ impl Traffic {
         self.sender.is_some()
     }
 
+    /// Ends the connection unless something is under way.
+    pub(super) fn leave_if_idle(&self) {
+        if let Some(sender) =
+            self.sender.as_ref().filter(|_| self.invokes.is_empty() && self.open.is_empty())
+        {
+            sender.close();
+        }
+    }
+
     /// The connection is gone. Returns the invokes that were under way, whose results nobody
     /// wants any more; events are kept for the next connection.
     pub(super) fn disconnected(&mut self) -> Vec<String> {

@@ -9,6 +9,7 @@ use crate::protocol::NodeProfile;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::Mutex;
+use std::time::Instant;
 
 pub(super) struct BridgedNode {
     pub(super) id: NodeId,
@@ -49,6 +50,8 @@ pub(super) struct Standing {
     pub(super) problem: Option<String>,
     pub(super) remedy: Option<String>,
     pub(super) missing: Vec<String>,
+    /// Since when it is connected.
+    pub(super) since: Option<Instant>,
     /// What they were told last.
     pub(super) told: Option<NodeInGateway>,
 }

@@ -7,13 +7,16 @@ use crate::backend::Document;
 use crate::gateway::State;
 use crate::lock::lock;
 use crate::protocol::gateway::ListedNode;
+use crate::protocol::limits;
 use crate::protocol::operator::{GatewayState, NodeInGateway};
+use std::time::Instant;
 
 impl Bridge {
     /// The session has changed.
     pub(super) fn set_state(&self, node: &BridgedNode, state: &State<'_>) {
         let mut standing = lock(&node.standing);
         standing.missing.clear();
+        standing.since = matches!(state, State::Connected(_)).then(Instant::now);
         standing.state = Some(match state {
             State::PairingRequired(_) => GatewayState::PairingRequired,
             State::Away(_) | State::Connected(_) => GatewayState::Connecting,
@@ -32,7 +35,10 @@ impl Bridge {
             return;
         }
         let pending = &row.pending_declared_commands;
-        let missing = translate::missing(&running.offered, &row.commands, pending);
+        // Which commands it would approve is known when there is a request.
+        let is_known = row.is_approved() || row.pending_request_id.is_some();
+        let offered = if is_known { &*running.offered } else { &[] };
+        let missing = translate::missing(offered, &row.commands, pending);
         let mut standing = lock(&node.standing);
         let not_allowed = format!("the gateway does not allow {}", missing.join(", "));
         let allow = translate::allow_line(&self.version(), &missing);
@@ -53,6 +59,11 @@ impl Bridge {
             }
         };
         running.session.set_approved(row.is_approved());
+        // What the gateway allows now, it finds out when a node connects.
+        let is_old = standing.since.is_some_and(|at| at.elapsed() >= limits::GATEWAY_LIMITED);
+        if is_old && !missing.is_empty() {
+            running.session.reconnect();
+        }
         standing.state = Some(state);
         (standing.problem, standing.remedy, standing.missing) = (problem, remedy, missing);
         self.tell(node, &mut standing);
