@@ -24,6 +24,9 @@ const COLUMNS: &[Column<'_>] = &[
     ("CAPS", 1, 10),
 ];
 
+/// Where the column is that says how far a node is at an OpenClaw gateway, if there is one.
+const GATEWAY_AT: usize = 3;
+
 /// In the old shape with the pairing requests, and without whether nodes are connected.
 pub(super) fn list(line: &CommandLine) -> Result<(), Failure> {
     if !line.is_legacy() {
@@ -60,11 +63,19 @@ fn wanted(line: &CommandLine) -> Option<impl Fn(&NodeView) -> bool> {
 /// All nodes, in a table.
 pub(super) fn overview(NodeList { nodes, .. }: &NodeList) -> String {
     let connected = nodes.iter().filter(|node| node.connected).count();
-    let rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
+    let mut rows: Vec<Vec<String>> = nodes.iter().map(row).collect();
+    let mut columns = COLUMNS.to_vec();
+    if nodes.iter().any(|node| node.gateway.is_some()) {
+        columns.insert(GATEWAY_AT, ("GATEWAY", 6, 8));
+        for (row, node) in rows.iter_mut().zip(nodes) {
+            let state = node.gateway.as_ref().map_or("", |gateway| gateway.state.as_str());
+            row.insert(GATEWAY_AT, state.to_owned());
+        }
+    }
     let rows = match rows.is_empty() {
         true => "No node is paired yet. `openclaw-bridge nodes pending` lists pairing requests.\n"
             .into(),
-        false => table(COLUMNS, &rows),
+        false => table(&columns, &rows),
     };
     let at_gateway: String = nodes.iter().filter_map(at_gateway).collect();
     format!("Paired: {} · Connected: {connected}\n{rows}{at_gateway}", nodes.len())
@@ -79,19 +90,11 @@ fn at_gateway(node: &NodeView) -> Option<String> {
     Some(format!("{name}: {problem}{}\n", remedy.unwrap_or_default()))
 }
 
-fn state(node: &NodeView) -> String {
-    match &node.gateway {
-        _ if !node.connected => "disconnected".to_owned(),
-        Some(gateway) => format!("connected, {}", gateway.state.as_str()),
-        None => "connected".to_owned(),
-    }
-}
-
 fn row(node: &NodeView) -> Vec<String> {
     vec![
         name(&node.node_id, &node.profile),
         safe(node.node_id.as_str()),
-        state(node),
+        if node.connected { "connected" } else { "disconnected" }.into(),
         safe(node.remote_ip.as_deref().unwrap_or_default()),
         device(&node.profile),
         versions(&node.profile),

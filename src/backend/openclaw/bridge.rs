@@ -149,7 +149,11 @@ impl Bridge {
             return;
         }
         match (&view.problem, view.connected) {
-            (Some(problem), _) => log::warn!("backend: gateway {}: {problem}", view.url),
+            (Some(problem), _) => {
+                if let Some(more) = self.log.admit(if view.connected { "scopes" } else { "away" }) {
+                    log::warn!("backend: gateway {}: {problem}{more}", view.url);
+                }
+            }
             (None, _) => {
                 let version = view.version.as_deref().unwrap_or("unknown");
                 log::info!("backend: connected to the gateway {} version={version}", view.url);

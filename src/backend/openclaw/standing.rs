@@ -88,10 +88,10 @@ impl Bridge {
             return;
         }
         if standing.told.as_ref().is_none_or(|told| told.state != state) {
-            let (id, problem) = (node.id.as_str(), view.problem.as_deref().unwrap_or_default());
-            if let Some(more) = self.log.admit_from(state.as_str(), id) {
-                let state = state.as_str();
-                log::info!("backend: at the gateway: {state} node={id:?} {problem}{more}");
+            if let Some(more) = self.log.admit_from(state.as_str(), node.id.as_str()) {
+                let why = view.problem.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                let (id, state) = (node.id.as_str(), state.as_str());
+                log::info!("backend: at the gateway node={id:?} state={state:?}{why}{more}");
             }
         }
         standing.told = Some(view.clone());
