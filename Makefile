@@ -23,7 +23,7 @@ release = RUSTFLAGS="$(strip $(RUSTFLAGS) $(remap))" $(CARGO)
 fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check screenshots netns demo bench fuzz soak doc fmt install uninstall clean
+.PHONY: help build run test check screenshots netns upstream demo bench fuzz soak doc fmt install uninstall clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ screenshots: ## Write pictures of every A2UI component on a phone to target/scre
 
 netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)
 	@bash tests/netns/mdns.sh $(target)/release/openclaw-bridge
+
+upstream: build ## Old nodes in real OpenClaw gateways, from npm (1.4 GB, 15 minutes; VERSIONS="2026.9.6")
+	@python3 tests/upstream/run.py $(target)/release/openclaw-bridge $(target)/upstream $(VERSIONS)
 
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge

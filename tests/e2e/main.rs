@@ -59,4 +59,6 @@ mod ch24_canvas_limits;
 mod ch25_agent_examples;
 mod ch25_agent_nodes;
 mod ch25_tools;
+mod ch26_gateway;
 mod ch26_mock;
+mod ch26_restart;

@@ -47,8 +47,8 @@ pub const GATEWAY_EVENT_RETRY: Duration = Duration::from_millis(100);
 /// Where that doubling ends: a node whose commands wait for an approval.
 pub const GATEWAY_EVENT_RETRY_MAX: Duration = Duration::from_secs(10);
 /// A node whose events are refused for this long although it was approved connects again: the
-/// gateway has forgotten the connection.
-pub const GATEWAY_REFUSED: Duration = Duration::from_secs(60);
+/// gateway has forgotten the connection. Under load it refuses for some milliseconds.
+pub const GATEWAY_REFUSED: Duration = Duration::from_secs(15);
 /// Bytes in the file that says how nodes introduced themselves: [`PAIRED_NODES`](super::PAIRED_NODES)
 /// of them.
 pub const KNOWN_NODES_BYTES: u64 = 4 * 1024 * 1024;

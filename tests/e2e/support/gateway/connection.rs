@@ -51,7 +51,12 @@ impl<'a> Connection<'a> {
         let mut connection =
             Self { socket, state, admitted: None, follows: BTreeSet::new(), nonce, number };
         let (sender, orders) = channel();
-        state.lock().unwrap().open.push((number, "?".to_owned(), sender));
+        {
+            let mut state = state.lock().unwrap();
+            state.open.push((number, "?".to_owned(), sender));
+            let strangers = state.open.iter().filter(|(_, who, _)| who == "?").count();
+            state.most_strangers = state.most_strangers.max(strangers);
+        }
         connection.run(&orders);
         connection.forget();
     }

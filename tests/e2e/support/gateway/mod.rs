@@ -1,7 +1,6 @@
 //! A current OpenClaw gateway, as far as a bridge sees it: challenge, closed schemas, both approvals,
 //! its list of allowed commands, its habit of closing connections. What it says is recorded from
 //! 2026.9.6 and 2026.5.22; its WebSocket is not the bridge's.
-#![allow(dead_code, reason = "the tests that have a bridge in between come with the backend")]
 
 mod admission;
 mod connection;
@@ -83,13 +82,13 @@ struct State {
     /// Open connections, with the device or `operator`.
     open: Vec<(u64, String, Sender<Order>)>,
     calls: Vec<Call>,
-    /// Answers in the place of the usual ones.
-    answers: BTreeMap<String, Result<Value, Value>>,
     /// So many results of invokes are refused, and every event while `refuses_events`.
     refused_results: u32,
     refuses_events: bool,
     invokes: BTreeMap<String, Sender<Value>>,
     next: u64,
+    /// The most connections at once that had not been let in.
+    most_strangers: usize,
     /// What was wrong with what the bridge sent.
     mistakes: Vec<String>,
 }
@@ -175,15 +174,6 @@ impl Gateway {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn rules(&self, change: impl FnOnce(&mut Rules)) {
-        change(&mut self.lock().rules);
-    }
-
-    /// Answers a method in this way from now on; an error is `{code, message, …}`.
-    pub(crate) fn answers(&self, method: &str, answer: Result<Value, Value>) {
-        self.lock().answers.insert(method.to_owned(), answer);
-    }
-
     /// Refuses the next results of invokes, as a gateway does under load.
     pub(crate) fn refuse_results(&self, count: u32) {
         self.lock().refused_results = count;
@@ -232,10 +222,15 @@ impl Gateway {
         row.commands.sort();
     }
 
-    /// Connections with this role that are open.
-    pub(crate) fn open(&self, role: &str) -> usize {
-        let is = |who: &str| (who == "operator") == (role == "operator");
-        self.lock().open.iter().filter(|(_, who, _)| is(who)).count()
+    /// Connections of nodes that are open and let in.
+    pub(crate) fn nodes(&self) -> usize {
+        let is_node = |who: &str| !matches!(who, "operator" | "?");
+        self.lock().open.iter().filter(|(_, who, _)| is_node(who)).count()
+    }
+
+    /// The most connections at once that had not been let in.
+    pub(crate) fn most_strangers(&self) -> usize {
+        self.lock().most_strangers
     }
 
     /// What was asked so far, of a method.
