@@ -61,4 +61,5 @@ mod ch25_agent_nodes;
 mod ch25_tools;
 mod ch26_gateway;
 mod ch26_mock;
+mod ch26_nodes;
 mod ch26_restart;

@@ -172,9 +172,10 @@ class Gateway:
         run = subprocess.run([*self.program, *words, "--json"], env=self.env, stdin=subprocess.DEVNULL,
                              capture_output=True, text=True, timeout=90)
         text = run.stdout
-        if run.returncode or "{" not in text:
+        start = min((text.index(mark) for mark in "{[" if mark in text), default=None)
+        if run.returncode or start is None:
             raise Failed(f"openclaw {' '.join(words)}: {(run.stderr or text).strip()[-400:]}")
-        return json.loads(text[text.index("{"):])
+        return json.loads(text[start:])
 
     def nodes(self):
         return self.cli("nodes", "status").get("nodes", [])

