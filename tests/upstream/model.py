@@ -48,11 +48,15 @@ class Model(http.server.BaseHTTPRequestHandler):
             pass  # The run was aborted.
 
     def reply(self, messages):
-        asked = [text_of(message) for message in messages if message.get("role") == "user"]
-        last = messages[-1] if messages else {}
-        if last.get("role") == "tool":
-            self.say("The node says: " + text_of(last), 0)
-        elif asked and "RUN " in asked[-1]:
+        # A gateway may put notes of its own behind what was asked.
+        since = [m for m in messages if m.get("role") != "system"]
+        while any(m.get("role") in ("assistant", "tool") for m in since[1:]):
+            since = since[1:]
+        results = [text_of(m) for m in since if m.get("role") == "tool"]
+        asked = [text_of(m) for m in since if m.get("role") == "user" and "RUN " in text_of(m)]
+        if results:
+            self.say("The node says: " + results[-1], 0)
+        elif asked:
             command = asked[-1].split("RUN ", 1)[1].splitlines()[0].strip()
             call = {"index": 0, "id": "call-1", "type": "function", "function": {
                 "name": "exec", "arguments": json.dumps({"command": command, "host": "node"})}}
