@@ -1,6 +1,6 @@
 //! Translates a configuration into the settings of the parts of a bridge.
 
-use crate::config::Config;
+use crate::config::{BackendKind, Config};
 use crate::daemon::Error;
 use crate::discovery::profile::{machine_name, Profile};
 use crate::link::connections_for;
@@ -28,7 +28,9 @@ pub(super) fn connections(config: &Config, has_canvas: bool) -> Result<(usize, u
     let limits = &config.bridge.limits;
     let open_files = open_files();
     let canvas = if has_canvas { 3 * canvas_connections() as u64 } else { 0 };
-    let connections = connections_for(open_files.saturating_sub(canvas));
+    // Each node then has a session with the gateway, too, which takes twice as many.
+    let shares = if config.backend.kind == BackendKind::Openclaw { 3 } else { 1 };
+    let connections = connections_for(open_files.saturating_sub(canvas)) / shares;
     let connections = limits.connections.min(connections);
     if connections < limits::CONNECTIONS_MIN.min(limits.connections) {
         return Err(Error::TooFewFiles { open_files });

@@ -362,10 +362,10 @@ impl Traffic {
     /// Does what is due. Returns the invokes whose time is over.
     pub(super) fn due(&mut self, now: Instant) -> Result<Vec<String>, Error> {
         // A call may take long, and costs only whoever waits for it.
-        let is_late = |since: &Instant| now >= *since + limits::GATEWAY_ANSWER;
         let is_call = |request: &Request| matches!(request, Request::Call(_));
-        self.open.retain(|_, (since, request)| !(is_call(request) && is_late(since)));
-        if self.open.values().any(|(since, _)| is_late(since)) {
+        let late = |since: &Instant, times| now >= *since + limits::GATEWAY_ANSWER * times;
+        self.open.retain(|_, (since, request)| !(is_call(request) && late(since, 2)));
+        if self.open.values().any(|(since, request)| !is_call(request) && late(since, 1)) {
             return Err(Error::NoAnswer { to: "a request", after: limits::GATEWAY_ANSWER });
         }
         if self.refusals.again_at.is_some_and(|at| at <= now) {
@@ -382,7 +382,8 @@ impl Traffic {
 
     /// When something is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let answers = self.open.values().map(|(since, _)| *since + limits::GATEWAY_ANSWER);
+        let reports = self.open.values().filter(|(_, open)| !matches!(open, Request::Call(_)));
+        let answers = reports.map(|(since, _)| *since + limits::GATEWAY_ANSWER);
         let results = self.results.iter().map(|(at, _)| *at);
         let invokes = self.invokes.values().map(|invoke| invoke.until);
         answers.chain(results).chain(invokes).chain(self.refusals.again_at).min()

@@ -7,7 +7,7 @@ use crate::backend::Outlet;
 use crate::gateway::{Party, Session, Side, State};
 use crate::protocol::gateway::{
     approve_params, listed_nodes, operator_scopes, ClientInfo, Role, CLIENT_BACKEND, NODE_LIST,
-    PAIR_APPROVE,
+    PAIR_APPROVE, PAIR_LIST,
 };
 use crate::protocol::{limits, Payload};
 use crossbeam_channel::Sender;
@@ -57,7 +57,7 @@ impl Approvals {
                 device_family: None,
                 model_identifier: None,
             },
-            scopes: operator_scopes(bridge.allows_admin, bridge.approves),
+            scopes: operator_scopes(bridge.allows_admin),
             identity: identity.ok_or_else(|| io::Error::other("no key could be derived"))?,
             may_be_anonymous: bridge.access.gateway.url.is_loopback(),
             profile: None,
@@ -119,16 +119,19 @@ fn run(bridge: &Bridge, operator: &Session, stop: &crate::link::Stop) {
 /// Looks once at what the gateway has approved.
 fn look(bridge: &Bridge, operator: &Session) {
     let list = match operator.call(NODE_LIST, "{}") {
-        Ok(list) => listed_nodes(list.as_deref().unwrap_or_default()),
+        Ok(list) => list,
         Err(error) => return log::debug!("backend: could not list the gateway's nodes: {error}"),
     };
+    // Without the scope for it, somebody has to find the request there.
+    let pairings = operator.call(PAIR_LIST, "{}").unwrap_or_default();
+    let text = |answer: &Option<Payload>| answer.as_deref().unwrap_or_default().to_owned();
+    let list = listed_nodes(&text(&list), &text(&pairings));
     for node in bridge.all_nodes() {
         let Some(session) = node.session() else { continue };
         let Some(row) = list.iter().find(|row| row.node_id == session.id()) else { continue };
         bridge.listed(&node, row);
-        let request = row.pending_request_id.as_deref().filter(|_| bridge.approves);
-        let Some(request) = request else { continue };
-        match operator.call(PAIR_APPROVE, &approve_params(request)) {
+        let Some(pending) = row.pending.as_ref().filter(|_| bridge.approves) else { continue };
+        match operator.call(PAIR_APPROVE, &approve_params(&pending.request_id)) {
             Ok(_) => {
                 log::info!("backend: approved the commands of a node node={:?}", node.id.as_str());
                 bridge.look_at_approvals();

@@ -9,6 +9,7 @@ use crate::config::BackendConfig;
 use crate::gateway::{Access, Seed, Session, State};
 use crate::lock::lock;
 use crate::log_limit::LogLimit;
+use crate::protocol::gateway::{operator_scopes, PAIRING_SCOPE};
 use crate::protocol::limits;
 use crate::protocol::operator::GatewayView;
 use crossbeam_channel::{Receiver, Sender};
@@ -138,9 +139,10 @@ impl Bridge {
         if let State::Connected(hello) = state {
             view.version = Some(hello.version.clone()).filter(|version| !version.is_empty());
             let granted = |scope: &str| hello.scopes.iter().any(|granted| granted == scope);
-            let wanted =
-                crate::protocol::gateway::operator_scopes(self.allows_admin, self.approves);
-            let refused: Vec<&str> = wanted.into_iter().filter(|scope| !granted(scope)).collect();
+            // One is only for telling what to approve, unless the bridge does that.
+            let needed = |scope: &&str| *scope != PAIRING_SCOPE || self.approves;
+            let wanted = operator_scopes(self.allows_admin).into_iter().filter(needed);
+            let refused: Vec<&str> = wanted.filter(|scope| !granted(scope)).collect();
             if !refused.is_empty() {
                 view.problem = Some(format!("it does not grant {}", refused.join(", ")));
             }

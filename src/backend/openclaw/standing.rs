@@ -34,19 +34,24 @@ impl Bridge {
         if !running.session.is_connected() {
             return;
         }
-        let pending = &row.pending_declared_commands;
+        let pending = row.pending.as_ref();
+        let is_approved = row.is_approved(!running.offered.is_empty());
         // Which commands it would approve is known when there is a request.
-        let is_known = row.is_approved() || row.pending_request_id.is_some();
+        let is_known = is_approved || pending.is_some();
         let offered = if is_known { &*running.offered } else { &[] };
-        let missing = translate::missing(offered, &row.commands, pending);
+        let missing = translate::missing(
+            offered,
+            &row.commands,
+            pending.map_or(&[], |pending| &pending.commands),
+        );
         let mut standing = lock(&node.standing);
         let not_allowed = format!("the gateway does not allow {}", missing.join(", "));
         let allow = translate::allow_line(&self.version(), &missing);
-        let approve = match &row.pending_request_id {
-            Some(request) => format!("openclaw nodes approve {request}"),
+        let approve = match pending {
+            Some(pending) => format!("openclaw nodes approve {}", pending.request_id),
             None => "openclaw nodes pending".to_owned(),
         };
-        let (state, problem, remedy) = match (row.is_approved(), missing.is_empty()) {
+        let (state, problem, remedy) = match (is_approved, missing.is_empty()) {
             (true, true) => (GatewayState::Ok, None, None),
             (true, false) => (GatewayState::Limited, Some(not_allowed), Some(allow)),
             (false, true) => {
@@ -58,7 +63,7 @@ impl Bridge {
                 (GatewayState::SurfacePending, Some(problem), Some(format!("{approve}; {allow}")))
             }
         };
-        running.session.set_approved(row.is_approved());
+        running.session.set_approved(is_approved);
         // What the gateway allows now, it finds out when a node connects.
         let is_old = standing.since.is_some_and(|at| at.elapsed() >= limits::GATEWAY_LIMITED);
         if is_old && !missing.is_empty() {

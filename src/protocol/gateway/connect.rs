@@ -16,12 +16,14 @@ pub(crate) const CLIENT_NODE: (&str, &str) = ("node-host", "node");
 /// The same for a program that works for operators.
 pub(crate) const CLIENT_BACKEND: (&str, &str) = ("gateway-client", "backend");
 
-/// The least that what nodes call needs. `with_admin` adds what resetting and deleting sessions and
-/// changing settings need, `with_pairing` what approving nodes needs.
-pub(crate) fn operator_scopes(with_admin: bool, with_pairing: bool) -> Vec<&'static str> {
-    let mut scopes = vec!["operator.read", "operator.write"];
+/// The scope for seeing which nodes wait for an approval, and for approving them.
+pub(crate) const PAIRING_SCOPE: &str = "operator.pairing";
+
+/// The least that what nodes call needs, and [`PAIRING_SCOPE`]. `with_admin` adds what resetting and
+/// deleting sessions and changing settings need.
+pub(crate) fn operator_scopes(with_admin: bool) -> Vec<&'static str> {
+    let mut scopes = vec!["operator.read", "operator.write", PAIRING_SCOPE];
     scopes.extend(with_admin.then_some("operator.admin"));
-    scopes.extend(with_pairing.then_some("operator.pairing"));
     scopes
 }
 

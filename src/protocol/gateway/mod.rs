@@ -8,11 +8,11 @@ mod node;
 
 pub(crate) use connect::{
     operator_scopes, Challenge, ClientInfo, Connect, Device, Hello, Role, CLIENT_BACKEND,
-    CLIENT_NODE,
+    CLIENT_NODE, PAIRING_SCOPE,
 };
 pub(crate) use frame::{request, GatewayMessage, Refusal};
 pub(crate) use node::{
     approve_params, cancelled_invoke, event_params, failure, listed_nodes, result_params,
     InvokeRequest, ListedNode, INVOKE_CANCEL, INVOKE_REQUEST, INVOKE_RESULT, NODE_EVENT, NODE_LIST,
-    PAIR_APPROVE, PAIR_RESOLVED, RUN_PREPARE,
+    PAIR_APPROVE, PAIR_LIST, PAIR_RESOLVED, RUN_PREPARE,
 };

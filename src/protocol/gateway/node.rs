@@ -2,8 +2,10 @@
 
 use crate::protocol::fields::Fields;
 use crate::protocol::{limits, ErrorCode, InvokeFailure, Payload, WireError};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The method with which a node reports an event.
@@ -18,6 +20,8 @@ pub(crate) const INVOKE_CANCEL: &str = "node.invoke.cancel";
 pub(crate) const RUN_PREPARE: &str = "system.run.prepare";
 /// The method that lists nodes, with what was approved of each.
 pub(crate) const NODE_LIST: &str = "node.list";
+/// The method that lists the requests to approve what nodes can do.
+pub(crate) const PAIR_LIST: &str = "node.pair.list";
 /// The method that approves what a node can do.
 pub(crate) const PAIR_APPROVE: &str = "node.pair.approve";
 /// The event that says that the approval of a node has changed.
@@ -30,30 +34,47 @@ pub(crate) struct ListedNode {
     pub(crate) node_id: String,
     /// Those that agents may use.
     pub(crate) commands: Vec<String>,
-    approval_state: String,
-    /// The request that has to be approved.
-    pub(crate) pending_request_id: Option<String>,
-    /// Those that it would allow.
-    pub(crate) pending_declared_commands: Vec<String>,
+    /// Before 2026.8, gateways do not say.
+    approval_state: Option<String>,
+    /// What has to be approved.
+    #[serde(skip)]
+    pub(crate) pending: Option<PendingNode>,
+}
+
+/// A request to approve what a node can do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PendingNode {
+    pub(crate) request_id: String,
+    node_id: String,
+    /// Those that the gateway would allow.
+    pub(crate) commands: Vec<String>,
 }
 
 impl ListedNode {
     /// Whether what the node can do was approved. Its request may follow a little later.
-    pub(crate) fn is_approved(&self) -> bool {
-        self.pending_request_id.is_none() && self.approval_state == "approved"
+    pub(crate) fn is_approved(&self, offers_something: bool) -> bool {
+        let is_said = self.approval_state.as_deref().map(|state| state == "approved");
+        let is_seen = !offers_something || !self.commands.is_empty();
+        self.pending.is_none() && is_said.unwrap_or(is_seen)
     }
 }
 
-/// The gateway's answer to [`NODE_LIST`]. What is of another shape is left out.
-pub(crate) fn listed_nodes(payload: &str) -> Vec<ListedNode> {
-    #[derive(Deserialize)]
-    struct List<'a> {
-        #[serde(borrow)]
-        nodes: Vec<&'a RawValue>,
+/// The gateway's answers to [`NODE_LIST`] and [`PAIR_LIST`], put together. What is of another shape
+/// is left out.
+pub(crate) fn listed_nodes(list: &str, pairings: &str) -> Vec<ListedNode> {
+    fn each<T: DeserializeOwned>(text: &str, name: &str) -> Vec<T> {
+        let lists = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
+        let list = lists.get(name).map(|list| list.get()).unwrap_or_default();
+        let list = serde_json::from_str::<Vec<&RawValue>>(list).unwrap_or_default();
+        list.into_iter().filter_map(|item| serde_json::from_str(item.get()).ok()).collect()
     }
-    let list = serde_json::from_str::<List<'_>>(payload);
-    let nodes = list.map(|list| list.nodes).unwrap_or_default();
-    nodes.into_iter().filter_map(|node| serde_json::from_str(node.get()).ok()).collect()
+    let pending: Vec<PendingNode> = each(pairings, "pending");
+    let mut nodes: Vec<ListedNode> = each(list, "nodes");
+    for node in &mut nodes {
+        node.pending = pending.iter().find(|request| request.node_id == node.node_id).cloned();
+    }
+    nodes
 }
 
 /// The parameters of [`PAIR_APPROVE`].
@@ -172,6 +193,23 @@ mod tests {
         assert_eq!(read("0"), limits::INVOKE_TIMEOUT_MAX);
         assert_eq!(read("99999999999999"), limits::INVOKE_TIMEOUT_MAX);
         assert_eq!(InvokeRequest::read("{}"), None);
+    }
+
+    #[test]
+    fn what_is_approved_is_found_out_from_gateways_that_do_not_say_it() {
+        // Recorded from 2026.5.22 and 2026.9.6.
+        let list = r#"{"ts":1,"nodes":[{"nodeId":"a","commands":[],"paired":true},{"nodeId":"b","commands":["x"],"approvedAtMs":1},{"nodeId":"c","commands":["x"],"approvalState":"pending-approval"},{"nodeId":"d","commands":[],"approvalState":"approved"},{"nodeId":5}]}"#;
+        let pairings = r#"{"pending":[{"requestId":"r1","nodeId":"a","commands":["location.get"],"silent":false}],"paired":[]}"#;
+        let nodes = listed_nodes(list, pairings);
+        let approved: Vec<_> =
+            nodes.iter().map(|node| (&*node.node_id, node.is_approved(true))).collect();
+        assert_eq!(approved, [("a", false), ("b", true), ("c", false), ("d", true)]);
+        let pending = nodes[0].pending.as_ref().unwrap();
+        assert_eq!(
+            (&*pending.request_id, &*pending.commands),
+            ("r1", &["location.get".to_owned()][..])
+        );
+        assert!(listed_nodes("", "{}").is_empty());
     }
 
     #[test]
