@@ -1,6 +1,7 @@
 //! `openclaw-bridge node`: runs a node. It connects, pairs, keeps the token, answers the invokes
 //! that its owner allows, and makes requests.
 
+mod gateway;
 mod policy;
 mod screen;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use crate::protocol::{
     GatewayFrame, Method, NodeCommand, NodeEvent, NodeFrame, NodeProfile, WireError,
 };
 use crate::random;
+pub(super) use gateway::GatewayOptions;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
@@ -34,6 +36,8 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(super) struct NodeOptions {
     pub host: String,
     pub port: u16,
+    /// A current OpenClaw gateway to join instead of a bridge.
+    pub gateway: Option<GatewayOptions>,
     /// Encryption, and which certificate is accepted. Without it, TLS is spoken all the same to a
     /// gateway whose certificate is in the identity file.
     pub tls: Option<Trust>,
@@ -84,6 +88,9 @@ pub(super) enum NodeError {
     Unanswered(String),
     #[error("could not print the result: {0}")]
     Output(io::Error),
+    /// With `--once`, the gateway did not admit the node.
+    #[error("{}", safe(.0))]
+    NotAdmitted(String),
 }
 
 /// The error with what to do about it and its cause.
@@ -134,7 +141,11 @@ pub(super) fn run(
     err: Box<dyn Write + Send>,
     stop: &Stop,
 ) -> Result<(), NodeError> {
-    let mut node = NodeRunner::new(options, Screen::new(out, err))?;
+    let screen = Screen::new(out, err);
+    if let Some(gateway) = options.gateway.clone() {
+        return gateway::run(options, gateway, screen, stop);
+    }
+    let mut node = NodeRunner::new(options, screen)?;
     match node.live(stop) {
         Err(NodeError::Node(client::Error::Stopped)) => Ok(()),
         // The reader of the output has closed it: no error.
@@ -193,7 +204,7 @@ impl NodeRunner {
         let connect_options = ConnectOptions { tls, trace, ..ConnectOptions::default() };
         let connection = client::connect(host, port, connect_options, stop)?;
         let file = self.options.token_file.display();
-        let profile = self.profile();
+        let profile = profile(&self.options, &self.identity, &self.host);
         let Self { identity, screen, .. } = self;
         let mut session =
             client::join(connection, identity, &profile, &mut |progress| match progress {
@@ -306,24 +317,24 @@ impl NodeRunner {
         }
         Ok(())
     }
+}
 
-    /// What this node says about itself, as the old node host did.
-    fn profile(&self) -> NodeProfile {
-        let name = self.options.display_name.as_deref().or_else(|| self.identity.display_name());
-        let system = rustix::system::uname();
-        let machine = system.nodename().to_string_lossy().into_owned();
-        let runs = self.host.security().is_ok_and(|security| security != Security::Deny);
-        NodeProfile {
-            display_name: Some(name.unwrap_or(&machine).to_owned()),
-            platform: Some(env::consts::OS.to_owned()),
-            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            core_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            device_family: Some(env::consts::OS.to_owned()),
-            model_identifier: Some(machine),
-            caps: Some(vec!["system".to_owned()]),
-            commands: Some(self.host.commands()),
-            permissions: Some([(NodeCommand::SystemRun.to_string(), runs)].into()),
-            ..NodeProfile::default()
-        }
+/// What this node says about itself, as the old node host did.
+fn profile(options: &NodeOptions, identity: &IdentityFile, host: &Host) -> NodeProfile {
+    let name = options.display_name.as_deref().or_else(|| identity.display_name());
+    let system = rustix::system::uname();
+    let machine = system.nodename().to_string_lossy().into_owned();
+    let runs = host.security().is_ok_and(|security| security != Security::Deny);
+    NodeProfile {
+        display_name: Some(name.unwrap_or(&machine).to_owned()),
+        platform: Some(env::consts::OS.to_owned()),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        core_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        device_family: Some(env::consts::OS.to_owned()),
+        model_identifier: Some(machine),
+        caps: Some(vec!["system".to_owned()]),
+        commands: Some(host.commands()),
+        permissions: Some([(NodeCommand::SystemRun.to_string(), runs)].into()),
+        ..NodeProfile::default()
     }
 }

@@ -1,11 +1,16 @@
 //! From the words of `openclaw-bridge node` to what [`node`] does.
 
-use super::node::NodeOptions;
+use super::node::{GatewayOptions, NodeOptions};
 use super::*;
 use crate::client::{Fingerprint, Stop, Trust};
+use crate::config::GatewayUrl;
 use crate::node_host::{is_possible_variable, HostOptions, OwnerPolicy, Pattern, Security};
-use crate::protocol::limits;
-use std::env;
+use crate::protocol::{limits, Token};
+use crate::{files, tls};
+use std::{env, fmt};
+
+/// Where the gateway's own programs have its token.
+const TOKEN_VARIABLE: &str = "OPENCLAW_GATEWAY_TOKEN";
 
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let level = line.required("log").parse().unwrap_or(log::LevelFilter::Info);
@@ -25,14 +30,17 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
             "--params requires --request; see `openclaw-bridge node --help`",
         ));
     }
-    let token_file =
-        line.value("token-file").map(Into::into).or_else(|| node::default_token_file(&process_env));
+    let gateway = gateway(line)?;
+    let file = if gateway.is_some() { "gateway-node.json" } else { "node.json" };
+    let default = || node::default_token_file(&process_env).map(|path| path.with_file_name(file));
+    let token_file = line.value("token-file").map(Into::into).or_else(default);
     let no_home = "HOME is not set; say where to keep the token with --token-file";
     let token_file: PathBuf = token_file.ok_or_else(|| Failure::usage(no_home))?;
     Ok(NodeOptions {
         host: line.required("host"),
         port: line.get("port").copied().unwrap_or_default(),
-        tls: tls(line)?,
+        tls: if gateway.is_some() { None } else { tls(line)? },
+        gateway,
         node_id: line.text("node-id"),
         display_name: line.text("display-name"),
         work: work(line, &token_file)?,
@@ -43,6 +51,41 @@ fn options(line: &CommandLine) -> Result<NodeOptions, Failure> {
         once: line.is_set("once"),
         trace: line.is_set("trace"),
     })
+}
+
+/// A gateway to join without a bridge.
+fn gateway(line: &CommandLine) -> Result<Option<GatewayOptions>, Failure> {
+    let Some(text) = line.value("gateway") else { return Ok(None) };
+    let wrong = |what: &dyn fmt::Display| Failure::usage(format!("--gateway: {what}"));
+    // The text may hold a password.
+    let url: GatewayUrl = text.parse().map_err(|why| wrong(&format_args!("it must be {why}")))?;
+    if line.is_set("once") && !line.pairs("event").is_empty() {
+        return Err(wrong(&"--once does not wait until events were taken; leave out --once"));
+    }
+    if !url.is_secure && !url.is_loopback() && !line.is_set("allow-plaintext") {
+        return Err(wrong(
+            &"ws:// to another machine would show the token to everybody on the way; use wss://, an \
+              SSH tunnel to 127.0.0.1, or --allow-plaintext in a network that encrypts by itself",
+        ));
+    }
+    let failed = |error: &dyn fmt::Display| Failure::failed(format!("--gateway: {error}"));
+    let tls = match (url.is_secure, tls(line)?) {
+        (false, Some(_)) => return Err(wrong(&"--tls-fingerprint has no effect without wss://")),
+        (false, None) => None,
+        (true, Some(trust)) => Some(tls::client_config(trust).map_err(|error| failed(&error))?),
+        (true, None) => Some(tls::system_config().map_err(|error| failed(&error))?),
+    };
+    let token = match line.value("gateway-token-file").map(Path::new) {
+        Some(path) => {
+            let text = files::read_text(path, limits::GATEWAY_TOKEN_BYTES).map_err(|error| {
+                Failure::failed(format!("--gateway-token-file {}: {error}", path.display()))
+            })?;
+            Some(text)
+        }
+        None => env::var(TOKEN_VARIABLE).ok(),
+    };
+    let token = token.as_deref().and_then(Token::presented);
+    Ok(Some(GatewayOptions { url, tls, token }))
 }
 
 /// What the node does for its gateway, and what its owner allows.

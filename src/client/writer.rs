@@ -24,15 +24,35 @@ pub type Trace = Arc<dyn Fn(Direction, &str) + Send + Sync>;
 
 /// Sends frames; clones send over the same connection.
 #[derive(Clone)]
-pub struct Writer {
-    outbox: Arc<Outbox<Vec<u8>>>,
-    /// Held while a line is traced and queued, so that the trace has the order of the wire.
-    trace: Arc<Mutex<Option<Trace>>>,
+pub struct Writer(Way);
+
+#[cfg(feature = "cli")]
+type Translator = Arc<dyn Fn(&NodeFrame) -> Result<(), Error> + Send + Sync>;
+
+/// Where the frames go.
+#[derive(Clone)]
+enum Way {
+    Lines {
+        outbox: Arc<Outbox<Vec<u8>>>,
+        /// Held while a line is traced and queued, so that the trace has the order of the wire.
+        trace: Arc<Mutex<Option<Trace>>>,
+    },
+    /// To who speaks another protocol.
+    #[cfg(feature = "cli")]
+    Translated(Translator),
 }
 
 impl Writer {
     pub(super) fn new(outbox: Arc<Outbox<Vec<u8>>>, trace: Option<Trace>) -> Self {
-        Self { outbox, trace: Arc::new(Mutex::new(trace)) }
+        Self(Way::Lines { outbox, trace: Arc::new(Mutex::new(trace)) })
+    }
+
+    /// One that hands its frames to `send`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn translated(
+        send: impl Fn(&NodeFrame) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Way::Translated(Arc::new(send)))
     }
 
     #[cfg(test)]
@@ -42,34 +62,50 @@ impl Writer {
     }
 
     /// Whether the connection still takes frames.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_open(&self) -> bool {
-        self.outbox.is_open()
+        match &self.0 {
+            Way::Lines { outbox, .. } => outbox.is_open(),
+            #[cfg(feature = "cli")]
+            Way::Translated(_) => true,
+        }
     }
 
     /// Ends sending. Waits for whoever is sending, so that no frame is dropped unnoticed.
     pub(super) fn close(&self) {
-        let _sending = lock(&self.trace);
-        self.outbox.finish();
+        match &self.0 {
+            Way::Lines { outbox, trace } => {
+                let _sending = lock(trace);
+                outbox.finish();
+            }
+            #[cfg(feature = "cli")]
+            Way::Translated(_) => {}
+        }
     }
 
     /// Queues one frame. It is written while the connection is read, or when it is dropped. Fails
     /// with [`Error::Closed`], [`Error::LineTooLong`], or, if too much is waiting already, with
     /// [`Error::Broken`], which ends the connection.
     pub fn send(&self, frame: &NodeFrame) -> Result<(), Error> {
+        let (outbox, trace) = match &self.0 {
+            Way::Lines { outbox, trace } => (outbox, trace),
+            #[cfg(feature = "cli")]
+            Way::Translated(send) => return send(frame),
+        };
         let mut line = Vec::new();
         frame.encode(&mut line);
         if line.len() > limits::LINE_NODE {
             return Err(Error::LineTooLong(limits::LINE_NODE));
         }
         // The caller's trace may panic, but nothing is queued by then.
-        let trace = lock(&self.trace);
-        if !self.is_open() {
+        let trace = lock(trace);
+        if !outbox.is_open() {
             return Err(Error::Closed);
         }
         if let Some(trace) = &*trace {
             trace(Direction::Sent, &redacted(String::from_utf8_lossy(&line).trim_end()));
         }
-        self.outbox.push(line).map_err(|TooSlow| Error::Broken(io::ErrorKind::TimedOut.into()))
+        outbox.push(line).map_err(|TooSlow| Error::Broken(io::ErrorKind::TimedOut.into()))
     }
 }
 

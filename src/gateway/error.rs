@@ -53,23 +53,27 @@ impl From<client::Error> for Error {
 
 /// The text of the whole chain of causes, for logs and operators.
 impl Error {
-    /// What somebody has to do about it, if it is not only to wait.
-    pub(crate) fn remedy(&self) -> Option<&'static str> {
+    /// What somebody has to do about it, if it is not only to wait. `token` and `pin` are where the
+    /// gateway's token and the SHA-256 of its certificate are put.
+    pub(crate) fn remedy(&self, token: &str, pin: &str) -> Option<String> {
         match self {
-            Self::Refused(refusal) if refusal.is_about_token() => Some(
-                "put the gateway's token (gateway.auth.token) into backend.token or \
-                 backend.tokenFile",
-            ),
-            Self::Dial(client::Error::PinMismatch { .. }) => Some(
-                "if the gateway has a new certificate, put its SHA-256 into \
-                 backend.tlsFingerprint",
-            ),
-            Self::Dial(client::Error::Handshake(_)) => Some(
-                "if the gateway signed its certificate itself, put the SHA-256 of it into \
-                 backend.tlsFingerprint",
-            ),
+            Self::Refused(refusal) if refusal.is_about_token() => {
+                Some(format!("put the gateway's token (gateway.auth.token) into {token}"))
+            }
+            Self::Dial(client::Error::PinMismatch { .. }) => {
+                Some(format!("if the gateway has a new certificate, put its SHA-256 into {pin}"))
+            }
+            Self::Dial(client::Error::Handshake(_)) => Some(format!(
+                "if the gateway signed its certificate itself, put the SHA-256 of it into {pin}"
+            )),
             _ => None,
         }
+    }
+
+    /// Whether it does not accept the token, or wants one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_about_token(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.is_about_token())
     }
 
     /// Whether the gateway said that it restarts.

@@ -13,6 +13,8 @@ mod websocket;
 mod websocket_tests;
 
 pub(crate) use connection::Gateway;
+#[cfg(feature = "cli")]
+pub(crate) use error::Error;
 pub(crate) use gate::Gate;
 pub(crate) use identity::Seed;
 pub(crate) use session::{Access, Party, Session, Side, State};

@@ -112,6 +112,14 @@ impl Host {
         self.commands.system_run.skills.take(id, result)
     }
 
+    /// [`Host::take_answer`] for another thread.
+    pub(crate) fn answer_taker(&self) -> impl Fn(&str, &Result<Option<Payload>, WireError>) {
+        let commands = self.commands.clone();
+        move |id, result| {
+            commands.system_run.skills.take(id, result);
+        }
+    }
+
     /// Answers one invoke: a refusal at once, anything else when it has been carried out. Never
     /// waits for a program. Fails if the connection is over.
     pub(crate) fn answer(

@@ -63,3 +63,4 @@ mod ch26_gateway;
 mod ch26_mock;
 mod ch26_nodes;
 mod ch26_restart;
+mod ch27_gateway_node;

@@ -166,6 +166,10 @@ impl Bridge {
     }
 }
 
+/// Where the configuration has the gateway's token and its certificate.
+const TOKEN_KEYS: &str = "backend.token or backend.tokenFile";
+const PIN_KEY: &str = "backend.tlsFingerprint";
+
 /// What keeps a session from the gateway, and what somebody has to run there.
 pub(super) fn problem_and_remedy(state: &State<'_>) -> (Option<String>, Option<String>) {
     match state {
@@ -175,6 +179,6 @@ pub(super) fn problem_and_remedy(state: &State<'_>) -> (Option<String>, Option<S
             let remedy = remedy.unwrap_or_else(|| "openclaw devices list".to_owned());
             (Some("the gateway has to approve its key".to_owned()), Some(remedy))
         }
-        State::Away(error) => (Some(error.text()), error.remedy().map(str::to_owned)),
+        State::Away(error) => (Some(error.text()), error.remedy(TOKEN_KEYS, PIN_KEY)),
     }
 }

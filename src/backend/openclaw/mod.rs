@@ -28,6 +28,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use translate::Over;
 
+#[cfg(feature = "cli")]
+pub(crate) use translate::{platform, prepare, unique_name};
+
 /// Where its files are, below the state directory.
 const DIR: &str = "openclaw";
 

@@ -120,6 +120,7 @@ commands! {
            "node --host studio.local --allow vcgencmd --allow '/home/pi/bin/*'",
            "node --once --request health --trace",
            "node --host studio.local --tls",
+           "node --gateway ws://127.0.0.1:18789 --gateway-token-file token.txt --allow uptime",
            "node --subscribe main --event voice.transcript='{\"text\":\"What time is it?\"}'",
            "node --once --event agent.request='{\"message\":\"Water the plants\"}'";
         args [
@@ -129,6 +130,17 @@ commands! {
                 .default_value("127.0.0.1")
                 .value_hint(ValueHint::Hostname),
             port("The bridge's port").default_value("18790"),
+            option("gateway", "URL",
+                "Join a current OpenClaw gateway instead, without a bridge: ws:// on this machine, \
+                 wss:// elsewhere")
+                .conflicts_with_all(["host", "port", "tls", "trace"])
+                .value_hint(ValueHint::Url),
+            file("gateway-token-file",
+                "The file with that gateway's token, which is needed until it has given this node \
+                 one; by default the variable OPENCLAW_GATEWAY_TOKEN")
+                .requires("gateway"),
+            switch("allow-plaintext", "Allow ws:// to another machine, where others can read it")
+                .requires("gateway"),
             switch("tls", "Use TLS, and trust the first certificate that the bridge presents"),
             option("tls-fingerprint", "HEX",
                 "Use TLS, and trust only the certificate with this SHA-256 fingerprint; see \

@@ -50,6 +50,7 @@ impl Alice {
     fn new(port: u16) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let options = NodeOptions {
+            gateway: None,
             host: "127.0.0.1".into(),
             port,
             tls: None,

@@ -3,7 +3,7 @@
 //! not matter.
 
 use crate::protocol::fields::Fields;
-use crate::protocol::{limits, NodeProfile, Payload};
+use crate::protocol::{limits, NodeProfile, Payload, Token};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -162,6 +162,8 @@ pub(crate) struct Hello {
     pub(crate) max_payload: usize,
     /// What the connection may do.
     pub(crate) scopes: Vec<String>,
+    /// What this identity may use from now on instead of the gateway's token.
+    pub(crate) device_token: Option<Token>,
     /// What the gateway calls its main session, as a JSON object.
     pub(crate) session_defaults: Option<Payload>,
 }
@@ -176,6 +178,10 @@ impl Hello {
             version: inner("server")?.short_text("version").unwrap_or_default(),
             max_payload: most.unwrap_or(limits::GATEWAY_PAYLOAD),
             scopes: inner("auth")?.list("scopes").unwrap_or_default(),
+            device_token: inner("auth")?
+                .short_text("deviceToken")
+                .as_deref()
+                .and_then(Token::presented),
             session_defaults: inner("snapshot")?.json("sessionDefaults").map(Payload::from),
         })
     }

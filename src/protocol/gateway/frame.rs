@@ -94,7 +94,7 @@ impl Refusal {
     pub(crate) fn detail(&self, name: &str) -> Option<String> {
         let fields = Fields::read(self.details.as_deref()?).ok()?;
         let raw = fields.json(name)?;
-        let text = string(raw).unwrap_or(raw.into());
+        let text = string(raw).unwrap_or_else(|| raw.into());
         (!text.is_empty()).then(|| text.chars().take(limits::SHORT_TEXT_CHARS).collect())
     }
 

@@ -25,7 +25,7 @@ pub(in crate::backend::openclaw) struct ExecRuns(VecDeque<Issued>);
 ///
 /// # Errors
 /// `INVALID_REQUEST` if there is no command.
-pub(in crate::backend::openclaw) fn prepare(params: Option<&str>) -> Result<String, WireError> {
+pub(crate) fn prepare(params: Option<&str>) -> Result<String, WireError> {
     let fields = Fields::read(params.unwrap_or("{}")).unwrap_or_default();
     let command = fields.strings("command", limits::PROFILE_ENTRIES).unwrap_or_default();
     if command.is_empty() {

@@ -20,9 +20,10 @@ mod runs;
 mod sessions;
 
 pub(in crate::backend::openclaw) use events::{Conversations, Incoming};
-pub(in crate::backend::openclaw) use exec::{prepare, ExecRuns};
+pub(crate) use exec::prepare;
+pub(in crate::backend::openclaw) use exec::ExecRuns;
 pub(in crate::backend::openclaw) use keys::SessionDefaults;
 pub(in crate::backend::openclaw) use methods::{answer, refused, request, Over, Request};
 pub(in crate::backend::openclaw) use missing::{allow_line, missing};
 pub(in crate::backend::openclaw) use node_events::{outgoing, Outgoing};
-pub(in crate::backend::openclaw) use profile::{platform, unique_name, Platform};
+pub(crate) use profile::{platform, unique_name, Platform};

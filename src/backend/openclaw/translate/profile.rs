@@ -6,9 +6,9 @@ use crate::protocol::NodeProfile;
 
 /// A platform in the gateway's words, and the family that has to go with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::backend::openclaw) struct Platform {
-    pub(in crate::backend::openclaw) platform: String,
-    pub(in crate::backend::openclaw) family: Option<String>,
+pub(crate) struct Platform {
+    pub(crate) platform: String,
+    pub(crate) family: Option<String>,
 }
 
 /// Gateways allow a node the commands of its platform only if they know both words.
@@ -22,7 +22,7 @@ const PLATFORMS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The canonical platform of a node.
-pub(in crate::backend::openclaw) fn platform(profile: &NodeProfile) -> Platform {
+pub(crate) fn platform(profile: &NodeProfile) -> Platform {
     let known = |text: &Option<String>| {
         let text = text.as_deref()?.to_lowercase();
         PLATFORMS.iter().find(|(_, _, words)| words.iter().any(|word| text.starts_with(word)))
@@ -43,11 +43,7 @@ pub(in crate::backend::openclaw) fn platform(profile: &NodeProfile) -> Platform 
 
 /// The node's name with four digits that are its own: of two nodes with one name on one machine, a
 /// gateway would drop the one that is away for a minute. `device` is its id at the gateway, in hex.
-pub(in crate::backend::openclaw) fn unique_name(
-    name: Option<&str>,
-    node: &NodeId,
-    device: &str,
-) -> String {
+pub(crate) fn unique_name(name: Option<&str>, node: &NodeId, device: &str) -> String {
     let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(node.as_str());
     format!("{name} · {}", device.get(..4).unwrap_or(device))
 }

@@ -1,6 +1,6 @@
 //! Who may connect, and what a node may do: the token, the key, the two approvals.
 
-use super::{schema, Call, Row, Shared, State, TOKEN};
+use super::{schema, Call, Row, Shared, State, DEVICE_TOKEN, TOKEN};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
 use ring::digest::{digest, SHA256};
@@ -66,7 +66,8 @@ pub(super) fn admit(
         let details = json!({ "code": "PROTOCOL_MISMATCH", "expectedProtocol": 4 });
         return Err((error("INVALID_REQUEST", "protocol mismatch", details), 1002));
     }
-    if params["auth"]["token"] != TOKEN {
+    let token = &params["auth"]["token"];
+    if token != TOKEN && (token != DEVICE_TOKEN || params["role"] != "node") {
         let message = "unauthorized: gateway token mismatch (provide gateway auth token)";
         let details = json!({ "code": "AUTH_TOKEN_MISMATCH", "authReason": "token_mismatch",
             "canRetryWithDeviceToken": true, "recommendedNextStep": "retry_with_device_token" });
@@ -180,7 +181,7 @@ fn hello(state: &State, role: &str, scopes: &[String]) -> Value {
         "features": { "methods": ["health"], "events": ["tick"], "capabilities": ["x"] },
         "snapshot": { "presence": [], "health": {}, "sessionDefaults": { "defaultAgentId": "main",
             "mainKey": "main", "mainSessionKey": "agent:main:main", "scope": "per-sender" } },
-        "auth": { "method": "token", "role": role, "scopes": scopes, "deviceToken": "device-token-of-a-node" },
+        "auth": { "method": "token", "role": role, "scopes": scopes, "deviceToken": DEVICE_TOKEN },
         "policy": { "maxPayload": state.rules.max_payload, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000 },
         "fieldOfTomorrow": { "a": 1 } })
 }
