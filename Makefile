@@ -8,6 +8,7 @@ bindir = $(prefix)/bin
 unitdir = $(prefix)/lib/systemd/system
 docdir = $(prefix)/share/doc/openclaw-bridge
 mandir = $(prefix)/share/man
+sysusersdir = $(prefix)/lib/sysusers.d
 # Exists where systemd runs.
 systemd ?= /run/systemd/system
 units = openclaw-bridge.service openclaw-bridge-node.service
@@ -76,7 +77,7 @@ doc: ## Build the library's documentation
 fmt: ## Format the code
 	$(CARGO) fmt
 
-install: ## Install what `make build` built: program, units, manual pages, example configuration; enables nothing
+install: ## Install what `make build` built: program, units, account, manual pages, examples; enables nothing
 	@test -x $(target)/release/openclaw-bridge || { echo "run 'make build' first" >&2; exit 1; }
 	install -D -m 755 $(target)/release/openclaw-bridge $(DESTDIR)$(bindir)/openclaw-bridge
 	for page in $(man_pages); do \
@@ -92,12 +93,16 @@ install: ## Install what `make build` built: program, units, manual pages, examp
 	for unit in $(units); do \
 		install -m 644 etc/$$unit $(DESTDIR)$(unitdir)/$$unit && \
 		sed -i 's|/usr/local/bin|$(bindir)|' $(DESTDIR)$(unitdir)/$$unit || exit 1; done
+	install -D -m 644 etc/openclaw-bridge.sysusers $(DESTDIR)$(sysusersdir)/openclaw-bridge.conf
+	@# A service that runs without the account has one of this name meanwhile: it does not count.
+	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then SYSTEMD_NSS_DYNAMIC_BYPASS=1 \
+		systemd-sysusers $(sysusersdir)/openclaw-bridge.conf || :; fi
 
 uninstall: ## Stop the services and remove what install installed; state and configuration stay
 	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then for unit in $(units); do \
 		[ ! -e $(unitdir)/$$unit ] || systemctl disable --now $$unit || :; done; fi
 	rm -f $(DESTDIR)$(bindir)/openclaw-bridge $(units:%=$(DESTDIR)$(unitdir)/%)
-	rm -f $(man_pages:%=$(DESTDIR)$(mandir)/%)
+	rm -f $(man_pages:%=$(DESTDIR)$(mandir)/%) $(DESTDIR)$(sysusersdir)/openclaw-bridge.conf
 	rm -rf $(DESTDIR)$(docdir)
 	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then systemctl daemon-reload || :; fi
 
