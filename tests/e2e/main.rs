@@ -14,6 +14,7 @@ mod ch01_hello;
 mod ch02_kill;
 mod ch02_pairing;
 mod ch02_stale;
+mod ch02_watch;
 mod ch03_rpc;
 mod ch04_invoke;
 mod ch05_lenient;
