@@ -110,6 +110,7 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
 	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
+	install -D -m 644 etc/examples/lamp.c $(DESTDIR)$(docdir)/examples/lamp.c
 	for unit in $(units); do \
 		install -m 644 etc/$$unit $(DESTDIR)$(unitdir)/$$unit && \
 		sed -i 's|/usr/local/bin|$(bindir)|' $(DESTDIR)$(unitdir)/$$unit || exit 1; done

@@ -60,3 +60,4 @@ mod ch24_canvas_limits;
 mod ch25_agent_examples;
 mod ch25_agent_nodes;
 mod ch25_tools;
+mod ch26_microcontroller;
