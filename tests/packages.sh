@@ -72,6 +72,7 @@ fi
 [ $# -gt 0 ] || exit 0
 packages=$1
 for deb in "$packages"/*.deb; do
+    [ -e "$deb" ] || fail "no Debian package in $packages"
     root=$dir/deb
     rm -rf "$root" "$dir/install"
     dpkg-deb -R "$deb" "$root"
@@ -100,15 +101,15 @@ else
     mkdir -p "$dir/image/state"
     cp "$static" "$dir/image/openclaw-bridge"
     # The same variables and command as in the image.
-    field() { sed -n "s/.*$1 \[\(.*\)\]/\1/p" etc/Containerfile | tr -d '",'; }
+    field() { sed -n "s/$1 \[\(.*\)\]/\1/p" etc/Containerfile | tr -d '",'; }
     variables=$(sed -n 's/^ENV //p' etc/Containerfile)
     # shellcheck disable=SC2046,SC2086 # words without spaces
     {
         # 60 s, should nobody end it.
-        env -i $variables timeout 60 unshare -rnpf --kill-child \
+        env -i PATH="$PATH" $variables timeout 60 unshare -rnpf --kill-child \
             chroot "$dir/image" /openclaw-bridge $(field ^CMD) --port 0 2>"$dir/log" &
         bridge=$!
-        healthy() { env -i $variables unshare -rn chroot "$dir/image" $(field 'HEALTHCHECK .*CMD') 2>&1; }
+        healthy() { env -i PATH="$PATH" $variables unshare -rn chroot "$dir/image" $(field '^HEALTHCHECK.* CMD') 2>&1; }
         until healthy >"$dir/health"; do
             kill -0 $bridge 2>/dev/null || fail "the static program ends: $(cat "$dir/log")"
             sleep 0.1
