@@ -38,7 +38,7 @@ packaging = OPENCLAW_BRIDGE_COMMIT="$(commit)" SOURCE_DATE_EPOCH=$(or $(SOURCE_D
 fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check screenshots netns demo bench fuzz soak doc fmt install deb cross \
+.PHONY: help build run test check screenshots netns service demo bench fuzz soak doc fmt install deb cross \
 	musl release uninstall clean
 
 help: ## List the targets
@@ -61,7 +61,6 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --no-default-features --lib
 	$(CARGO) test
 	@bash tests/dependencies.sh
-	@bash tests/packages.sh
 	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi
 
 screenshots: ## Write pictures of every A2UI component on a phone to target/screenshots (needs chromium)
@@ -69,6 +68,9 @@ screenshots: ## Write pictures of every A2UI component on a phone to target/scre
 
 netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)
 	@bash tests/netns/mdns.sh $(target)/release/openclaw-bridge
+
+service: build ## Install and use the service on Debian machines with systemd, in namespaces (as root, Linux)
+	@bash tests/service/run.sh $(target)/release/openclaw-bridge $(CLAIMS)
 
 demo: build ## Play it end to end: bridge, node, approval, call, invoke
 	@bash tests/demo.sh $(target)/release/openclaw-bridge
@@ -102,7 +104,6 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	for page in $(man_pages); do \
 		install -D -m 644 etc/man/$${page#*/} $(DESTDIR)$(mandir)/$$page || exit 1; done
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
-	sed -i 's|/usr/local/share|$(prefix)/share|' $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5
 	install -d -m 755 $(DESTDIR)$(docdir)/agents $(DESTDIR)$(docdir)/a2ui $(DESTDIR)$(unitdir)
@@ -110,7 +111,6 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
 	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
-	install -D -m 644 etc/examples/lamp.c $(DESTDIR)$(docdir)/examples/lamp.c
 	for unit in $(units); do \
 		install -m 644 etc/$$unit $(DESTDIR)$(unitdir)/$$unit && \
 		sed -i 's|/usr/local/bin|$(bindir)|' $(DESTDIR)$(unitdir)/$$unit || exit 1; done
@@ -130,7 +130,6 @@ musl: ## Build static programs for x86_64 and arm64, which run on every Linux an
 
 release: ## Build all packages, with checksums; the same commit gives the same bytes
 	$(packaging) release
-	@bash tests/packages.sh $(target)/packages
 
 uninstall: ## Stop the services and remove what install installed; state and configuration stay
 	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then for unit in $(units); do \

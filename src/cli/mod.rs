@@ -19,8 +19,6 @@ mod node_commands;
 mod node_verb;
 mod nodes;
 mod operator;
-mod pending_watch;
-mod prompt;
 mod render;
 mod serve;
 mod sessions;

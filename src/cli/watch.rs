@@ -1,7 +1,8 @@
 //! `status --watch`: prints a text every second; on a terminal, each update replaces the last.
 
 use super::*;
-use crossbeam_channel::RecvTimeoutError;
+use crossbeam_channel::{bounded, RecvTimeoutError};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -9,12 +10,17 @@ const EVERY: Duration = Duration::from_secs(1);
 const CLEAR: &str = "\u{1b}[J";
 
 /// Shown while there is nothing else to show.
-pub(super) const WAITING: &str = "no bridge is running, waiting";
+const WAITING: &str = "no bridge is running, waiting";
 
 /// Prints the text of `update` every second until Ctrl-C, which counts as success. A bridge may go
 /// away and come back, but it must be running at the start.
 pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Result<(), Failure> {
-    let stopped = signals::stopped().map_err(could_not("handle signals"))?;
+    let (sender, stopped) = bounded(1);
+    let stop = move |_| {
+        // Fails only if the program is ending anyway.
+        let _ = sender.try_send(());
+    };
+    signals::on_each(&[SIGINT, SIGTERM], stop).map_err(could_not("handle signals"))?;
     // The cursor stays visible: after Ctrl-Z or an uncaught signal nothing would show it again.
     let is_terminal = columns::size(io::stdout()).is_some();
     let mut screen = WatchScreen { lines: 0, is_terminal, is_waiting: false };
