@@ -61,6 +61,7 @@ check: ## Format, lints, docs and tests: what has to be green before a commit
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --no-default-features --lib
 	$(CARGO) test
 	@bash tests/dependencies.sh
+	@bash tests/packages.sh
 	@if command -v systemd-analyze >/dev/null; then bash tests/units.sh; fi
 
 screenshots: ## Write pictures of every A2UI component on a phone to target/screenshots (needs chromium)
@@ -104,6 +105,7 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	for page in $(man_pages); do \
 		install -D -m 644 etc/man/$${page#*/} $(DESTDIR)$(mandir)/$$page || exit 1; done
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
+	sed -i 's|/usr/local/share|$(prefix)/share|' $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5
 	install -d -m 755 $(DESTDIR)$(docdir)/agents $(DESTDIR)$(docdir)/a2ui $(DESTDIR)$(unitdir)
@@ -111,6 +113,7 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	install -m 644 etc/agents/README.md $(DESTDIR)$(docdir)/agents
 	install -D -m 644 etc/coredns/Corefile $(DESTDIR)$(docdir)/coredns/Corefile
 	install -m 755 etc/agents/*.sh $(DESTDIR)$(docdir)/agents
+	install -D -m 644 etc/examples/lamp.c $(DESTDIR)$(docdir)/examples/lamp.c
 	for unit in $(units); do \
 		install -m 644 etc/$$unit $(DESTDIR)$(unitdir)/$$unit && \
 		sed -i 's|/usr/local/bin|$(bindir)|' $(DESTDIR)$(unitdir)/$$unit || exit 1; done
@@ -130,6 +133,7 @@ musl: ## Build static programs for x86_64 and arm64, which run on every Linux an
 
 release: ## Build all packages, with checksums; the same commit gives the same bytes
 	$(packaging) release
+	@bash tests/packages.sh $(target)/packages
 
 uninstall: ## Stop the services and remove what install installed; state and configuration stay
 	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then for unit in $(units); do \

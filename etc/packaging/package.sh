@@ -113,6 +113,14 @@ tarball() {
     tar -C "$work" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
         --mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
     echo "$out/$name.tar.gz"
+    case $1 in
+    *-musl)
+        # Also by itself, for etc/Containerfile, under the name that containers have for the machine.
+        case $1 in x86_64-*) arch=amd64 ;; *) arch=arm64 ;; esac
+        cp "$target/$1/release/openclaw-bridge" "$out/openclaw-bridge-static-$arch"
+        echo "$out/openclaw-bridge-static-$arch"
+        ;;
+    esac
 }
 
 kind=$1

@@ -19,6 +19,8 @@ mod node_commands;
 mod node_verb;
 mod nodes;
 mod operator;
+mod pending_watch;
+mod prompt;
 mod render;
 mod serve;
 mod sessions;
