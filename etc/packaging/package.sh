@@ -13,11 +13,15 @@ mkdir -p "$target/packages"
 out=$(cd "$target/packages" && pwd)
 target=$(cd "$target" && pwd)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+# Debian's tools take two packages of one version for the same. Between releases (tags such as v0.1.0), the
+# time of the commit tells them apart.
+tags=$(GIT_CEILING_DIRECTORIES=$(dirname "$PWD") git tag --points-at HEAD 2>/dev/null) || tags=v$version
 # Without git, the newest section of the CHANGELOG has a date.
 dated=$(sed -n 's/^## .* - \([0-9-]*\)$/\1/p' CHANGELOG.md | head -n 1)
 : "${OPENCLAW_BRIDGE_COMMIT=}" "${SOURCE_DATE_EPOCH:=}"
 [ -n "$SOURCE_DATE_EPOCH" ] || SOURCE_DATE_EPOCH=$(date -d "$dated" +%s)
 export OPENCLAW_BRIDGE_COMMIT SOURCE_DATE_EPOCH
+echo "$tags" | grep -qx "v$version" || version=$version+$(date -d "@$SOURCE_DATE_EPOCH" +%Y%m%d.%H%M)
 maintainer="${DEBFULLNAME:-The openclaw-bridge authors} <${DEBEMAIL:-openclaw-bridge@packages.invalid}>"
 # A program of the same version that runs here prints the completions.
 here=$(rustc -vV | sed -n 's/^host: \([^-]*\)-.*/\1-unknown-linux-gnu/p')
@@ -46,7 +50,7 @@ sbom() { etc/packaging/components.py sbom "$OPENCLAW_BRIDGE_COMMIT" "$(date -d "
 
 # CHANGELOG.md in Debian's form.
 debian_changelog() {
-    awk -v maintainer="$maintainer" '
+    awk -v maintainer="$maintainer" -v version="$version" '
         # A paragraph in lines of 79 characters at most.
         function flush(  count, words, line, i) {
             count = split(text, words, " ")
@@ -62,7 +66,8 @@ debian_changelog() {
         /^## / {
             finish()
             ("date -R -d " $4) | getline date
-            print "openclaw-bridge (" $2 ") unstable; urgency=medium\n"
+            print "openclaw-bridge (" (version ? version : $2) ") unstable; urgency=medium\n"
+            version = ""
             next
         }
         !date { next }
@@ -95,6 +100,7 @@ deb() {
     sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$size/" \
         -e "s/@MAINTAINER@/$maintainer/" etc/packaging/debian/control >"$root/DEBIAN/control"
     find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+    rm -f "$out"/openclaw-bridge_*_"$arch.deb"
     # With several threads, the bytes would depend on how many there are.
     DPKG_DEB_THREADS_MAX=1 dpkg-deb --root-owner-group -Zxz --build "$root" \
         "$out/openclaw-bridge_${version}_$arch.deb" >/dev/null
@@ -102,8 +108,10 @@ deb() {
 }
 
 tarball() {
-    name=openclaw-bridge-$version-$(echo "$1" | sed 's/-unknown//')
+    system=$(echo "$1" | sed 's/-unknown//')
+    name=openclaw-bridge-$version-$system
     root=$work/$name
+    rm -f "$out"/openclaw-bridge-*-"$system.tar.gz"
     # Unpacked in /usr/local, as `tar --strip-components=1 -C /usr/local` does.
     stage "$1" "$root.install" prefix=/usr/local
     mv "$root.install/usr/local" "$root"
