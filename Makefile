@@ -120,7 +120,8 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	install -D -m 644 etc/openclaw-bridge.sysusers $(DESTDIR)$(sysusersdir)/openclaw-bridge.conf
 	@# A service that runs without the account has one of this name meanwhile: it does not count.
 	@if [ -z "$(DESTDIR)" ] && [ -d "$(systemd)" ]; then SYSTEMD_NSS_DYNAMIC_BYPASS=1 \
-		systemd-sysusers $(sysusersdir)/openclaw-bridge.conf || :; fi
+		systemd-sysusers $(sysusersdir)/openclaw-bridge.conf || :; systemctl daemon-reload || :; fi
+	@[ -n "$(DESTDIR)" ] || echo "installed; next: sudo openclaw-bridge setup"
 
 deb: ## Build Debian packages in target/packages: ARCH=amd64 (this machine's by default), arm64, armhf or all
 	$(packaging) deb $(if $(filter all,$(ARCH)),amd64 arm64 armhf,$(or $(ARCH),$(shell dpkg --print-architecture)))

@@ -90,6 +90,7 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     ),
     ("src/cli/node_commands/approvals.rs", &["agent"]),
     ("src/cli/node_verb.rs", &["event", "log"]),
+    ("src/cli/setup", &["agent", "status", "stop"]),
     ("src/cli/config_file.rs", &["log"]),
     // Another protocol.
     ("src/cli/mcp.rs", &["error", "ping"]),

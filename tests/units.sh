@@ -47,7 +47,8 @@ cat >"$dir/systemd-sysusers" <<'END'
 #!/bin/sh
 grep '^u openclaw-bridge ' "$1" >>"$ASKED"
 END
-chmod +x "$dir/systemd-sysusers"
+printf '#!/bin/sh\necho "$*" >>"$ASKED"\n' >"$dir/systemctl"
+chmod +x "$dir/systemd-sysusers" "$dir/systemctl"
 mkdir -p "$dir/target/release" "$dir/systemd"
 touch "$dir/target/release/openclaw-bridge"
 chmod +x "$dir/target/release/openclaw-bridge"
@@ -58,7 +59,8 @@ install() {
         fail "make install $* fails"
 }
 install systemd="$dir/systemd"
-[ "$(wc -l <"$ASKED")" = 1 ] || fail "make install makes no account"
+[ "$(cut -d' ' -f1,2 "$ASKED")" = "u openclaw-bridge
+daemon-reload" ] || fail "make install asks systemd: $(cat "$ASKED")"
 install systemd="$dir/none"
 [ ! -s "$ASKED" ] || fail "make install asks a systemd that is not there"
 install systemd="$dir/systemd" DESTDIR="$dir/root"

@@ -97,6 +97,12 @@ pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
     }
 }
 
+/// Whose request it is: name and address.
+pub(super) fn waiting_line(request: &PendingView) -> String {
+    let name = clip(&name(&request.node_id, &request.profile), UNPAIRED_TEXT_WIDTH);
+    format!("{name} at {}", safe(&request.remote_ip))
+}
+
 /// One request, with everything that an operator should notice before approving it.
 pub(super) fn pending_line(request: &PendingView, now: u64) -> String {
     let (id, profile) = (&request.node_id, &request.profile);

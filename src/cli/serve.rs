@@ -49,6 +49,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     listen_to_signals(daemon.handle()).map_err(could_not("handle signals"))?;
     say_where_to(&daemon, &config);
     systemd::notify("READY=1");
+    next_steps::tell(&daemon);
     Ok(daemon.wait()?)
 }
 

@@ -102,12 +102,27 @@ pub(crate) fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) 
 
 /// Where a configuration is looked for if none was named.
 pub(super) fn config_candidates(env: Env<'_>) -> Vec<PathBuf> {
-    let own = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(home(env)?.join(".config")));
-    [Some(PathBuf::from("/etc")), own]
-        .into_iter()
-        .flatten()
-        .map(|directory| directory.join(OURS).join("bridge.json5"))
-        .collect()
+    [Some(service_config()), own_config(env)].into_iter().flatten().collect()
+}
+
+/// The configuration that was named in the environment.
+pub(crate) fn named_config(env: Env<'_>) -> Option<PathBuf> {
+    in_variable(env, "OPENCLAW_BRIDGE_CONFIG")
+}
+
+/// The configuration of the service, which comes first.
+pub(crate) fn service_config() -> PathBuf {
+    in_config_dir(Path::new("/etc"))
+}
+
+/// The user's configuration.
+pub(crate) fn own_config(env: Env<'_>) -> Option<PathBuf> {
+    let dir = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(home(env)?.join(".config")));
+    dir.as_deref().map(in_config_dir)
+}
+
+fn in_config_dir(dir: &Path) -> PathBuf {
+    dir.join(OURS).join("bridge.json5")
 }
 
 /// The home directory.

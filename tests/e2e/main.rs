@@ -37,6 +37,7 @@ mod ch11_promptness;
 mod ch12_call;
 mod ch12_cli;
 mod ch12_legacy_json;
+mod ch12_setup;
 mod ch13_agents;
 mod ch13_chat;
 mod ch14_sessions;
