@@ -37,7 +37,7 @@ for unit in "${!needed[@]}"; do
         /^\[/ { next }
         /^$/ { reason = 0; next }
         /^#/ { reason = 1; next }
-        /^(Description|WantedBy|ExecStart|Wants)=/ { next }
+        /^(Description|Documentation|WantedBy|ExecStart|Wants)=/ { next }
         !reason { print unit ".service: no reason for " $0; wrong = 1 }
         END { exit wrong }' "etc/$unit.service" >&2 || exit 1
 done
