@@ -18,6 +18,7 @@ if command -v shellcheck >/dev/null; then shellcheck "${scripts[@]}"; fi
 
 # A machine with ARMv6 is told so before anything is unpacked.
 mkdir "$dir/bin"
+# shellcheck disable=SC2016
 printf '#!/bin/sh\necho armv6l\n' >"$dir/bin/uname"
 chmod +x "$dir/bin/uname"
 preinst() { PATH="$dir/bin:$PATH" DPKG_MAINTSCRIPT_ARCH=$1 etc/packaging/debian/preinst install 2>&1; }
@@ -39,6 +40,21 @@ sed -i 's|deb-systemd-helper|no-such-program|' "$dir/postrm"
 sh "$dir/postrm" purge
 [ "$(cd "$dir/root" && find . -not -type d -o -empty | sort)" = "./etc/default
 ./var/lib/private/other" ] || fail "postrm purge leaves: $(find "$dir/root")"
+
+# `make install` puts completions where the shells look, whatever the umask, and `make uninstall` takes all away.
+# shellcheck disable=SC2016
+printf '#!/bin/sh\necho "$1 of $2"\n' >"$dir/program"
+chmod +x "$dir/program"
+(umask 077 && make -s install DESTDIR="$dir/local" program="$dir/program")
+share=$dir/local/usr/local/share
+grep -qx 'completions of bash' "$share/bash-completion/completions/openclaw-bridge"
+grep -qx 'completions of zsh' "$share/zsh/site-functions/_openclaw-bridge"
+grep -qx 'completions of fish' "$share/fish/vendor_completions.d/openclaw-bridge.fish"
+closed=$(find "$dir/local/usr" -type d -not -perm 755 -o -type f -not -perm /044)
+[ -z "$closed" ] || fail "make install closes to others: $closed"
+make -s uninstall DESTDIR="$dir/local"
+left=$(find "$dir/local" -not -type d)
+[ -z "$left" ] || fail "make uninstall leaves $left"
 
 if command -v python3 >/dev/null; then
     etc/packaging/components.py copyright >"$dir/copyright"
