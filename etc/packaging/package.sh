@@ -135,6 +135,7 @@ kind=$1
 shift
 case $kind in
 deb)
+    for arch in "$@"; do triple "$arch" >/dev/null; done
     # shellcheck disable=SC2046 # names without spaces
     etc/packaging/build.sh $({ echo "$here"; for arch in "$@"; do triple "$arch"; done; } | sort -u)
     for arch in "$@"; do deb "$arch"; done
