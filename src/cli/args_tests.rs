@@ -307,7 +307,7 @@ fn the_scripts_for_completion_know_every_command_and_shells_accept_them() {
     use std::io::Write;
     use std::process::{Command, Stdio};
     for shell in ["bash", "zsh", "fish"] {
-        let script = crate::cli::completion_script(&run(&format!("completions {shell}")));
+        let script = crate::cli::completion::text(&run(&format!("completions {shell}")));
         for (path, _) in verbs() {
             let words: Vec<&str> = path.split(' ').collect();
             // clap_complete knows no more than three words for fish.

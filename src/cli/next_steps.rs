@@ -73,13 +73,8 @@ fn steps(status: &Status, pending: &[PendingView], own: &[InterfaceAddress]) -> 
 /// Who asks to be paired, and the command that allows it. A request that may be mistaken for another
 /// one is to be looked at.
 fn waits(request: &PendingView) -> String {
-    let is_doubtful = request.is_repair
-        || request.conflict
-        || request.stale_token
-        || request.replaced > 0
-        || request.same_name_as.is_some();
     let who = waiting_line(request);
-    if is_doubtful {
+    if is_doubtful(request) {
         return format!(
             "{who} asks to be paired; look first: {}",
             command("nodes pending --watch")
@@ -87,6 +82,15 @@ fn waits(request: &PendingView) -> String {
     }
     let id: String = request.request_id.chars().take(8).collect();
     format!("{who} asks to be paired: {}", command(&format!("nodes approve {}", safe(&id))))
+}
+
+/// Whether a request is to be looked at before it is approved.
+pub(super) fn is_doubtful(request: &PendingView) -> bool {
+    request.is_repair
+        || request.conflict
+        || request.stale_token
+        || request.replaced > 0
+        || request.same_name_as.is_some()
 }
 
 fn how_to_connect(status: &Status, own: &[InterfaceAddress]) -> Vec<String> {

@@ -36,6 +36,7 @@ mod ch10_zone;
 mod ch11_promptness;
 mod ch12_call;
 mod ch12_cli;
+mod ch12_completion;
 mod ch12_legacy_json;
 mod ch12_setup;
 mod ch13_agents;

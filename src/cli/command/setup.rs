@@ -1,7 +1,9 @@
 //! The commands to set up and test a bridge.
 
 use super::*;
-use crate::cli::{config_file, discover, dns, fingerprint, import, node_verb, setup, zone};
+use crate::cli::{
+    completion, config_file, discover, dns, fingerprint, import, node_verb, setup, zone,
+};
 
 const NODE_DETAILS: &str =
     "Runs a node on a machine without an app, or tests a bridge by hand. The node requests pairing \
@@ -190,7 +192,10 @@ commands! {
             log_level().default_value("info"),
         ];
 
-    "completions" => crate::cli::completions, "Print a completion script for a shell";
+    "completions" => completion::script, "Print a completion script for a shell";
+        help "In bash, zsh and fish, it also completes the names of nodes, the ids of pairing requests and \
+              the keys of conversations: it asks the running bridge, and waits for at most a second. \
+              Requests that need their full id are not offered for approval.";
         eg "completions bash > ~/.local/share/bash-completion/completions/openclaw-bridge",
            "completions fish > ~/.config/fish/completions/openclaw-bridge.fish";
         args [argument("SHELL", "The shell")
