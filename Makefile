@@ -105,6 +105,7 @@ install: ## Install what `make build` built: program, units, account, manual pag
 	for page in $(man_pages); do \
 		install -D -m 644 etc/man/$${page#*/} $(DESTDIR)$(mandir)/$$page || exit 1; done
 	install -D -m 644 README.md $(DESTDIR)$(docdir)/README.md
+	install -D -m 644 etc/raspberry-pi.md $(DESTDIR)$(docdir)/raspberry-pi.md
 	sed -i 's|/usr/local/share|$(prefix)/share|' $(DESTDIR)$(docdir)/README.md
 	install -D -m 644 etc/bridge.json5 $(DESTDIR)$(docdir)/bridge.json5
 	install -D -m 644 etc/bridge-lan.json5 $(DESTDIR)$(docdir)/bridge-lan.json5

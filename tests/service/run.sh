@@ -60,8 +60,7 @@ make_machine() {
     mount -t overlay -o "lowerdir=$cache/$1,upperdir=$dir/upper,workdir=$dir/work" none "$dir/root"
     local home=$dir/root/home/pi
     mkdir -p "$home/openclaw-bridge/target/release"
-    (cd "$source" && git ls-files -z -co --exclude-standard Makefile README.md LICENSE etc tests/service |
-        tar -c --null -T -) | tar -x -C "$home/openclaw-bridge"
+    tar -C "$source" -c Makefile README.md LICENSE Cargo.toml etc | tar -x -C "$home/openclaw-bridge"
     cp "$program" "$home/openclaw-bridge/target/release/openclaw-bridge"
     [ -z "${DEB:-}" ] || cp "$DEB" "$home/openclaw-bridge.deb"
     cp "$here/inside.sh" "$dir/root/inside.sh"
@@ -84,7 +83,9 @@ boot() {
     local options=()
     if [ ! -d /run/systemd/system ]; then
         # Nobody gives the machine a control group of its own, apart from those of other machines.
-        group=$(findmnt -rno TARGET -t cgroup2 | head -n 1)/$(basename "$dir")
+        group=$(findmnt -rno TARGET -t cgroup2 | head -n 1)
+        [ -n "$group" ] || { echo "no control groups (cgroup2) are mounted"; return 1; }
+        group+=/$(basename "$dir")
         mkdir -p "$group"
         options=(--register=no --keep-unit)
     fi
