@@ -75,7 +75,7 @@ debian_changelog() {
         /^- / { flush(); text = substr($0, 3); next }
         /^ / { text = text " " $0; next }
         /./ { flush(); text = $0 }
-        END { finish() }' CHANGELOG.md | cat -s
+        END { finish() }' CHANGELOG.md
 }
 
 deb() {
@@ -84,10 +84,11 @@ deb() {
     doc=$root/usr/share/doc/openclaw-bridge
     stage "$(triple "$arch")" "$root" prefix=/usr zshdir=/usr/share/zsh/vendor-completions
     install -D -m 644 etc/bridge-lan.json5 "$root/etc/openclaw-bridge/bridge.json5"
-    debian_changelog | gzip -9n >"$doc/changelog.gz"
+    debian_changelog >"$doc/changelog"
     etc/packaging/components.py copyright >"$doc/copyright"
-    sbom | gzip -9n >"$doc/sbom.cdx.json.gz"
+    sbom >"$doc/sbom.cdx.json"
     find "$root/usr/share/man" -type f -exec gzip -9n {} +
+    gzip -9n "$doc/changelog" "$doc/sbom.cdx.json"
     mkdir "$root/DEBIAN"
     for script in preinst postinst prerm postrm; do
         install -m 755 "etc/packaging/debian/$script" "$root/DEBIAN/$script"
@@ -115,17 +116,18 @@ tarball() {
     # Unpacked in /usr/local, as `tar --strip-components=1 -C /usr/local` does.
     stage "$1" "$root.install" prefix=/usr/local
     mv "$root.install/usr/local" "$root"
-    cp LICENSE CHANGELOG.md "$root/share/doc/openclaw-bridge"
+    install -m 644 LICENSE CHANGELOG.md "$root/share/doc/openclaw-bridge"
     etc/packaging/components.py copyright --full >"$root/share/doc/openclaw-bridge/copyright"
     sbom >"$root/share/doc/openclaw-bridge/sbom.cdx.json"
     tar -C "$work" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
-        --mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
+        --mtime="@$SOURCE_DATE_EPOCH" -cf "$out/$name.tar" "$name"
+    gzip -9nf "$out/$name.tar"
     echo "$out/$name.tar.gz"
     case $1 in
     *-musl)
         # Also by itself, for etc/Containerfile, under the name that containers have for the machine.
         case $1 in x86_64-*) arch=amd64 ;; *) arch=arm64 ;; esac
-        cp "$target/$1/release/openclaw-bridge" "$out/openclaw-bridge-static-$arch"
+        install -m 755 "$target/$1/release/openclaw-bridge" "$out/openclaw-bridge-static-$arch"
         echo "$out/openclaw-bridge-static-$arch"
         ;;
     esac
