@@ -175,14 +175,19 @@ pub(crate) fn is_only_for_root(file: &Path) -> io::Result<bool> {
     Ok(closed)
 }
 
+/// Copies a file that somebody else has changed.
+pub(crate) fn keep_copy(path: &Path) -> io::Result<PathBuf> {
+    keep_copy_as(path, "changed-by-somebody-else")
+}
+
 /// Copies a file to a new name that says why it is there. (A hard link would be enough, but the
 /// system may forbid one to another user's file.) Durable once the directory is synced.
-pub(crate) fn keep_copy(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn keep_copy_as(path: &Path, why: &str) -> io::Result<PathBuf> {
     let mut file = File::open(path)?;
     let mode = file.metadata()?.mode();
     for number in 1..=COPIES {
         let mut name = path.as_os_str().to_owned();
-        name.push(format!(".changed-by-somebody-else-{number}"));
+        name.push(format!(".{why}-{number}"));
         let mut copy = match OpenOptions::new().write(true).create_new(true).mode(mode).open(&name)
         {
             Ok(copy) => copy,

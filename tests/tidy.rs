@@ -91,6 +91,7 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     ),
     ("src/cli/node_commands/approvals.rs", &["agent"]),
     ("src/cli/node_verb.rs", &["event", "log"]),
+    ("src/cli/setup", &["agent", "status", "stop"]),
     ("src/cli/config_file.rs", &["log"]),
     // Another protocol.
     ("src/cli/mcp.rs", &["error", "ping"]),
@@ -328,8 +329,15 @@ fn every_section_of_the_protocol_that_is_named_exists() {
 #[test]
 fn the_changelog_knows_this_version() {
     let changes = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
-    let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
+    let heading = format!("## {} - ", env!("CARGO_PKG_VERSION"));
     assert!(changes.contains(&heading), "CHANGELOG.md has no section {heading:?}");
+    // The changelog of the Debian package is made from it.
+    for section in changes.lines().filter_map(|line| line.strip_prefix("## ")) {
+        let date = section.split(" - ").nth(1).unwrap_or_default();
+        let fields: Vec<_> = date.split('-').map(str::len).collect();
+        let digits = date.chars().all(|c| c.is_ascii_digit() || c == '-');
+        assert!(fields == [4, 2, 2] && digits, "CHANGELOG.md: no date in {section:?}");
+    }
 }
 
 /// The commands in the README's table "Use it": what stands in backticks in its second column.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks the systemd units: that they are understood whole, how much they expose, what must be in
-# them, and that each setting has its reason; and that `make uninstall` stops them. `make check` runs
-# it where systemd-analyze is installed; nothing is started, or installed outside of a directory.
+# them, and that each setting has its reason; that `make install` makes their account, and that `make
+# uninstall` stops them. `make check` runs it where systemd-analyze is installed; nothing is started, or
+# installed outside of a directory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
@@ -11,7 +12,7 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 both="DynamicUser=yes PrivateUsers=yes PrivateMounts=yes MemoryMax=75% OOMPolicy=continue LimitCORE=0
     KillMode=mixed StateDirectoryMode=0700 UMask=0077 NoNewPrivileges=yes"
 declare -A needed=(
-    [openclaw-bridge]="$both Type=notify NotifyAccess=main WatchdogSec=60s RuntimeDirectoryMode=0700
+    [openclaw-bridge]="$both Type=notify NotifyAccess=main WatchdogSec=60s RuntimeDirectoryMode=0750
         Environment=HOME=%S/openclaw-bridge WorkingDirectory=%S/openclaw-bridge"
     [openclaw-bridge-node]="$both
         Environment=HOME=%S/openclaw-bridge-node WorkingDirectory=%S/openclaw-bridge-node"
@@ -36,10 +37,35 @@ for unit in "${!needed[@]}"; do
         /^\[/ { next }
         /^$/ { reason = 0; next }
         /^#/ { reason = 1; next }
-        /^(Description|WantedBy|ExecStart|Wants)=/ { next }
+        /^(Description|Documentation|WantedBy|ExecStart|Wants)=/ { next }
         !reason { print unit ".service: no reason for " $0; wrong = 1 }
         END { exit wrong }' "etc/$unit.service" >&2 || exit 1
 done
+
+# `make install` has systemd make the account and the group, where there is a systemd.
+cat >"$dir/systemd-sysusers" <<'END'
+#!/bin/sh
+grep '^u openclaw-bridge ' "$1" >>"$ASKED"
+END
+printf '#!/bin/sh\necho "$*" >>"$ASKED"\n' >"$dir/systemctl"
+chmod +x "$dir/systemd-sysusers" "$dir/systemctl"
+mkdir -p "$dir/target/release" "$dir/systemd"
+touch "$dir/target/release/openclaw-bridge"
+chmod +x "$dir/target/release/openclaw-bridge"
+export ASKED="$dir/asked"
+install() {
+    : >"$ASKED"
+    PATH="$dir:$PATH" CARGO_TARGET_DIR="$dir/target" make -s install prefix="$dir/usr" "$@" >/dev/null ||
+        fail "make install $* fails"
+}
+install systemd="$dir/systemd"
+[ "$(cut -d' ' -f1,2 "$ASKED")" = "u openclaw-bridge
+daemon-reload" ] || fail "make install asks systemd: $(cat "$ASKED")"
+install systemd="$dir/none"
+[ ! -s "$ASKED" ] || fail "make install asks a systemd that is not there"
+install systemd="$dir/systemd" DESTDIR="$dir/root"
+[ ! -s "$ASKED" ] || fail "make install asks the systemd of another machine"
+rm -r "$dir/usr" "$dir/root"
 
 # `make uninstall` stops a service before its files go, and fails nowhere.
 cat >"$dir/systemctl" <<'END'
@@ -50,7 +76,7 @@ echo "$* $there" >>"$ASKED"
 exit 1
 END
 chmod +x "$dir/systemctl"
-export UNITS="$dir/usr/lib/systemd/system" ASKED="$dir/asked"
+export UNITS="$dir/usr/lib/systemd/system"
 uninstall() {
     mkdir -p "$DESTDIR$UNITS" "$dir/systemd"
     touch "$DESTDIR$UNITS/openclaw-bridge.service" "$ASKED"

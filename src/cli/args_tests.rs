@@ -256,6 +256,16 @@ fn help_is_given_wherever_it_is_asked_for() {
     assert!(program.lines().count() <= 36, "{program}");
 }
 
+#[test]
+fn the_version_names_the_commit_if_the_build_knows_it() {
+    use crate::cli::command::version;
+    let plain = env!("CARGO_PKG_VERSION");
+    assert_eq!(version(Some("abc1234 2026-11-21")), format!("{plain} (abc1234 2026-11-21)"));
+    // What the Makefile gives outside of a repository.
+    assert_eq!(version(Some(" ")), plain);
+    assert_eq!(version(None), plain);
+}
+
 /// Enough of a shell for the examples: quotes of both kinds keep words together.
 fn words(line: &str) -> Vec<OsString> {
     let (mut words, mut quote) = (vec![String::new()], None);
@@ -297,7 +307,7 @@ fn the_scripts_for_completion_know_every_command_and_shells_accept_them() {
     use std::io::Write;
     use std::process::{Command, Stdio};
     for shell in ["bash", "zsh", "fish"] {
-        let script = crate::cli::completion_script(&run(&format!("completions {shell}")));
+        let script = crate::cli::completion::text(&run(&format!("completions {shell}")));
         for (path, _) in verbs() {
             let words: Vec<&str> = path.split(' ').collect();
             // clap_complete knows no more than three words for fish.

@@ -32,6 +32,7 @@ pub(super) fn state_dir(config: &Config) -> Result<PathBuf, Failure> {
     let own = paths::state_dir(config, &process_env);
     let service = paths::service_state_dir(config, &process_env);
     match (service.filter(|_| geteuid().is_root()), own) {
+        (Some(service), Ok(own)) if own.join("lock").exists() && !service.is_dir() => Ok(own),
         (Some(service), Ok(own)) if own.join("lock").exists() => Err(Failure::usage(format!(
             "both the service and root have had a bridge here; name the state directory that you \
              mean: `--state-dir {}` or `--state-dir {}`",

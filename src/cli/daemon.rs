@@ -3,8 +3,8 @@
 use super::watch::watch;
 use super::*;
 use crate::protocol::operator::{
-    CanvasHostView, GatewayView, GetStatus, ListNodes, OperatorCall, Reload, Reloaded, SetLogLevel,
-    Status, Stop, SubscribeEvents,
+    CanvasHostView, GatewayView, GetStatus, ListNodes, ListPairings, OperatorCall, Reload,
+    Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
 };
 use crate::protocol::rpc::system::HealthView;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
     let status = reply.read()?;
     match line.wants_json() {
         true => print_json(&reply.json)?,
-        false => print(&status_text(&status))?,
+        false => print(&(status_text(&status) + &next(line, &status)?))?,
     }
     let mut problems = warnings(&status);
     problems.extend(status.waiting_for.iter().map(|what| format!("waiting for {}", safe(what))));
@@ -26,6 +26,15 @@ pub(super) fn status(line: &CommandLine) -> Result<(), Failure> {
         true => Err(Failure::failed(problems.join("; "))),
         false => Ok(()),
     }
+}
+
+/// What is left to do.
+fn next(line: &CommandLine, status: &Status) -> Result<String, Failure> {
+    let pending = match status.nodes.pending {
+        0 => Vec::new(),
+        _ => ask(line, &ListPairings {})?.read()?.pending,
+    };
+    Ok(next_steps::text(status, &pending))
 }
 
 /// The status and the nodes, once.

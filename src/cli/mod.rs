@@ -4,6 +4,7 @@ mod args;
 mod chat;
 mod columns;
 mod command;
+mod completion;
 mod config_file;
 mod daemon;
 mod discover;
@@ -14,15 +15,19 @@ mod import;
 mod logging;
 mod mcp;
 mod metrics;
+mod next_steps;
 mod node;
 mod node_commands;
 mod node_verb;
 mod nodes;
 mod operator;
+mod pending_watch;
+mod prompt;
 mod render;
 mod serve;
 mod sessions;
 mod settings;
+mod setup;
 mod signals;
 mod systemd;
 mod text;
@@ -55,15 +60,8 @@ pub use command::command;
 /// Runs the command line, without the program's name; returns the exit code: 0 done, 1 refused or
 /// failed, 2 usage, 69 no bridge is running, 78 bad configuration.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let outcome =
-        args::parse(&command(), args.into_iter().collect()).and_then(|parsed| match parsed {
-            Parsed::Print(text) => print(&text),
-            Parsed::Run(line) => match command::action(line.path()) {
-                Some(run) => run(&line),
-                None => Err(Failure::usage(format!("unknown command `{}`", line.path()))),
-            },
-        });
-    match outcome {
+    let args: Vec<OsString> = args.into_iter().collect();
+    match run(&args) {
         Ok(()) => 0,
         // The reader closed the pipe; that is not an error.
         Err(failure) if failure.is_closed_pipe => 0,
@@ -74,18 +72,22 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
+fn run(args: &[OsString]) -> Result<(), Failure> {
+    if let Some((completion::CALL, rest)) =
+        args.split_first().and_then(|(first, rest)| Some((first.to_str()?, rest)))
+    {
+        return completion::answer(rest);
+    }
+    match args::parse(&command(), args.to_vec())? {
+        Parsed::Print(text) => print(&text),
+        Parsed::Run(line) => match command::action(line.path()) {
+            Some(run) => run(&line),
+            None => Err(Failure::usage(format!("unknown command `{}`", line.path()))),
+        },
+    }
+}
+
 type Action = fn(&CommandLine) -> Result<(), Failure>;
-
-fn completions(line: &CommandLine) -> Result<(), Failure> {
-    print(&completion_script(line))
-}
-
-fn completion_script(line: &CommandLine) -> String {
-    let shell = line.get("SHELL").copied().unwrap_or(Shell::Bash);
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "openclaw-bridge", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
-}
 
 fn random_bits() -> Result<u128, Failure> {
     random::bits().map_err(|_| Failure::failed("could not get random numbers"))

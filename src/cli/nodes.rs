@@ -5,8 +5,8 @@ use super::render::{device, name, part, versions, words};
 use super::*;
 use crate::protocol::limits;
 use crate::protocol::operator::{
-    ApprovePairing, DescribeNode, InvokeNode, ListNodes, ListPairings, NodeDetails, NodeList,
-    NodeView, PendingView, RejectPairing, RenameNode, RevokeNode,
+    ApprovePairing, Approved, DescribeNode, InvokeNode, ListNodes, ListPairings, NodeDetails,
+    NodeList, NodeView, PendingView, RejectPairing, RenameNode, RevokeNode,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -103,6 +103,9 @@ fn row(node: &NodeView) -> Vec<String> {
 }
 
 pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
+    if line.is_set("watch") {
+        return pending_watch::run(line);
+    }
     let pending = ask(line, &ListPairings {})?.read()?.pending;
     let now = now_ms();
     let text = match pending.is_empty() {
@@ -115,8 +118,14 @@ pub(super) fn pending(line: &CommandLine) -> Result<(), Failure> {
     }
 }
 
+/// Whose request it is: name and address.
+pub(super) fn waiting_line(request: &PendingView) -> String {
+    let name = clip(&name(&request.node_id, &request.profile), UNPAIRED_TEXT_WIDTH);
+    format!("{name} at {}", safe(&request.remote_ip))
+}
+
 /// One request, with everything that an operator should notice before approving it.
-fn pending_line(request: &PendingView, now: u64) -> String {
+pub(super) fn pending_line(request: &PendingView, now: u64) -> String {
     let (id, profile) = (&request.node_id, &request.profile);
     let [name, id, device] = [name(id, profile), part(id.as_str()), device(profile)]
         .map(|text| clip(&text, UNPAIRED_TEXT_WIDTH));
@@ -160,21 +169,25 @@ fn pending_line(request: &PendingView, now: u64) -> String {
 }
 
 pub(super) fn approve(line: &CommandLine) -> Result<(), Failure> {
-    show(line, &ApprovePairing { request_id: line.required("REQUEST") }, |answer| {
-        let node = &answer.node;
-        let address = node.remote_ip.as_deref().map(safe).unwrap_or_default();
-        let what = [name_and_id(node), device(&node.profile), address];
-        let what = what.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
-        match (answer.delivered, answer.stale_token) {
-            (_, true) => {
-                format!("paired {what}; its own token is valid now, and it connects by itself\n")
-            }
-            (true, false) => format!("paired {what}\n"),
-            (false, false) => {
-                format!("approved {what}; it gets its token if it reconnects within 10 minutes\n")
-            }
+    let call = ApprovePairing { request_id: line.required("REQUEST") };
+    show(line, &call, |answer| approved(&answer))
+}
+
+/// What an approval has done.
+pub(super) fn approved(answer: &Approved) -> String {
+    let node = &answer.node;
+    let address = node.remote_ip.as_deref().map(safe).unwrap_or_default();
+    let what = [name_and_id(node), device(&node.profile), address];
+    let what = what.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
+    match (answer.delivered, answer.stale_token) {
+        (_, true) => {
+            format!("paired {what}; its own token is valid now, and it connects by itself\n")
         }
-    })
+        (true, false) => format!("paired {what}\n"),
+        (false, false) => {
+            format!("approved {what}; it gets its token if it reconnects within 10 minutes\n")
+        }
+    }
 }
 
 pub(super) fn reject(line: &CommandLine) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::backend::embedded::Embedded;
 use crate::config::{self, paths, process_env, BackendKind, Bind, Config, Loaded, Sources};
 use crate::daemon::{Daemon, DaemonHandle, Host, HostError};
+use crate::protocol::operator::NodeCounts;
 use log::LevelFilter;
 use rustix::fs::Mode;
 use rustix::process::{getrlimit, setrlimit, umask, Resource, Rlimit};
@@ -42,16 +43,28 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     if line.is_set("no-discovery") {
         builder = builder.without_mdns();
     }
-    if let Some(time) = systemd::watchdog() {
-        builder = builder.heartbeat(time / 2, || systemd::notify("WATCHDOG=1"));
+    if let Some(every) = systemd::heartbeat() {
+        let port = config.bridge.port;
+        builder = builder.heartbeat(every, move |nodes| {
+            systemd::notify(&format!("WATCHDOG=1\nSTATUS={}", status_line(nodes, port)));
+        });
     }
     let daemon = builder.start()?;
     listen_to_signals(daemon.handle()).map_err(could_not("handle signals"))?;
     say_where_to(&daemon, &config);
-    let addresses: Vec<String> = daemon.addresses().iter().map(ToString::to_string).collect();
-    let tls = daemon.tls().map_or("off", |tls| tls.mode());
-    systemd::notify(&format!("READY=1\nSTATUS=Listening on {}; TLS {tls}", addresses.join(", ")));
+    systemd::notify("READY=1");
+    next_steps::tell(&daemon);
     Ok(daemon.wait()?)
+}
+
+/// What `systemctl status` shows.
+fn status_line(nodes: NodeCounts, port: u16) -> String {
+    let s = if nodes.connected == 1 { "" } else { "s" };
+    let waiting = match nodes.pending {
+        0 => String::new(),
+        number => format!(", {number} waiting for approval"),
+    };
+    format!("{} node{s} connected{waiting}, port {port}", nodes.connected)
 }
 
 fn say_where_from(loaded: &Loaded) {

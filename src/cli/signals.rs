@@ -1,5 +1,6 @@
 //! What signals do to the commands that run until they are interrupted.
 
+use crossbeam_channel::{bounded, Receiver};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -24,4 +25,15 @@ pub(super) fn on_each(signals: &[i32], act: impl FnMut(i32) + Send + 'static) ->
     let mut signals = Signals::new(signals)?;
     let listen = move || signals.forever().for_each(act);
     Builder::new().name("signals".into()).spawn(listen).map(drop)
+}
+
+/// Receives something when the command is to end.
+pub(super) fn stopped() -> io::Result<Receiver<()>> {
+    let (sender, stopped) = bounded(1);
+    let stop = move |_| {
+        // Fails only if the program is ending anyway.
+        let _ = sender.try_send(());
+    };
+    on_each(&[SIGINT, SIGTERM], stop)?;
+    Ok(stopped)
 }

@@ -19,8 +19,16 @@ pub(crate) fn notify(state: &str) {
     }
 }
 
+/// How often to notify systemd although there is no news, if it is to be notified at all.
+pub(crate) fn heartbeat() -> Option<Duration> {
+    /// Without a watchdog there is no need.
+    const RARELY: Duration = Duration::from_secs(24 * 60 * 60);
+    env::var_os("NOTIFY_SOCKET")?;
+    Some(watchdog().map_or(RARELY, |time| time / 2))
+}
+
 /// How long systemd waits for a sign of life, if it waits for one of this process.
-pub(crate) fn watchdog() -> Option<Duration> {
+fn watchdog() -> Option<Duration> {
     watchdog_in(|name| env::var(name).ok())
 }
 

@@ -1,8 +1,7 @@
 //! `status --watch`: prints a text every second; on a terminal, each update replaces the last.
 
 use super::*;
-use crossbeam_channel::{bounded, RecvTimeoutError};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use crossbeam_channel::RecvTimeoutError;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -10,17 +9,12 @@ const EVERY: Duration = Duration::from_secs(1);
 const CLEAR: &str = "\u{1b}[J";
 
 /// Shown while there is nothing else to show.
-const WAITING: &str = "no bridge is running, waiting";
+pub(super) const WAITING: &str = "no bridge is running, waiting";
 
 /// Prints the text of `update` every second until Ctrl-C, which counts as success. A bridge may go
 /// away and come back, but it must be running at the start.
 pub(super) fn watch(mut update: impl FnMut() -> Result<String, Failure>) -> Result<(), Failure> {
-    let (sender, stopped) = bounded(1);
-    let stop = move |_| {
-        // Fails only if the program is ending anyway.
-        let _ = sender.try_send(());
-    };
-    signals::on_each(&[SIGINT, SIGTERM], stop).map_err(could_not("handle signals"))?;
+    let stopped = signals::stopped().map_err(could_not("handle signals"))?;
     // The cursor stays visible: after Ctrl-Z or an uncaught signal nothing would show it again.
     let is_terminal = columns::size(io::stdout()).is_some();
     let mut screen = WatchScreen { lines: 0, is_terminal, is_waiting: false };

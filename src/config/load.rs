@@ -146,8 +146,7 @@ fn find_file(
     sources: &Sources,
     env: Env<'_>,
 ) -> Result<Option<(PathBuf, String, Metadata)>, Error> {
-    let variable = || paths::in_variable(env, "OPENCLAW_BRIDGE_CONFIG");
-    if let Some(path) = sources.file.clone().or_else(variable) {
+    if let Some(path) = sources.file.clone().or_else(|| paths::named_config(env)) {
         let (text, meta) = read(&path)?;
         return Ok(Some((path, text, meta)));
     }

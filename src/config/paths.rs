@@ -39,14 +39,22 @@ pub fn state_dir(config: &Config, env: Env<'_>) -> Result<PathBuf, Error> {
 }
 
 /// The state directory of the systemd service on this machine, if there is one and none was
-/// configured: root, who has no bridge of its own, means that.
+/// configured: root, who has no bridge of its own, means that. Before the service's first start there
+/// is none; systemd takes over what is in this place then.
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn service_state_dir(config: &Config, env: Env<'_>) -> Option<PathBuf> {
     let is_known =
         config.bridge.state_dir.is_some() || first_of_list(env, "STATE_DIRECTORY").is_some();
     // The second is where the first leads with DynamicUser=.
     let dirs = ["/var/lib", "/var/lib/private"].map(|dir| Path::new(dir).join(OURS));
-    dirs.into_iter().find(|dir| !is_known && dir.is_dir())
+    if is_known {
+        return None;
+    }
+    let unit = |dir: &&str| Path::new(dir).join("systemd/system/openclaw-bridge.service").exists();
+    let is_installed =
+        || ["/etc", "/usr/local/lib", "/usr/lib", "/lib"].iter().any(|dir| unit(&dir));
+    let there = dirs.iter().find(|dir| dir.is_dir());
+    there.or_else(|| dirs.first().filter(|_| is_installed())).cloned()
 }
 
 /// Where the daemon makes its control socket: in a state directory that was named, else in
@@ -94,12 +102,27 @@ pub(crate) fn control_socket_candidates(state_dir: Option<&Path>, env: Env<'_>) 
 
 /// Where a configuration is looked for if none was named.
 pub(super) fn config_candidates(env: Env<'_>) -> Vec<PathBuf> {
-    let own = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(home(env)?.join(".config")));
-    [Some(PathBuf::from("/etc")), own]
-        .into_iter()
-        .flatten()
-        .map(|directory| directory.join(OURS).join("bridge.json5"))
-        .collect()
+    [Some(service_config()), own_config(env)].into_iter().flatten().collect()
+}
+
+/// The configuration that was named in the environment.
+pub(crate) fn named_config(env: Env<'_>) -> Option<PathBuf> {
+    in_variable(env, "OPENCLAW_BRIDGE_CONFIG")
+}
+
+/// The configuration of the service, which comes first.
+pub(crate) fn service_config() -> PathBuf {
+    in_config_dir(Path::new("/etc"))
+}
+
+/// The user's configuration.
+pub(crate) fn own_config(env: Env<'_>) -> Option<PathBuf> {
+    let dir = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(home(env)?.join(".config")));
+    dir.as_deref().map(in_config_dir)
+}
+
+fn in_config_dir(dir: &Path) -> PathBuf {
+    dir.join(OURS).join("bridge.json5")
 }
 
 /// The home directory.

@@ -1,14 +1,17 @@
 //! The client side of the control socket.
 
 use crate::control::media_extractor::{extract, MediaError};
+use crate::files::dir_of;
 use crate::protocol::operator::{OperatorCall, OperatorEvent, OperatorFrame, OperatorRequest};
 use crate::protocol::{fields, limits, WireError};
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::value::RawValue;
+use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::marker::PhantomData;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,10 +58,15 @@ pub(crate) enum Error {
     )]
     NotRunning(Vec<PathBuf>),
     #[error(
-        "the bridge at `{}` belongs to another user; run this as that user, or with sudo",
-        .0.display()
+        "the bridge at `{}` belongs to another user; {}",
+        path.display(),
+        allowed(group.as_deref())
     )]
-    NotAllowed(PathBuf),
+    NotAllowed {
+        path: PathBuf,
+        /// The group whose members may open it.
+        group: Option<String>,
+    },
     #[error("{0}")]
     Refused(WireError),
     #[error("the bridge did not answer within {0:?}; see its log, or raise --timeout")]
@@ -84,7 +92,7 @@ impl Client {
                     return Ok(Self { lines, last_id: 0 });
                 }
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    return Err(Error::NotAllowed(path.clone()));
+                    return Err(Error::NotAllowed { path: path.clone(), group: group_of(path) });
                 }
                 // No socket there, or one that a killed daemon left behind.
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused || !path.exists() => {}
@@ -201,6 +209,33 @@ impl Client {
     }
 }
 
+/// The group that the directory of a socket is open to, if it has a name: one that exists only while
+/// a service runs has none.
+fn group_of(socket: &Path) -> Option<String> {
+    let dir = fs::metadata(dir_of(socket)).ok().filter(|dir| dir.mode() & 0o077 == 0o050)?;
+    group_name(&fs::read_to_string("/etc/group").ok()?, dir.gid())
+}
+
+/// The name of a group in the text of `/etc/group`: name, password, number, members.
+fn group_name(groups: &str, gid: u32) -> Option<String> {
+    let parts = |line: &str| -> Option<(String, u32)> {
+        let mut parts = line.split(':');
+        let name = parts.next()?.to_owned();
+        Some((name, parts.nth(1)?.parse().ok()?))
+    };
+    groups.lines().filter_map(parts).find(|(_, number)| *number == gid).map(|(name, _)| name)
+}
+
+fn allowed(group: Option<&str>) -> String {
+    match group {
+        None => "run this as that user, or with sudo".into(),
+        Some(group) => format!(
+            "run this with sudo, or join its group once (`sudo usermod -aG {group} $USER`) and log in \
+             again"
+        ),
+    }
+}
+
 fn reply<A>(result: Result<String, WireError>) -> Result<Reply<A>, Error> {
     let json = result.map_err(Error::Refused)?;
     Ok(Reply { json, answer: PhantomData })
@@ -230,5 +265,18 @@ fn failure(error: io::Error, timeout: Duration) -> Error {
             Error::HungUp
         }
         _ => Error::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_found_by_its_number() {
+        let groups = "root:x:0:\nodd\nopenclaw-bridge:!:990:ada,alice\nshort:x\n";
+        assert_eq!(group_name(groups, 990).as_deref(), Some("openclaw-bridge"));
+        assert_eq!(group_name(groups, 99), None);
+        assert_eq!(group_name("", 0), None);
     }
 }

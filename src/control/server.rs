@@ -11,9 +11,9 @@ use crate::protocol::{limits, WireError};
 use crate::router::{Input, OperatorId};
 use rustix::fs::{fchmod, Mode};
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::fs;
+use std::fs::{self, Metadata, Permissions};
 use std::io::{self, BufReader, ErrorKind};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,8 +75,20 @@ impl Server {
         }
         let socket = bind_private(path).map_err(io)?;
         let server = Self { listener: socket.into(), path: path.to_owned() };
+        server.open_to_group(&meta).map_err(io)?;
         server.listener.set_nonblocking(true).map_err(io)?;
         Ok(server)
+    }
+
+    /// Whoever may look into the directory may operate the bridge: the group, if it may and nobody
+    /// else. That is never so in a state directory; systemd makes such a runtime directory.
+    fn open_to_group(&self, dir: &Metadata) -> io::Result<()> {
+        let is_open = dir.mode() & 0o077 == 0o050;
+        // In a directory of a foreign group the socket belongs to another group than that one.
+        if is_open && fs::metadata(&self.path)?.gid() == dir.gid() {
+            fs::set_permissions(&self.path, Permissions::from_mode(0o660))?;
+        }
+        Ok(())
     }
 
     /// Starts the thread that accepts operators. `last` is the number of the last operator, here
@@ -199,7 +211,6 @@ impl OperatorConnection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     #[test]
     fn a_socket_is_closed_to_others_before_anybody_can_find_it() {
@@ -212,10 +223,31 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_is_open_to_the_group_that_may_look_into_its_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control.sock");
+        for (dir_mode, mode) in
+            [(0o750, 0o660), (0o700, 0o600), (0o710, 0o600), (0o755, 0o600), (0o1777, 0o600)]
+        {
+            fs::set_permissions(dir.path(), Permissions::from_mode(dir_mode)).unwrap();
+            let server = Server::bind(&path).unwrap();
+            let found = fs::metadata(&path).unwrap().mode() & 0o777;
+            assert_eq!(found, mode, "{dir_mode:o}");
+            drop(server);
+        }
+        // Only root can make a directory of a group in which it is not.
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(dir.path(), Permissions::from_mode(0o750)).unwrap();
+            std::os::unix::fs::chown(dir.path(), None, Some(4242)).unwrap();
+            let _server = Server::bind(&path).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
     fn a_directory_in_which_others_could_replace_the_socket_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let open =
-            |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let open = |mode| fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
         let bind = || Server::bind(&dir.path().join("control.sock"));
         open(0o770);
         let Err(Error::Io { source, .. }) = bind() else { panic!("accepted") };

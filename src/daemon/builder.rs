@@ -4,6 +4,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::daemon::heartbeat::Beat;
 use crate::daemon::Host;
+use crate::protocol::operator::NodeCounts;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,9 +83,14 @@ impl DaemonBuilder {
         self
     }
 
-    /// Has this called so often as long as the bridge is able to decide anything, for a watchdog. It
-    /// must not block, because it is called where everything is decided.
-    pub fn heartbeat(mut self, every: Duration, beat: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Has this called so often as long as the bridge is able to decide anything, for a watchdog, and
+    /// within a second after the numbers of nodes change. It must not block, because it is called
+    /// where everything is decided.
+    pub fn heartbeat(
+        mut self,
+        every: Duration,
+        beat: impl Fn(NodeCounts) + Send + Sync + 'static,
+    ) -> Self {
         self.heartbeat = Some((every, Arc::new(beat)));
         self
     }

@@ -92,7 +92,10 @@ impl RouterThread {
         let mut stopping = false;
         loop {
             let now = self.clock.now().mono;
-            let until_beat = self.heartbeat.as_mut().map(|heart| heart.beat_if_due(now));
+            let until_beat = self
+                .heartbeat
+                .as_mut()
+                .map(|heart| heart.beat_if_due(now, self.router.node_counts()));
             let until_deadline = self.router.next_deadline().map(|at| at.since(now));
             let wait = until_beat.into_iter().chain(until_deadline).min();
             let Some(mut posted) = self.inputs.next(wait) else { return };

@@ -3,6 +3,8 @@
 //! addresses that the local network can reach are announced.
 
 use super::datagram::InterfaceId;
+#[cfg(feature = "cli")]
+use crate::addresses::Tailnet;
 use crate::addresses::{is_link_local, InterfaceAddress};
 use crate::protocol::limits;
 use std::collections::BTreeMap;
@@ -121,6 +123,30 @@ impl InterfaceSelection {
         };
         by_index.iter().filter_map(interface).take(limits::MDNS_INTERFACES).collect()
     }
+}
+
+/// The addresses of this machine at which a bridge that listens on `listening` can be reached from
+/// elsewhere, the likeliest first: those in local networks, in the tailnet, and of other VPNs if they
+/// are listened on explicitly.
+#[cfg(feature = "cli")]
+pub(crate) fn reachable(own: &[InterfaceAddress], listening: &[IpAddr]) -> Vec<IpAddr> {
+    let selection = InterfaceSelection { listening: listening.to_vec(), names: Vec::new() };
+    let interfaces = selection.choose(own);
+    let local = interfaces.into_iter().flat_map(|interface| interface.addresses.announced);
+    let is_covered = |ip: &IpAddr| {
+        let covers = |open: &IpAddr| open.is_unspecified() && open.is_ipv4() == ip.is_ipv4();
+        listening.contains(ip) || listening.iter().any(covers)
+    };
+    let tailnet = Tailnet::of(own).addresses().filter(is_covered);
+    let explicit = listening.iter().copied().filter(|ip| !ip.is_unspecified() && !ip.is_loopback());
+    let mut found: Vec<IpAddr> = Vec::new();
+    for ip in local.chain(tailnet).chain(explicit) {
+        if !found.contains(&ip) {
+            found.push(ip);
+        }
+    }
+    found.sort_by_key(IpAddr::is_ipv6);
+    found
 }
 
 /// Those of an interface's addresses to announce for a bridge that listens on `listening`.

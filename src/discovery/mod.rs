@@ -43,6 +43,8 @@ pub(crate) use advertiser::Advertiser;
 pub(crate) use browse_results::DiscoveredBridge;
 #[cfg(fuzzing)]
 pub use fuzz::mdns as fuzz_mdns;
+#[cfg(feature = "cli")]
+pub(crate) use interfaces::reachable;
 pub(crate) use interfaces::InterfaceSelection;
 pub(crate) use mdns_thread::AnnouncementState;
 pub(crate) use profile::Profile;

@@ -1,5 +1,6 @@
 //! Why nothing could be imported.
 
+use crate::daemon;
 use std::path::{Path, PathBuf};
 use std::{error, io};
 
@@ -25,7 +26,14 @@ pub(crate) enum Error {
         .0.display()
     )]
     SameDirectory(PathBuf),
-    /// The state directory, or a file in it, cannot be used, or a bridge is using it.
+    #[error(
+        "a bridge{} uses `{}`; stop it (a service with `sudo systemctl stop openclaw-bridge`), import, \
+         and start it again",
+        pid.map_or_else(String::new, |pid| format!(" (pid {pid})")),
+        dir.display()
+    )]
+    InUse { dir: PathBuf, pid: Option<u32> },
+    /// The state directory, or a file in it, cannot be used.
     #[error(transparent)]
     State(Box<dyn error::Error + Send + Sync>),
     #[error(
@@ -41,13 +49,24 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    pub(super) fn lock(error: daemon::Error) -> Self {
+        match error {
+            daemon::Error::InUse { dir, pid } => Self::InUse { dir, pid },
+            error => Self::state(error),
+        }
+    }
+
     pub(super) fn state(error: impl error::Error + Send + Sync + 'static) -> Self {
         Self::State(Box::new(error))
     }
 
     /// The error with the name of the directory that `.` is in it.
     pub(super) fn seen_from(self, dir: &Path) -> Self {
-        Self::Inside { dir: dir.to_owned(), source: Box::new(self) }
+        let dir = dir.to_owned();
+        match self {
+            Self::InUse { pid, .. } => Self::InUse { dir, pid },
+            error => Self::Inside { dir, source: Box::new(error) },
+        }
     }
 
     pub(super) fn write(path: &Path, source: io::Error) -> Self {

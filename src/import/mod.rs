@@ -74,7 +74,7 @@ pub(crate) fn run(
 fn take_over(legacy: &Legacy, to: &Destination, apply: bool, now: Wall) -> Result<Report, Error> {
     let state_dir = &*to.state_dir;
     // Held until the end. A dry run is possible while a bridge is running.
-    let _lock = apply.then(|| Lock::take(state_dir)).transpose().map_err(Error::state)?;
+    let _lock = apply.then(|| Lock::take(state_dir)).transpose().map_err(Error::lock)?;
     let mut report = Report { applied: apply, items: Vec::new() };
     let pairings = pairings::plan(legacy, state_dir, &mut report)?;
     let words = wake_words::plan(legacy, state_dir, &mut report);

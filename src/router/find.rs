@@ -112,8 +112,7 @@ impl Router {
                     let text = format!("{node} is paired already, and nothing is pending for it");
                     return Err(WireError::invalid(text));
                 }
-                let label = |(id, request): Request<'_>| format!("{id} from {}", request.node);
-                Err(unknown("requestId", query, pending.iter().map(label)))
+                Err(unknown("requestId", query, pending.iter().map(described_request)))
             }
             many => {
                 let matches = many.iter().copied().map(described_request);

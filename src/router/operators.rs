@@ -104,7 +104,8 @@ impl Router {
         self.calls.documents.health(self.ctx.now, self.node_counts())
     }
 
-    pub(super) fn node_counts(&self) -> NodeCounts {
+    /// How many nodes there are, and how many of them are here or wait.
+    pub fn node_counts(&self) -> NodeCounts {
         let book = &self.pairing.book;
         NodeCounts {
             paired: book.paired.len(),

@@ -2,7 +2,7 @@
 //! machine is.
 
 use crate::client::Connection;
-use crate::peers::Peer;
+use crate::peers::{program, Peer};
 use crate::process::{cpu_ns, cpu_ns_in_all, memory_kib, sleeps};
 use crate::rows::{invoke_id, Bound, Row, CROWD, PING};
 use std::process::{Command, Stdio};
@@ -33,8 +33,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.push(start());
     rows.push(recording());
     rows.extend(logins());
-    let path = env!("CARGO_BIN_EXE_openclaw-bridge");
-    let bytes = std::fs::metadata(path).expect("the binary").len();
+    let bytes = std::fs::metadata(program()).expect("the binary").len();
     rows.push(absolute("the program", bytes as f64 / 1e6, "MB", 4.5));
     rows
 }
@@ -97,7 +96,7 @@ fn recording() -> Row {
     let before = memory_kib(bridge.pid(), "VmRSS");
     let mut node = Connection::login(bridge.address, None, 0);
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw-bridge"))
+    let mut command = Command::new(program())
         .args(["nodes", "screen", "record", "--node", "n0", "--out"])
         .arg(dir.path().join("recording.mp4"))
         .arg("--state-dir")

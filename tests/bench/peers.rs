@@ -52,6 +52,12 @@ pub(crate) struct Peer {
     dir: Option<tempfile::TempDir>,
 }
 
+/// The program that is measured: another build, such as a static one, if the caller names it.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_openclaw-bridge").into(), PathBuf::from)
+}
+
 impl Peer {
     /// A raw blocking echo of lines; over TLS with the certificate of `like`.
     pub(crate) fn echo(like: Option<&Self>) -> Self {
@@ -101,7 +107,7 @@ impl Peer {
 
     fn bridge_in(dir: tempfile::TempDir, arguments: &[&str]) -> (Self, Duration) {
         let began = Instant::now();
-        let process = Command::new(env!("CARGO_BIN_EXE_openclaw-bridge"))
+        let process = Command::new(program())
             .args(["serve", "--port", "0", "--log", "info", "--state-dir"])
             .arg(dir.path())
             .args(arguments)

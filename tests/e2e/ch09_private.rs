@@ -1,10 +1,11 @@
 //! What another user of the machine can reach.
 
-use crate::support::{eventually, Daemon, Phone, Setup};
+use crate::support::{eventually, Daemon, Operator, Phone, Setup};
 use serde_json::json;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -57,6 +58,57 @@ fn a_state_directory_that_is_open_to_others_is_refused_with_the_command_that_men
     }
     let daemon: Daemon = setup.start();
     daemon.run(["status"]).ok();
+}
+
+/// Only root can act for others.
+#[test]
+fn members_of_the_group_of_the_runtime_directory_are_operators_and_nobody_else_is() {
+    let setup = Setup::new().copied_program();
+    let (service, friend, stranger) = (4343, 4344, 4345);
+    let groups = fs::read_to_string("/etc/group").unwrap();
+    let group = groups.lines().filter_map(|line| {
+        let mut parts = line.split(':');
+        Some((parts.next()?, parts.nth(1)?.parse::<u32>().ok().filter(|id| *id > 0)?))
+    });
+    let Some((name, group)) = group.last() else { return };
+    for dir in ["state", "run"] {
+        fs::create_dir(setup.path(dir)).unwrap();
+        let given = std::os::unix::fs::chown(setup.path(dir), Some(service), Some(group));
+        if !rustix::process::geteuid().is_root() || given.is_err() {
+            return;
+        }
+        let mode = if dir == "run" { 0o750 } else { 0o700 };
+        fs::set_permissions(setup.path(dir), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(setup.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let run_as = |user: u32, group: u32, args: &[&str]| {
+        let mut command = setup.program();
+        command.args(args).uid(user).gid(group).env_remove("OPENCLAW_BRIDGE_STATE_DIR");
+        command.env("STATE_DIRECTORY", setup.path("state"));
+        command.env("RUNTIME_DIRECTORY", setup.path("run"));
+        Operator::spawn(command)
+    };
+    let daemon = run_as(service, group, &["serve", "--port", "0"]);
+    eventually("the group may control it", || {
+        let socket = fs::metadata(setup.path("run/control.sock")).ok()?;
+        (socket.mode() & 0o777 == 0o660).then_some(())
+    });
+    run_as(friend, group, &["status"]).finish().ok();
+    run_as(service, service, &["status"]).finish().ok();
+    let said = run_as(stranger, stranger, &["status"]).finish().error(1);
+    assert!(said.contains(&format!("sudo usermod -aG {name} $USER")), "{said}");
+    run_as(friend, group, &["stop"]).finish().ok();
+    assert_eq!(daemon.finish().code, Some(0));
+    fs::set_permissions(setup.path("run"), fs::Permissions::from_mode(0o700)).unwrap();
+    let daemon = run_as(service, group, &["serve", "--port", "0"]);
+    eventually("the owner may control it", || {
+        let owner = run_as(service, service, &["status"]).finish();
+        (owner.code == Some(0)).then_some(())
+    });
+    let said = run_as(friend, group, &["status"]).finish().error(1);
+    assert!(said.contains("run this as that user, or with sudo"), "{said}");
+    run_as(service, service, &["stop"]).finish().ok();
+    drop(daemon);
 }
 
 #[test]
@@ -124,7 +176,9 @@ fn what_make_installs_can_be_read_by_everybody_whatever_the_umask() {
         }
         assert_eq!(meta.mode() & 0o022, 0, "{path:?}");
     }
-    assert!(root.join("usr/local/lib/systemd/system/openclaw-bridge.service").exists());
+    for file in ["systemd/system/openclaw-bridge.service", "sysusers.d/openclaw-bridge.conf"] {
+        assert!(root.join("usr/local/lib").join(file).exists(), "{file}");
+    }
 }
 
 /// A release takes minutes, so the compiler gets a program of one line in a crate's place.

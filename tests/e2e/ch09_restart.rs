@@ -135,12 +135,33 @@ fn systemd_is_told_when_nodes_can_connect() {
     let setup = Setup::new();
     let systemd = Systemd::new(&setup);
     let daemon = setup.env("NOTIFY_SOCKET", &systemd.path).start();
-    let message = systemd.told(DEADLINE).unwrap();
-    assert!(message.lines().any(|line| line == "READY=1"), "{message}");
-    let status = format!("STATUS=Listening on {}", daemon.address());
-    assert!(message.lines().any(|line| line.starts_with(&status)), "{message}");
+    eventually("it is told", || {
+        systemd.told(DEADLINE).filter(|message| message == "READY=1").map(|_| ())
+    });
     Phone::connect(&daemon);
-    assert_eq!(systemd.told(Duration::from_millis(300)), None, "without a watchdog nothing more");
+}
+
+#[test]
+fn systemd_is_told_how_many_nodes_there_are() {
+    let setup = Setup::new();
+    let systemd = Systemd::new(&setup);
+    let daemon = setup.env("NOTIFY_SOCKET", &systemd.path).start();
+    let eventually_told = |status: &str| {
+        let status = format!("STATUS={status}, port 0");
+        eventually(&status, || {
+            systemd.told(DEADLINE).filter(|message| message.ends_with(&status)).map(|_| ())
+        });
+    };
+    eventually_told("0 nodes connected");
+    let mut phone = Phone::asking(&daemon, "alice");
+    eventually_told("0 nodes connected, 1 waiting for approval");
+    daemon.approve("alice");
+    phone.expect_token();
+    eventually_told("1 node connected");
+    drop(phone);
+    eventually_told("0 nodes connected");
+    daemon.status();
+    assert_eq!(systemd.told(Duration::from_millis(300)), None, "nothing new, so nothing more");
 }
 
 #[test]
@@ -152,7 +173,7 @@ fn a_watchdog_is_fed_while_the_router_works_and_not_while_it_hangs() {
     let daemon = setup.start();
     let feeds = |systemd: &Systemd| {
         eventually("it is fed", || {
-            systemd.told(DEADLINE).filter(|message| message == "WATCHDOG=1").map(|_| ())
+            systemd.told(DEADLINE).filter(|message| message.starts_with("WATCHDOG=1")).map(|_| ())
         })
     };
     feeds(&systemd);

@@ -241,10 +241,14 @@ fn an_import_by_root_goes_no_further_than_the_owners_of_both_directories_could()
     assert!(prison.join("state/settings/voicewake.json").exists());
 }
 
-/// `$1` is the program. The machine has a service, with a directory as systemd makes it; its owner
-/// can only be somebody else if this is really root.
+/// `$1` is the program. The machine has a service that never ran, and then one with a directory as
+/// systemd makes it; its owner can only be somebody else if this is really root.
 const SERVICE: &str = r#"
 mount -t tmpfs none /var/lib
+mount -t tmpfs none /usr/local/lib
+mkdir -p /usr/local/lib/systemd/system
+touch /usr/local/lib/systemd/system/openclaw-bridge.service
+"$1" import old
 mkdir -m 700 /var/lib/private /var/lib/private/openclaw-bridge
 ln -s private/openclaw-bridge /var/lib/openclaw-bridge
 chown 4343:4343 /var/lib/private/openclaw-bridge 2>/dev/null || echo "root is not root"
@@ -288,7 +292,11 @@ fn what_root_does_without_a_bridge_is_for_the_service_and_belongs_to_it() {
     let run = Operator::spawn(command).finish();
     let (said, why) = (run.stdout.clone(), run.stderr.clone());
     run.ok();
-    assert!(said.contains("would be imported into /var/lib/openclaw-bridge, "), "{said}");
+    assert_eq!(
+        said.matches("would be imported into /var/lib/openclaw-bridge, ").count(),
+        2,
+        "{said}"
+    );
     assert!(said.contains(" imported into /var/lib/openclaw-bridge, "), "{said}");
     let zone = "/var/lib/openclaw-bridge/dns/clawdbot.internal.db";
     assert_eq!(said.matches(&format!("wrote {zone}, serial ")).count(), 3, "{said}");

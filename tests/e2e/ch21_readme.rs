@@ -147,12 +147,17 @@ fn doubles(setup: &Setup, daemon: &Daemon) -> PathBuf {
         fs::create_dir_all(dir).unwrap();
         let program = env!("CARGO_BIN_EXE_openclaw-bridge");
         let port = daemon.address().port();
-        // A node finds the bridge at the usual port, which a test cannot have.
-        let node = format!("node) shift; exec {program} node --port {port} \"$@\" ;;");
-        script(
-            &dir.join("openclaw-bridge"),
-            &format!("case \"$1\" in {node} *) exec {program} \"$@\" ;; esac"),
-        );
+        // A node finds the bridge at the usual port, which a test cannot have; somebody answers the
+        // questions of `setup`, and ends with Ctrl-C what waits for a phone.
+        let asked = bin.join("asked");
+        let cases = [
+            format!("\"node \"*) shift; exec {program} node --port {port} \"$@\" ;;"),
+            format!("setup) echo setup >> {} ;;", asked.display()),
+            format!("*\" --watch\") exec timeout --preserve-status 0.1 {program} \"$@\" ;;"),
+            format!("*) exec {program} \"$@\" ;;"),
+        ];
+        let text = format!("case \"$*\" in {} esac", cases.join(" "));
+        script(&dir.join("openclaw-bridge"), &text);
     }
     let root = env!("CARGO_MANIFEST_DIR");
     script(&bin.join("make"), &format!("exec /usr/bin/make -n -C {root} \"$@\" > /dev/null"));
@@ -183,7 +188,7 @@ fn every_console_block_of_the_readme_does_what_it_says() {
         }
     }
     let asked = fs::read_to_string(bin.join("asked")).unwrap();
-    for wish in ["enable --now openclaw-bridge", "/etc/openclaw-bridge/bridge.json5"] {
+    for wish in ["setup", "enable --now openclaw-bridge"] {
         assert!(asked.contains(wish), "{wish} in {asked}");
     }
 }

@@ -15,6 +15,7 @@ use clap::builder::{
 };
 use clap::{Arg, ArgAction, Command, ValueHint};
 use serde_json::Number;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A command that does something.
@@ -85,11 +86,21 @@ pub(super) fn action(path: &str) -> Option<Action> {
     verbs().find(|verb| verb.path == path || verb.path == list).map(|verb| verb.run)
 }
 
+/// What `--version` prints. The Makefile names the commit and its date; a build by cargo alone does not,
+/// so that it is not repeated at each commit.
+static VERSION: LazyLock<String> = LazyLock::new(|| version(option_env!("OPENCLAW_BRIDGE_COMMIT")));
+
+pub(crate) fn version(commit: Option<&str>) -> String {
+    let commit = commit.map(str::trim).filter(|commit| !commit.is_empty());
+    let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+    format!("{}{commit}", env!("CARGO_PKG_VERSION"))
+}
+
 /// The program with all its commands.
 pub fn command() -> Command {
     let program = Command::new("openclaw-bridge")
         .about("The gateway side of the OpenClaw Bridge protocol")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION.as_str())
         .propagate_version(true)
         .max_term_width(100)
         .subcommand_value_name("COMMAND")

@@ -27,7 +27,12 @@ commands! {
         eg "nodes status";
         args filters();
     "nodes pending" => nodes::pending, "List pairing requests";
-        eg "nodes pending";
+        help "With --watch on a terminal, each request is shown when it comes, and can be approved there. \
+              One that is called like another one, or like a paired node, is approved only by typing \
+              its full id: compare the address first. Elsewhere, or with --json, each request is \
+              printed on a line of its own.";
+        eg "nodes pending", "nodes pending --watch";
+        args [switch("watch", "Wait for requests until Ctrl-C, and offer to approve them")];
     "nodes approve" => nodes::approve, "Approve a pairing request";
 
         help "A prefix is enough if it matches only one request. A request that is called like \

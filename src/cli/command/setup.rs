@@ -1,7 +1,9 @@
 //! The commands to set up and test a bridge.
 
 use super::*;
-use crate::cli::{config_file, discover, dns, fingerprint, import, node_verb, zone};
+use crate::cli::{
+    completion, config_file, discover, dns, fingerprint, import, node_verb, setup, zone,
+};
 
 const NODE_DETAILS: &str =
     "Runs a node on a machine without an app, or tests a bridge by hand. The node requests pairing \
@@ -30,6 +32,32 @@ fn pairs(
 }
 
 commands! {
+    "setup" => setup::run, "Write the configuration, from the answers to four questions";
+        help "Asks who may connect, whether connections are encrypted, how the bridge is called, and what \
+              answers chat messages; then shows the file, writes it if you agree, checks it, has a running \
+              bridge read it, and says what to do next and how to undo it. A file that is there already is \
+              kept as a copy.\n\n\
+              Root writes /etc/openclaw-bridge/bridge.json5, others ~/.config/openclaw-bridge/bridge.json5. \
+              What a flag answers is not asked. With --yes, nothing is asked: what no flag answers stays as \
+              it is, or is lan, TLS, the name of the machine, and echo.";
+        eg "setup", "setup --network lan --tls yes --name Attic --agent echo --yes",
+           "setup --yes --agent command -- /usr/local/bin/answer --fast";
+        args [
+            one_of(option("network", "WHO", "Who may connect: lan, tailnet or loopback"),
+                &["lan", "tailnet", "loopback"]),
+            one_of(option("tls", "yes|no", "Whether connections are encrypted"), &["yes", "no"]),
+            option("name", "NAME", "The bridge's name as the apps show it"),
+            one_of(option("agent", "KIND",
+                "What answers chat messages: echo, or command for the PROGRAM"),
+                &["echo", "command"]),
+            switch("yes", "Ask nothing"),
+            file("config", "Write this file instead"),
+            argument("PROGRAM", "The program that answers chat messages, and its arguments")
+                .required(false)
+                .num_args(1..)
+                .last(true),
+        ], operator();
+
     "discover" => discover::run, "Find bridges on the local network";
         help "Sends mDNS queries on every local network interface. Announcements are not \
               authenticated: compare the fingerprint with the one that `fingerprint` prints on \
@@ -176,7 +204,10 @@ commands! {
             log_level().default_value("info"),
         ];
 
-    "completions" => crate::cli::completions, "Print a completion script for a shell";
+    "completions" => completion::script, "Print a completion script for a shell";
+        help "In bash, zsh and fish, it also completes the names of nodes, the ids of pairing requests and \
+              the keys of conversations: it asks the running bridge, and waits for at most a second. \
+              Requests that need their full id are not offered for approval.";
         eg "completions bash > ~/.local/share/bash-completion/completions/openclaw-bridge",
            "completions fish > ~/.config/fish/completions/openclaw-bridge.fish";
         args [argument("SHELL", "The shell")

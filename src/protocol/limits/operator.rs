@@ -31,3 +31,6 @@ pub const TOOL_ANSWER: usize = 256 * 1024;
 pub const TOOL_MESSAGE: usize = 4 * 1024 * 1024;
 /// Tools that run at the same time for one client.
 pub const TOOL_CALLS: usize = 8;
+/// How often systemd is told how many nodes there are, at most. One that comes and goes all the time must
+/// not keep it busy.
+pub const NEWS_EVERY: Duration = Duration::from_secs(1);

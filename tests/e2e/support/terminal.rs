@@ -5,7 +5,7 @@ use rustix::process::{kill_process, Pid, Signal};
 use rustix::pty::{grantpt, openpt, ptsname, unlockpt, OpenptFlags};
 use rustix::termios::{tcsetwinsize, Winsize};
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 
 pub(crate) struct Terminal {
     child: Child,
+    keyboard: File,
     shown: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -33,16 +34,23 @@ impl Terminal {
         let child = command.spawn().unwrap();
         // It keeps the other end open until it is dropped.
         drop(command);
+        let main = File::from(main);
+        let keyboard = main.try_clone().unwrap();
         let shown = Arc::new(Mutex::new(Vec::new()));
         let screen = shown.clone();
         let reader = std::thread::spawn(move || {
-            let (mut main, mut chunk) = (File::from(main), [0; 4096]);
+            let (mut main, mut chunk) = (main, [0; 4096]);
             // The end of a terminal that nobody holds any more is an error.
             while let Ok(bytes @ 1..) = main.read(&mut chunk) {
                 screen.lock().unwrap().extend_from_slice(&chunk[..bytes]);
             }
         });
-        Self { child, shown, reader: Some(reader) }
+        Self { child, keyboard, shown, reader: Some(reader) }
+    }
+
+    /// As if somebody typed it.
+    pub(crate) fn type_text(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
     /// Everything shown so far.
