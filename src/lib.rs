@@ -57,6 +57,8 @@
 //! | `ticker` | 1 | the `tick` and `health` events, wake-ups by system events |
 //! | `run-N` | as many as the agent has runs | of [`backend::embedded`] |
 //! | `network` | 1 | adapts listeners, announcements and the wide-area zone to the machine's addresses |
+//! | `gateway-N` | one for each connected node and one more, with [`backend::openclaw`] | a connection to an OpenClaw gateway |
+//! | `approvals`, `invokes` | 1 each, with [`backend::openclaw`] | look at what the gateway has approved; take nodes' results to it |
 //! | `canvas-accept-N`, `canvas-N` | one for each address and connection of the canvas host, if there is one | serve pages over HTTP |
 //! | `mdns` | 1, if it is announced | answers on the local network |
 //! | `supervisor` | 1 | reloads, changes the log level, stops |
@@ -82,7 +84,7 @@
 //! |---|---|
 //! | 0 | [`protocol`]: frames, lines, tokens, limits. `files`: atomic writes. `addresses`, `log_limit`, `wait`, `process` and other small things |
 //! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. `tls`: certificates and fingerprints. `link`: inbox, outbox, both directions in one thread |
-//! | 2 | `pairing_store`: the pairing files. `transport`: nodes' sockets. `canvas_host`: pages over HTTP. `discovery`: how nodes find the bridge. [`backend`]: who answers calls. `control`: operators' socket. [`client`]: the node's side, for writing nodes |
+//! | 2 | `pairing_store`: the pairing files. `transport`: nodes' sockets. `canvas_host`: pages over HTTP. `discovery`: how nodes find the bridge. [`backend`]: who answers calls. `control`: operators' socket. [`client`]: the node's side, for writing nodes. `gateway`: a connection to a current OpenClaw gateway |
 //! | 3 | `daemon`: the whole. `import`: the state of an old gateway. `node_host`: what a node without an app does for its gateway |
 //! | 4 | `cli`: the program's command line |
 //!
@@ -95,6 +97,7 @@
 //! | an operator command | `protocol/operator/`, `router/operators.rs`, `cli/` |
 //! | an error text | the file in `router/` that decides; the scenario diff shows who is affected |
 //! | a limit or timeout | `protocol/limits/` |
+//! | what old nodes and a current gateway say to each other | `backend/openclaw/translate/`, `protocol/gateway/` |
 //! | a configuration key | `config/schema.rs` |
 //! | a command of the `node` program | `protocol/command/`, `node_host/` |
 //!

@@ -279,6 +279,12 @@ impl Link {
 }
 
 impl Sender {
+    #[cfg(test)]
+    pub(super) fn alone() -> (Self, Arc<Outbox<Vec<u8>>>) {
+        let outbox = Arc::new(Outbox::new(0).unwrap());
+        (Self { outbox: outbox.clone() }, outbox)
+    }
+
     /// Sends a request. The id must not be in use.
     pub(crate) fn request(&self, id: u64, method: &str, params: &str) -> Result<(), Error> {
         let text = crate::protocol::gateway::request(id, method, params);

@@ -7,6 +7,8 @@ mod gate;
 mod identity;
 mod session;
 mod traffic;
+#[cfg(test)]
+mod traffic_tests;
 mod upgrade;
 mod websocket;
 #[cfg(test)]

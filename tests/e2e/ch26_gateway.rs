@@ -268,7 +268,10 @@ fn methods_of_admins_are_refused_before_the_gateway_is_asked() {
     assert!(gateway.calls("sessions.reset").is_empty());
     let connects = gateway.calls("connect");
     let operator = connects.iter().find(|call| call.role == "operator").unwrap();
-    assert_eq!(operator.params["scopes"], json!(["operator.read", "operator.write"]));
+    assert_eq!(
+        operator.params["scopes"],
+        json!(["operator.read", "operator.write", "operator.pairing"])
+    );
 }
 
 #[test]

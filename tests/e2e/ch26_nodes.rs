@@ -16,7 +16,7 @@ fn pitfalls_4_and_5_a_program_runs_on_a_node_that_makes_no_plans_if_that_is_conf
     let plan = gateway.invoke(&row.device, "system.run.prepare", &asked);
     let plan: Value = serde_json::from_str(plan["payloadJSON"].as_str().unwrap()).unwrap();
     assert_eq!(plan["plan"]["argv"], json!(["uname"]));
-    let mut run = asked.clone();
+    let mut run = asked;
     run["runId"] = "issued-1".into();
     let (_, result) = gateway.begin_invoke(&row.device, "system.run", &run, 15_000);
     let invoke = next(&mut mac_node, |frame| frame["type"] == "invoke");

@@ -85,6 +85,18 @@ fn a_key_that_is_not_paired_is_shown_with_the_command_that_pairs_it() {
 }
 
 #[test]
+fn the_bridge_approves_what_its_nodes_can_do_where_it_may() {
+    let gateway = Gateway::with(Rules { approves: false, ..Rules::default() });
+    let daemon = Daemon::with_config(&gateway.config("approveSurfaces: true"));
+    let mut phone = paired(&daemon, "phone", &iphone("Phone", "17.2"));
+    let device = gateway.approved("Phone").device;
+    let (_, result) = gateway.begin_invoke(&device, "location.get", &json!({}), 15_000);
+    let invoke = next(&mut phone, |frame| frame["type"] == "invoke");
+    phone.send(&json!({ "type": "invoke-res", "id": invoke["id"], "ok": true }));
+    assert_eq!(result.recv_timeout(DEADLINE).unwrap()["ok"], true);
+}
+
+#[test]
 fn pitfall_11_many_nodes_connect_one_after_another() {
     let gateway = Gateway::start();
     let daemon = Daemon::with_config(&gateway.config(""));

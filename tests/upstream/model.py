@@ -21,7 +21,6 @@ def text_of(message):
 
 class Model(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    seen = []
 
     def log_message(self, *_):
         pass
@@ -36,7 +35,6 @@ class Model(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
-        self.seen.append(request)
         self.close_connection = True
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")

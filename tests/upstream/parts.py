@@ -125,7 +125,7 @@ class Gateway:
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(parents=True)
         self.file = state / "openclaw.json"
-        self.running = None
+        self.running, self.calls = None, 0
         self.env = {"PATH": f"{self.node.parent}:/usr/bin:/bin", "HOME": str(state), "NO_COLOR": "1",
                     "OPENCLAW_STATE_DIR": str(state), "OPENCLAW_CONFIG_PATH": str(self.file),
                     "OPENCLAW_DISABLE_BONJOUR": "1", **QUIET}
@@ -173,7 +173,12 @@ class Gateway:
 
     def cli(self, *words):
         """Its own command line; the JSON that it prints."""
-        run = subprocess.run([*self.program, *words, "--json"], env=self.env, stdin=subprocess.DEVNULL,
+        env = self.env
+        if self.is_old:
+            # Its command line pairs itself with what its first command needs, and cannot get more later.
+            self.calls += 1
+            env = {**env, "OPENCLAW_STATE_DIR": str(self.state / f"cli-{self.calls}")}
+        run = subprocess.run([*self.program, *words, "--json"], env=env, stdin=subprocess.DEVNULL,
                              capture_output=True, text=True, timeout=90 * PATIENCE)
         text = run.stdout
         start = min((text.index(mark) for mark in "{[" if mark in text), default=None)

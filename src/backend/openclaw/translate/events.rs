@@ -69,7 +69,10 @@ impl Conversations {
             // A node that follows something gets these twice; the copy is numbered.
             Some(event @ (GatewayEvent::Tick | GatewayEvent::Health)) if !numbered => {
                 let payload = match event {
-                    GatewayEvent::Tick => Object::new().maybe("ts", fields.json("ts")).finish(),
+                    GatewayEvent::Tick => {
+                        let ts = fields.json("ts").and_then(integer);
+                        Object::new().maybe("ts", ts.as_deref()).finish()
+                    }
                     _ => health(&fields),
                 };
                 vec![Incoming { event, payload: payload.into() }]
@@ -198,10 +201,11 @@ fn error_line(fields: &Fields<'_>) -> String {
 
 /// What apps read of `health`, without the gateway's paths and settings.
 pub(super) fn health(fields: &Fields<'_>) -> String {
+    let number = |name| fields.json(name).and_then(integer);
     Object::new()
         .raw("ok", fields.json("ok").unwrap_or("true"))
-        .maybe("ts", fields.json("ts"))
-        .maybe("durationMs", fields.json("durationMs"))
+        .maybe("ts", number("ts").as_deref())
+        .maybe("durationMs", number("durationMs").as_deref())
         .finish()
 }
 

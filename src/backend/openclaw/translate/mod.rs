@@ -27,3 +27,6 @@ pub(in crate::backend::openclaw) use methods::{answer, refused, request, Over, R
 pub(in crate::backend::openclaw) use missing::{allow_line, missing};
 pub(in crate::backend::openclaw) use node_events::{outgoing, Outgoing};
 pub(crate) use profile::{platform, unique_name, Platform};
+
+#[cfg(test)]
+mod tests;

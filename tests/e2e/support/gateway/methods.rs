@@ -54,6 +54,8 @@ pub(super) fn answer(connection: &mut Connection<'_>, call: &Call) -> Result<Val
         "node.event" => node_event(connection, &who, &call.params),
         "node.invoke.result" => invoke_result(connection.state, &who, &call.params),
         "node.list" => Ok(node_list(connection.state)),
+        "node.pair.list" => Ok(pairings(connection.state)),
+        "node.pair.approve" => approve(connection.state, &call.params["requestId"]),
         _ => usual(method, &call.params),
     }
 }
@@ -111,17 +113,35 @@ fn invoke_result(state: &Shared, device: &str, params: &Value) -> Result<Value, 
 fn node_list(state: &Shared) -> Value {
     let row = |row: &Row| {
         let pending = !row.pending.is_empty();
-        let mut shown = json!({ "nodeId": row.device, "displayName": row.name, "platform": row.platform,
+        json!({ "nodeId": row.device, "displayName": row.name, "platform": row.platform,
             "commands": row.commands, "caps": [], "paired": true, "connected": row.connections > 0,
-            "approvalState": if pending { "pending-approval" } else { "approved" } });
-        if pending {
-            shown["pendingRequestId"] = format!("surface-{}", &row.device[..8]).into();
-            shown["pendingDeclaredCommands"] = row.pending.clone().into();
-        }
-        shown
+            "approvalState": if pending { "pending-approval" } else { "approved" } })
     };
     let state = state.lock().unwrap();
     json!({ "ts": 1, "nodes": state.rows.values().map(row).collect::<Vec<_>>() })
+}
+
+/// The id of the request to approve what a node can do.
+fn request_id(row: &Row) -> String {
+    format!("surface-{}", &row.device[..8])
+}
+
+/// What waits for an approval; `node.list` does not show it.
+fn pairings(state: &Shared) -> Value {
+    let state = state.lock().unwrap();
+    let waiting = state.rows.values().filter(|row| !row.pending.is_empty());
+    let pending = waiting.map(|row| {
+        json!({ "requestId": request_id(row), "nodeId": row.device, "commands": row.pending })
+    });
+    json!({ "pending": pending.collect::<Vec<_>>(), "paired": [] })
+}
+
+fn approve(state: &Shared, id: &Value) -> Result<Value, Value> {
+    let mut state = state.lock().unwrap();
+    let found = state.rows.values_mut().find(|row| request_id(row) == *id);
+    let Some(row) = found else { return refused("INVALID_REQUEST", "unknown requestId") };
+    row.commands.append(&mut row.pending);
+    Ok(json!({ "requestId": id }))
 }
 
 /// As 2026.9.6 answers.

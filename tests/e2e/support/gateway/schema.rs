@@ -13,7 +13,8 @@ const MODES: &[&str] = &["node", "backend", "cli", "ui"];
 fn fields(method: &str) -> (&'static str, &'static str) {
     match method {
         "health" | "voicewake.get" | "skills.bins" | "config.get" | "config.schema"
-        | "node.list" => ("", ""),
+        | "node.list" | "node.pair.list" => ("", ""),
+        "node.pair.approve" => ("requestId", ""),
         "models.list" => ("", "agentId view"),
         "voicewake.set" => ("triggers", ""),
         "talk.mode" => ("enabled", "phase"),
