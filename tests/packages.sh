@@ -32,11 +32,14 @@ mkdir -p "$dir/root/var/lib/private/openclaw-bridge" "$dir/root/var/lib/private/
 ln -s private/openclaw-bridge "$dir/root/var/lib/openclaw-bridge"
 touch "$dir/root/etc/default/openclaw-bridge-node" "$dir/root/etc/openclaw-bridge/bridge.json5.old"
 sed "s| /var/| $dir/root/var/|g; s|\"/var/|\"$dir/root/var/|g; s| /etc/| $dir/root/etc/|g" \
-    etc/packaging/debian/postrm >"$dir/postrm"
+    etc/packaging/debian/postrm | sed 's/deb-systemd-helper\|systemctl/no-such-program/' >"$dir/postrm"
+# It deletes in that directory, or is not run.
+if sed "/^ *#/d; s|$dir/root/[^ \"]*||g" "$dir/postrm" | grep -E '/(etc|home|srv|usr|var)'; then
+    fail "postrm names other paths"
+fi
 before=$(find "$dir/root" | sort)
 sh "$dir/postrm" remove
 [ "$(find "$dir/root" | sort)" = "$before" ] || fail "postrm remove deletes something"
-sed -i 's|deb-systemd-helper|no-such-program|' "$dir/postrm"
 sh "$dir/postrm" purge
 [ "$(cd "$dir/root" && find . -not -type d -o -empty | sort)" = "./etc/default
 ./var/lib/private/other" ] || fail "postrm purge leaves: $(find "$dir/root")"

@@ -43,19 +43,16 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
         select! {
             recv(stopped) -> _ => return desk.leave(),
             recv(typed) -> text => match text {
-                Ok(text) => desk.answer(&text)?,
+                Ok(text) => desk.take(&text)?,
                 Err(_) => return desk.leave(),
             },
             recv(news) -> what => match what {
                 Ok(News::Requested(request)) => desk.requested(*request),
                 Ok(News::Resolved(resolved)) => desk.resolved(&resolved)?,
-                Err(_) => {
-                    let Some(again) = wait_for_bridge(line, &stopped)? else {
-                        return desk.leave();
-                    };
-                    news = again;
-                    desk.list()?;
-                }
+                Err(_) => match wait_for_bridge(&mut desk, &stopped)? {
+                    Some(again) => news = again,
+                    None => return desk.leave(),
+                },
             },
         }
     }
@@ -111,15 +108,17 @@ fn start(name: &str, act: impl FnOnce() + Send + 'static) -> Result<(), Failure>
 
 /// Follows the next bridge; `None` after Ctrl-C.
 fn wait_for_bridge(
-    line: &CommandLine,
+    desk: &mut Desk<'_>,
     stopped: &Receiver<()>,
 ) -> Result<Option<Receiver<News>>, Failure> {
     print_on_stderr(WAITING);
     while stopped.recv_timeout(RETRY).is_err() {
-        match follow(line) {
-            Ok(news) => return Ok(Some(news)),
-            Err(failure) if failure.is_not_running() => {}
-            Err(failure) => return Err(failure),
+        // Whatever is wrong with one that is about to start or to end.
+        let Ok(news) = follow(desk.line) else { continue };
+        match desk.list() {
+            Err(failure) if failure.is_closed_pipe => return Err(failure),
+            Err(_) => {}
+            Ok(()) => return Ok(Some(news)),
         }
     }
     Ok(None)
@@ -203,8 +202,19 @@ impl Desk<'_> {
         print(if self.is_dialogue { "\n" } else { "" })
     }
 
-    fn answer(&mut self, text: &str) -> Result<(), Failure> {
+    /// Takes an answer. If the bridge cannot be asked, the question stays.
+    fn take(&mut self, text: &str) -> Result<(), Failure> {
         let Some(shown) = self.shown.take() else { return Ok(()) };
+        match self.answer(&shown, text) {
+            Err(failure) if !failure.is_closed_pipe => {
+                self.requests.push_front(shown);
+                print(&format!("{}\n", failure.message))
+            }
+            done => done,
+        }
+    }
+
+    fn answer(&mut self, shown: &PendingView, text: &str) -> Result<(), Failure> {
         let (text, id) = (text.trim(), &shown.request_id);
         let is_yes = ["y", "yes"].iter().any(|yes| yes.eq_ignore_ascii_case(text));
         if !is_yes && text != &**id {
@@ -217,18 +227,18 @@ impl Desk<'_> {
         else {
             return print("This request is gone.\n");
         };
-        if seen(&now) != seen(&shown) {
+        if seen(&now) != seen(shown) {
             print("This has changed meanwhile:\n")?;
             return self.show(now);
         }
         // One that may be taken for something else has to be approved by its full id, as always.
-        let end = id.len() - usize::from(is_yes && id.is_ascii());
+        let end = id.len().saturating_sub(usize::from(is_yes && id.is_ascii()));
         let call = ApprovePairing { request_id: id[..end].to_owned() };
         match connect(self.line)?.ask(&call, timeout(self.line)) {
             Ok(reply) => print(&approved(&*reply.read()?)),
             Err(ClientError::Refused(error)) => {
                 print(&format!("{}\n{FULL_ID}", safe(&error.message)))?;
-                self.shown = Some(shown);
+                self.shown = Some(shown.clone());
                 Ok(())
             }
             Err(error) => Err(error.into()),

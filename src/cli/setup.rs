@@ -12,16 +12,6 @@ use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::os::unix::fs::{chown, fchown, DirBuilderExt, MetadataExt, PermissionsExt};
 
-/// What systemd reads units from, the ones of packages last.
-const UNITS: [&str; 4] = [
-    "/etc/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
-const UNIT: &str = "openclaw-bridge.service";
-
 /// The file that is written.
 struct Place {
     path: PathBuf,
@@ -61,7 +51,11 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     let is_changed = place.before.as_ref() != Some(&text);
     let copy = if is_changed { write(&place, &text)? } else { None };
-    let next = next(line, &place)?;
+    // The file is there in any case.
+    let (next, failure) = match next(line, &place) {
+        Ok(next) => (next, None),
+        Err(failure) => (Vec::new(), Some(failure)),
+    };
     let mut said = match is_changed {
         true => format!("wrote {}\n", place.shown()),
         false => format!("{} is as wanted already\n", place.shown()),
@@ -86,7 +80,10 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     }
     said += &labelled(&next);
     let (path, copy) = (&*place.path, copy.as_deref());
-    print_answer(line, &SetupReport { path, changed: is_changed, copy, next: &next }, &said)
+    print_answer(line, &SetupReport { path, changed: is_changed, copy, next: &next }, &said)?;
+    failure.map_or(Ok(()), |Failure { code, message, .. }| {
+        Err(Failure::new(code, format!("the bridge that runs could not read it: {message}")))
+    })
 }
 
 /// The command that whoever reads this has to type to configure the bridge.
@@ -99,11 +96,7 @@ pub(super) fn command_to_type() -> String {
 
 /// Whether the bridge of this machine is the service, so that its configuration is root's.
 fn is_for_service() -> bool {
-    is_unit_installed() || paths::service_config().exists()
-}
-
-fn is_unit_installed() -> bool {
-    UNITS.iter().any(|dir| Path::new(dir).join(UNIT).exists())
+    paths::is_unit_installed() || paths::service_config().exists()
 }
 
 /// Where `serve`, or the service, looks for its configuration.
@@ -244,7 +237,7 @@ fn next(line: &CommandLine, place: &Place) -> Result<Vec<String>, Failure> {
     }
     let systemctl = |verb: &str| format!("`{}systemctl {verb} openclaw-bridge`", sudo());
     let Some(status) = operator::running_status(line)? else {
-        return Ok(match is_unit_installed() {
+        return Ok(match paths::is_unit_installed() {
             true => vec![systemctl("enable --now"), then],
             false => vec![command("serve")],
         });
@@ -263,5 +256,5 @@ fn next(line: &CommandLine, place: &Place) -> Result<Vec<String>, Failure> {
 
 fn is_service(status: &Status) -> bool {
     let service = paths::service_state_dir(&Config::default(), &|_| None);
-    service.is_some_and(|dir| Path::new(&status.state_dir) == dir) && is_unit_installed()
+    service.is_some_and(|dir| Path::new(&status.state_dir) == dir) && paths::is_unit_installed()
 }

@@ -50,11 +50,15 @@ pub(crate) fn service_state_dir(config: &Config, env: Env<'_>) -> Option<PathBuf
     if is_known {
         return None;
     }
-    let unit = |dir: &&str| Path::new(dir).join("systemd/system/openclaw-bridge.service").exists();
-    let is_installed =
-        || ["/etc", "/usr/local/lib", "/usr/lib", "/lib"].iter().any(|dir| unit(&dir));
     let there = dirs.iter().find(|dir| dir.is_dir());
-    there.or_else(|| dirs.first().filter(|_| is_installed())).cloned()
+    there.or_else(|| dirs.first().filter(|_| is_unit_installed())).cloned()
+}
+
+/// Whether this machine has the systemd service, even if it has never been started.
+#[cfg(any(test, feature = "cli"))]
+pub(crate) fn is_unit_installed() -> bool {
+    let unit = |dir| Path::new(dir).join("systemd/system/openclaw-bridge.service").exists();
+    ["/etc", "/usr/local/lib", "/usr/lib", "/lib"].into_iter().any(unit)
 }
 
 /// Where the daemon makes its control socket: in a state directory that was named, else in

@@ -66,11 +66,11 @@ fn members_of_the_group_of_the_runtime_directory_are_operators_and_nobody_else_i
     let setup = Setup::new().copied_program();
     let (service, friend, stranger) = (4343, 4344, 4345);
     let groups = fs::read_to_string("/etc/group").unwrap();
-    let group = groups.lines().filter_map(|line| {
+    let mut group = groups.lines().filter_map(|line| {
         let mut parts = line.split(':');
         Some((parts.next()?, parts.nth(1)?.parse::<u32>().ok().filter(|id| *id > 0)?))
     });
-    let Some((name, group)) = group.last() else { return };
+    let Some((name, group)) = group.next_back() else { return };
     for dir in ["state", "run"] {
         fs::create_dir(setup.path(dir)).unwrap();
         let given = std::os::unix::fs::chown(setup.path(dir), Some(service), Some(group));

@@ -1,7 +1,8 @@
-# Nodes, requests and conversations are asked for, and come quoted; everything else is below.
+# Nodes, requests and conversations are asked for, and come quoted; everything else is below. Only an
+# installed program is asked: pressing a key runs none that is merely named.
 _openclaw_bridge_or_name() {
     local names
-    mapfile -t names < <("$1" __complete bash "${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)
+    mapfile -t names < <(command openclaw-bridge __complete bash "${COMP_LINE:0:COMP_POINT}" "$2" 2>/dev/null)
     if ((${#names[@]})); then
         COMPREPLY=("${names[@]}")
     else

@@ -2,7 +2,7 @@
 # Nodes, requests and conversations are asked for, and quoted by compadd; everything else is below.
 _openclaw-bridge() {
     local -a found names
-    found=("${(@f)$("${(Q)words[1]}" __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+    found=("${(@f)$(command openclaw-bridge __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
     if [[ -n "$found[1]" ]]; then
         names=("${(@)found%%$'\t'*}")
         found=("${(@)found/$'\t'/  }")

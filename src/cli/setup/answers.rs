@@ -30,6 +30,8 @@ const EXAMPLES: [&str; 2] =
 pub(super) struct Answers {
     /// One of [`NETWORKS`], or what `bridge.bind` is now.
     network: String,
+    /// Whether the bridge waits for its address; in a tailnet it always does.
+    waits: bool,
     tls: bool,
     /// `None` for the name of the machine.
     name: Option<String>,
@@ -89,7 +91,13 @@ impl Answers {
     }
 
     fn of(before: Option<&Config>) -> Self {
-        let lan = || Self { network: "lan".into(), tls: true, name: None, agent: Vec::new() };
+        let lan = || Self {
+            network: "lan".into(),
+            waits: false,
+            tls: true,
+            name: None,
+            agent: Vec::new(),
+        };
         let Some(config) = before else { return lan() };
         let network = config.bridge.bind.to_string();
         let agent = match config.agent.kind {
@@ -97,7 +105,7 @@ impl Answers {
             _ => Vec::new(),
         };
         let (tls, name) = (config.bridge.tls.enabled, config.bridge.name.clone());
-        Self { network, tls, name, agent }
+        Self { network, waits: config.bridge.wait_for_tailnet, tls, name, agent }
     }
 
     fn ask_network(&mut self) -> Result<(), Failure> {
@@ -187,18 +195,20 @@ impl Answers {
         warnings
     }
 
-    /// The text of the configuration file.
-    pub(super) fn file(&self) -> String {
-        let bind = match &*self.network {
+    /// The lines that say who can connect.
+    fn bind(&self) -> String {
+        match &*self.network {
             "loopback" => {
                 "    // Who can connect: only this machine. \"lan\" is every device in the networks of this\n\
                  \x20   // machine, \"tailnet\" is only those in the tailnet.\n\
                  \x20   bind: \"loopback\",\n"
+                    .into()
             }
             "lan" => {
                 "    // Who can connect: every device in the networks of this machine. \"tailnet\" is only those\n\
                  \x20   // in the tailnet, \"loopback\" is only this machine.\n\
                  \x20   bind: \"lan\",\n"
+                    .into()
             }
             "tailnet" => {
                 "    // Who can connect: only devices in the tailnet. \"lan\" is every device in the networks of\n\
@@ -206,9 +216,18 @@ impl Answers {
                  \x20   bind: \"tailnet\",\n\
                  \x20   // The bridge also starts while the tailnet is not up yet.\n\
                  \x20   waitForTailnet: true,\n"
+                    .into()
             }
-            other => &format!("    // Where to listen.\n    bind: {},\n", text_in_json(other)),
-        };
+            other => {
+                let waits = if self.waits { "    waitForTailnet: true,\n" } else { "" };
+                format!("    // Where to listen.\n    bind: {},\n{waits}", text_in_json(other))
+            }
+        }
+    }
+
+    /// The text of the configuration file.
+    pub(super) fn file(&self) -> String {
+        let bind = self.bind();
         let tls = match self.tls {
             true => {
                 "    // Connections are encrypted. The certificate is made at the first start; `openclaw-bridge\n\
@@ -312,7 +331,9 @@ mod tests {
         ] {
             let (name, network) = (name.map(str::to_owned), network.to_owned());
             let agent: Vec<String> = agent.iter().map(|word| (*word).to_owned()).collect();
-            let answers = Answers { network, tls, name, agent };
+            // Where there is something to wait for that is not the tailnet.
+            let waits = ["tailnet", "192.168.1.5"].contains(&&*network);
+            let answers = Answers { network, waits, tls, name, agent };
             fs::write(&path, answers.file()).unwrap();
             let config = read(&path).unwrap().config;
             assert_eq!(config.warnings(), Vec::<String>::new());
