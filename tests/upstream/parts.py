@@ -171,12 +171,21 @@ class Gateway:
         if self.running:
             self.running.stop()
 
-    def cli(self, *words):
+    def invoke(self, node, command, params):
+        """`openclaw nodes invoke`."""
+        words = ["nodes", "invoke", "--node", node, "--command", command, "--params", json.dumps(params)]
+        if not self.is_old:
+            return self.cli(*words)
+        call = {"nodeId": node, "command": command, "params": params, "timeoutMs": 15000, "idempotencyKey": "first"}
+        self.cli("gateway", "call", "node.invoke", "--params", json.dumps(call))
+        return self.cli(*words, as_before=True)
+
+    def cli(self, *words, as_before=False):
         """Its own command line; the JSON that it prints."""
         env = self.env
         if self.is_old:
             # Its command line pairs itself with what its first command needs, and cannot get more later.
-            self.calls += 1
+            self.calls += not as_before
             env = {**env, "OPENCLAW_STATE_DIR": str(self.state / f"cli-{self.calls}")}
         run = subprocess.run([*self.program, *words, "--json"], env=env, stdin=subprocess.DEVNULL,
                              capture_output=True, text=True, timeout=90 * PATIENCE)

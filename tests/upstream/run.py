@@ -98,9 +98,9 @@ def nodes_and_invokes(run, phone, mac):
         return f"screen.record is missing, `gateway.nodes.{key}` is named"
 
     def invoked():
-        answer = gateway.cli("nodes", "invoke", "--node", run.row("Anna")["nodeId"], "--command", "location.get",
-                             "--params", '{"desiredAccuracy":"precise"}')
-        check(answer["payload"] == {"echo": {"desiredAccuracy": "precise"}}, answer)
+        params = {"desiredAccuracy": "precise"}
+        answer = gateway.invoke(run.row("Anna")["nodeId"], "location.get", params)
+        check(answer["payload"] == {"echo": params}, answer)
 
     run.does("missing commands are shown with the line that allows them", limited)
     run.does("openclaw nodes invoke", invoked)
