@@ -21,6 +21,8 @@ def text_of(message):
 
 class Model(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # The node on which programs run; with several, a gateway wants to be told.
+    node = None
 
     def log_message(self, *_):
         pass
@@ -57,7 +59,7 @@ class Model(http.server.BaseHTTPRequestHandler):
         elif asked:
             command = asked[-1].split("RUN ", 1)[1].splitlines()[0].strip()
             call = {"index": 0, "id": "call-1", "type": "function", "function": {
-                "name": "exec", "arguments": json.dumps({"command": command, "host": "node"})}}
+                "name": "exec", "arguments": json.dumps({"command": command, "host": "node", "node": self.node})}}
             self.chunk({"role": "assistant", "tool_calls": [call]})
             self.chunk({}, "tool_calls")
         else:

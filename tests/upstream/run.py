@@ -181,6 +181,7 @@ def chat(run, phone):
         return f"{len(own)} assistant events with the session's id as runId"
 
     def aborted():
+        phone.frames.clear()
         sent(phone, "to be aborted", "run-3")
         eventually("it has begun", lambda: phone.heard("chat", runId="run-3", state="delta"), 60)
         answer = phone.call("chat.abort", {"sessionKey": "main", "runId": "run-3"})
@@ -245,6 +246,7 @@ def programs(run, phone, mac):
 
     def play():
         mac.handlers["system.run"] = ran
+        model.Model.node = run.row("Old Mac")["nodeId"]
         phone.frames.clear()
         sent(phone, "please RUN uname -a", "run-exec")
         eventually("the run ends", lambda: phone.heard("chat", runId="run-exec", state="final"), 60)
