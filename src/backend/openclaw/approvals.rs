@@ -101,18 +101,17 @@ fn run(bridge: &Bridge, operator: &Session, stop: &crate::link::Stop) {
             false => limits::GATEWAY_LOOK_IDLE,
         };
         let _ = bridge.looks().recv_timeout(wait);
+        if stop.is_requested() {
+            return;
+        }
+        if operator.is_connected() {
+            // The others have theirs sent when the gateway is back.
+            bridge.all_nodes().iter().all(|node| bridge.send_messages(node));
+            look(bridge, operator);
+        }
         if stop.wait(limits::GATEWAY_LOOK_EVERY) {
             return;
         }
-        if !operator.is_connected() {
-            continue;
-        }
-        for node in bridge.all_nodes() {
-            if !bridge.send_messages(&node) {
-                break;
-            }
-        }
-        look(bridge, operator);
     }
 }
 

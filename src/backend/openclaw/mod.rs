@@ -65,7 +65,9 @@ impl Openclaw {
     /// What has to be changed on this machine before it can work.
     pub fn new(state_dir: &Path, config: &BackendConfig) -> Result<Self, Error> {
         let url = config.gateway_url().ok_or(Error::Url)?;
-        let pin = config.tls_fingerprint.as_deref().and_then(|text| text.parse().ok());
+        // A pin that cannot be read must not become the trust in everybody whom the system trusts.
+        let pin = config.tls_fingerprint.as_deref().map(str::parse).transpose();
+        let pin = pin.map_err(|why: tls::NotAFingerprint| Error::Tls(io::Error::other(why)))?;
         let tls = match (url.is_secure, pin) {
             (false, _) => None,
             (true, None) => Some(tls::system_config().map_err(Error::Tls)?),

@@ -124,6 +124,9 @@ impl Bridge {
                 Outgoing::Call(request) => calls.push(request),
             }
         }
+        if !calls.is_empty() {
+            self.look_at_approvals();
+        }
         for call in calls {
             if talk.messages.len() >= limits::GATEWAY_MESSAGES {
                 talk.messages.pop_front();
@@ -131,7 +134,6 @@ impl Bridge {
             }
             talk.messages.push_back(call);
         }
-        self.look_at_approvals();
     }
 
     fn report(&self, node: &BridgedNode, event: NodeEvent, payload: String) {

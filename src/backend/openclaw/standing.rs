@@ -6,7 +6,7 @@ use super::translate;
 use crate::backend::Document;
 use crate::gateway::State;
 use crate::lock::lock;
-use crate::protocol::gateway::ListedNode;
+use crate::protocol::gateway::{shell_word, ListedNode};
 use crate::protocol::limits;
 use crate::protocol::operator::{GatewayState, NodeInGateway};
 use std::time::Instant;
@@ -48,7 +48,7 @@ impl Bridge {
         let not_allowed = format!("the gateway does not allow {}", missing.join(", "));
         let allow = translate::allow_line(&self.version(), &missing);
         let approve = match pending {
-            Some(pending) => format!("openclaw nodes approve {}", pending.request_id),
+            Some(pending) => format!("openclaw nodes approve {}", shell_word(&pending.request_id)),
             None => "openclaw nodes pending".to_owned(),
         };
         let (state, problem, remedy) = match (is_approved, missing.is_empty()) {

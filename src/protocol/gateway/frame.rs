@@ -68,6 +68,12 @@ impl GatewayMessage {
     }
 }
 
+/// The id of a request as people paste it into a shell: nothing in it means anything there.
+pub(crate) fn shell_word(id: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    id.chars().filter(is_plain).take(limits::NODE_ID_CHARS).collect()
+}
+
 /// The gateway's error.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
@@ -105,7 +111,8 @@ impl Refusal {
 
     /// Its request of an approval, if that is what is missing: the request's id.
     pub(crate) fn pairing_required(&self) -> Option<Option<String>> {
-        (self.kind() == "PAIRING_REQUIRED").then(|| self.detail("requestId"))
+        let id = || self.detail("requestId").map(|id| shell_word(&id));
+        (self.kind() == "PAIRING_REQUIRED").then(id)
     }
 
     /// The approval of the node's commands has changed, or is missing, at this moment.
@@ -176,6 +183,12 @@ mod tests {
             "PAIRING_REQUIRED: pairing required: device is not approved yet"
         );
         assert_eq!(refusal.into_wire_error().code, ErrorCode::NotPaired);
+    }
+
+    #[test]
+    fn what_people_paste_into_a_shell_is_one_word() {
+        assert_eq!(shell_word("c5211c05-1; rm -rf ~ $(x)\n"), "c5211c05-1rm-rfx");
+        assert_eq!(shell_word(&"x".repeat(1000)).len(), limits::NODE_ID_CHARS);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) use connect::{
     operator_scopes, Challenge, ClientInfo, Connect, Device, Hello, Role, CLIENT_BACKEND,
     CLIENT_NODE, PAIRING_SCOPE,
 };
-pub(crate) use frame::{request, GatewayMessage, Refusal};
+pub(crate) use frame::{request, shell_word, GatewayMessage, Refusal};
 pub(crate) use node::{
     approve_params, cancelled_invoke, event_params, failure, listed_nodes, result_params,
     InvokeRequest, ListedNode, INVOKE_CANCEL, INVOKE_REQUEST, INVOKE_RESULT, NODE_EVENT, NODE_LIST,
