@@ -38,7 +38,7 @@ packaging = OPENCLAW_BRIDGE_COMMIT="$(commit)" SOURCE_DATE_EPOCH=$(or $(SOURCE_D
 fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check screenshots netns service demo bench fuzz soak doc fmt install deb cross \
+.PHONY: help build run test check screenshots netns arm service demo bench fuzz soak doc fmt install deb cross \
 	musl release uninstall clean
 
 help: ## List the targets
@@ -69,6 +69,9 @@ screenshots: ## Write pictures of every A2UI component on a phone to target/scre
 
 netns: build ## Discovery against avahi and python-zeroconf in network namespaces (as root, Linux)
 	@bash tests/netns/mdns.sh $(target)/release/openclaw-bridge
+
+arm: ## Run the tests for arm64 and armhf on this machine, with qemu
+	@bash tests/arm.sh
 
 service: build ## Install and use the service on Debian machines with systemd, in namespaces (as root, Linux)
 	@bash tests/service/run.sh $(target)/release/openclaw-bridge $(CLAIMS)
