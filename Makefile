@@ -38,7 +38,7 @@ packaging = OPENCLAW_BRIDGE_COMMIT="$(commit)" SOURCE_DATE_EPOCH=$(or $(SOURCE_D
 fuzz_targets = router wire params files mdns approvals transcript media canvas
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check screenshots netns service upstream demo bench fuzz soak doc fmt install deb cross \
+.PHONY: help build run test check screenshots netns arm service upstream demo bench fuzz soak doc fmt install deb cross \
 	musl release uninstall clean
 
 help: ## List the targets
@@ -72,6 +72,9 @@ netns: build ## Discovery against avahi and python-zeroconf in network namespace
 
 upstream: build ## Old nodes in real OpenClaw gateways, from npm (1.4 GB, 15 minutes; VERSIONS="2026.9.6")
 	@python3 tests/upstream/run.py $(target)/release/openclaw-bridge $(target)/upstream $(VERSIONS)
+
+arm: ## Run the tests for arm64 and armhf on this machine, with qemu
+	@bash tests/arm.sh
 
 service: build ## Install and use the service on Debian machines with systemd, in namespaces (as root, Linux)
 	@bash tests/service/run.sh $(target)/release/openclaw-bridge $(CLAIMS)

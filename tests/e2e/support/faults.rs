@@ -67,7 +67,7 @@ impl Faults {
         let dir = LIBRARY.get_or_init(|| {
             let dir = tempfile::tempdir().unwrap();
             let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/support/faults.c");
-            let mut cc = Command::new("cc");
+            let mut cc = Command::new(option_env!("TESTS_CC").unwrap_or("cc"));
             cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]);
             assert!(cc.arg(dir.path().join("faults.so")).arg(source).status().unwrap().success());
             dir
