@@ -28,6 +28,7 @@ impl Task {
             Self::Call(job) => job.caller.clone(),
             Self::Notice(
                 NodeNotice::Online { node, .. }
+                | NodeNotice::Changed { node, .. }
                 | NodeNotice::Offline(node)
                 | NodeNotice::Event { node, .. }
                 | NodeNotice::Subscription { node, .. },
@@ -53,9 +54,13 @@ impl Task {
         }
     }
 
-    /// Whether it says that a node came or went.
+    /// Whether it says that a node came, went, or is another than before.
     pub(super) fn is_presence(&self) -> bool {
-        matches!(self, Self::Notice(NodeNotice::Online { .. } | NodeNotice::Offline(_)))
+        let Self::Notice(notice) = self else { return false };
+        matches!(
+            notice,
+            NodeNotice::Online { .. } | NodeNotice::Changed { .. } | NodeNotice::Offline(_)
+        )
     }
 
     /// Whether the same node has come, or gone, once more since.

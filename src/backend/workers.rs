@@ -135,7 +135,7 @@ mod tests {
                 }
                 NodeNotice::Online { node, .. } => self.work(&format!("{} came", node.as_str())),
                 NodeNotice::Offline(node) => self.work(&format!("{} went", node.as_str())),
-                NodeNotice::Subscription { .. } => {}
+                NodeNotice::Changed { .. } | NodeNotice::Subscription { .. } => {}
             }
         }
     }

@@ -99,11 +99,13 @@ impl Router {
             }
         };
         let profile = paired.profile.updated_by(&hello.profile);
-        let says_something_new = is_new || connection.profile != profile;
+        let has_changed = connection.profile != profile;
         self.admit(conn, &node, profile.clone());
-        if says_something_new {
-            let profile = Box::new(profile.clone());
-            self.ctx.notify(NodeNotice::Online { node: node.clone(), profile });
+        let (id, told) = (node.clone(), Box::new(profile.clone()));
+        if is_new {
+            self.ctx.notify(NodeNotice::Online { node: id, profile: told });
+        } else if has_changed {
+            self.ctx.notify(NodeNotice::Changed { node: id, profile: told });
         }
         self.update_profile(conn, node, &paired, profile);
     }

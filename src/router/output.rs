@@ -81,9 +81,10 @@ impl Caller {
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum NodeNotice {
-    /// A node was admitted, and this is what it says about itself; not sent for a repeated hello
-    /// that says the same.
+    /// A node was admitted, and this is what it says about itself.
     Online { node: NodeId, profile: Box<NodeProfile> },
+    /// A node that is online says something else about itself now.
+    Changed { node: NodeId, profile: Box<NodeProfile> },
     /// A node is gone, and did not come back within the grace period.
     Offline(NodeId),
     /// A node sent an event that the router does not handle itself.

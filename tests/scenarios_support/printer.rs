@@ -77,6 +77,9 @@ impl Printer {
                 format!("call {} {method} for {caller}{}", call.0, after(params.as_deref()))
             }
             Output::Notify(NodeNotice::Online { node, .. }) => format!("backend: {node} is online"),
+            Output::Notify(NodeNotice::Changed { node, .. }) => {
+                format!("backend: {node} has changed")
+            }
             Output::Notify(NodeNotice::Offline(node)) => format!("backend: {node} is offline"),
             Output::Notify(NodeNotice::Event { node, event, payload }) => {
                 format!("backend: {node} sends {event} {payload}")

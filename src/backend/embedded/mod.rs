@@ -274,7 +274,9 @@ impl Backend for Embedded {
                 self.publish(Audience::Node(node), &self.voicewake.get())
             }
             NodeNotice::Event { node, event, payload } => self.node_event(&node, &event, &payload),
-            NodeNotice::Offline(_) | NodeNotice::Subscription { .. } => {}
+            NodeNotice::Changed { .. }
+            | NodeNotice::Offline(_)
+            | NodeNotice::Subscription { .. } => {}
         }
     }
 

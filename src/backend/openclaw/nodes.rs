@@ -18,7 +18,7 @@ use std::time::Instant;
 impl Bridge {
     pub(super) fn notice(self: &Arc<Self>, notice: NodeNotice) {
         match notice {
-            NodeNotice::Online { node, profile } => {
+            NodeNotice::Online { node, profile } | NodeNotice::Changed { node, profile } => {
                 if let Err(error) = self.online(&node, *profile) {
                     let node = node.as_str();
                     log::error!("backend: a node is not at the gateway: {error} node={node:?}");
