@@ -110,11 +110,20 @@ impl Session {
         })))
     }
 
-    /// Connects, and connects again, until [`Session::stop`].
-    pub(crate) fn start(&self, name: String, side: Box<dyn Side>) -> io::Result<JoinHandle<()>> {
+    /// Connects after `delay`, and connects again, until [`Session::stop`].
+    pub(crate) fn start(
+        &self,
+        name: String,
+        delay: Duration,
+        side: Box<dyn Side>,
+    ) -> io::Result<JoinHandle<()>> {
         let session = self.clone();
         let thread = Builder::new().name(name).stack_size(limits::STACK);
-        thread.spawn(move || session.run(&*side))
+        thread.spawn(move || {
+            if !session.0.stop.wait(delay) {
+                session.run(&*side);
+            }
+        })
     }
 
     /// The gateway's id of the node.

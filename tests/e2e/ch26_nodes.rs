@@ -71,3 +71,29 @@ fn pitfalls_7_and_8_names_differ_and_an_update_of_the_system_changes_nothing() {
     eventually("the gateway knows it still", all_in);
     assert_eq!(gateway.rows().len(), 2, "under the identity of before");
 }
+
+#[test]
+fn a_node_that_describes_itself_anew_without_end_takes_no_turns_from_others() {
+    let gateway = Gateway::start();
+    let daemon = Daemon::with_config(&gateway.config(""));
+    let restless = paired(&daemon, "restless", &iphone("Restless", "17.2"));
+    gateway.connected("Restless");
+    let mut again = back(&daemon, "restless", &restless.token, &iphone("Restless", "17.2"));
+    for number in 0..500 {
+        let mut hello = iphone("Restless", "17.2");
+        hello["commands"] = json!(["location.get", format!("lamp.{number}")]);
+        (hello["type"], hello["nodeId"]) = ("hello".into(), "restless".into());
+        hello["token"] = again.token.clone().into();
+        again.send(&hello);
+        next(&mut again, |frame| frame["type"] == "hello-ok");
+    }
+    let _other = paired(&daemon, "other", &iphone("Other", "17.2"));
+    gateway.connected("Other");
+    let connects = gateway.calls("connect");
+    let of_the_restless = connects
+        .iter()
+        .filter(|call| call.params["client"]["displayName"].to_string().contains("Restless"))
+        .count();
+    assert!(of_the_restless < 10, "{of_the_restless}");
+    assert!(daemon.threads().len() < 40, "{:?}", daemon.threads());
+}

@@ -66,7 +66,7 @@ impl Approvals {
         let _ = bridge.operator.set(session.clone());
         let [own, looking] = threads;
         let side = OperatorSide { bridge: bridge.clone(), _thread: own };
-        session.start("gateway-0".to_owned(), Box::new(side))?;
+        session.start("gateway-0".to_owned(), Duration::ZERO, Box::new(side))?;
         let stop = crate::link::Stop::new()?;
         let (stopped, looked_at) = (stop.clone(), bridge.clone());
         Builder::new().name("approvals".into()).spawn(move || {

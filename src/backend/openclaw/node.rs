@@ -2,14 +2,15 @@
 
 use super::translate::{Conversations, ExecRuns, Incoming, Request};
 use crate::backend::{InvokeNumber, NodeId};
+use crate::client::Backoff;
 use crate::gateway::Session;
 use crate::lock::lock;
 use crate::protocol::operator::{GatewayState, NodeInGateway};
-use crate::protocol::NodeProfile;
+use crate::protocol::{limits, NodeProfile};
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(super) struct BridgedNode {
     pub(super) id: NodeId,
@@ -17,9 +18,32 @@ pub(super) struct BridgedNode {
     pub(super) running: Mutex<Option<Running>>,
     /// Counts its sessions, so that one that is ending changes nothing any more.
     pub(super) session_number: AtomicU64,
+    pub(super) starts: Mutex<Starts>,
     pub(super) standing: Mutex<Standing>,
     /// Invokes of the gateway under way, as they are known on either side.
     pub(super) invokes: Mutex<VecDeque<(String, InvokeNumber)>>,
+}
+
+/// When its sessions began. A node that comes and goes, or describes itself anew, again and again
+/// waits longer and longer, so that it does not take the others' turns to connect.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    last: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Starts {
+    /// How long the session has to wait that begins now.
+    pub(super) fn delay(&mut self, now: Instant, chance: u32) -> Duration {
+        let before = self.last.replace(now);
+        match before.map(|before| now.saturating_duration_since(before)) {
+            Some(lived) if lived < limits::BACKOFF_RESET => self.backoff.next_delay(chance),
+            _ => {
+                self.backoff = Backoff::default();
+                Duration::ZERO
+            }
+        }
+    }
 }
 
 /// What outlives a short absence of the node.
@@ -63,6 +87,7 @@ impl BridgedNode {
             talk: Mutex::default(),
             running: Mutex::default(),
             session_number: AtomicU64::new(0),
+            starts: Mutex::default(),
             standing: Mutex::default(),
             invokes: Mutex::default(),
         }
@@ -85,5 +110,25 @@ impl BridgedNode {
     pub(super) fn is_waiting(&self) -> bool {
         let state = lock(&self.standing).state;
         matches!(state, Some(GatewayState::Connecting | GatewayState::SurfacePending))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_comes_and_goes_waits_longer_and_longer() {
+        let (mut starts, mut now) = (Starts::default(), Instant::now());
+        let mut delay = |passed| {
+            now += passed;
+            starts.delay(now, u32::MAX)
+        };
+        assert_eq!(delay(Duration::ZERO), Duration::ZERO, "it has just come");
+        let waits: Vec<Duration> = (0..8).map(|_| delay(Duration::from_millis(1))).collect();
+        assert_eq!(waits[0], limits::BACKOFF_MIN);
+        assert_eq!(waits[7], limits::BACKOFF_MAX);
+        assert_eq!(delay(limits::BACKOFF_RESET), Duration::ZERO, "it has stayed");
+        assert_eq!(delay(Duration::from_millis(1)), limits::BACKOFF_MIN);
     }
 }

@@ -51,6 +51,8 @@ impl Bridge {
         }
         let session = Session::new(self.access.clone(), self.party(id, &profile)?)?;
         let number = node.session_number.fetch_add(1, Ordering::SeqCst) + 1;
+        let chance = random::bits().map_or(u32::MAX, |bits| bits as u32);
+        let delay = lock(&node.starts).delay(Instant::now(), chance);
         let running = Running { session: session.clone(), profile, offered };
         *lock(&node.running) = Some(running);
         let side = NodeSide {
@@ -61,7 +63,7 @@ impl Bridge {
             may_run,
             _thread: thread,
         };
-        session.start(format!("gateway-{number}"), Box::new(side)).map(drop)
+        session.start(format!("gateway-{number}"), delay, Box::new(side)).map(drop)
     }
 
     fn known_node(&self, id: &NodeId) -> Arc<BridgedNode> {

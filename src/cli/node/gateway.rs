@@ -104,7 +104,8 @@ pub(super) fn run(
         said: Mutex::default(),
         admitted: tells,
     };
-    let thread = session.start("gateway".to_owned(), Box::new(side)).map_err(system)?;
+    let thread = session.start("gateway".to_owned(), Duration::ZERO, Box::new(side));
+    let thread = thread.map_err(system)?;
     thread::scope(|scope| {
         let work = scope.spawn(|| {
             let result = work(&options, &session, &admitted, &screen);
