@@ -5,6 +5,7 @@ mod connection;
 mod error;
 mod gate;
 mod identity;
+mod introduction;
 mod session;
 mod traffic;
 #[cfg(test)]
@@ -19,4 +20,5 @@ pub(crate) use connection::Gateway;
 pub(crate) use error::Error;
 pub(crate) use gate::Gate;
 pub(crate) use identity::Seed;
+pub(crate) use introduction::{platform, Platform};
 pub(crate) use session::{Access, Party, Session, Side, State};

@@ -1,9 +1,9 @@
 //! How each node introduced itself to the gateway for the first time. A gateway pins platform and
 //! family; a node that comes with other words would have to be approved again.
 
-use super::translate::Platform;
 use crate::backend::NodeId;
 use crate::files;
+use crate::gateway::Platform;
 use crate::lock::lock;
 use crate::protocol::limits;
 use serde::{Deserialize, Serialize};

@@ -29,7 +29,7 @@ use std::time::Duration;
 use translate::Over;
 
 #[cfg(feature = "cli")]
-pub(crate) use translate::{platform, prepare, unique_name};
+pub(crate) use translate::prepare;
 
 /// Where its files are, below the state directory.
 const DIR: &str = "openclaw";

@@ -5,9 +5,9 @@ use super::node::{BridgedNode, Running};
 use super::side::NodeSide;
 use super::translate::{self, Outgoing, Request};
 use crate::backend::{NodeId, NodeNotice};
-use crate::gateway::{Party, Session};
+use crate::gateway::{self, Party, Session};
 use crate::lock::lock;
-use crate::protocol::gateway::{ClientInfo, Role, CLIENT_NODE, RUN_PREPARE};
+use crate::protocol::gateway::RUN_PREPARE;
 use crate::protocol::{limits, session, ErrorCode, NodeCommand, NodeEvent, NodeProfile};
 use crate::random;
 use std::io;
@@ -76,26 +76,8 @@ impl Bridge {
     fn party(&self, id: &NodeId, profile: &NodeProfile) -> io::Result<Party> {
         let identity = self.seed.node(id.as_str());
         let identity = identity.ok_or_else(|| io::Error::other("no key could be derived"))?;
-        let platform = self.known.introduction(id, translate::platform(profile))?;
-        let name = profile.display_name.as_deref();
-        let version = profile.version.clone().or_else(|| profile.core_version.clone());
-        let client = ClientInfo {
-            id: CLIENT_NODE.0,
-            version: version.unwrap_or_else(|| "unknown".to_owned()),
-            platform: platform.platform,
-            mode: CLIENT_NODE.1,
-            display_name: Some(translate::unique_name(name, id, identity.id())),
-            device_family: platform.family,
-            model_identifier: profile.model_identifier.clone(),
-        };
-        Ok(Party {
-            role: Role::Node,
-            client,
-            scopes: Vec::new(),
-            identity,
-            may_be_anonymous: false,
-            profile: Some(profile.clone()),
-        })
+        let platform = self.known.introduction(id, gateway::platform(profile))?;
+        Ok(Party::of_node(id, identity, platform, profile.clone()))
     }
 
     fn offline(&self, id: &NodeId) {

@@ -3,15 +3,13 @@
 
 use super::screen::{self, Screen};
 use super::{policy, profile, NodeError, NodeOptions};
-use crate::backend::openclaw::{platform, prepare, unique_name};
+use crate::backend::openclaw::prepare;
 use crate::client::{self, IdentityFile, Stop, Writer};
 use crate::config::GatewayUrl;
-use crate::gateway::{Access, Error, Gate, Gateway, Party, Seed, Session, Side, State};
+use crate::gateway::{platform, Access, Error, Gate, Gateway, Party, Seed, Session, Side, State};
 use crate::lock::lock;
 use crate::node_host::{Host, Security};
-use crate::protocol::gateway::{
-    failure, ClientInfo, InvokeRequest, Role, CLIENT_NODE, PAIR_RESOLVED, RUN_PREPARE,
-};
+use crate::protocol::gateway::{failure, InvokeRequest, PAIR_RESOLVED, RUN_PREPARE};
 use crate::protocol::{NodeFrame, NodeProfile, Payload, Token};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use rustls::ClientConfig;
@@ -164,23 +162,7 @@ fn party(
         profile.commands.get_or_insert_default().push(RUN_PREPARE.to_owned());
     }
     let platform = platform(&profile);
-    let client = ClientInfo {
-        id: CLIENT_NODE.0,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        platform: platform.platform,
-        mode: CLIENT_NODE.1,
-        display_name: Some(unique_name(profile.display_name.as_deref(), node, keys.id())),
-        device_family: platform.family,
-        model_identifier: profile.model_identifier.clone(),
-    };
-    Ok(Party {
-        role: Role::Node,
-        client,
-        scopes: Vec::new(),
-        identity: keys,
-        may_be_anonymous: false,
-        profile: Some(profile),
-    })
+    Ok(Party::of_node(node, keys, platform, profile))
 }
 
 /// The way of the host's frames to the gateway.

@@ -15,7 +15,6 @@ mod methods;
 mod missing;
 mod node_events;
 mod object;
-mod profile;
 mod runs;
 mod sessions;
 
@@ -26,7 +25,6 @@ pub(in crate::backend::openclaw) use keys::SessionDefaults;
 pub(in crate::backend::openclaw) use methods::{answer, refused, request, Over, Request};
 pub(in crate::backend::openclaw) use missing::{allow_line, missing};
 pub(in crate::backend::openclaw) use node_events::{outgoing, Outgoing};
-pub(crate) use profile::{platform, unique_name, Platform};
 
 #[cfg(test)]
 mod tests;

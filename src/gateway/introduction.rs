@@ -1,8 +1,40 @@
 //! How a node introduces itself to a gateway: in words that do not change when its system is
 //! updated, because a gateway pins them, and under a name that no other node has.
 
-use crate::backend::NodeId;
-use crate::protocol::NodeProfile;
+use crate::gateway::identity::Identity;
+use crate::gateway::session::Party;
+use crate::protocol::gateway::{ClientInfo, Role, CLIENT_NODE};
+use crate::protocol::{NodeId, NodeProfile};
+
+impl Party {
+    /// A node that describes itself so. `platform` is what it said first.
+    pub(crate) fn of_node(
+        node: &NodeId,
+        identity: Identity,
+        platform: Platform,
+        profile: NodeProfile,
+    ) -> Self {
+        let version = profile.version.clone().or_else(|| profile.core_version.clone());
+        let name = unique_name(profile.display_name.as_deref(), node, identity.id());
+        let client = ClientInfo {
+            id: CLIENT_NODE.0,
+            version: version.unwrap_or_else(|| "unknown".to_owned()),
+            platform: platform.platform,
+            mode: CLIENT_NODE.1,
+            display_name: Some(name),
+            device_family: platform.family,
+            model_identifier: profile.model_identifier.clone(),
+        };
+        Self {
+            role: Role::Node,
+            client,
+            scopes: Vec::new(),
+            identity,
+            may_be_anonymous: false,
+            profile: Some(profile),
+        }
+    }
+}
 
 /// A platform in the gateway's words, and the family that has to go with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +75,7 @@ pub(crate) fn platform(profile: &NodeProfile) -> Platform {
 
 /// The node's name with four digits that are its own: of two nodes with one name on one machine, a
 /// gateway would drop the one that is away for a minute. `device` is its id at the gateway, in hex.
-pub(crate) fn unique_name(name: Option<&str>, node: &NodeId, device: &str) -> String {
+fn unique_name(name: Option<&str>, node: &NodeId, device: &str) -> String {
     let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(node.as_str());
     format!("{name} · {}", device.get(..4).unwrap_or(device))
 }
