@@ -84,6 +84,8 @@ fn gateway(line: &CommandLine) -> Result<Option<GatewayOptions>, Failure> {
         }
         None => env::var(TOKEN_VARIABLE).ok(),
     };
+    // Not for the programs that run here. There are no other threads yet.
+    env::remove_var(TOKEN_VARIABLE);
     let token = token.as_deref().and_then(Token::presented);
     Ok(Some(GatewayOptions { url, tls, token }))
 }

@@ -75,6 +75,23 @@ fn without_permission_to_run_programs_a_node_offers_no_plan_for_them() {
 }
 
 #[test]
+fn programs_on_a_node_are_not_given_the_gateways_token() {
+    let gateway = Gateway::with(Rules { allowed: vec!["show.it"], ..Rules::default() });
+    let setup = Setup::new();
+    let handler = setup.path("handler");
+    fs::write(&handler, "#!/bin/sh\nprintf '\"token=%s\"' \"$OPENCLAW_GATEWAY_TOKEN\"\n").unwrap();
+    fs::set_permissions(&handler, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = setup.program();
+    command.args(["node", "--gateway", &gateway.url(), "--display-name", "Attic"]);
+    command.arg("--handle").arg(format!("show.it={}", handler.display()));
+    command.env("OPENCLAW_GATEWAY_TOKEN", TOKEN);
+    let _node = Operator::spawn(command);
+    let device = gateway.approved("Attic").device;
+    let result = gateway.invoke(&device, "show.it", &json!({}));
+    assert_eq!(result["payloadJSON"], "\"token=\"", "{result}");
+}
+
+#[test]
 fn a_node_is_the_same_one_after_a_restart_and_needs_the_gateways_token_only_once() {
     let mut gateway = Gateway::start();
     let setup = with_token(TOKEN);
