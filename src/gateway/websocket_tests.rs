@@ -75,7 +75,7 @@ fn what_we_write_the_other_side_reads() {
     let mut chance = Chance(0x5eed);
     for _ in 0..200 {
         let text = chance.text();
-        let mask = (chance.below(1 << 32) as u32).to_be_bytes();
+        let mask = (chance.below(1 << 31) as u32).to_be_bytes();
         let mut bytes = encode(Opcode::Ping, b"?", mask);
         bytes.extend(encode(Opcode::Text, text.as_bytes(), mask));
         bytes.extend(encode(Opcode::Close, &closing(1000, "bye"), mask));
