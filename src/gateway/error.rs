@@ -70,10 +70,18 @@ impl Error {
         }
     }
 
-    /// Whether it does not accept the token, or wants one.
-    #[cfg(feature = "cli")]
+    /// Whether there is no token, or none that the gateway accepts.
     pub(crate) fn is_about_token(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.is_about_token())
+        match self {
+            Self::Token(_) => true,
+            Self::Refused(refusal) => refusal.is_about_token(),
+            _ => false,
+        }
+    }
+
+    /// Whether there is no gateway for now, or only a proxy that has none.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Dial(_) | Self::Http(..))
     }
 
     /// Whether the gateway said that it restarts.

@@ -236,7 +236,9 @@ impl Session {
         let mut is_there = false;
         let result = access.gateway.connect(&login, stop, || is_there = true);
         if finds_out {
-            access.gate.set_open(is_there);
+            // The nodes have no other token, and too many attempts with a wrong one lock them out.
+            let is_useless = result.as_ref().is_err_and(Error::is_about_token);
+            access.gate.set_open(is_there && !is_useless);
         }
         Some(result)
     }
@@ -335,22 +337,23 @@ impl Session {
         };
         if let Some(request) = refusal.and_then(Refusal::pairing_required) {
             side.state(State::PairingRequired(request));
-            return limits::GATEWAY_RETRY;
+            return limits::GATEWAY_PAIRING_RETRY;
         }
         side.state(State::Away(error));
         let is_first = || !self.0.must_prove.swap(true, Ordering::Relaxed);
         if refusal.is_some_and(Refusal::wants_device) && is_first() {
             return Duration::ZERO;
         }
-        if refusal.is_some_and(Refusal::is_about_token) || matches!(error, Error::Token(_)) {
-            return limits::GATEWAY_RETRY;
+        if error.is_about_token() {
+            return limits::GATEWAY_TOKEN_RETRY;
         }
         let chance = random::bits().map_or(u32::MAX, |bits| bits as u32);
         if refusal.is_some_and(Refusal::is_starting) || error.is_restart() {
             let spread = limits::GATEWAY_STARTING.mul_f64(f64::from(chance) / f64::from(u32::MAX));
             return (limits::GATEWAY_STARTING + spread) / 2;
         }
-        backoff.next_delay(chance)
+        let most = if error.is_absence() { limits::GATEWAY_AWAY_RETRY } else { Duration::MAX };
+        backoff.next_delay(chance).min(most)
     }
 }
 

@@ -66,5 +66,6 @@ mod ch26_gateway;
 mod ch26_microcontroller;
 mod ch26_mock;
 mod ch26_nodes;
+mod ch26_remote;
 mod ch26_restart;
 mod ch27_gateway_node;

@@ -20,9 +20,15 @@ pub const GATEWAY_SILENCE: Duration = Duration::from_secs(60);
 /// How long the gateway may take to answer a request. One that never answers is left, and found
 /// again by the next connection.
 pub const GATEWAY_ANSWER: Duration = Duration::from_secs(30);
-/// How long a node waits that the gateway does not admit for now: it has to be approved, or the
-/// token is wrong. The request of an approval expires 5 minutes after the last attempt.
-pub const GATEWAY_RETRY: Duration = Duration::from_secs(30);
+/// How long a node waits that the gateway has to approve first: somebody may have just done it. Its
+/// request expires 5 minutes after the last attempt.
+pub const GATEWAY_PAIRING_RETRY: Duration = Duration::from_secs(10);
+/// How long until a token is tried again that the gateway did not take. It locks out an address that
+/// has tried ten wrong ones within a minute.
+pub const GATEWAY_TOKEN_RETRY: Duration = Duration::from_secs(30);
+/// The longest wait until somebody looks whether a gateway that could not be reached is back. The
+/// nodes of a bridge wait for that one, so it is one attempt for all of them.
+pub const GATEWAY_AWAY_RETRY: Duration = Duration::from_secs(5);
 /// How long a gateway that is starting is left alone. It takes 7 to 31 s.
 pub const GATEWAY_STARTING: Duration = Duration::from_secs(2);
 

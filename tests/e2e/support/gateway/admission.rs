@@ -81,7 +81,7 @@ pub(super) fn admit(
     let role = params["role"].as_str().unwrap_or_default().to_owned();
     let who = match &*role {
         "node" => node(&mut state, params)?,
-        _ => "operator".to_owned(),
+        _ => operator(&mut state, params)?,
     };
     let scopes = words(&params["scopes"]);
     let hello = hello(&state, &role, &scopes);
@@ -131,6 +131,32 @@ fn signature(params: &Value, nonce: &str) -> Result<(), &'static str> {
     key.verify(signed.join("|").as_bytes(), &signature).map_err(|_| "the signature is wrong")
 }
 
+/// From another machine, an operator needs a key of its own, too.
+fn operator(state: &mut State, params: &Value) -> Result<String, Refusal> {
+    if state.rules.is_remote {
+        let Some(device) = params["device"]["id"].as_str() else {
+            let details = json!({ "code": "DEVICE_IDENTITY_REQUIRED" });
+            return Err((error("NOT_PAIRED", "device identity required", details), 1008));
+        };
+        if !*state.operators.entry(device.to_owned()).or_default() {
+            return Err(not_paired(device, "operator", "not-paired"));
+        }
+    }
+    Ok("operator".to_owned())
+}
+
+fn not_paired(device: &str, role: &str, reason: &str) -> Refusal {
+    let message = match reason {
+        "metadata-upgrade" => "pairing required: device identity changed and must be re-approved",
+        _ => "pairing required: device is not approved yet",
+    };
+    let request = format!("request-{}", &device[..8]);
+    let details = json!({ "code": "PAIRING_REQUIRED", "reason": reason, "requestId": request,
+        "remediationHint": "Approve this device from the pending pairing requests.",
+        "deviceId": device, "requestedRole": role });
+    (error("NOT_PAIRED", message, details), 1008)
+}
+
 /// Both approvals of a node; its device id.
 fn node(state: &mut State, params: &Value) -> Result<String, Refusal> {
     let client = &params["client"];
@@ -145,19 +171,11 @@ fn node(state: &mut State, params: &Value) -> Result<String, Refusal> {
         is_paired: rules.pairs_silently,
         ..Row::default()
     });
-    let not_paired = |message: &str, reason: &str| {
-        let request = format!("request-{}", &device[..8]);
-        let details = json!({ "code": "PAIRING_REQUIRED", "reason": reason, "requestId": request,
-            "remediationHint": "Approve this device from the pending pairing requests.",
-            "deviceId": device, "requestedRole": "node" });
-        Err((error("NOT_PAIRED", message, details), 1008))
-    };
     if (&row.platform, &row.family) != (&platform, &family) {
-        let message = "pairing required: device identity changed and must be re-approved";
-        return not_paired(message, "metadata-upgrade");
+        return Err(not_paired(&device, "node", "metadata-upgrade"));
     }
     if !row.is_paired {
-        return not_paired("pairing required: device is not approved yet", "not-paired");
+        return Err(not_paired(&device, "node", "not-paired"));
     }
     row.name = text("displayName");
     let is_allowed = |command: &String| {

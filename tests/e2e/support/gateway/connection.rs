@@ -1,12 +1,15 @@
 //! One WebSocket of the gateway: a thread that reads, and carries out orders in between.
 
 use super::admission::{self, Admitted};
+use super::wire::Wire;
 use super::{methods, Call, Shared};
+use rustls::ServerConfig;
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::mpsc::{channel, Receiver, TryRecvError};
+use std::sync::Arc;
 use std::time::Duration;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::frame::CloseFrame;
@@ -29,7 +32,7 @@ pub(super) enum Order {
 }
 
 pub(super) struct Connection<'a> {
-    pub(super) socket: WebSocket<TcpStream>,
+    pub(super) socket: WebSocket<Wire>,
     pub(super) state: &'a Shared,
     /// Who it is, once it has been let in.
     pub(super) admitted: Option<Admitted>,
@@ -40,12 +43,12 @@ pub(super) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn serve(stream: TcpStream, state: &'a Shared) {
+    pub(super) fn serve(stream: TcpStream, tls: Option<Arc<ServerConfig>>, state: &'a Shared) {
         stream.set_nodelay(true).unwrap();
         let config = WebSocketConfig::default()
             .max_message_size(Some(BEFORE_LOGIN))
             .max_frame_size(Some(BEFORE_LOGIN));
-        let Ok(socket) = tungstenite::accept_with_config(stream, Some(config)) else { return };
+        let Ok(socket) = tungstenite::accept_with_config(Wire::new(stream, tls), Some(config)) else { return };
         let number = state.lock().unwrap().number();
         let nonce = format!("nonce-{number}");
         let mut connection =
@@ -66,7 +69,7 @@ impl<'a> Connection<'a> {
         self.send(&super::event("connect.challenge", &payload, None));
         // Short, because between two reads it looks for orders.
         let patience = Some(Duration::from_millis(2));
-        self.socket.get_ref().set_read_timeout(patience).unwrap();
+        self.socket.get_ref().tcp().set_read_timeout(patience).unwrap();
         loop {
             match orders.try_recv() {
                 Ok(Order::Send(text)) => self.send(&text),
@@ -178,9 +181,9 @@ impl<'a> Connection<'a> {
     }
 
     pub(super) fn send(&mut self, text: &str) {
-        let _ = self.socket.get_ref().set_read_timeout(Some(super::DEADLINE));
+        let _ = self.socket.get_ref().tcp().set_read_timeout(Some(super::DEADLINE));
         let _ = self.socket.send(Message::text(text));
-        let _ = self.socket.get_ref().set_read_timeout(Some(Duration::from_millis(2)));
+        let _ = self.socket.get_ref().tcp().set_read_timeout(Some(Duration::from_millis(2)));
     }
 
     fn respond(&mut self, id: &Value, answer: Result<Value, Value>) {
@@ -195,7 +198,7 @@ impl<'a> Connection<'a> {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         let _ = self.socket.close(Some(frame));
         // What was on its way is read, or the other side would see a reset in the place of the frame.
-        let _ = self.socket.get_ref().set_read_timeout(Some(Duration::from_secs(2)));
+        let _ = self.socket.get_ref().tcp().set_read_timeout(Some(Duration::from_secs(2)));
         while self.socket.read().is_ok() {}
     }
 

@@ -6,6 +6,7 @@ mod admission;
 mod connection;
 mod methods;
 pub(crate) mod schema;
+mod wire;
 
 use super::{eventually, DEADLINE};
 use connection::{Connection, Order};
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use wire::Certificate;
 
 /// The gateway's shared token. It must not show anywhere.
 pub(crate) const TOKEN: &str = "9d1f4c7a2be55ec0ffee9d1f4c7a2b01";
@@ -36,6 +38,10 @@ pub(crate) struct Rules {
     pub(crate) max_payload: usize,
     /// `chat.send` is answered by a run of so many deltas; without any there is no run.
     pub(crate) deltas: u32,
+    /// It speaks TLS, with a certificate that it has signed itself.
+    pub(crate) is_secure: bool,
+    /// It is on another machine: operators need a key of their own, and it has to be paired.
+    pub(crate) is_remote: bool,
 }
 
 impl Default for Rules {
@@ -47,6 +53,8 @@ impl Default for Rules {
             allowed: Vec::new(),
             max_payload: 26_214_400,
             deltas: 0,
+            is_secure: false,
+            is_remote: false,
         }
     }
 }
@@ -82,6 +90,8 @@ pub(crate) struct Call {
 struct State {
     rules: Rules,
     rows: BTreeMap<String, Row>,
+    /// Keys of operators, and whether they may connect.
+    operators: BTreeMap<String, bool>,
     /// Open connections, with the device or `operator`.
     open: Vec<(u64, String, Sender<Order>)>,
     calls: Vec<Call>,
@@ -109,6 +119,7 @@ type Shared = Arc<Mutex<State>>;
 pub(crate) struct Gateway {
     state: Shared,
     address: SocketAddr,
+    certificate: Option<Certificate>,
     listening: Option<(Arc<AtomicBool>, thread::JoinHandle<()>)>,
 }
 
@@ -120,9 +131,10 @@ impl Gateway {
     pub(crate) fn with(rules: Rules) -> Self {
         super::secrets::remember(TOKEN);
         super::secrets::remember(DEVICE_TOKEN);
+        let certificate = rules.is_secure.then(Certificate::new);
         let state = Shared::new(Mutex::new(State { rules, ..State::default() }));
         let address = "127.0.0.1:0".parse().unwrap();
-        let mut gateway = Self { state, address, listening: None };
+        let mut gateway = Self { state, address, certificate, listening: None };
         gateway.listen();
         gateway
     }
@@ -134,13 +146,14 @@ impl Gateway {
         self.address = listener.local_addr().unwrap();
         let (stop, state) = (Arc::new(AtomicBool::new(false)), self.state.clone());
         let stopped = stop.clone();
+        let tls = self.certificate.as_ref().map(Certificate::config);
         let accept = move || {
             for stream in listener.incoming() {
                 if stopped.load(Ordering::SeqCst) {
                     return;
                 }
-                let state = state.clone();
-                thread::spawn(move || Connection::serve(stream.unwrap(), &state));
+                let (state, tls) = (state.clone(), tls.clone());
+                thread::spawn(move || Connection::serve(stream.unwrap(), tls, &state));
             }
         };
         self.listening = Some((stop, thread::spawn(accept)));
@@ -165,7 +178,18 @@ impl Gateway {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        let scheme = if self.certificate.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The SHA-256 of its certificate.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.certificate.as_ref().expect("it speaks TLS").fingerprint()
+    }
+
+    /// Has a new certificate from the next [`Gateway::listen`] on.
+    pub(crate) fn renew_certificate(&mut self) {
+        self.certificate = Some(Certificate::new());
     }
 
     /// A bridge's configuration that has this gateway behind it.
@@ -216,6 +240,11 @@ impl Gateway {
     /// Lets a key connect.
     pub(crate) fn approve_device(&self, device: &str) {
         self.lock().rows.get_mut(device).unwrap().is_paired = true;
+    }
+
+    /// Lets the operators connect that have asked.
+    pub(crate) fn approve_operators(&self) {
+        self.lock().operators.values_mut().for_each(|is_paired| *is_paired = true);
     }
 
     /// Lets a node do what it would like to.
