@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -18,27 +17,15 @@
 #define SEND(...) (dprintf(fileno(gateway), __VA_ARGS__) > 0)
 static char line[4096], token[257], type[32], id[300], text[512];
 
-/* Copies the string at `at`, without its escapes; returns what follows it. */
-static const char *string(const char *at, char *out, size_t room) {
-    size_t length = 0;
-    for (; *at && *at != '"'; at++) {
-        if (*at == '\\' && at[1]) at++;
-        if (length + 1 < room) out[length++] = *at;
-    }
-    out[length] = 0;
-    return *at ? at + 1 : at;
-}
-
-/* The text of a field of the frame; "" if there is none. */
+/* The text of a field; "" if there is none. Quotes within strings are escaped: this finds no others. */
 static char *field(const char *key, char *out, size_t room) {
     char name[32];
-    int depth = *out = 0;
-    for (const char *at = line; *at;) {
-        depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
-        if (*at++ != '"') continue;
-        at = string(at, name, sizeof name);
-        if (depth == 1 && at[0] == ':' && at[1] == '"' && !strcmp(name, key)) string(at + 2, out, room);
-    }
+    size_t length = 0;
+    snprintf(name, sizeof name, "\"%s\":\"", key);
+    const char *at = strstr(line, name);
+    for (at = at ? at + strlen(name) : ""; *at && *at != '"' && length + 1 < room; at++)
+        out[length++] = *at == '\\' && at[1] ? *++at : *at;
+    out[length] = 0;
     return out;
 }
 
@@ -64,34 +51,28 @@ static int take(FILE *gateway, const char *path, int *asked) {
     return SEND("{\"type\":\"invoke-res\",\"id\":\"%s\",\"ok\":true,\"payloadJSON\":\"{\\\"on\\\":%s}\"}\n", id, on);
 }
 
-/* One connection, until it ends or is silent. */
+/* One connection, until it ends or is silent: the bridge pings after 45 s without a line. */
 static void live(FILE *gateway, const char *path) {
     FILE *file = fopen(path, "r");
     if (file && !fgets(token, sizeof token, file)) *token = 0;
     if (file) fclose(file);
-    int asked = 0, silent = 0, is_rest = 0, ok = SEND("{\"type\":\"hello\"," SELF ",\"token\":\"%s\"}\n", token);
-    while (ok && silent < 3) {
-        if (fgets(line, sizeof line, gateway)) {
-            int is_end = strchr(line, '\n') != NULL;
-            if (is_end && !is_rest) ok = take(gateway, path, &asked); /* A longer line is left out. */
-            is_rest = !is_end;
-            silent = 0;
-        } else ok = !feof(gateway) && ++silent && SEND("{\"type\":\"ping\",\"id\":\"1\"}\n");
-        clearerr(gateway);
+    int asked = 0, is_end = 1, ok = SEND("{\"type\":\"hello\"," SELF ",\"token\":\"%s\"}\n", token);
+    for (int was_end = 1; ok && fgets(line, sizeof line, gateway); was_end = is_end) {
+        is_end = strchr(line, '\n') != NULL;
+        if (is_end && was_end) ok = take(gateway, path, &asked); /* A longer line is left out. */
     }
 }
 
 int main(int argc, char **argv) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-    struct timeval patience = {.tv_sec = 30};
+    struct timeval silence = {.tv_sec = 120};
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (; argc == 4; sleep(5)) {
         if (getaddrinfo(argv[1], argv[2], &hints, &found)) continue;
-        int wire = socket(found->ai_family, SOCK_STREAM, 0);
-        FILE *gateway = fdopen(wire, "r");
-        setsockopt(wire, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        if (gateway && !connect(wire, found->ai_addr, found->ai_addrlen)) live(gateway, argv[3]);
+        FILE *gateway = fdopen(socket(found->ai_family, SOCK_STREAM, 0), "r");
+        if (gateway) setsockopt(fileno(gateway), SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof silence);
+        if (gateway && !connect(fileno(gateway), found->ai_addr, found->ai_addrlen)) live(gateway, argv[3]);
         if (gateway) fclose(gateway);
         freeaddrinfo(found);
     }

@@ -2,11 +2,12 @@
 //! updated, because a gateway pins them, and under a name that no other node has.
 
 use crate::gateway::identity::Identity;
-use crate::gateway::session::Party;
+use crate::gateway::session::Principal;
 use crate::protocol::gateway::{ClientInfo, Role, CLIENT_NODE};
 use crate::protocol::{NodeId, NodeProfile};
+use serde::{Deserialize, Serialize};
 
-impl Party {
+impl Principal {
     /// A node that describes itself so. `platform` is what it said first.
     pub(crate) fn of_node(
         node: &NodeId,
@@ -37,9 +38,10 @@ impl Party {
 }
 
 /// A platform in the gateway's words, and the family that has to go with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Platform {
     pub(crate) platform: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) family: Option<String>,
 }
 

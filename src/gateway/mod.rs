@@ -2,8 +2,8 @@
 //! said over it is in `protocol::gateway`; what it is for, in `backend::openclaw`.
 
 mod connection;
+mod dial_limiter;
 mod error;
-mod gate;
 mod identity;
 mod introduction;
 mod session;
@@ -16,9 +16,9 @@ mod websocket;
 mod websocket_tests;
 
 pub(crate) use connection::Gateway;
+pub(crate) use dial_limiter::DialLimiter;
 #[cfg(feature = "cli")]
 pub(crate) use error::Error;
-pub(crate) use gate::Gate;
 pub(crate) use identity::Seed;
 pub(crate) use introduction::{platform, Platform};
-pub(crate) use session::{Access, Party, Session, Side, State};
+pub(crate) use session::{Access, Handler, Principal, Session, State};

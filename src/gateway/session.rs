@@ -1,10 +1,10 @@
 //! A session with a gateway: one thread that connects, stays connected, and connects again. It
-//! knows neither a backend nor a router; what stands behind it is a [`Side`].
+//! knows neither a backend nor a router; what happens on it goes to a [`Handler`].
 
 use crate::client::Backoff;
 use crate::gateway::connection::{Connection, Gateway, Incoming, Login};
+use crate::gateway::dial_limiter::DialLimiter;
 use crate::gateway::error::Error;
-use crate::gateway::gate::Gate;
 use crate::gateway::identity::Identity;
 use crate::gateway::traffic::{InvokePermit, Traffic};
 use crate::link::Stop;
@@ -27,13 +27,13 @@ pub(crate) struct Access {
     pub(crate) gateway: Gateway,
     /// Reads the gateway's token; an error says what is wrong with where it should be.
     pub(crate) token: Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>,
-    pub(crate) gate: Gate,
+    pub(crate) limiter: DialLimiter,
     /// Invokes under way, of all nodes.
     pub(crate) invokes: Arc<AtomicUsize>,
 }
 
-/// Whose session it is.
-pub(crate) struct Party {
+/// Who connects.
+pub(crate) struct Principal {
     pub(crate) role: Role,
     pub(crate) client: ClientInfo,
     pub(crate) scopes: Vec<&'static str>,
@@ -54,8 +54,8 @@ pub(crate) enum State<'a> {
     Away(&'a Error),
 }
 
-/// What stands behind a session. Called by its thread, one after another.
-pub(crate) trait Side: Send + Sync {
+/// Receives what happens on a session. Called by its thread, one call after another.
+pub(crate) trait Handler: Send + Sync {
     fn state(&self, state: State<'_>);
 
     /// The gateway tells something. `is_copy`: it has told it before.
@@ -88,7 +88,7 @@ pub(crate) struct Session(Arc<Shared>);
 
 struct Shared {
     access: Arc<Access>,
-    party: Party,
+    principal: Principal,
     traffic: Mutex<Traffic>,
     stop: Stop,
     /// The gateway has approved what the node can do.
@@ -99,10 +99,10 @@ struct Shared {
 
 impl Session {
     /// A session that does nothing before it is started.
-    pub(crate) fn new(access: Arc<Access>, party: Party) -> io::Result<Self> {
+    pub(crate) fn new(access: Arc<Access>, principal: Principal) -> io::Result<Self> {
         Ok(Self(Arc::new(Shared {
             access,
-            party,
+            principal,
             traffic: Mutex::default(),
             stop: Stop::new()?,
             is_approved: AtomicBool::new(false),
@@ -115,26 +115,26 @@ impl Session {
         &self,
         name: String,
         delay: Duration,
-        side: Box<dyn Side>,
+        handler: Box<dyn Handler>,
     ) -> io::Result<JoinHandle<()>> {
         let session = self.clone();
         let thread = Builder::new().name(name).stack_size(limits::STACK);
         thread.spawn(move || {
             if !session.0.stop.wait(delay) {
-                session.run(&*side);
+                session.run(&*handler);
             }
         })
     }
 
     /// The gateway's id of the node.
     pub(crate) fn id(&self) -> &str {
-        self.0.party.identity.id()
+        self.0.principal.identity.id()
     }
 
     /// Ends the session; returns at once.
     pub(crate) fn stop(&self) {
         self.0.stop.request();
-        self.0.access.gate.look();
+        self.0.access.limiter.wake();
     }
 
     /// Whether the gateway has admitted it.
@@ -169,7 +169,7 @@ impl Session {
         lock(&self.0.traffic).report(event, payload).unwrap_or_default()
     }
 
-    /// Has [`Side::due`] called soon, by asking the gateway for a sign of life.
+    /// Has [`Handler::due`] called soon, by asking the gateway for a sign of life.
     pub(crate) fn nudge(&self) {
         lock(&self.0.traffic).nudge();
     }
@@ -192,24 +192,24 @@ impl Session {
         }
     }
 
-    fn run(&self, side: &dyn Side) {
+    fn run(&self, handler: &dyn Handler) {
         let mut backoff = Backoff::default();
         while !self.0.stop.is_requested() {
             let began = Instant::now();
             let Some(connected) = self.connect() else { break };
             let result = connected.and_then(|connection| {
                 let lived = Instant::now();
-                let end = self.serve(connection, side);
+                let end = self.serve(connection, handler);
                 backoff.admitted_for(lived.elapsed());
                 end
             });
             let invokes = lock(&self.0.traffic).disconnected();
-            invokes.iter().for_each(|invoke| side.cancel(invoke));
+            invokes.iter().for_each(|invoke| handler.cancel(invoke));
             let Err(error) = result;
             if matches!(error, Error::Stopped) {
                 break;
             }
-            let wait = self.after(&error, side, &mut backoff);
+            let wait = self.after(&error, handler, &mut backoff);
             log::debug!("gateway: {} after {:?}", error.text(), began.elapsed());
             self.0.stop.wait(wait);
         }
@@ -217,28 +217,28 @@ impl Session {
 
     /// `None` if the session has to stop.
     fn connect(&self) -> Option<Result<Connection, Error>> {
-        let Shared { access, party, stop, .. } = &*self.0;
-        let finds_out = party.role == Role::Operator;
-        let _pass = access.gate.enter(finds_out, stop)?;
+        let Shared { access, principal, stop, .. } = &*self.0;
+        let finds_out = principal.role == Role::Operator;
+        let _permit = access.limiter.acquire(finds_out, stop)?;
         let token = match (access.token)() {
             Ok(token) => token,
             Err(error) => return Some(Err(Error::Token(error))),
         };
-        let proves = !party.may_be_anonymous || self.0.must_prove.load(Ordering::Relaxed);
+        let proves = !principal.may_be_anonymous || self.0.must_prove.load(Ordering::Relaxed);
         let login = Login {
-            role: party.role,
-            client: &party.client,
-            scopes: &party.scopes,
+            role: principal.role,
+            client: &principal.client,
+            scopes: &principal.scopes,
             token: token.as_deref(),
-            identity: proves.then_some(&party.identity),
-            profile: party.profile.as_ref(),
+            identity: proves.then_some(&principal.identity),
+            profile: principal.profile.as_ref(),
         };
         let mut is_there = false;
         let result = access.gateway.connect(&login, stop, || is_there = true);
         if finds_out {
             // The nodes have no other token, and too many attempts with a wrong one lock them out.
-            let is_useless = result.as_ref().is_err_and(Error::is_about_token);
-            access.gate.set_open(is_there && !is_useless);
+            let is_refused = result.as_ref().is_err_and(Error::is_about_token);
+            access.limiter.set_reachable(is_there && !is_refused);
         }
         Some(result)
     }
@@ -247,21 +247,21 @@ impl Session {
     fn serve(
         &self,
         mut connection: Connection,
-        side: &dyn Side,
+        handler: &dyn Handler,
     ) -> Result<std::convert::Infallible, Error> {
         let traffic = || lock(&self.0.traffic);
         self.0.is_approved.store(false, Ordering::Relaxed);
         traffic().connected(connection.sender().clone(), &connection.hello)?;
-        side.state(State::Connected(&connection.hello));
+        handler.state(State::Connected(&connection.hello));
         loop {
             let now = Instant::now();
             let over = traffic().due(now)?;
-            over.iter().for_each(|invoke| self.time_is_over(invoke, side));
+            over.iter().for_each(|invoke| self.time_is_over(invoke, handler));
             let refused = traffic().refused_for(now);
             if refused >= limits::GATEWAY_REFUSED && self.0.is_approved.load(Ordering::Relaxed) {
                 return Err(Error::Forgotten);
             }
-            let due = [side.due(now), traffic().next_due()].into_iter().flatten().min();
+            let due = [handler.due(now), traffic().next_due()].into_iter().flatten().min();
             let deadline = due.unwrap_or_else(|| wait::after(limits::GATEWAY_SILENCE));
             match connection.next(deadline)? {
                 Some(Incoming::Response { id, result }) => {
@@ -271,7 +271,7 @@ impl Session {
                     }
                 }
                 Some(Incoming::Event { event, payload, numbered }) => {
-                    self.event(&event, payload, numbered, side)?;
+                    self.event(&event, payload, numbered, handler)?;
                 }
                 Some(Incoming::Unknown) | None => {}
             }
@@ -283,63 +283,63 @@ impl Session {
         event: &str,
         payload: Option<Payload>,
         is_copy: bool,
-        side: &dyn Side,
+        handler: &dyn Handler,
     ) -> Result<(), Error> {
         let text = payload.as_deref().unwrap_or_default();
         match event {
             INVOKE_REQUEST => {
                 if let Some(invoke) = InvokeRequest::read(text) {
-                    self.begin(invoke, side)?;
+                    self.begin(invoke, handler)?;
                 }
             }
             INVOKE_CANCEL => {
                 let id = cancelled_invoke(text);
                 if let Some(id) = id.filter(|id| lock(&self.0.traffic).cancel(id)) {
-                    side.cancel(&id);
+                    handler.cancel(&id);
                 }
             }
             PAIR_RESOLVED => {
                 lock(&self.0.traffic).try_again()?;
-                side.event(event, payload, is_copy);
+                handler.event(event, payload, is_copy);
             }
-            _ => side.event(event, payload, is_copy),
+            _ => handler.event(event, payload, is_copy),
         }
         Ok(())
     }
 
-    fn begin(&self, invoke: InvokeRequest, side: &dyn Side) -> Result<(), Error> {
+    fn begin(&self, invoke: InvokeRequest, handler: &dyn Handler) -> Result<(), Error> {
         let permit = InvokePermit::take(&self.0.access.invokes);
         let until = wait::after(invoke.timeout);
         let mut traffic = lock(&self.0.traffic);
         if permit.is_some_and(|permit| traffic.begin(invoke.id.clone(), until, permit)) {
             drop(traffic);
-            side.invoke(self, invoke);
+            handler.invoke(self, invoke);
             return Ok(());
         }
         let failure = failure("UNAVAILABLE", "too many invokes in progress");
         traffic.answer(self.id(), &invoke.id, Err(&failure))
     }
 
-    fn time_is_over(&self, invoke: &str, side: &dyn Side) {
-        side.cancel(invoke);
+    fn time_is_over(&self, invoke: &str, handler: &dyn Handler) {
+        handler.cancel(invoke);
         self.finish(invoke, Err(&failure("TIMEOUT", "the node did not answer in time")));
     }
 
     fn name(&self) -> &str {
-        self.0.party.client.display_name.as_deref().unwrap_or_default()
+        self.0.principal.client.display_name.as_deref().unwrap_or_default()
     }
 
     /// Tells why there is no connection, and returns when to try again.
-    fn after(&self, error: &Error, side: &dyn Side, backoff: &mut Backoff) -> Duration {
+    fn after(&self, error: &Error, handler: &dyn Handler, backoff: &mut Backoff) -> Duration {
         let refusal: Option<&Refusal> = match error {
             Error::Refused(refusal) => Some(refusal),
             _ => None,
         };
         if let Some(request) = refusal.and_then(Refusal::pairing_required) {
-            side.state(State::PairingRequired(request));
+            handler.state(State::PairingRequired(request));
             return limits::GATEWAY_PAIRING_RETRY;
         }
-        side.state(State::Away(error));
+        handler.state(State::Away(error));
         let is_first = || !self.0.must_prove.swap(true, Ordering::Relaxed);
         if refusal.is_some_and(Refusal::wants_device) && is_first() {
             return Duration::ZERO;

@@ -1,10 +1,10 @@
-//! Thread `approvals`: looks at what the gateway has approved of the nodes, so that operators need
+//! Thread `approvals`: checks what the gateway has approved of the nodes, so that operators need
 //! not guess why a command does not work, and sends what has waited for the gateway. It sleeps
 //! until a session or a node has something for it.
 
 use super::bridge::Bridge;
 use crate::backend::Outlet;
-use crate::gateway::{Party, Session, Side, State};
+use crate::gateway::{Handler, Principal, Session, State};
 use crate::protocol::gateway::{
     approve_params, listed_nodes, operator_scopes, ClientInfo, Role, CLIENT_BACKEND, NODE_LIST,
     PAIR_APPROVE, PAIR_LIST,
@@ -21,16 +21,16 @@ pub(super) struct Approvals {
     stop: crate::link::Stop,
 }
 
-/// What stands behind the bridge's own session.
-struct OperatorSide {
+/// Notes how the bridge's own session is.
+struct OperatorHandler {
     bridge: Arc<Bridge>,
     _thread: Sender<()>,
 }
 
-impl Side for OperatorSide {
+impl Handler for OperatorHandler {
     fn state(&self, state: State<'_>) {
         self.bridge.operator_state(&state);
-        self.bridge.look_at_approvals();
+        self.bridge.check_approvals();
     }
 
     fn event(&self, _: &str, _: Option<Payload>, _: bool) {
@@ -46,7 +46,7 @@ impl Approvals {
             return Err(io::Error::other("it was started before"));
         }
         let identity = bridge.seed.operator();
-        let party = Party {
+        let principal = Principal {
             role: Role::Operator,
             client: ClientInfo {
                 id: CLIENT_BACKEND.0,
@@ -62,11 +62,11 @@ impl Approvals {
             may_be_anonymous: bridge.access.gateway.url.is_loopback(),
             profile: None,
         };
-        let session = Session::new(bridge.access.clone(), party)?;
+        let session = Session::new(bridge.access.clone(), principal)?;
         let _ = bridge.operator.set(session.clone());
         let [own, looking] = threads;
-        let side = OperatorSide { bridge: bridge.clone(), _thread: own };
-        session.start("gateway-0".to_owned(), Duration::ZERO, Box::new(side))?;
+        let handler = OperatorHandler { bridge: bridge.clone(), _thread: own };
+        session.start("gateway-0".to_owned(), Duration::ZERO, Box::new(handler))?;
         let stop = crate::link::Stop::new()?;
         let (stopped, looked_at) = (stop.clone(), bridge.clone());
         Builder::new().name("approvals".into()).spawn(move || {
@@ -80,7 +80,7 @@ impl Approvals {
     pub(super) fn stop(&self, bridge: &Bridge, timeout: Duration) {
         let ended = bridge.close();
         self.stop.request();
-        bridge.look_at_approvals();
+        bridge.check_approvals();
         bridge.operator().iter().for_each(Session::stop);
         for node in bridge.all_nodes() {
             node.session().iter().for_each(Session::stop);
@@ -97,26 +97,26 @@ fn run(bridge: &Bridge, operator: &Session, stop: &crate::link::Stop) {
         drop(nodes);
         // What is not approved yet may be approved at any time, and nobody tells.
         let wait = match is_somebody_waiting {
-            true => limits::GATEWAY_LOOK_WAITING,
-            false => limits::GATEWAY_LOOK_IDLE,
+            true => limits::GATEWAY_CHECK_WAITING,
+            false => limits::GATEWAY_CHECK_IDLE,
         };
-        let _ = bridge.looks().recv_timeout(wait);
+        let _ = bridge.checks().recv_timeout(wait);
         if stop.is_requested() {
             return;
         }
         if operator.is_connected() {
             // The others have theirs sent when the gateway is back.
             bridge.all_nodes().iter().all(|node| bridge.send_messages(node));
-            look(bridge, operator);
+            check(bridge, operator);
         }
-        if stop.wait(limits::GATEWAY_LOOK_EVERY) {
+        if stop.wait(limits::GATEWAY_CHECK_EVERY) {
             return;
         }
     }
 }
 
-/// Looks once at what the gateway has approved.
-fn look(bridge: &Bridge, operator: &Session) {
+/// Checks once what the gateway has approved.
+fn check(bridge: &Bridge, operator: &Session) {
     let list = match operator.call(NODE_LIST, "{}") {
         Ok(list) => list,
         Err(error) => return log::debug!("backend: could not list the gateway's nodes: {error}"),
@@ -133,7 +133,7 @@ fn look(bridge: &Bridge, operator: &Session) {
         match operator.call(PAIR_APPROVE, &approve_params(&pending.request_id)) {
             Ok(_) => {
                 log::info!("backend: approved the commands of a node node={:?}", node.id.as_str());
-                bridge.look_at_approvals();
+                bridge.check_approvals();
             }
             Err(error) => {
                 if let Some(more) = bridge.log.admit_from("approve", node.id.as_str()) {

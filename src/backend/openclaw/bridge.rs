@@ -31,8 +31,8 @@ pub(super) struct Bridge {
     pub(super) rates: RunRateLimit,
     pub(super) log: LogLimit,
     view: Mutex<GatewayView>,
-    /// Has somebody look at what the gateway has approved.
-    look: (Sender<()>, Receiver<()>),
+    /// Has the approvals checked.
+    checks: (Sender<()>, Receiver<()>),
     /// Exist as long as their threads do.
     threads: (Mutex<Option<Sender<()>>>, Receiver<()>),
 }
@@ -65,7 +65,7 @@ impl Bridge {
             rates: RunRateLimit::default(),
             log: LogLimit::new(limits::PAIRED_NODES, 1),
             view: Mutex::new(view),
-            look: crossbeam_channel::bounded(1),
+            checks: crossbeam_channel::bounded(1),
             threads: (Mutex::new(Some(running)), ended),
         }
     }
@@ -100,14 +100,14 @@ impl Bridge {
         &self.threads.1
     }
 
-    /// Has somebody look at what the gateway has approved.
-    pub(super) fn look_at_approvals(&self) {
-        // One that is waiting looks for everybody.
-        let _ = self.look.0.try_send(());
+    /// Has the gateway's approvals checked soon.
+    pub(super) fn check_approvals(&self) {
+        // One check that is waiting is for everybody.
+        let _ = self.checks.0.try_send(());
     }
 
-    pub(super) fn looks(&self) -> &Receiver<()> {
-        &self.look.1
+    pub(super) fn checks(&self) -> &Receiver<()> {
+        &self.checks.1
     }
 
     pub(super) fn set_document(&self, document: Document) {

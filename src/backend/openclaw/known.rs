@@ -6,7 +6,6 @@ use crate::files;
 use crate::gateway::Platform;
 use crate::lock::lock;
 use crate::protocol::limits;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -16,14 +15,9 @@ use std::sync::Mutex;
 #[derive(Debug)]
 pub(super) struct KnownNodes {
     path: PathBuf,
-    nodes: Mutex<BTreeMap<NodeId, Introduction>>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Introduction {
-    platform: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    family: Option<String>,
+    /// Held while the file is written.
+    writing: Mutex<()>,
+    nodes: Mutex<BTreeMap<NodeId, Platform>>,
 }
 
 impl KnownNodes {
@@ -37,29 +31,24 @@ impl KnownNodes {
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error),
         };
-        Ok(Self { path: path.to_owned(), nodes: Mutex::new(nodes) })
+        Ok(Self { path: path.to_owned(), writing: Mutex::default(), nodes: Mutex::new(nodes) })
     }
 
     /// How the node introduces itself: as it did first, or, if there was no first time, as it would
     /// now. That is on disk when this returns.
     pub(super) fn introduction(&self, node: &NodeId, now: Platform) -> io::Result<Platform> {
-        let mut nodes = lock(&self.nodes);
-        if let Some(Introduction { platform, family }) = nodes.get(node).cloned() {
-            return Ok(Platform { platform, family });
+        if let Some(first) = lock(&self.nodes).get(node).cloned() {
+            return Ok(first);
         }
+        let _writing = lock(&self.writing);
+        let mut nodes = lock(&self.nodes).clone();
         if nodes.len() >= limits::PAIRED_NODES {
             return Ok(now);
         }
-        let first = Introduction { platform: now.platform.clone(), family: now.family.clone() };
-        nodes.insert(node.clone(), first);
-        let saved = serde_json::to_vec_pretty(&*nodes)
-            .map_err(io::Error::from)
-            .and_then(|text| files::write_atomically(&self.path, &text));
-        if let Err(error) = saved {
-            nodes.remove(node);
-            return Err(error);
-        }
-        Ok(now)
+        let first = nodes.entry(node.clone()).or_insert(now).clone();
+        files::write_atomically(&self.path, &serde_json::to_vec_pretty(&nodes)?)?;
+        *lock(&self.nodes) = nodes;
+        Ok(first)
     }
 }
 

@@ -8,15 +8,15 @@ mod approvals;
 mod bridge;
 mod known;
 mod node;
+mod node_handler;
+mod node_status;
 mod nodes;
-mod side;
-mod standing;
 mod translate;
 
 use crate::backend::{Backend, Caller, Method, NodeNotice, Outlet, Payload, WireError};
 use crate::config::BackendConfig;
 use crate::files;
-use crate::gateway::{Access, Gate, Gateway, Seed};
+use crate::gateway::{Access, DialLimiter, Gateway, Seed};
 use crate::lock::lock;
 use crate::protocol::limits;
 use crate::tls;
@@ -87,7 +87,7 @@ impl Openclaw {
         let access = Access {
             gateway: Gateway { url, tls },
             token: token_source(config),
-            gate: Gate::default(),
+            limiter: DialLimiter::default(),
             invokes: Arc::default(),
         };
         Ok(Self {
@@ -149,9 +149,9 @@ impl Backend for Openclaw {
             return Ok(translate::answer(&request, result, None)?.result);
         };
         let answer =
-            translate::answer(&request, result, Some(&mut lock(&node.talk).conversations))?;
+            translate::answer(&request, result, Some(&mut lock(&node.retained).conversations))?;
         if !answer.events.is_empty() {
-            node.send_soon(answer.events);
+            node.send_later(answer.events);
         }
         Ok(answer.result)
     }

@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 pub(super) struct BridgedNode {
     pub(super) id: NodeId,
-    pub(super) talk: Mutex<Talk>,
+    pub(super) retained: Mutex<Retained>,
     pub(super) running: Mutex<Option<Running>>,
     /// Counts its sessions, so that one that is ending changes nothing any more.
     pub(super) session_number: AtomicU64,
     pub(super) starts: Mutex<Starts>,
-    pub(super) standing: Mutex<Standing>,
+    pub(super) status: Mutex<NodeStatus>,
     /// Invokes of the gateway under way, as they are known on either side.
     pub(super) invokes: Mutex<VecDeque<(String, InvokeNumber)>>,
 }
@@ -48,11 +48,11 @@ impl Starts {
 
 /// What outlives a short absence of the node.
 #[derive(Debug, Default)]
-pub(super) struct Talk {
+pub(super) struct Retained {
     pub(super) conversations: Conversations,
     pub(super) exec: ExecRuns,
     /// Events that follow the answer to a call.
-    pub(super) soon: Vec<Incoming>,
+    pub(super) follow_ups: Vec<Incoming>,
     /// Messages for a gateway that is away.
     pub(super) messages: VecDeque<Request>,
 }
@@ -67,28 +67,28 @@ pub(super) struct Running {
     pub(super) offered: Vec<String>,
 }
 
-/// What operators are told.
+/// What operators are told about it.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct NodeStatus {
     pub(super) state: Option<GatewayState>,
     pub(super) problem: Option<String>,
     pub(super) remedy: Option<String>,
     pub(super) missing: Vec<String>,
     /// Since when it is connected.
     pub(super) since: Option<Instant>,
-    /// What they were told last.
-    pub(super) told: Option<NodeInGateway>,
+    /// What was published last.
+    pub(super) published: Option<NodeInGateway>,
 }
 
 impl BridgedNode {
     pub(super) fn new(id: NodeId) -> Self {
         Self {
             id,
-            talk: Mutex::default(),
+            retained: Mutex::default(),
             running: Mutex::default(),
             session_number: AtomicU64::new(0),
             starts: Mutex::default(),
-            standing: Mutex::default(),
+            status: Mutex::default(),
             invokes: Mutex::default(),
         }
     }
@@ -99,8 +99,8 @@ impl BridgedNode {
     }
 
     /// Sends events after the answer to a call, which is on its way now.
-    pub(super) fn send_soon(&self, events: Vec<Incoming>) {
-        lock(&self.talk).soon.extend(events);
+    pub(super) fn send_later(&self, events: Vec<Incoming>) {
+        lock(&self.retained).follow_ups.extend(events);
         if let Some(session) = self.session() {
             session.nudge();
         }
@@ -108,7 +108,7 @@ impl BridgedNode {
 
     /// Whether somebody has to look again what was approved.
     pub(super) fn is_waiting(&self) -> bool {
-        let state = lock(&self.standing).state;
+        let state = lock(&self.status).state;
         matches!(state, Some(GatewayState::Connecting | GatewayState::SurfacePending))
     }
 }

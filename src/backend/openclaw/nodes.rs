@@ -2,10 +2,10 @@
 
 use super::bridge::Bridge;
 use super::node::{BridgedNode, Running};
-use super::side::NodeSide;
+use super::node_handler::NodeHandler;
 use super::translate::{self, Outgoing, Request};
 use crate::backend::{NodeId, NodeNotice};
-use crate::gateway::{self, Party, Session};
+use crate::gateway::{self, Principal, Session};
 use crate::lock::lock;
 use crate::protocol::gateway::RUN_PREPARE;
 use crate::protocol::{limits, session, ErrorCode, NodeCommand, NodeEvent, NodeProfile};
@@ -49,13 +49,13 @@ impl Bridge {
             }
             before.session.stop();
         }
-        let session = Session::new(self.access.clone(), self.party(id, &profile)?)?;
+        let session = Session::new(self.access.clone(), self.principal(id, &profile)?)?;
         let number = node.session_number.fetch_add(1, Ordering::SeqCst) + 1;
         let chance = random::bits().map_or(u32::MAX, |bits| bits as u32);
         let delay = lock(&node.starts).delay(Instant::now(), chance);
         let running = Running { session: session.clone(), profile, offered };
         *lock(&node.running) = Some(running);
-        let side = NodeSide {
+        let handler = NodeHandler {
             bridge: self.clone(),
             node,
             session: session.clone(),
@@ -63,7 +63,7 @@ impl Bridge {
             may_run,
             _thread: thread,
         };
-        session.start(format!("gateway-{number}"), delay, Box::new(side)).map(drop)
+        session.start(format!("gateway-{number}"), delay, Box::new(handler)).map(drop)
     }
 
     fn known_node(&self, id: &NodeId) -> Arc<BridgedNode> {
@@ -73,11 +73,11 @@ impl Bridge {
     }
 
     /// How the gateway is told about a node.
-    fn party(&self, id: &NodeId, profile: &NodeProfile) -> io::Result<Party> {
+    fn principal(&self, id: &NodeId, profile: &NodeProfile) -> io::Result<Principal> {
         let identity = self.seed.node(id.as_str());
         let identity = identity.ok_or_else(|| io::Error::other("no key could be derived"))?;
         let platform = self.known.introduction(id, gateway::platform(profile))?;
-        Ok(Party::of_node(id, identity, platform, profile.clone()))
+        Ok(Principal::of_node(id, identity, platform, profile.clone()))
     }
 
     fn offline(&self, id: &NodeId) {
@@ -87,7 +87,7 @@ impl Bridge {
         if let Some(running) = running {
             running.session.stop();
         }
-        self.forget_standing(&node);
+        self.forget_status(&node);
     }
 
     fn event(&self, id: &NodeId, event: &str, payload: &str) {
@@ -96,9 +96,9 @@ impl Bridge {
         }
         let Ok(bits) = random::bits() else { return };
         let node = self.known_node(id);
-        let mut talk = lock(&node.talk);
-        let talk = &mut *talk;
-        let (conversations, exec) = (&mut talk.conversations, &mut talk.exec);
+        let mut retained = lock(&node.retained);
+        let retained = &mut *retained;
+        let (conversations, exec) = (&mut retained.conversations, &mut retained.exec);
         let run = random::uuid(bits);
         let all = translate::outgoing(id, conversations, exec, (event, payload), &run);
         let mut calls = Vec::new();
@@ -109,14 +109,14 @@ impl Bridge {
             }
         }
         if !calls.is_empty() {
-            self.look_at_approvals();
+            self.check_approvals();
         }
         for call in calls {
-            if talk.messages.len() >= limits::GATEWAY_MESSAGES {
-                talk.messages.pop_front();
+            if retained.messages.len() >= limits::GATEWAY_MESSAGES {
+                retained.messages.pop_front();
                 self.log_dropped(id, 1);
             }
-            talk.messages.push_back(call);
+            retained.messages.push_back(call);
         }
     }
 
@@ -150,14 +150,14 @@ impl Bridge {
         let Some(operator) = self.operator() else { return false };
         loop {
             // It stays where it is until the gateway has it; a repetition does no harm.
-            let first: Option<Request> = lock(&node.talk).messages.front().cloned();
+            let first: Option<Request> = lock(&node.retained).messages.front().cloned();
             let Some(request) = first else { return true };
             match operator.call(request.method.as_str(), &request.params) {
                 Err(error) if error.code == ErrorCode::Unavailable => return false,
                 result => {
-                    let mut talk = lock(&node.talk);
-                    if talk.messages.front() == Some(&request) {
-                        talk.messages.pop_front();
+                    let mut retained = lock(&node.retained);
+                    if retained.messages.front() == Some(&request) {
+                        retained.messages.pop_front();
                     }
                     if let Err(error) = result {
                         let node = node.id.as_str();

@@ -6,7 +6,9 @@ use super::{policy, profile, NodeError, NodeOptions};
 use crate::backend::openclaw::prepare;
 use crate::client::{self, IdentityFile, Stop, Writer};
 use crate::config::GatewayUrl;
-use crate::gateway::{platform, Access, Error, Gate, Gateway, Party, Seed, Session, Side, State};
+use crate::gateway::{
+    platform, Access, DialLimiter, Error, Gateway, Handler, Principal, Seed, Session, State,
+};
 use crate::lock::lock;
 use crate::node_host::{Host, Security};
 use crate::protocol::gateway::{failure, InvokeRequest, PAIR_RESOLVED, RUN_PREPARE};
@@ -82,15 +84,15 @@ pub(super) fn run(
         policy::tell(&options.work, host.security(), &screen);
     }
     let may_run = host.security().is_ok_and(|security| security != Security::Deny);
-    let party = party(&options, &identity, profile(&options, &identity, &host), may_run)?;
+    let principal = principal(&options, &identity, profile(&options, &identity, &host), may_run)?;
     let (access, tokens) = access(gateway, identity);
-    let session = Session::new(Arc::new(access), party).map_err(system)?;
+    let session = Session::new(Arc::new(access), principal).map_err(system)?;
     let writer = writer(&session, &host);
     host.connected(&writer);
     let (tells, admitted) = bounded(1);
     let screen = Arc::new(Mutex::new(screen));
     let host = Arc::new(Mutex::new(host));
-    let side = HostSide {
+    let handler = HostHandler {
         tokens,
         host: host.clone(),
         writer,
@@ -102,7 +104,7 @@ pub(super) fn run(
         said: Mutex::default(),
         admitted: tells,
     };
-    let thread = session.start("gateway".to_owned(), Duration::ZERO, Box::new(side));
+    let thread = session.start("gateway".to_owned(), Duration::ZERO, Box::new(handler));
     let thread = thread.map_err(system)?;
     thread::scope(|scope| {
         let work = scope.spawn(|| {
@@ -139,20 +141,20 @@ fn access(gateway: GatewayOptions, identity: IdentityFile) -> (Access, Arc<Token
     let access = Access {
         gateway: Gateway { url, tls },
         token: Box::new(move || Ok(source.current())),
-        gate: Gate::default(),
+        limiter: DialLimiter::default(),
         invokes: Arc::default(),
     };
-    access.gate.set_open(true);
+    access.limiter.set_reachable(true);
     (access, tokens)
 }
 
 /// How the gateway is told about this node.
-fn party(
+fn principal(
     options: &NodeOptions,
     identity: &IdentityFile,
     mut profile: NodeProfile,
     may_run: bool,
-) -> Result<Party, NodeError> {
+) -> Result<Principal, NodeError> {
     let path = options.token_file.with_extension("seed");
     let seed = Seed::open(&path);
     let seed = seed.map_err(|source| client::Error::File { path, verb: "use", source })?;
@@ -162,7 +164,7 @@ fn party(
         profile.commands.get_or_insert_default().push(RUN_PREPARE.to_owned());
     }
     let platform = platform(&profile);
-    Ok(Party::of_node(node, keys, platform, profile))
+    Ok(Principal::of_node(node, keys, platform, profile))
 }
 
 /// The way of the host's frames to the gateway.
@@ -227,7 +229,7 @@ const APPROVE_COMMANDS: &str =
      and `openclaw nodes approve` with the id of the request";
 
 /// This machine, behind the session.
-struct HostSide {
+struct HostHandler {
     tokens: Arc<Tokens>,
     host: Arc<Mutex<Host>>,
     writer: Writer,
@@ -243,7 +245,7 @@ struct HostSide {
     admitted: Sender<Result<(), String>>,
 }
 
-impl HostSide {
+impl HostHandler {
     fn say(&self, line: String) {
         let mut said = lock(&self.said);
         if *said != line {
@@ -267,7 +269,7 @@ impl HostSide {
     }
 }
 
-impl Side for HostSide {
+impl Handler for HostHandler {
     fn state(&self, state: State<'_>) {
         match state {
             State::Connected(hello) => {

@@ -64,11 +64,11 @@ pub const GATEWAY_TOKEN_BYTES: u64 = 4096;
 /// an answer to a question of long ago.
 pub const GATEWAY_MESSAGES: usize = 16;
 /// At least so long is between two looks at what the gateway has approved.
-pub const GATEWAY_LOOK_EVERY: Duration = Duration::from_millis(500);
+pub const GATEWAY_CHECK_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked at while a node waits for an approval. It takes the gateway a millisecond.
-pub const GATEWAY_LOOK_WAITING: Duration = Duration::from_secs(2);
+pub const GATEWAY_CHECK_WAITING: Duration = Duration::from_secs(2);
 /// How often it is looked at otherwise: somebody may have changed the gateway's configuration.
-pub const GATEWAY_LOOK_IDLE: Duration = Duration::from_secs(60);
+pub const GATEWAY_CHECK_IDLE: Duration = Duration::from_secs(60);
 /// How often a node of which the gateway does not take every command connects again: only then does
 /// the gateway look whether its configuration allows them now.
 pub const GATEWAY_LIMITED: Duration = Duration::from_secs(5 * 60);

@@ -48,7 +48,10 @@ impl<'a> Connection<'a> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(BEFORE_LOGIN))
             .max_frame_size(Some(BEFORE_LOGIN));
-        let Ok(socket) = tungstenite::accept_with_config(Wire::new(stream, tls), Some(config)) else { return };
+        let Ok(socket) = tungstenite::accept_with_config(Wire::new(stream, tls), Some(config))
+        else {
+            return;
+        };
         let number = state.lock().unwrap().number();
         let nonce = format!("nonce-{number}");
         let mut connection =

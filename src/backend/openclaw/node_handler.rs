@@ -1,10 +1,10 @@
-//! What stands behind the session of a node: the node, by way of the router.
+//! What happens on the session of a node: it is passed on to the node, by way of the router.
 
 use super::bridge::Bridge;
 use super::node::BridgedNode;
 use super::translate::{self, Incoming, SessionDefaults};
 use crate::backend::{Audience, BackendEvent};
-use crate::gateway::{Session, Side, State};
+use crate::gateway::{Handler, Session, State};
 use crate::lock::lock;
 use crate::protocol::gateway::{failure, InvokeRequest, PAIR_RESOLVED, RUN_PREPARE};
 use crate::protocol::operator::InvokeNode;
@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What stands behind the session of a node.
-pub(super) struct NodeSide {
+/// Passes on what happens on the session of a node.
+pub(super) struct NodeHandler {
     pub(super) bridge: Arc<Bridge>,
     pub(super) node: Arc<BridgedNode>,
     pub(super) session: Session,
@@ -26,7 +26,7 @@ pub(super) struct NodeSide {
     pub(super) _thread: Sender<()>,
 }
 
-impl NodeSide {
+impl NodeHandler {
     fn is_current(&self) -> bool {
         self.node.session_number.load(Ordering::SeqCst) == self.number
     }
@@ -46,7 +46,9 @@ impl NodeSide {
             node_id: self.node.id.to_string(),
             command: invoke.command,
             params: invoke.params,
-            timeout_ms: u64::try_from(invoke.timeout.as_millis().max(1)).ok(),
+            // The session's own clock cancels it in time; with two of them, the answer would depend on
+            // which one is faster.
+            timeout_ms: u64::try_from(2 * invoke.timeout.as_millis().max(1)).ok(),
             idempotency_key: None,
         };
         let (id, session) = (invoke.id.clone(), session.clone());
@@ -66,7 +68,7 @@ impl NodeSide {
     }
 }
 
-impl Side for NodeSide {
+impl Handler for NodeHandler {
     fn state(&self, state: State<'_>) {
         if !self.is_current() {
             return;
@@ -74,21 +76,21 @@ impl Side for NodeSide {
         self.bridge.set_state(&self.node, &state);
         if let State::Connected(hello) = state {
             let defaults = SessionDefaults::read(hello.session_defaults.as_deref());
-            for key in lock(&self.node.talk).conversations.connected(defaults) {
+            for key in lock(&self.node.retained).conversations.connected(defaults) {
                 self.session.subscribe(key, true);
             }
-            self.bridge.look_at_approvals();
+            self.bridge.check_approvals();
         }
     }
 
     fn event(&self, event: &str, payload: Option<Payload>, is_copy: bool) {
         if event == PAIR_RESOLVED {
-            return self.bridge.look_at_approvals();
+            return self.bridge.check_approvals();
         }
         let text = payload.as_deref().unwrap_or("{}");
-        let mut talk = lock(&self.node.talk);
-        let events = talk.conversations.incoming(event, text, is_copy, Instant::now());
-        drop(talk);
+        let mut retained = lock(&self.node.retained);
+        let events = retained.conversations.incoming(event, text, is_copy, Instant::now());
+        drop(retained);
         self.send(events);
     }
 
@@ -101,7 +103,7 @@ impl Side for NodeSide {
             };
         }
         if NodeCommand::parse(&invoke.command) == Some(NodeCommand::SystemRun) {
-            lock(&self.node.talk).exec.issued(invoke.params.as_deref());
+            lock(&self.node.retained).exec.issued(invoke.params.as_deref());
         }
         self.pass_on(session, invoke);
     }
@@ -117,11 +119,11 @@ impl Side for NodeSide {
     }
 
     fn due(&self, now: Instant) -> Option<Instant> {
-        let mut talk = lock(&self.node.talk);
-        let mut events = std::mem::take(&mut talk.soon);
-        events.extend(talk.conversations.due(now));
-        let next = talk.conversations.next_due();
-        drop(talk);
+        let mut retained = lock(&self.node.retained);
+        let mut events = std::mem::take(&mut retained.follow_ups);
+        events.extend(retained.conversations.due(now));
+        let next = retained.conversations.next_due();
+        drop(retained);
         self.send(events);
         next
     }

@@ -1,7 +1,7 @@
 //! How far each node is at the gateway, for operators.
 
 use super::bridge::{problem_and_remedy, Bridge};
-use super::node::{BridgedNode, Standing};
+use super::node::{BridgedNode, NodeStatus};
 use super::translate;
 use crate::backend::Document;
 use crate::gateway::State;
@@ -14,18 +14,18 @@ use std::time::Instant;
 impl Bridge {
     /// The session has changed.
     pub(super) fn set_state(&self, node: &BridgedNode, state: &State<'_>) {
-        let mut standing = lock(&node.standing);
-        standing.missing.clear();
-        standing.since = matches!(state, State::Connected(_)).then(Instant::now);
-        standing.state = Some(match state {
+        let mut status = lock(&node.status);
+        status.missing.clear();
+        status.since = matches!(state, State::Connected(_)).then(Instant::now);
+        status.state = Some(match state {
             State::PairingRequired(_) => GatewayState::PairingRequired,
             State::Away(_) | State::Connected(_) => GatewayState::Connecting,
         });
-        (standing.problem, standing.remedy) = problem_and_remedy(state);
+        (status.problem, status.remedy) = problem_and_remedy(state);
         if let State::Connected(_) = state {
-            standing.problem = Some("what the gateway has approved is not known yet".to_owned());
+            status.problem = Some("what the gateway has approved is not known yet".to_owned());
         }
-        self.tell(node, &mut standing);
+        self.publish(node, &mut status);
     }
 
     /// What the gateway says about the node.
@@ -44,7 +44,7 @@ impl Bridge {
             &row.commands,
             pending.map_or(&[], |pending| &pending.commands),
         );
-        let mut standing = lock(&node.standing);
+        let mut status = lock(&node.status);
         let not_allowed = format!("the gateway does not allow {}", missing.join(", "));
         let allow = translate::allow_line(&self.version(), &missing);
         let approve = match pending {
@@ -65,41 +65,41 @@ impl Bridge {
         };
         running.session.set_approved(is_approved);
         // What the gateway allows now, it finds out when a node connects.
-        let is_old = standing.since.is_some_and(|at| at.elapsed() >= limits::GATEWAY_LIMITED);
+        let is_old = status.since.is_some_and(|at| at.elapsed() >= limits::GATEWAY_LIMITED);
         if is_old && !missing.is_empty() {
             running.session.reconnect();
         }
-        standing.state = Some(state);
-        (standing.problem, standing.remedy, standing.missing) = (problem, remedy, missing);
-        self.tell(node, &mut standing);
+        status.state = Some(state);
+        (status.problem, status.remedy, status.missing) = (problem, remedy, missing);
+        self.publish(node, &mut status);
     }
 
     /// The node is gone.
-    pub(super) fn forget_standing(&self, node: &BridgedNode) {
-        *lock(&node.standing) = Standing::default();
+    pub(super) fn forget_status(&self, node: &BridgedNode) {
+        *lock(&node.status) = NodeStatus::default();
         self.set_document(Document::NodeInGateway { node: node.id.clone(), view: None });
     }
 
-    fn tell(&self, node: &BridgedNode, standing: &mut Standing) {
-        let (Some(session), Some(state)) = (node.session(), standing.state) else { return };
+    fn publish(&self, node: &BridgedNode, status: &mut NodeStatus) {
+        let (Some(session), Some(state)) = (node.session(), status.state) else { return };
         let view = NodeInGateway {
             node_id: session.id().to_owned(),
             state,
-            problem: standing.problem.clone(),
-            remedy: standing.remedy.clone(),
-            missing_commands: standing.missing.clone(),
+            problem: status.problem.clone(),
+            remedy: status.remedy.clone(),
+            missing_commands: status.missing.clone(),
         };
-        if standing.told.as_ref() == Some(&view) {
+        if status.published.as_ref() == Some(&view) {
             return;
         }
-        if standing.told.as_ref().is_none_or(|told| told.state != state) {
+        if status.published.as_ref().is_none_or(|before| before.state != state) {
             if let Some(more) = self.log.admit_from(state.as_str(), node.id.as_str()) {
                 let why = view.problem.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 let (id, state) = (node.id.as_str(), state.as_str());
                 log::info!("backend: at the gateway node={id:?} state={state:?}{why}{more}");
             }
         }
-        standing.told = Some(view.clone());
+        status.published = Some(view.clone());
         let view = Some(Box::new(view));
         self.set_document(Document::NodeInGateway { node: node.id.clone(), view });
     }
