@@ -6,8 +6,6 @@ use crate::protocol::limits;
 use crate::tls::Acceptor;
 use rustls::pki_types::CertificateDer;
 use rustls::Connection;
-use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -39,13 +37,16 @@ pub(crate) struct Secured {
 }
 
 /// Why a connection that should be encrypted cannot go on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     /// The other side does not speak TLS where it is required; its first byte.
+    #[error("plain text on the TLS port")]
     PlainText(u8),
     /// The two sides did not agree, or one does not trust the other.
+    #[error("TLS handshake failed: {0}")]
     Handshake(rustls::Error),
     /// What came later was not what the other side had encrypted.
+    #[error("TLS broken: {0}")]
     Broken(rustls::Error),
 }
 
@@ -263,15 +264,3 @@ impl TlsError {
         io::Error::new(ErrorKind::InvalidData, self)
     }
 }
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PlainText(_) => f.write_str("plain text on the TLS port"),
-            Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
-            Self::Broken(error) => write!(f, "TLS broken: {error}"),
-        }
-    }
-}
-
-impl Error for TlsError {}

@@ -2,8 +2,8 @@
 
 use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::config::Bind;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::{fmt, io};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -36,31 +36,18 @@ pub(super) struct Endpoint {
     pub(super) required: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `bind: "tailnet"`, and this machine is in no tailnet.
+    #[error(
+        "bridge.bind is \"tailnet\", but no interface has a tailnet address (100.64.0.0/10 or \
+         fd7a:115c:a1e0::/48). Start Tailscale first, set bridge.waitForTailnet, or choose another \
+         bridge.bind"
+    )]
     NoTailnet,
-    Interfaces(io::Error),
-    Refused {
-        address: SocketAddr,
-        source: io::Error,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoTailnet => f.write_str(
-                "bridge.bind is \"tailnet\", but no interface has a tailnet address (100.64.0.0/10 \
-                 or fd7a:115c:a1e0::/48). Start Tailscale first, set bridge.waitForTailnet, or \
-                 choose another bridge.bind",
-            ),
-            Self::Interfaces(_) => f.write_str("could not list the addresses of this machine"),
-            Self::Refused { address, source } => {
-                write!(f, "could not listen on {address}{}", advice(source))
-            }
-        }
-    }
+    #[error("could not list the addresses of this machine")]
+    Interfaces(#[source] io::Error),
+    #[error("could not listen on {address}{}", advice(source))]
+    Refused { address: SocketAddr, source: io::Error },
 }
 
 /// What to do about a refusal, where that is known.
@@ -76,15 +63,6 @@ fn advice(source: &io::Error) -> &'static str {
              AmbientCapabilities=CAP_NET_BIND_SERVICE)"
         }
         _ => "",
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NoTailnet => None,
-            Self::Interfaces(source) | Self::Refused { source, .. } => Some(source),
-        }
     }
 }
 
