@@ -9,6 +9,7 @@ use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::{self, Comparison, ZoneFile};
 use crate::discovery::{tailscale, Advertiser, Announcement, AnnouncementState, Profile, Service};
 use crate::link::Waker;
+use crate::lock::lock;
 use crate::protocol::limits;
 use crate::protocol::operator::ZoneView;
 use crate::transport::Listeners;
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
@@ -60,12 +61,12 @@ impl ProfileUpdate {
     }
 
     pub(super) fn set(&self, profile: Profile) {
-        *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = Some(profile);
+        *lock(&self.profile) = Some(profile);
         self.waker.alarm();
     }
 
     fn take(&self) -> Option<Profile> {
-        self.profile.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.profile).take()
     }
 }
 

@@ -3,12 +3,13 @@
 //! closed, so that a flood cannot lock out a paired phone, which sends its hello within
 //! milliseconds.
 
+use crate::lock::lock;
 use crate::origin::Origin;
 use crate::protocol::limits;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct ConnectionLimiter {
@@ -53,7 +54,7 @@ impl ConnectionLimiter {
         peer: IpAddr,
         stream: &Arc<TcpStream>,
     ) -> Option<Permit> {
-        let mut open = self.lock();
+        let mut open = lock(&self.open);
         // Connections that wait for an approval are counted, and limited, by the router.
         let idle = open.unauthenticated.values().filter(|other| !other.awaits_approval).count();
         let is_full = open.count >= self.max_connections;
@@ -73,19 +74,19 @@ impl ConnectionLimiter {
 
     /// The connection is not closed for another's sake any more.
     pub(crate) fn mark_admitted(&self, number: u64) {
-        self.lock().unauthenticated.remove(&number);
+        lock(&self.open).unauthenticated.remove(&number);
     }
 
     /// The connection waits for an operator's approval, which is limited elsewhere.
     pub(crate) fn mark_awaiting_approval(&self, number: u64) {
-        if let Some(connection) = self.lock().unauthenticated.get_mut(&number) {
+        if let Some(connection) = lock(&self.open).unauthenticated.get_mut(&number) {
             connection.awaits_approval = true;
         }
     }
 
     /// Closes all that are not admitted.
     pub(crate) fn close_all(&self) {
-        for connection in self.lock().unauthenticated.values() {
+        for connection in lock(&self.open).unauthenticated.values() {
             // An error means that it is closed already.
             let _ = connection.stream.shutdown(Shutdown::Both);
         }
@@ -93,21 +94,9 @@ impl ConnectionLimiter {
 
     /// Waits until no connection is open; returns how many still are after `timeout`.
     pub(crate) fn wait_until_empty(&self, timeout: Duration) -> usize {
-        let deadline = Instant::now() + timeout;
-        let mut open = self.lock();
-        while open.count > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let waited = self.released.wait_timeout(open, left);
-            open = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
-        }
-        open.count
-    }
-
-    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
-        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let is_open = |open: &mut OpenConnections| open.count > 0;
+        let waited = self.released.wait_timeout_while(lock(&self.open), timeout, is_open);
+        waited.unwrap_or_else(PoisonError::into_inner).0.count
     }
 }
 
@@ -135,7 +124,7 @@ impl OpenConnections {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.limiter.lock();
+        let mut open = lock(&self.limiter.open);
         open.count -= 1;
         open.unauthenticated.remove(&self.number);
         self.limiter.released.notify_all();

@@ -3,11 +3,12 @@
 
 use crate::addresses::{self, InterfaceAddress};
 use crate::link::Waker;
+use crate::lock::lock;
 use crate::transport::bind::{BindPlan, Endpoint, Error, Target};
 use crate::transport::listener::{Entrance, Listener};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// Addresses that are bound; nobody is accepted yet.
@@ -51,11 +52,11 @@ struct OpenListener {
 
 impl Listening {
     pub(crate) fn now(&self) -> ListenerState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0).clone()
     }
 
     fn set(&self, state: ListenerState) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        *lock(&self.0) = state;
     }
 }
 
