@@ -4,9 +4,9 @@
 
 use crate::files;
 use crate::protocol::gateway::{Challenge, ClientInfo, Device, Role};
+use crate::protocol::hash::{from_hex, sha256, to_hex};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
-use ring::digest::{digest, SHA256};
 use ring::hkdf::{KeyType, Salt, HKDF_SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -26,7 +26,7 @@ impl Seed {
     /// error and stays as it is: with another seed, every node would have to be approved again.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         match files::read_text(path, 1024) {
-            Ok(text) => Self::parse(&text).ok_or_else(|| {
+            Ok(text) => from_hex(text.trim_ascii_end()).map(Self).ok_or_else(|| {
                 let why =
                     "it is not 64 hexadecimal digits; restore it, or remove it and have every \
                            node approved again by the gateway";
@@ -41,22 +41,9 @@ impl Seed {
         let mut seed = [0; SEED_BYTES];
         let random = SystemRandom::new().fill(&mut seed);
         random.map_err(|_| io::Error::other("the system has no random numbers"))?;
-        let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
         files::create_private_dir(files::dir_of(path))?;
-        files::write_atomically(path, (hex + "\n").as_bytes())?;
+        files::write_atomically(path, (to_hex(&seed) + "\n").as_bytes())?;
         Ok(Self(seed))
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_ascii_end();
-        if text.len() != 2 * SEED_BYTES || !text.is_ascii() {
-            return None;
-        }
-        let mut seed = [0; SEED_BYTES];
-        for (index, byte) in seed.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-        }
-        Some(Self(seed))
     }
 
     /// The identity of the node with this id.
@@ -91,9 +78,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     fn new(keys: Ed25519KeyPair) -> Self {
-        let hash = digest(&SHA256, keys.public_key().as_ref());
-        let id = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { id, keys }
+        Self { id: to_hex(&sha256(keys.public_key().as_ref())), keys }
     }
 
     /// The gateway's id of the node.

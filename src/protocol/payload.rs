@@ -4,7 +4,7 @@
 //! buffer into which the node's line was read. The string inside the line is unescaped in place,
 //! which only makes it shorter; the router, the outbox and the socket share the result.
 
-use ring::digest;
+use crate::protocol::hash::{sha256, Digest};
 use serde::Serialize;
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -48,15 +48,10 @@ pub(super) fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(damaged).unwrap_or_default()
 }
 
-/// What two payloads are compared by when neither is kept.
-pub(crate) type Digest = [u8; digest::SHA256_OUTPUT_LEN];
-
 impl Payload {
-    /// The SHA-256 of the text.
+    /// The SHA-256 of the text: what two payloads are compared by when neither is kept.
     pub(crate) fn digest(&self) -> Digest {
-        let mut bytes = [0; digest::SHA256_OUTPUT_LEN];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, self.0.as_bytes()).as_ref());
-        bytes
+        sha256(self.0.as_bytes())
     }
 }
 

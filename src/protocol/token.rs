@@ -1,7 +1,7 @@
 //! A node's token, and the only form of it that is kept.
 
+use crate::protocol::hash::{from_hex, sha256, to_hex, Digest};
 use crate::protocol::limits;
-use ring::digest;
 use std::fmt;
 use subtle::ConstantTimeEq;
 
@@ -25,10 +25,7 @@ impl Token {
 
     /// What is stored instead of the token.
     pub fn hash(&self) -> TokenHash {
-        let digest = digest::digest(&digest::SHA256, self.0.as_bytes());
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest.as_ref());
-        TokenHash(bytes)
+        TokenHash(sha256(self.0.as_bytes()))
     }
 
     /// The secret itself, for the one frame that delivers it and for a node's own token file.
@@ -45,25 +42,17 @@ impl fmt::Debug for Token {
 
 /// The SHA-256 of a token. A token has 122 random bits or more, so a fast hash is enough.
 #[derive(Clone, Copy)]
-pub struct TokenHash([u8; 32]);
+pub struct TokenHash(Digest);
 
 impl TokenHash {
     /// Reads 64 hex characters.
     pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(pair).ok()?;
-            *byte = u8::from_str_radix(digits, 16).ok()?;
-        }
-        Some(Self(bytes))
+        from_hex(text).map(Self)
     }
 
     /// 64 lowercase hex characters.
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&self.0)
     }
 
     /// Whether this is the hash of `token`; takes the same time whatever the answer.

@@ -1,19 +1,17 @@
 //! The SHA-256 fingerprint of a certificate, which nodes pin (protocol section 1.3).
 
-use ring::digest::{digest, SHA256};
+use crate::protocol::hash::{from_hex, sha256, to_hex, Digest};
 use std::fmt;
 use std::str::FromStr;
 
 /// The SHA-256 of a certificate's DER form. Prints as 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
+pub struct Fingerprint(Digest);
 
 impl Fingerprint {
     /// The fingerprint of a certificate in DER form.
     pub fn of(certificate: &[u8]) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
-        Self(bytes)
+        Self(sha256(certificate))
     }
 
     /// Pairs of uppercase digits with colons between them, as `openssl x509 -fingerprint` prints.
@@ -24,7 +22,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&to_hex(&self.0))
     }
 }
 
@@ -49,15 +47,7 @@ impl FromStr for Fingerprint {
         let text = text.strip_prefix("sha256").unwrap_or(&text);
         let separator = |c: char| c.is_whitespace() || matches!(c, ':' | '-' | '=');
         let digits: String = text.chars().filter(|c| !separator(*c)).collect();
-        if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(NotAFingerprint);
-        }
-        let mut bytes = [0; 32];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            let pair = &digits[2 * index..2 * index + 2];
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| NotAFingerprint)?;
-        }
-        Ok(Self(bytes))
+        from_hex(&digits).map(Self).ok_or(NotAFingerprint)
     }
 }
 

@@ -10,11 +10,11 @@ use crate::config::is_color;
 use crate::files;
 use crate::json5_text;
 use crate::lock::lock;
+use crate::protocol::hash::{sha256, to_hex};
 use crate::protocol::rpc::settings::{
     ConfigChange, ConfigChanged, ConfigSnapshot, Issue, SchemaView,
 };
 use crate::protocol::{session, WireError};
-use ring::digest;
 use serde_json::{json, Map, Value};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -194,8 +194,7 @@ fn parse(text: Option<&str>) -> Result<Value, String> {
 
 /// SHA-256 of the text, as the old gateway made it.
 fn hash(text: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(&sha256(text.as_bytes()))
 }
 
 /// Merges like RFC 7396: null deletes, objects merge, everything else replaces.

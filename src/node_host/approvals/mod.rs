@@ -16,9 +16,9 @@ use crate::node_host::pattern::Pattern;
 use crate::node_host::policy::{OwnerPolicy, Rules, Security};
 use crate::node_host::which::Found;
 use crate::protocol::command::system::ExecApprovals;
+use crate::protocol::hash::{sha256, to_hex};
 use crate::protocol::{limits, ErrorCode, WireError};
 use document::ApprovalsDocument;
-use ring::digest::{digest, SHA256};
 use rustix::fs::OFlags;
 use serde_json::Value;
 use std::fs::OpenOptions;
@@ -139,8 +139,7 @@ impl Approvals {
             format!("the exec approvals file `{path}` {why}; nothing may run until it is fixed")
         };
         let bytes = read(&self.path).map_err(|error| refused(&format!("is refused: {error}")))?;
-        let hash = digest(&SHA256, bytes.as_deref().unwrap_or_default());
-        let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = to_hex(&sha256(bytes.as_deref().unwrap_or_default()));
         let Some(bytes) = bytes else {
             return Ok(Snapshot { exists: false, hash, document: ApprovalsDocument::empty() });
         };

@@ -59,8 +59,7 @@ fn a_file_that_cannot_be_trusted_denies_everything() {
         let why = approvals.rules(None).unwrap_err();
         assert!(why.contains("exec-approvals.json") && !why.contains("s3cret"), "{why}");
         assert!(approvals.most().is_err() && approvals.get().is_err());
-        let hash = digest(&SHA256, damaged.as_bytes());
-        let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = to_hex(&sha256(damaged.as_bytes()));
         assert!(approvals.replace(json!({ "version": 1 }), Some(&hash)).is_err());
         let kept = fs::read_to_string(dir.path().join("exec-approvals.json")).unwrap();
         assert_eq!(kept, damaged, "left as it is");
