@@ -204,6 +204,15 @@ pub(crate) fn keep_copy_as(path: &Path, why: &str) -> io::Result<PathBuf> {
     Err(io::Error::other(format!("there are {COPIES} copies already; remove some")))
 }
 
+/// Tells whether a file is still the one that was last read or written; `None` if there is none.
+pub(crate) type Stamp = Option<(u64, u64, i64, i64)>;
+
+/// The stamp of a file as it is now.
+pub(crate) fn stamp(path: &Path) -> Stamp {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
+}
+
 /// Reads a regular file; `None` if there is none.
 pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {

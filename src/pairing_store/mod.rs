@@ -11,18 +11,17 @@ mod tests;
 #[cfg(feature = "cli")]
 pub(crate) use foreign::{read_foreign, Unusable};
 
-use crate::files::{self, Staged};
+use crate::files::{self, stamp, Staged, Stamp};
 use crate::protocol::{limits, NodeId};
 use crate::router::{PairedNode, PairingBook, PairingRequest, RequestId, Wall};
 use entry::{Paired, Pending};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
+use std::io;
 
 const PAIRED: &str = "paired.json";
 const PENDING: &str = "pending.json";
@@ -43,9 +42,6 @@ struct PairingFile<K, V> {
 }
 
 type Entries<K, V> = Arc<BTreeMap<K, Arc<V>>>;
-
-/// Tells whether a file is still the one that was last read or written. `None`: there was none.
-type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// Why the pairing files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -166,11 +162,6 @@ impl Error {
     fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), source }
     }
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let meta = fs::symlink_metadata(path).ok()?;
-    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// Whether a request still waits: not expired, and not turned into a pairing by an approval whose

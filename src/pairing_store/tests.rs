@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::Token;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 const NOW: Wall = Wall(1_768_800_000_000);

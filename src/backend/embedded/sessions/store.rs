@@ -8,12 +8,11 @@
 use super::book::Book;
 use super::places::taken;
 use super::StoreError;
-use crate::files;
+use crate::files::{self, stamp, Stamp};
 use crate::protocol::limits;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
+use std::io;
 
 const UNREAD: &str = "it could not be read";
 
@@ -25,9 +24,6 @@ pub(super) struct Store {
     /// The file as it was last read or written; `None` if it has to be read.
     stamp: Option<Stamp>,
 }
-
-/// Identifies the content of a file. `None`: there was none.
-type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Store {
     pub(super) fn new(path: PathBuf) -> Self {
@@ -118,9 +114,4 @@ impl Store {
 /// Creates the directory of the sessions.
 pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
     files::create_private_dir(dir).map_err(|error| StoreError::io("create", dir, error))
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.ino(), meta.size(), meta.mtime(), meta.mtime_nsec()))
 }
