@@ -7,6 +7,7 @@ use crate::protocol::operator::{
 use crate::protocol::rpc::system::HealthView;
 use crate::protocol::{BadFrame, Method, NodeFrame, NodeId, Payload, WireError};
 use crate::router::Policy;
+use serde::Serialize;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Add;
@@ -33,7 +34,7 @@ impl Add<Duration> for Mono {
 }
 
 /// Milliseconds since 1970, for what is written into files and shown to people. May jump.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Wall(pub u64);
 
 /// The time, both kinds. Comes in with every call; the router has no clock.

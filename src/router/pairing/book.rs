@@ -100,12 +100,6 @@ pub struct PairingRequest {
     pub approved_at: Option<Wall>,
 }
 
-impl Serialize for Wall {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
 fn hex<S: Serializer>(token: &Option<TokenHash>, serializer: S) -> Result<S::Ok, S::Error> {
     token.map(TokenHash::to_hex).serialize(serializer)
 }
