@@ -4,7 +4,6 @@
 
 use crate::protocol::names::names;
 use crate::protocol::Method;
-use serde::de::{Deserialize, Deserializer, Error};
 
 names! {
     /// An event that a node sends (protocol section 6).
@@ -51,13 +50,6 @@ impl NodeEvent {
                 None
             }
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for NodeEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::parse(&name).ok_or_else(|| D::Error::custom("unknown event"))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::protocol::limits;
 use crate::protocol::names::names;
-use serde::de::{Deserialize, Deserializer, Error};
 
 names! {
     /// An allowlisted method (protocol section 5). Configuration can narrow the list for some or
@@ -48,22 +47,13 @@ impl Method {
                 | Self::ChatHistory
         )
     }
-}
 
-impl Method {
     /// How many bytes its parameters may have.
     pub fn params_limit(self) -> usize {
         match self {
             Self::ChatSend | Self::ChatInject => limits::LINE_NODE,
             _ => limits::CALL_PARAMS,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Method {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::parse(&name).ok_or_else(|| D::Error::custom("unknown method"))
     }
 }
 

@@ -40,6 +40,13 @@ macro_rules! names {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(d)?;
+                Self::parse(&name).ok_or_else(|| serde::de::Error::custom("unknown name"))
+            }
+        }
     };
 }
 
