@@ -119,6 +119,7 @@ mod addresses;
 pub mod backend;
 mod calendar;
 mod canvas_host;
+mod causes;
 #[cfg(feature = "cli")]
 #[doc(hidden)] // For src/main.rs and the tests that read the description of the command line.
 pub mod cli;

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&str] = &[
     // Small things that need nothing, and the protocol.
     "suggest",
+    "causes",
     "calendar",
     "json5_text",
     "duration",

@@ -1,5 +1,7 @@
 //! Why a command failed: a message for people, and an exit code for scripts.
 
+pub(super) use crate::causes::chain;
+
 use crate::config;
 use crate::control::ClientError;
 use crate::protocol::rpc::settings::Issue;
@@ -8,7 +10,7 @@ use crate::{cli::text::safe, daemon, tls};
 use serde::Deserialize;
 use std::error::Error;
 use std::fmt::Display;
-use std::{io, iter};
+use std::io;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -77,12 +79,6 @@ fn issues(details: &str) -> String {
 /// Makes an error into the failure of what was attempted, such as `read the file`.
 pub(super) fn could_not<E: Error + 'static>(attempt: impl Display) -> impl FnOnce(E) -> Failure {
     move |error| Failure::failed(format!("could not {attempt}: {}", safe(&chain(&error))))
-}
-
-/// An error and its causes as one sentence.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let errors = iter::successors(Some(error), |error| (*error).source());
-    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl From<ClientError> for Failure {

@@ -4,6 +4,7 @@
 
 use crate::addresses::{self, InterfaceAddress, Tailnet};
 use crate::calendar::now_ms;
+use crate::causes::chain;
 use crate::discovery::profile::ZoneSettings;
 use crate::discovery::zone::Zone;
 use crate::discovery::zone_file::{self, Comparison, ZoneFile};
@@ -17,7 +18,6 @@ use crate::wait::poll_until;
 use log::Level;
 use rustix::event::{PollFd, PollFlags};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -212,11 +212,11 @@ impl NetworkThread {
                 self.log_zone(&file, &compared, copy.as_deref());
             }
             Err(error) => {
-                let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
-                let text = format!("the zone could not be updated, trying again: {error}{cause}");
+                let why = chain(&error);
+                let text = format!("the zone could not be updated, trying again: {why}");
                 let is_busy = matches!(error, zone_file::Error::Busy(_));
                 if !is_busy {
-                    self.show_zone(&file, Some(&format!("{error}{cause}")));
+                    self.show_zone(&file, Some(&why));
                 }
                 self.log_once("zone", if is_busy { Level::Debug } else { Level::Error }, text);
             }

@@ -4,6 +4,7 @@
 //! It blocks on two things only: its inbox, and saving the pairings.
 
 use crate::backend::{Job, Workers};
+use crate::causes::chain;
 use crate::daemon::canvas::CanvasState;
 use crate::daemon::clock::Clock;
 use crate::daemon::heartbeat::Heartbeat;
@@ -23,7 +24,6 @@ use crate::tls::Acceptor;
 use crate::transport::Listening;
 use log::Level;
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -273,8 +273,7 @@ impl RouterThread {
         match self.store.save(book) {
             Ok(()) => Input::Saved,
             Err(error) => {
-                let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
-                let reason = format!("{error}{cause}");
+                let reason = chain(&error);
                 if let Some(more) = self.log.strangers.admit("save") {
                     log::error!("router: {reason}{more}");
                 }

@@ -1,5 +1,6 @@
 //! Why a connection to a gateway ended or did not come about.
 
+use crate::causes::chain;
 use crate::client;
 use crate::gateway::websocket::{shown, Violation};
 use crate::protocol::gateway::Refusal;
@@ -51,7 +52,6 @@ impl From<client::Error> for Error {
     }
 }
 
-/// The text of the whole chain of causes, for logs and operators.
 impl Error {
     /// What somebody has to do about it, if it is not only to wait. `token` and `pin` are where the
     /// gateway's token and the SHA-256 of its certificate are put.
@@ -89,14 +89,9 @@ impl Error {
         matches!(self, Self::Closed { code: Some(1012), .. })
     }
 
+    /// With its causes, for logs and operators.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text += &format!(": {error}");
-            cause = error.source();
-        }
-        text
+        chain(self)
     }
 }
 
