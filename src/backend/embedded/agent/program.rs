@@ -4,7 +4,6 @@
 use super::abort::AbortSignal;
 use super::attachments::RunFiles;
 use super::environment::{self, AgentHost};
-use super::lines::one_line;
 use super::media;
 use super::output::AnswerReader;
 use super::pacer::DeltaPacer;
@@ -206,13 +205,12 @@ impl RunningAnswer<'_> {
     fn judge(&mut self, status: ExitStatus) -> Result<(), String> {
         let Self { reader, pacer, stderr, .. } = self;
         reader.finish(|text, event| pacer.event(text, event, stderr));
-        let message = match (reader.error(), stderr.finish()) {
-            (None, _) if status.success() => return Ok(()),
-            (Some(error), _) => error.to_owned(),
-            (None, Some(line)) => format!("agent failed ({status}): {line}"),
-            (None, None) => format!("agent failed ({status})"),
-        };
-        Err(one_line(&message, limits::AGENT_ERROR_CHARS))
+        match (reader.error(), stderr.finish()) {
+            (None, _) if status.success() => Ok(()),
+            (Some(error), _) => Err(error.to_owned()),
+            (None, Some(line)) => Err(format!("agent failed ({status}): {line}")),
+            (None, None) => Err(format!("agent failed ({status})")),
+        }
     }
 }
 

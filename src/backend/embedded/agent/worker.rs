@@ -2,10 +2,12 @@
 //! end exactly once, and nothing of the run is left.
 
 use super::environment::AgentHost;
+use super::lines::one_line;
 use super::program::{self, Leftover};
 use super::run::{AgentJob, RunOutcome, RunSink};
 use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentKind};
+use crate::protocol::limits;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 pub(super) fn carry_out((config, host): (&AgentConfig, &AgentHost), mut job: AgentJob) {
@@ -21,7 +23,10 @@ pub(super) fn carry_out((config, host): (&AgentConfig, &AgentHost), mut job: Age
     let outcome = match (job.abort.settle(), result) {
         (Some(reason), _) => RunOutcome::Aborted { reason, text },
         (None, Ok(())) => RunOutcome::Done { text },
-        (None, Err(message)) => RunOutcome::Failed { message, text },
+        (None, Err(message)) => {
+            let message = one_line(&message, limits::AGENT_ERROR_CHARS);
+            RunOutcome::Failed { message, text }
+        }
     };
     end(job.sink, outcome);
     leftover.terminate(&job.abort);

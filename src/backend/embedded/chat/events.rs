@@ -10,7 +10,7 @@ use crate::lock::lock;
 use crate::protocol::rpc::chat::{ChatMessage, Part};
 use crate::protocol::rpc::event::{AgentEvent, ChatEvent, ChatState};
 use crate::protocol::rpc::Event;
-use crate::protocol::{limits, NodeId};
+use crate::protocol::NodeId;
 use serde_json::{json, Value};
 use std::sync::{Arc, Mutex};
 
@@ -123,7 +123,7 @@ impl RunEvents {
                 (chat.state, chat.stop_reason) = (ChatState::Aborted, Some((*reason).to_owned()));
             }
             RunOutcome::Failed { message, .. } => {
-                (chat.state, chat.error_message) = (ChatState::Error, Some(one_line(message)));
+                (chat.state, chat.error_message) = (ChatState::Error, Some(message.clone()));
             }
         }
         self.send(&chat);
@@ -150,15 +150,6 @@ impl RunEvents {
 /// An event without anything optional.
 pub(super) fn chat_event(run_id: String, seq: u64, state: ChatState) -> ChatEvent {
     ChatEvent { run_id, seq, state, message: None, stop_reason: None, error_message: None }
-}
-
-/// An error as it may be shown: one line, not too long.
-fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= limits::AGENT_ERROR_CHARS {
-        return line;
-    }
-    line.chars().take(limits::AGENT_ERROR_CHARS).chain("...".chars()).collect()
 }
 
 #[cfg(test)]
@@ -225,11 +216,5 @@ mod tests {
             event(4, "final", message("high!", 10)),
         ];
         assert_eq!(chat, expected);
-    }
-
-    #[test]
-    fn errors_are_one_line_of_240_characters() {
-        assert_eq!(one_line(" a\n b\t"), "a b");
-        assert_eq!(one_line(&"x".repeat(300)).chars().count(), 243);
     }
 }
