@@ -1,4 +1,5 @@
 //! What a node shows: web pages and interfaces described in A2UI.
+#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use super::media::Media;
 use crate::protocol::records::records;
@@ -12,9 +13,7 @@ records! {
         x?: Number,
         /// Its lower edge.
         y?: Number,
-        /// Its width.
         width?: Number,
-        /// Its height.
         height?: Number,
     }
 }
@@ -36,7 +35,6 @@ super::calls! {
     }
     /// Runs JavaScript in the page.
     CanvasEval -> Evaluated {
-        /// The program.
         java_script: String,
     }
     /// Takes a picture of the page.

@@ -1,5 +1,6 @@
 //! What a Mac or a headless node does for the gateway: programs, notifications, and what its owner
 //! allows.
+#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use super::lenient;
 use crate::protocol::records::records;
@@ -14,7 +15,6 @@ super::calls! {
         command: Vec<String>,
         /// The command as a person would type it.
         raw_command?: String,
-        /// The working directory.
         cwd?: String,
         /// Environment variables; the node ignores dangerous ones.
         env?: BTreeMap<String, String>,
@@ -32,15 +32,12 @@ super::calls! {
     }
     /// Looks programs up.
     SystemWhich -> Programs {
-        /// Their names.
         #[serde(deserialize_with = "lenient::texts")]
         bins: Vec<String>,
     }
     /// Shows a notification. One of the texts may be empty.
     SystemNotify -> () {
-        /// The title.
         title: String,
-        /// The text.
         body: String,
         /// A sound of the system, such as `Glass`.
         sound?: String,

@@ -1,4 +1,5 @@
 //! Answers to operators' requests.
+#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::json::InvokePayload;
 use crate::protocol::records::records;
@@ -51,7 +52,6 @@ answers! {
     NodeDetails {
         /// The bridge's time, in milliseconds since 1970.
         ts: u64,
-        /// The node.
         #[serde(flatten)]
         node: NodeView,
         /// Wrong tokens that were presented in its name since the start.
@@ -67,7 +67,6 @@ answers! {
     }
     /// A pairing request was approved.
     Approved {
-        /// The request.
         request_id: Arc<str>,
         /// Whether the node has its token: it was connected and got it, or it had one. If not, it gets
         /// it when it asks again.
@@ -75,26 +74,20 @@ answers! {
         /// The node had a stale token, which is valid now.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         stale_token: bool,
-        /// The node.
         node: NodeView,
     }
     /// A pairing request was rejected.
     Rejected {
-        /// The request.
         request_id: Arc<str>,
-        /// The node that asked.
         node_id: NodeId,
     }
     /// A node has a new name.
     Renamed {
-        /// The node.
         node_id: NodeId,
-        /// Its new name.
         display_name: String,
     }
     /// A pairing was deleted.
     Revoked {
-        /// The node.
         node_id: NodeId,
         /// Whether the node was connected and has been disconnected.
         was_connected: bool,
@@ -103,9 +96,7 @@ answers! {
     Invoked {
         /// Always true; there for scripts written for the old gateway.
         ok: bool,
-        /// The node.
         node_id: NodeId,
-        /// The command.
         command: Arc<str>,
         /// The node's result, if it sent one.
         payload?: InvokePayload,
@@ -124,13 +115,12 @@ answers! {
     LogLevel {
         /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
         level: String,
-    }    /// An answer without content.
+    }
+    /// An answer without content.
     Done {}
     /// A node as operators see it. Live values win over stored ones, but the name sticks.
     NodeView {
-        /// The node.
         node_id: NodeId,
-        /// What it says about itself.
         #[serde(flatten)]
         profile: NodeProfile,
         /// Where it connects from, or did last.
@@ -161,9 +151,7 @@ answers! {
     PendingView {
         /// What to approve or reject.
         request_id: Arc<str>,
-        /// The node that asks.
         node_id: NodeId,
-        /// What it says about itself.
         #[serde(flatten)]
         profile: NodeProfile,
         /// The address it asks from.
@@ -194,7 +182,8 @@ answers! {
         ts: u64,
         /// When it was approved without being there to take its token.
         approved_at_ms?: u64,
-    }    /// The answer to `status`.
+    }
+    /// The answer to `status`.
     #[derive(Default)]
     #[serde(default)]
     Status {
@@ -220,13 +209,11 @@ answers! {
         certificate: Option<CertificateView>,
         /// How nodes find the bridge.
         discovery: DiscoveryView,
-        /// Nodes.
         nodes: NodeCounts,
         /// What `health` says.
         health?: HealthView,
         /// The OpenClaw gateway behind the bridge, if there is one.
         gateway?: GatewayView,
-        /// Connections.
         connections: ConnectionCounts,
         /// Why the pairing files could not be written, if the last attempt failed.
         save_error?: String,
@@ -277,7 +264,6 @@ answers! {
     }
     /// The DNS zone that the bridge maintains.
     ZoneView {
-        /// Its file.
         path: String,
         /// Why it is not current.
         problem?: String,
@@ -302,7 +288,6 @@ answers! {
     }
     /// The TLS certificate in use. What cannot be read in it is `null`.
     CertificateView {
-        /// Its file.
         path: String,
         /// From when it is valid.
         not_before: Option<String>,

@@ -1,4 +1,5 @@
 //! The table of operator commands: each method with its parameters and its answer.
+#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::operator::{
     Answer, Approved, Done, Invoked, LogLevel, NodeDetails, NodeList, Pairings, Rejected, Reloaded,
@@ -125,7 +126,6 @@ commands! {
     "node.rename" => RenameNode {
         /// The node, as in [`DescribeNode`].
         node_id: String,
-        /// Its new name.
         display_name: String,
     } -> Renamed(Renamed);
     /// Deletes a pairing and disconnects the node.

@@ -1,4 +1,5 @@
 //! Events for operators who have subscribed to them.
+#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::operator::{InvokePayload, PendingView};
 use crate::protocol::records::records;
@@ -32,9 +33,7 @@ records! {
     /// The content of `node.pair.resolved`.
     #[non_exhaustive]
     PairResolved {
-        /// The request.
         request_id: Arc<str>,
-        /// The node that asked.
         node_id: NodeId,
         /// `approved`, `rejected`, `expired`, or `evicted` if it gave way to a newer one.
         decision: Cow<'static, str>,
@@ -50,17 +49,13 @@ records! {
         ip?: String,
         /// Its version, else `unknown`.
         version: String,
-        /// Its platform.
         platform?: String,
-        /// Its device family.
         device_family?: String,
-        /// Its model.
         model_identifier?: String,
         /// Always `remote`.
         mode: Cow<'static, str>,
         /// `node-connected` or `node-disconnected`.
         reason: Cow<'static, str>,
-        /// The node.
         instance_id: NodeId,
         /// One line for a person.
         text: String,
