@@ -18,10 +18,10 @@ use entry::{Paired, Pending};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::io;
 
 const PAIRED: &str = "paired.json";
 const PENDING: &str = "pending.json";

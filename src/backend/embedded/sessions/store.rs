@@ -10,9 +10,9 @@ use super::places::taken;
 use super::StoreError;
 use crate::files::{self, stamp, Stamp};
 use crate::protocol::limits;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::io;
 
 const UNREAD: &str = "it could not be read";
 
