@@ -1,4 +1,4 @@
-//! How the nodes divide what there is only so much of: memory, disk, sessions.
+//! How the nodes divide what there is only so much of: memory, disk, sessions, connections.
 
 use crate::protocol::NodeId;
 use std::collections::BTreeMap;
@@ -17,6 +17,17 @@ pub(crate) struct Shares {
 /// How much a node may have of something limited, of which so much is used, some of it by the node.
 pub(crate) fn of_one(limit: u64, used: u64, own: u64) -> u64 {
     limit.saturating_sub(used.saturating_sub(own)) / 4
+}
+
+/// Which one gives way to a new one: the oldest of whoever has the most. Each comes with who has it,
+/// and since when.
+pub(crate) fn giving_way<K, W: Ord, T: Ord>(all: impl IntoIterator<Item = (K, W, T)>) -> Option<K> {
+    let mut by_owner = BTreeMap::<W, Vec<(T, K)>>::new();
+    for (key, owner, since) in all {
+        by_owner.entry(owner).or_default().push((since, key));
+    }
+    let most = by_owner.into_values().max_by_key(Vec::len)?;
+    most.into_iter().min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, key)| key)
 }
 
 impl Shares {
@@ -89,6 +100,13 @@ mod tests {
         assert!(shares.used() < shares.limit);
         assert!(shares.fits(None, shares.limit - shares.used()), "an operator takes the rest");
         assert!(!shares.fits(None, shares.limit - shares.used() + 1));
+    }
+
+    #[test]
+    fn the_oldest_of_whoever_has_the_most_gives_way() {
+        let all = [("a", "x", 3), ("b", "y", 1), ("c", "x", 2), ("d", "z", 0)];
+        assert_eq!(giving_way(all), Some("c"));
+        assert_eq!(giving_way([("a", "x", 1); 0]), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::lock::lock;
 use crate::origin::Origin;
 use crate::protocol::limits;
+use crate::shares::giving_way;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -103,17 +104,9 @@ impl ConnectionLimiter {
 impl OpenConnections {
     /// Closes the oldest idle connection of the origin with the most; false if there is none.
     fn evict_one(&mut self) -> bool {
-        let idle = |other: &&Unauthenticated| !other.awaits_approval;
-        let mut crowds: BTreeMap<Origin, usize> = BTreeMap::new();
-        for connection in self.unauthenticated.values().filter(idle) {
-            *crowds.entry(connection.origin).or_default() += 1;
-        }
-        let Some((origin, _)) = crowds.into_iter().max_by_key(|(_, count)| *count) else {
-            return false;
-        };
-        let mut all = self.unauthenticated.iter();
-        let oldest = all.find(|(_, other)| other.origin == origin && idle(other));
-        let Some(number) = oldest.map(|(number, _)| *number) else { return false };
+        let idle = self.unauthenticated.iter().filter(|(_, other)| !other.awaits_approval);
+        let idle = idle.map(|(number, other)| (*number, other.origin, *number));
+        let Some(number) = giving_way(idle) else { return false };
         if let Some(connection) = self.unauthenticated.remove(&number) {
             // Its thread notices and drops its permit. An error means that it is closed already.
             let _ = connection.stream.shutdown(Shutdown::Both);

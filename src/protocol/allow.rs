@@ -93,11 +93,6 @@ impl CommandPattern {
             None => command == self.0,
         }
     }
-
-    /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl FromStr for CommandPattern {

@@ -7,8 +7,8 @@ use crate::protocol::json::mend_surrogates;
 use crate::protocol::rpc::event::SystemEvent;
 use crate::protocol::text::{cut, end};
 use crate::protocol::{limits, session, NodeEvent, NodeId};
-use crate::shares::Shares;
-use std::collections::{BTreeMap, VecDeque};
+use crate::shares::{giving_way, Shares};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 
 /// Reads an `exec.*` event; `None` for another event, or an invalid one.
@@ -146,17 +146,10 @@ impl Waiting {
     /// Removes what has to give way to a new sentence: in its conversation the oldest of the node
     /// with the most there, otherwise the oldest of its own node.
     fn make_room(&mut self, new: &Sentence) {
-        let mut counts = BTreeMap::<&NodeId, (usize, usize)>::new();
-        for (index, sentence) in self.of_session(&new.session_key) {
-            counts.entry(&sentence.node).or_insert((0, index)).0 += 1;
-        }
-        let all: usize = counts.values().map(|(count, _)| count).sum();
-        let most = counts
-            .values()
-            .max_by_key(|(count, _)| *count)
-            .filter(|_| all >= limits::SYSTEM_EVENTS);
-        if let Some((_, oldest)) = most.copied() {
-            self.remove(oldest);
+        if self.of_session(&new.session_key).count() >= limits::SYSTEM_EVENTS {
+            let of_session = self.of_session(&new.session_key);
+            let oldest = giving_way(of_session.map(|(index, s)| (index, &s.node, index)));
+            oldest.and_then(|oldest| self.remove(oldest));
         }
         while !self.bytes.fits(Some(&new.node), new.bytes()) {
             // Where others have nearly everything, the oldest of all gives way.

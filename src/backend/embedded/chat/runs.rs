@@ -4,6 +4,7 @@ use super::events::RunEvents;
 use crate::lock::lock;
 use crate::protocol::rpc::chat::RunStatus;
 use crate::protocol::{limits, NodeId};
+use crate::shares::giving_way;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -66,16 +67,13 @@ impl Runs {
     ) {
         let mut known = lock(&self.known);
         known.insert(run_id.to_owned(), Known::Done { result, at: now, node });
-        let mut by_node = BTreeMap::<_, Vec<_>>::new();
-        for (id, run) in &*known {
-            if let Known::Done { at, node, .. } = run {
-                by_node.entry(node).or_default().push((*at, id));
-            }
-        }
-        if by_node.values().map(Vec::len).sum::<usize>() > limits::RUNS_REMEMBERED {
-            let most = by_node.into_values().max_by_key(Vec::len);
-            let oldest = most.and_then(|ends| ends.into_iter().min());
-            if let Some(id) = oldest.map(|(_, id)| id.clone()) {
+        let ended = known.iter().filter_map(|(id, run)| match run {
+            Known::Done { at, node, .. } => Some((id, node, at)),
+            _ => None,
+        });
+        let ended: Vec<_> = ended.collect();
+        if ended.len() > limits::RUNS_REMEMBERED {
+            if let Some(id) = giving_way(ended).map(String::clone) {
                 known.remove(&id);
             }
         }
