@@ -30,7 +30,6 @@ pub(crate) struct InterfaceAddress {
     pub is_unstable: bool,
 }
 
-/// The addresses of this machine in a tailnet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tailnet {
     /// The first IPv4 address.

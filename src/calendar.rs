@@ -3,7 +3,6 @@
 use humantime::{format_rfc3339_millis, format_rfc3339_seconds, parse_rfc3339};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds in a day.
 pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The last millisecond of the year 9999: RFC 3339 has four digits for the year.
 const LATEST_MS: u64 = 253_402_300_799_999;

@@ -51,7 +51,6 @@ impl Acting {
         self.0.is_some()
     }
 
-    /// Reads something in the old directory.
     pub(crate) fn read<T>(&self, read: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(identities) = &self.0 else { return read() };
         identities.become_user(identities.reader)?;

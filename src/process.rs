@@ -204,7 +204,6 @@ impl Program {
         drain(&mut self.stdout, keep)
     }
 
-    /// Reads standard error into `keep`.
     pub(crate) fn read_stderr(&mut self, mut keep: impl FnMut(&[u8])) {
         drain(&mut self.stderr, |bytes| {
             keep(bytes);
@@ -234,7 +233,6 @@ impl Program {
         Ok(self.ended)
     }
 
-    /// Sends a signal to the program's process group.
     pub(crate) fn signal(&self, signal: Signal) {
         if !self.collected {
             // It fails if no process is left, or all have changed their user; both are fine.

@@ -3,7 +3,6 @@
 use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// 128 random bits.
 pub(crate) fn bits() -> Result<u128, Unspecified> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes)?;

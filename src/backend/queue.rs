@@ -10,7 +10,6 @@ use crate::shares::Shares;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// There is no room for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -33,7 +32,6 @@ struct Waiting {
     bytes: Shares,
 }
 
-/// The tasks of one caller.
 #[derive(Debug, Default)]
 struct Line {
     tasks: VecDeque<Task>,

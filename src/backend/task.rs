@@ -15,7 +15,6 @@ pub(crate) struct Job {
     pub(crate) params: Option<Payload>,
 }
 
-/// Something for the backend to do.
 #[derive(Debug)]
 pub(super) enum Task {
     Call(Job),

@@ -20,7 +20,6 @@ use std::thread::Builder;
 pub(crate) struct Workers(Arc<TaskQueue>);
 
 impl Workers {
-    /// Starts the threads.
     pub(crate) fn start(backend: &Arc<dyn Backend>, inbox: &Inbox) -> io::Result<Self> {
         let workers = Self(Arc::new(TaskQueue::new()));
         for number in 1..=limits::WORKERS {
@@ -51,7 +50,6 @@ impl Drop for Workers {
     }
 }
 
-/// One of the threads that call the backend.
 struct Worker {
     backend: Arc<dyn Backend>,
     inbox: Inbox,

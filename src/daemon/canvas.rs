@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// The folder in the state directory.
 const FOLDER: &str = "canvas";
 /// As far as the old gateway's canvas host was from its bridge.
 const PORTS_ABOVE: u16 = 3;

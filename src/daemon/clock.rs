@@ -4,7 +4,6 @@ use crate::calendar;
 use crate::router::{Mono, Now, Wall};
 use std::time::Instant;
 
-/// Time since the start, and the calendar.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     start: Instant,

@@ -4,7 +4,6 @@ use crate::protocol::Token;
 use crate::random;
 use crate::router::Ids;
 
-/// The system's random source.
 #[derive(Debug, Default)]
 pub(super) struct Random;
 

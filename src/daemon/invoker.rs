@@ -82,7 +82,6 @@ impl Invoker {
         InvokeNumber { op: self.op.0, number }
     }
 
-    /// The answer is not wanted any more.
     pub(super) fn cancel(&self, InvokeNumber { op, number }: InvokeNumber) {
         if op == self.op.0 && lock(&self.open).answers.remove(&number).is_some() {
             let requester = Requester { op: self.op, id: number.to_string().into() };

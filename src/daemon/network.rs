@@ -31,7 +31,6 @@ pub(super) struct ProfileUpdate {
     waker: Waker,
 }
 
-/// The state of the thread.
 pub(super) struct NetworkThread {
     pub(super) listeners: Listeners,
     /// Those of the canvas host, which follow the same addresses.

@@ -45,7 +45,6 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// The names of the fields.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &**name)
     }
@@ -60,7 +59,6 @@ impl<'a> Fields<'a> {
         self.value(name).map(RawValue::get)
     }
 
-    /// A string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         string(self.json(name)?)
     }

@@ -2,10 +2,8 @@
 
 use ring::digest;
 
-/// A SHA-256.
 pub(crate) type Digest = [u8; digest::SHA256_OUTPUT_LEN];
 
-/// The SHA-256 of some bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     let mut hash = Digest::default();
     hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());

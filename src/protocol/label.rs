@@ -2,7 +2,6 @@
 
 use crate::protocol::text::cut;
 
-/// Bytes of one DNS label.
 pub(crate) const LABEL_BYTES: usize = 63;
 
 /// The machine's name as a DNS label: what stands before the first dot, in lowercase, with `-` for

@@ -18,7 +18,6 @@ pub(super) struct Calls {
     pub(super) documents: Documents,
 }
 
-/// Where the answer goes.
 #[derive(Debug)]
 pub(super) enum CallOrigin {
     Node { conn: ConnId, id: Arc<str> },
@@ -62,7 +61,6 @@ impl Calls {
         }
     }
 
-    /// Passes a call on to the backend.
     pub(super) fn start(
         &mut self,
         ctx: &mut Context,

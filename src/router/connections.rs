@@ -30,7 +30,6 @@ pub(super) struct ConnectionState {
     pub(super) node: Option<NodeId>,
     /// What the node said about itself on this connection.
     pub(super) profile: NodeProfile,
-    /// When it was admitted.
     since: Wall,
     refusals: u32,
     unauthenticated_frames: u32,
@@ -94,7 +93,6 @@ impl Connections {
         accepts
     }
 
-    /// All open connections.
     pub(super) fn ids(&self) -> Vec<ConnId> {
         self.open.keys().copied().collect()
     }
@@ -113,7 +111,6 @@ impl Connections {
         self.online.get(node).copied()
     }
 
-    /// The nodes that are online.
     pub(super) fn online(&self) -> impl ExactSizeIterator<Item = (&NodeId, ConnId)> {
         self.online.iter().map(|(node, conn)| (node, *conn))
     }

@@ -43,7 +43,6 @@ impl Context {
         }
     }
 
-    /// The time `span` from now.
     pub(super) fn after(&self, span: Duration) -> Mono {
         self.now.mono + span
     }
@@ -74,7 +73,6 @@ impl Context {
         self.outputs.push(Output::Reply { to, result });
     }
 
-    /// Notifies the backend.
     pub(super) fn notify(&mut self, notice: NodeNotice) {
         self.outputs.push(Output::Notify(notice));
     }

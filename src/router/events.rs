@@ -88,7 +88,6 @@ impl Subscriptions {
         }
     }
 
-    /// Drops the subscriptions of a node.
     pub(super) fn forget(&mut self, ctx: &mut Context, node: &NodeId) {
         for (_, session_key) in self.by_node.remove(node).into_iter().flatten() {
             let (node, is_wanted) = (node.clone(), false);

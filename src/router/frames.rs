@@ -39,7 +39,6 @@ impl Router {
         }
     }
 
-    /// What arrived is not a frame.
     pub(super) fn bad_frame(&mut self, conn: ConnId, bad: &BadFrame) {
         if self.connections.activity(&self.ctx, conn).is_none() {
             return;

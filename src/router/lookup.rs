@@ -5,7 +5,6 @@ use crate::protocol::{NodeId, WireError};
 use crate::router::{views, PairedNode, PairingRequest, RequestId, Router};
 
 impl Router {
-    /// A paired node.
     pub(super) fn node_view(&self, node: &NodeId) -> Option<NodeView> {
         self.pairing.paired(node).map(|paired| self.view(node, paired))
     }

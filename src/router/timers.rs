@@ -45,14 +45,12 @@ impl Timers {
         self.in_order.insert((at, timer));
     }
 
-    /// Starts the timer unless it is running.
     pub(super) fn set_if_unset(&mut self, at: Mono, timer: Timer) {
         if !self.times.contains_key(&timer) {
             self.set(at, timer);
         }
     }
 
-    /// Stops the timer if it is running.
     pub(super) fn cancel(&mut self, timer: &Timer) {
         if let Some((timer, at)) = self.times.remove_entry(timer) {
             self.in_order.remove(&(at, timer));

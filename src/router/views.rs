@@ -37,7 +37,6 @@ pub(super) fn name(view: &NodeView) -> &str {
     view.profile.display_name.as_deref().unwrap_or_else(|| view.node_id.as_str())
 }
 
-/// The node's name and id.
 pub(super) fn label(view: &NodeView) -> String {
     let id = view.node_id.as_str();
     match name(view) {

@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-/// The models and the programs of skills.
 pub(super) struct Catalog {
     shared: Arc<Shared>,
     refresher: Mutex<Option<Refresher>>,

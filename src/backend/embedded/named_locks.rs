@@ -21,7 +21,6 @@ struct Queues {
     by_name: BTreeMap<u64, VecDeque<u64>>,
 }
 
-/// Unlocks its name when it is dropped.
 #[derive(Debug)]
 pub(super) struct NamedLock<'a> {
     locks: &'a NamedLocks,

@@ -45,7 +45,6 @@ type SettingKind = (fn(&Value) -> bool, &'static str, fn() -> Value);
 
 const TEXT: SettingKind = (Value::is_string, "must be string", || json!({ "type": "string" }));
 const FLAG: SettingKind = (Value::is_boolean, "must be boolean", || json!({ "type": "boolean" }));
-/// A map of names to texts.
 const NAMES: SettingKind = (
     |value| value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
     "must be an object of strings",

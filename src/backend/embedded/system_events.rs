@@ -122,7 +122,6 @@ impl SystemEvents {
         true
     }
 
-    /// Removes and returns the sentences of a conversation.
     pub(super) fn take(&self, session_key: &str) -> Vec<String> {
         let mut waiting = lock(&self.0);
         let (taken, left) = std::mem::take(&mut waiting.sentences)

@@ -1,5 +1,4 @@
 //! What a node shows: web pages and interfaces described in A2UI.
-#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use super::media::Media;
 use crate::protocol::records::records;

@@ -13,7 +13,6 @@ super::calls! {
         format: String,
         /// `front` or `back`.
         facing?: String,
-        /// A camera of [`CameraList`].
         device_id?: String,
         /// In pixels.
         max_width?: Number,
@@ -28,37 +27,28 @@ super::calls! {
         format: String,
         /// `front` or `back`.
         facing: String,
-        /// How long, in milliseconds.
         duration_ms: u64,
-        /// Whether with sound.
         include_audio: bool,
-        /// A camera of [`CameraList`].
         device_id?: String,
     }
     /// Records the screen.
     ScreenRecord -> Media {
         /// `mp4`.
         format: String,
-        /// How long, in milliseconds.
         duration_ms: u64,
-        /// Whether with sound.
         include_audio: bool,
         /// Which screen; phones have only 0.
         screen_index?: Number,
-        /// Frames per second.
         fps?: Number,
     }
 }
 
 records! {
-    /// The cameras of a node.
     #[derive(Default)]
     Cameras {
-        /// All of them.
         #[serde(default, deserialize_with = "lenient::list")]
         devices: Vec<Camera>,
     }
-    /// One camera.
     #[derive(Default)]
     #[serde(default)]
     Camera {

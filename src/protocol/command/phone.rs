@@ -1,12 +1,10 @@
 //! What a device knows and does as a phone: its location, text messages.
-#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::records::records;
 
 super::calls! {
     /// Asks where the device is.
     LocationGet -> Location {
-        /// How long it may search, in milliseconds.
         timeout_ms?: u64,
         /// How old a known position may be, in milliseconds.
         max_age_ms?: u64,
@@ -22,7 +20,6 @@ super::calls! {
 }
 
 records! {
-    /// Where a device is.
     #[derive(Default)]
     #[serde(default)]
     Location {

@@ -1,6 +1,5 @@
 //! What a Mac or a headless node does for the gateway: programs, notifications, and what its owner
 //! allows.
-#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use super::lenient;
 use crate::protocol::records::records;
@@ -18,7 +17,6 @@ super::calls! {
         cwd?: String,
         /// Environment variables; the node ignores dangerous ones.
         env?: BTreeMap<String, String>,
-        /// How long it may run, in milliseconds.
         #[serde(deserialize_with = "lenient::milliseconds")]
         timeout_ms?: u64,
         /// Whether to refuse if the node may not record its screen.
@@ -70,9 +68,7 @@ records! {
         timed_out: bool,
         /// Whether it ended with exit code 0, in time.
         success?: bool,
-        /// What it wrote.
         stdout: String,
-        /// What it wrote to standard error.
         stderr: String,
         /// Why it was not started, or what ended it.
         error: Option<String>,
@@ -90,7 +86,6 @@ records! {
     ExecApprovals {
         /// Where it is on the node.
         path: String,
-        /// Whether it exists.
         exists: bool,
         /// The SHA-256 of its bytes, for `baseHash`.
         hash: String,
@@ -103,19 +98,14 @@ records! {
     ExecEvent {
         /// The conversation that hears of it.
         session_key: String,
-        /// The run in it.
         run_id: String,
         /// `node`.
         host: String,
         /// The command line, as people read it.
         command: String,
-        /// Why it was denied.
         reason?: String,
-        /// As in [`RunResult`].
         exit_code?: i64,
-        /// As in [`RunResult`].
         timed_out?: bool,
-        /// As in [`RunResult`].
         success?: bool,
         /// The end of what it wrote.
         output?: String,

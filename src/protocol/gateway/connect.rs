@@ -43,7 +43,6 @@ impl Challenge {
     }
 }
 
-/// Who connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Node,
@@ -160,7 +159,6 @@ pub(crate) struct Hello {
     pub(crate) version: String,
     /// Bytes that a message to it may have.
     pub(crate) max_payload: usize,
-    /// What the connection may do.
     pub(crate) scopes: Vec<String>,
     /// What this identity may use from now on instead of the gateway's token.
     pub(crate) device_token: Option<Token>,

@@ -22,7 +22,6 @@ pub(crate) fn request(id: u64, method: &str, params: &str) -> String {
     serde_json::to_string(&request).unwrap_or_default()
 }
 
-/// What a gateway sends.
 #[derive(Debug, PartialEq)]
 pub(crate) enum GatewayMessage {
     Response {
@@ -74,7 +73,6 @@ pub(crate) fn shell_word(id: &str) -> String {
     id.chars().filter(is_plain).take(limits::NODE_ID_CHARS).collect()
 }
 
-/// The gateway's error.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
     pub(crate) code: String,
@@ -131,7 +129,6 @@ impl Refusal {
         self.kind().contains("DEVICE_IDENTITY")
     }
 
-    /// The gateway is starting.
     pub(crate) fn is_starting(&self) -> bool {
         self.detail("reason").as_deref() == Some("startup-sidecars")
     }

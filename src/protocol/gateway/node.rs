@@ -77,7 +77,6 @@ pub(crate) fn listed_nodes(list: &str, pairings: &str) -> Vec<ListedNode> {
     nodes
 }
 
-/// The parameters of [`PAIR_APPROVE`].
 pub(crate) fn approve_params(request: &str) -> String {
     serde_json::json!({ "requestId": request }).to_string()
 }
@@ -110,12 +109,10 @@ impl InvokeRequest {
     }
 }
 
-/// The invoke for which nobody waits any more.
 pub(crate) fn cancelled_invoke(payload: &str) -> Option<String> {
     Fields::read(payload).ok()?.short_text("invokeId")
 }
 
-/// The parameters of an event that a node reports.
 pub(crate) fn event_params(event: &str, payload: Option<&str>) -> String {
     #[derive(Serialize)]
     struct Event<'a> {
@@ -126,7 +123,6 @@ pub(crate) fn event_params(event: &str, payload: Option<&str>) -> String {
     serde_json::to_string(&Event { event, payload }).unwrap_or_default()
 }
 
-/// The parameters of an invoke's result.
 pub(crate) fn result_params(
     id: &str,
     node: &str,

@@ -1,5 +1,4 @@
 //! Answers to operators' requests.
-#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::json::InvokePayload;
 use crate::protocol::records::records;
@@ -13,7 +12,6 @@ use std::sync::Arc;
 /// The result of an operator's request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-#[allow(missing_docs, reason = "the table of commands says which command has which answer")]
 #[non_exhaustive]
 pub enum Answer {
     Status(Box<Status>),
@@ -201,37 +199,29 @@ answers! {
         listeners: Vec<ListenerView>,
         /// The address that is missing and waited for.
         waiting_for?: String,
-        /// The canvas host, unless it is switched off.
         canvas_host?: CanvasHostView,
         /// SHA-256 of the TLS certificate, if there is one.
         fingerprint_sha256: Option<String>,
-        /// More about that certificate.
         certificate: Option<CertificateView>,
-        /// How nodes find the bridge.
         discovery: DiscoveryView,
         nodes: NodeCounts,
-        /// What `health` says.
         health?: HealthView,
         /// The OpenClaw gateway behind the bridge, if there is one.
         gateway?: GatewayView,
         connections: ConnectionCounts,
         /// Why the pairing files could not be written, if the last attempt failed.
         save_error?: String,
-        /// What happened since the start.
         counters: Counters,
     }
     /// Where the pages for the canvas of nodes are served.
     CanvasHostView {
-        /// Addresses and port.
         addresses: Vec<String>,
         /// Why it is not served, and what to do.
         problem?: String,
     }
     /// The connection to an OpenClaw gateway.
     GatewayView {
-        /// Where it is.
         url: String,
-        /// Whether the bridge is connected to it.
         connected: bool,
         /// Its version, once it was reached.
         version?: String,
@@ -242,7 +232,6 @@ answers! {
     }
     /// What an OpenClaw gateway makes of a node.
     NodeInGateway {
-        /// The node's id there.
         node_id: String,
         /// How far it is.
         state: GatewayState,
@@ -254,7 +243,6 @@ answers! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing_commands: Vec<String>,
     }
-    /// How nodes find the bridge.
     #[derive(Default)]
     DiscoveryView {
         /// What is announced in the local network; `None` if nothing is.
@@ -274,14 +262,12 @@ answers! {
         instance: String,
         /// The name of the machine: `studio.local`.
         host: String,
-        /// The types of service.
         types: Vec<String>,
         /// The interfaces; empty while there is none.
         interfaces: Vec<String>,
     }
     /// One address on which nodes may connect.
     ListenerView {
-        /// Address and port.
         address: String,
         /// `off`, `required` or `optional`.
         tls: Cow<'static, str>,
@@ -298,7 +284,6 @@ answers! {
         /// What an operator should know about these dates, if there is anything.
         warning: Option<String>,
     }
-    /// How many connections.
     #[derive(Copy, Default)]
     ConnectionCounts {
         /// In all.
@@ -306,7 +291,6 @@ answers! {
         /// Not admitted.
         unauthenticated: usize,
     }
-    /// What happened since the start.
     #[derive(Copy, Default)]
     #[serde(default)]
     Counters {
@@ -320,21 +304,15 @@ answers! {
         take_overs: u64,
         /// Pairing requests shown to operators.
         pairing_requests: u64,
-        /// Pairing requests approved.
         approved: u64,
-        /// Pairing requests rejected.
         rejected: u64,
         /// Pairing requests that nobody answered.
         expired: u64,
         /// Lines that were not frames.
         bad_frames: u64,
-        /// Requests from nodes.
         requests: u64,
-        /// Events from nodes.
         events: u64,
-        /// Invokes sent to nodes.
         invokes: u64,
-        /// Invokes that failed.
         invokes_failed: u64,
         /// Times the pairing files could not be written.
         save_failures: u64,

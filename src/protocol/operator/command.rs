@@ -1,5 +1,4 @@
 //! The table of operator commands: each method with its parameters and its answer.
-#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::operator::{
     Answer, Approved, Done, Invoked, LogLevel, NodeDetails, NodeList, Pairings, Rejected, Reloaded,
@@ -119,23 +118,19 @@ commands! {
     } -> Approved(Box<Approved>);
     /// Refuses a node.
     "node.pair.reject" => RejectPairing {
-        /// The request, as in [`ApprovePairing`].
         request_id: String,
     } -> Rejected(Rejected);
     /// Gives a node another name.
     "node.rename" => RenameNode {
-        /// The node, as in [`DescribeNode`].
         node_id: String,
         display_name: String,
     } -> Renamed(Renamed);
     /// Deletes a pairing and disconnects the node.
     "node.revoke" => RevokeNode {
-        /// The node, as in [`DescribeNode`].
         node_id: String,
     } -> Revoked(Revoked);
     /// Has a node run a command (protocol section 8).
     "node.invoke" => InvokeNode {
-        /// The node, as in [`DescribeNode`].
         node_id: String,
         /// The command, such as `camera.snap`.
         command: String,

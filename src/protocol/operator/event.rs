@@ -1,5 +1,4 @@
 //! Events for operators who have subscribed to them.
-#![allow(missing_docs, reason = "a field says no more than its name where it has no comment")]
 
 use crate::protocol::operator::{InvokePayload, PendingView};
 use crate::protocol::records::records;
@@ -12,7 +11,6 @@ use std::sync::Arc;
 
 /// Something that an operator may want to know.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the variants describe their fields")]
 #[non_exhaustive]
 pub enum OperatorEvent {
     /// `node.pair.requested`: a node asks to be paired.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 /// One line to an operator. The bridge encodes it with an [`Answer`]; the other side, which knows
 /// what it asked for, decodes the answer as the JSON text it is.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum OperatorFrame<A = Answer> {
     /// The answer to a request, whose id is JSON text.
     Reply { id: Arc<str>, result: Result<A, WireError> },

@@ -1,5 +1,4 @@
 //! `chat.*` (protocol section 5.4).
-#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, Kind};
 use crate::protocol::fields::Fields;
@@ -19,7 +18,6 @@ const SESSION_KEY: Kind = Text(1, limits::SESSION_KEY_CHARS);
 const MESSAGE: Kind = Text(1, limits::LINE_NODE);
 
 params! {
-    /// Parameters of `chat.send`.
     ChatSend -> RunAccepted {
         session_key: String = SESSION_KEY,
         message: String = MESSAGE,
@@ -34,19 +32,16 @@ params! {
         /// The id of the run. A second call with the same key starts nothing.
         idempotency_key: String = Text(1, limits::SHORT_TEXT_CHARS),
     }
-    /// Parameters of `chat.abort`.
     ChatAbort -> RunsAborted {
         session_key: String = SESSION_KEY,
         /// One of its runs; absent for all.
         run_id?: String = Text(1, limits::SHORT_TEXT_CHARS),
     }
-    /// Parameters of `chat.history`.
     ChatHistory -> History {
         session_key: String = SESSION_KEY,
         /// Messages at most; absent for 200.
         limit?: u64 = Integer(1, limits::HISTORY_MESSAGES as u64),
     }
-    /// Parameters of `chat.inject`.
     ChatInject -> Injected {
         session_key: String = SESSION_KEY,
         message: String = MESSAGE,
@@ -56,7 +51,6 @@ params! {
 }
 
 records! {
-    /// Result of `chat.send`.
     RunAccepted {
         /// The run: the idempotency key.
         run_id: String,
@@ -65,13 +59,11 @@ records! {
         #[serde(flatten)]
         stopped?: RunsAborted,
     }
-    /// Result of `chat.abort`.
     RunsAborted {
         ok: bool,
         aborted: bool,
         run_ids: Vec<String>,
     }
-    /// Result of `chat.inject`.
     Injected {
         ok: bool,
         /// Eight hex digits.
@@ -173,7 +165,6 @@ pub enum RunStatus {
     Aborted,
 }
 
-/// Result of `chat.history`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {

@@ -1,5 +1,4 @@
 //! The events that the backend sends to nodes and operators (protocol section 7).
-#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::chat::ChatMessage;
 use super::system::{HealthView, TalkModeState, WakeWords};

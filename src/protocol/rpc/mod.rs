@@ -1,5 +1,6 @@
 //! The parameters and results of the methods, each described once: the backend decodes the
 //! parameters and encodes the result, the caller encodes and decodes (protocol section 5).
+#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 pub mod chat;
 pub mod event;
@@ -128,16 +129,10 @@ macro_rules! params {
 use params;
 
 params! {
-    /// Parameters of `health`: none.
     Health -> system::HealthView {}
-    /// Parameters of `voicewake.get`: none.
     VoicewakeGet -> system::WakeWords {}
-    /// Parameters of `models.list`: none.
     ModelsList -> system::Models {}
-    /// Parameters of `skills.bins`: none.
     SkillsBins -> system::SkillBins {}
-    /// Parameters of `config.get`: none.
     ConfigGet -> settings::ConfigSnapshot {}
-    /// Parameters of `config.schema`: none.
     ConfigSchema -> settings::SchemaView {}
 }

@@ -1,5 +1,4 @@
 //! `sessions.*` (protocol section 5.3).
-#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, Kind, Params, Rule};
 use crate::protocol::records::records;
@@ -29,7 +28,6 @@ records! {
         spawned_by?: String,
         agent_id?: String,
     }
-    /// Parameters of `sessions.list`.
     #[derive(Default)]
     SessionsList {
         limit?: u64,
@@ -45,7 +43,6 @@ records! {
         #[serde(flatten)]
         filter: SessionFilter,
     }
-    /// Parameters of `sessions.patch`.
     #[derive(Default)]
     SessionsPatch {
         /// The session, which is created if there is none.
@@ -110,19 +107,16 @@ impl Params for SessionsPatch {
 }
 
 params! {
-    /// Parameters of `sessions.reset`.
     SessionsReset -> SessionAnew {
         /// The session, which is created if there is none.
         key: String = KEY,
     }
-    /// Parameters of `sessions.delete`.
     SessionsDelete -> SessionDeleted {
         /// The session; not the main one.
         key: String = KEY,
         /// Whether its transcript is put aside; absent means yes.
         delete_transcript?: bool = Flag,
     }
-    /// Parameters of `sessions.compact`.
     SessionsCompact -> SessionCompacted {
         key: String = KEY,
         /// Lines to keep; absent for 400.
@@ -131,7 +125,6 @@ params! {
 }
 
 records! {
-    /// Result of `sessions.list`.
     SessionList {
         ts: u64,
         path: String,
@@ -164,25 +157,21 @@ records! {
         #[serde(flatten)]
         others: Map<String, Value>,
     }
-    /// Result of `sessions.resolve`.
     SessionResolved {
         ok: bool,
         key: String,
     }
-    /// Result of `sessions.patch`.
     SessionPatched {
         ok: bool,
         path: String,
         key: String,
         entry: Map<String, Value>,
     }
-    /// Result of `sessions.reset`.
     SessionAnew {
         ok: bool,
         key: String,
         entry: Map<String, Value>,
     }
-    /// Result of `sessions.delete`.
     SessionDeleted {
         ok: bool,
         key: String,
@@ -190,7 +179,6 @@ records! {
         /// The new names of its transcripts.
         archived: Vec<String>,
     }
-    /// Result of `sessions.compact`.
     #[derive(Default)]
     SessionCompacted {
         ok: bool,

@@ -1,5 +1,4 @@
 //! `config.*` (protocol section 5.2).
-#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{Kind, Params, Rule};
 use crate::protocol::records::records;
@@ -8,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 records! {
-    /// Result of `config.get`.
     ConfigSnapshot {
         /// Where the document is, relative to the state directory.
         path: String,
@@ -32,7 +30,6 @@ records! {
         path: String,
         message: String,
     }
-    /// Result of `config.schema`.
     SchemaView {
         schema: Value,
         ui_hints: Value,

@@ -1,5 +1,4 @@
 //! `health`, `voicewake.*`, `talk.mode`, `models.list`, `skills.bins` (protocol section 5.1).
-#![allow(missing_docs, reason = "PROTOCOL.md describes the fields; comments add to it")]
 
 use super::{params, refused, Kind, Params, Rule};
 use crate::protocol::fields::Fields;
@@ -10,7 +9,6 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 params! {
-    /// Parameters of `talk.mode`.
     TalkMode -> TalkModeState {
         enabled: bool = Kind::Flag,
         /// What it is doing, such as `listening`.
@@ -36,7 +34,6 @@ records! {
         agent?: AgentHealth,
         disk?: DiskHealth,
     }
-    /// How many nodes.
     #[derive(Copy, Default)]
     NodeCounts {
         /// Have a token.
@@ -86,7 +83,6 @@ records! {
         phase: Option<String>,
         ts: u64,
     }
-    /// Result of `models.list`.
     #[derive(Default)]
     Models {
         /// Sorted by provider, then name.
@@ -101,7 +97,6 @@ records! {
         /// Whether it can think before it answers.
         reasoning?: bool,
     }
-    /// Result of `skills.bins`.
     #[derive(Default)]
     SkillBins {
         /// Programs that the agent's skills need on a node; sorted, each once.

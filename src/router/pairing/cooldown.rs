@@ -9,7 +9,6 @@ use crate::router::Mono;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The cool-downs of nodes and of origins.
 #[derive(Debug)]
 pub(super) struct CoolDowns {
     of_nodes: Table<(Origin, NodeId)>,

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 pub(super) struct Place<K, T> {
     pub(super) key: K,
     pub(super) origin: Origin,
-    /// Since when.
     pub(super) since: T,
     /// Nobody waits there any more.
     pub(super) is_abandoned: bool,

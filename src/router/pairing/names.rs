@@ -17,7 +17,6 @@ fn folded(name: &str) -> impl Iterator<Item = char> + '_ {
     })
 }
 
-/// Everything a node may be called.
 fn names<'a>(node: &'a NodeId, profile: &'a NodeProfile) -> impl Iterator<Item = &'a str> + Clone {
     [Some(node.as_str()), profile.display_name.as_deref()].into_iter().flatten()
 }

@@ -20,7 +20,6 @@ pub(in crate::router) struct Waiting {
     pub(in crate::router) held: BTreeMap<ConnId, Candidate>,
 }
 
-/// A connection that asks to be paired.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::router) struct Waiter {
     pub(in crate::router) conn: ConnId,
@@ -109,7 +108,6 @@ impl Waiting {
         }
     }
 
-    /// The connection that waits for the request.
     pub(super) fn conn(&self, id: &RequestId) -> Option<ConnId> {
         self.waiters.get(id).map(|waiter| waiter.conn)
     }

@@ -58,7 +58,6 @@ pub(crate) fn add_note(answer: &mut String, note: &str) {
 /// Characters of a file's name that a reader is shown.
 const SHOWN: usize = limits::ATTACHMENT_NAME_CHARS;
 
-/// Where the pictures of an answer may be.
 struct Place<'a> {
     run: Option<&'a Path>,
     cwd: Option<&'a Path>,

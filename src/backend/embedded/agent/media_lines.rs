@@ -38,7 +38,6 @@ impl MediaLines {
         }
     }
 
-    /// Takes the end of an answer.
     pub(super) fn finish(&mut self, text: &mut String) {
         self.release(text);
     }

@@ -31,7 +31,6 @@ pub(super) enum OutputEvent {
 }
 
 impl AnswerReader {
-    /// An answer of at most `limit` bytes.
     pub(super) fn new(output: AgentOutput, limit: usize) -> Self {
         let format = match output {
             AgentOutput::Text => Format::Text(Vec::new()),
@@ -86,7 +85,6 @@ impl AnswerReader {
         }
     }
 
-    /// What the answer names besides.
     pub(super) fn media(&self) -> &[String] {
         &self.media.sources
     }

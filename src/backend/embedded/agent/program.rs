@@ -141,7 +141,6 @@ fn send_media(
     }
 }
 
-/// The answer of a program at work.
 struct RunningAnswer<'a> {
     reader: AnswerReader,
     pacer: DeltaPacer<'a>,

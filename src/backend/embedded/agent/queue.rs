@@ -38,7 +38,6 @@ struct QueueState {
 
 /// A run from the moment it has a thread until its program is gone.
 struct ActiveRun {
-    /// The name of its thread.
     thread: String,
     run_id: String,
     session_key: String,

@@ -35,7 +35,6 @@ impl AgentRun {
     }
 }
 
-/// A run with everything that belongs to it.
 pub(super) struct AgentJob {
     pub(super) run: AgentRun,
     pub(super) sink: Box<dyn RunSink>,
@@ -49,7 +48,6 @@ pub(crate) struct RunContext {
     pub(crate) session_id: String,
     /// The model that the session asks for, perhaps behind its provider and `/`.
     pub(crate) model: Option<String>,
-    /// The session's verbose level.
     pub(crate) verbose: Option<String>,
     /// The name of the node that sent the message.
     pub(crate) node_name: Option<String>,
@@ -106,12 +104,19 @@ pub(crate) trait RunSink: Send {
 /// How a run ended, with the text so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RunOutcome {
-    /// The answer is complete.
-    Done { text: String },
+    Done {
+        text: String,
+    },
     /// It was aborted (`rpc`, `stop`, `shutdown`) or took too long (`timeout`).
-    Aborted { reason: &'static str, text: String },
+    Aborted {
+        reason: &'static str,
+        text: String,
+    },
     /// There will be no answer. The message is one line.
-    Failed { message: String, text: String },
+    Failed {
+        message: String,
+        text: String,
+    },
 }
 
 impl RunOutcome {

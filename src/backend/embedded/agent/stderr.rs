@@ -42,7 +42,6 @@ impl Stderr {
         }
     }
 
-    /// Logs a line about the run.
     pub(super) fn note(&mut self, line: &str) {
         let now = Instant::now();
         if now.duration_since(self.since) >= limits::LOG_WINDOW {

@@ -32,7 +32,6 @@ pub(super) fn carry_out((config, host): (&AgentConfig, &AgentHost), mut job: Age
     leftover.terminate(&job.abort);
 }
 
-/// Reports the end to the sink.
 pub(super) fn end(sink: Box<dyn RunSink>, outcome: RunOutcome) {
     if catch_unwind(AssertUnwindSafe(|| sink.end(outcome))).is_err() {
         log::error!("agent: panicked while ending a run");

@@ -130,7 +130,6 @@ impl RunEvents {
         true
     }
 
-    /// What operators call the node.
     pub(super) fn node_name(&self, node: &NodeId) -> Option<String> {
         self.outlet.node_name(node)
     }

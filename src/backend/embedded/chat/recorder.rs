@@ -28,7 +28,6 @@ pub(super) struct RunRecorder {
     pub(super) node: Option<NodeId>,
     /// The message that began it.
     pub(super) prompt: Value,
-    /// What the answer names besides its text.
     pub(super) media: Vec<AnswerMedia>,
 }
 

@@ -47,7 +47,6 @@ impl Runs {
         }
     }
 
-    /// The run was passed to the agent.
     pub(super) fn began(&self, run: Arc<RunEvents>) {
         lock(&self.known).insert(run.run_id.clone(), Known::Live(run));
     }

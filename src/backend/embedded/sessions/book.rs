@@ -87,7 +87,6 @@ impl Book {
         Ok((id, entry))
     }
 
-    /// Adds the entry of a canonical key.
     pub(super) fn add(&mut self, key: String, entry: Entry) {
         let entry = match self.entries.remove(&key) {
             Some(other) => merged(Arc::unwrap_or_clone(other), entry),

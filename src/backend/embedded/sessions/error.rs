@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 /// Why the sessions could not be read or changed. The log names the file; nodes never see paths.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// The file system refused.
     #[error("could not {doing} `{}`", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The store cannot be parsed. It stays as it is until it is repaired.

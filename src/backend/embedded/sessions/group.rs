@@ -7,7 +7,6 @@ use super::entry::{text, Entry};
 pub(super) struct Group<'a> {
     /// Where it takes place: `whatsapp`.
     pub(super) channel: Option<&'a str>,
-    /// Its name there.
     id: Option<&'a str>,
 }
 

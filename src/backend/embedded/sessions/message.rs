@@ -25,7 +25,6 @@ struct TranscriptLine<'a> {
     timestamp: Option<&'a RawValue>,
 }
 
-/// A message as it is sent.
 #[derive(Serialize)]
 struct Message<'a> {
     #[serde(flatten)]

@@ -77,18 +77,15 @@ pub(crate) struct Sessions {
 /// One session as it was when it was looked up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SessionRecord {
-    /// The canonical key.
     pub(crate) key: String,
     /// The id of its current transcript.
     pub(crate) session_id: String,
-    /// Its entry in the store.
     pub(crate) entry: Entry,
     /// The file of its transcript, which need not exist.
     pub(crate) transcript: PathBuf,
 }
 
 impl SessionRecord {
-    /// A text of its entry.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         entry::text(&self.entry, name).map(str::to_owned)
     }
@@ -127,7 +124,6 @@ impl Sessions {
         }))
     }
 
-    /// The content of the store.
     fn book(&self) -> Result<Arc<Book>, StoreError> {
         if let Some(book) = &*lock(&self.current) {
             return Ok(book.clone());

@@ -99,7 +99,6 @@ pub(super) fn keep_thinking(level: &str, key: &str, entry: &mut Entry) {
     }
 }
 
-/// Stores a value, or removes the field.
 fn set(entry: &mut Entry, name: &str, value: Option<&str>) {
     match value {
         Some(value) => entry.insert(name.to_owned(), value.into()),

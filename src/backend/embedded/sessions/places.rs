@@ -53,7 +53,6 @@ impl Places {
         Ok(())
     }
 
-    /// A node has begun a session.
     pub(super) fn began(&mut self, book: &Book, key: &str, node: Option<&NodeId>) {
         self.0.retain(|key, _| book.entries.contains_key(key));
         if let Some(node) = node {

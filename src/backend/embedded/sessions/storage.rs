@@ -37,7 +37,6 @@ impl Taken {
     }
 }
 
-/// Bytes of a file system.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Space {
     pub(super) free: u64,
@@ -68,7 +67,6 @@ impl Storage {
         self
     }
 
-    /// How many bytes all conversations may have.
     pub(super) fn set_limit(&self, bytes: u64) {
         self.limit.store(bytes, Ordering::Relaxed);
         // Counted again with the new limit.

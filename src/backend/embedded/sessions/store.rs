@@ -111,7 +111,6 @@ impl Store {
     }
 }
 
-/// Creates the directory of the sessions.
 pub(super) fn make_dir(dir: &Path) -> Result<(), StoreError> {
     files::create_private_dir(dir).map_err(|error| StoreError::io("create", dir, error))
 }
