@@ -2,7 +2,7 @@
 //! bell or reverse the direction of writing. Such characters are printed as escapes.
 
 use crate::protocol::json;
-use crate::protocol::text::is_tricky;
+use crate::protocol::text::{cut, is_tricky};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
@@ -27,13 +27,9 @@ pub(crate) fn write_safe_json(text: &str, out: &mut impl io::Write) -> io::Resul
         return writeln!(out, "{}", safe_json(text));
     };
     while !json.is_empty() {
-        let mut end = json.len().min(AT_ONCE);
-        while !json.is_char_boundary(end) {
-            end -= 1;
-        }
-        let (piece, rest) = json.split_at(end);
+        let piece = cut(json, AT_ONCE);
         out.write_all(safe(&piece.replace('\t', " ")).as_bytes())?;
-        json = rest;
+        json = &json[piece.len()..];
     }
     out.write_all(b"\n")?;
     out.flush()

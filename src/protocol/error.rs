@@ -42,14 +42,10 @@ impl ErrorCode {
 
 impl From<&str> for ErrorCode {
     fn from(code: &str) -> Self {
-        match code {
-            "NOT_PAIRED" => Self::NotPaired,
-            "UNAUTHORIZED" => Self::Unauthorized,
-            "INVALID_REQUEST" => Self::InvalidRequest,
-            "FORBIDDEN" => Self::Forbidden,
-            "UNAVAILABLE" => Self::Unavailable,
-            other => Self::Other(other.into()),
-        }
+        use ErrorCode::{Forbidden, InvalidRequest, NotPaired, Other, Unauthorized, Unavailable};
+        let known = [NotPaired, Unauthorized, InvalidRequest, Forbidden, Unavailable];
+        let named = known.into_iter().find(|known| known.as_str() == code);
+        named.unwrap_or_else(|| Other(code.into()))
     }
 }
 

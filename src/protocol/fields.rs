@@ -4,6 +4,7 @@
 //! costs no recursion and no tree. What has the wrong type counts as absent. What is taken out of
 //! it has a length that its reader names.
 
+use crate::protocol::text::cut;
 use crate::protocol::{limits, payload, Payload};
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserializer;
@@ -171,12 +172,8 @@ fn string_up_to(raw: &str, characters: usize) -> Option<Cow<'_, str>> {
     if raw.len() <= most + 2 {
         return string(raw);
     }
-    let inner = raw.strip_prefix('"')?;
-    let mut end = most;
-    while !inner.is_char_boundary(end) {
-        end -= 1;
-    }
-    Some(Cow::Owned(payload::unescaped(inner[..end].to_owned(), 0..end)))
+    let beginning = cut(raw.strip_prefix('"')?, most);
+    Some(Cow::Owned(payload::unescaped(beginning.to_owned(), 0..beginning.len())))
 }
 
 /// The first entries of a list, or of an object with their keys, as JSON text.
