@@ -1,12 +1,22 @@
 //! Names and secrets that nobody can guess, from the system's random source.
 
-use ring::error::Unspecified;
 use ring::rand::{SecureRandom, SystemRandom};
 
-pub(crate) fn bits() -> Result<u128, Unspecified> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes)?;
-    Ok(u128::from_be_bytes(bytes))
+pub(crate) fn bytes<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    // Linux has answered `getrandom` ever since it booted far enough to run a program; and a token
+    // that is not random would be worse than no bridge.
+    SystemRandom::new().fill(&mut bytes).expect("the kernel's random source answers");
+    bytes
+}
+
+pub(crate) fn bits() -> u128 {
+    u128::from_be_bytes(bytes())
+}
+
+/// Spreads what many would do at the same moment.
+pub(crate) fn chance() -> u32 {
+    u32::from_be_bytes(bytes())
 }
 
 /// A UUID, version 4, made of these bits.
@@ -24,6 +34,6 @@ mod tests {
     fn uuids_say_that_they_are_random() {
         assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
         assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_ne!(bits().unwrap(), bits().unwrap());
+        assert_ne!(bits(), bits());
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn send(line: &CommandLine) -> Result<(), Failure> {
         deliver: None,
         attachments: Some(attachments).filter(|list| !list.is_empty()),
         timeout_ms: line.milliseconds("run-timeout"),
-        idempotency_key: format!("cli-{:032x}", random_bits()?),
+        idempotency_key: format!("cli-{:032x}", random::bits()),
     };
     let mut client = connect(line)?;
     // Subscribes before it sends the message, so that no part of the answer is missed.

@@ -89,10 +89,6 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
 
 type Action = fn(&CommandLine) -> Result<(), Failure>;
 
-fn random_bits() -> Result<u128, Failure> {
-    random::bits().map_err(|_| Failure::failed("could not get random numbers"))
-}
-
 /// Prints an answer: as JSON with `--json`, else as text.
 fn print_answer(line: &CommandLine, json: &impl Serialize, text: &str) -> Result<(), Failure> {
     if line.wants_json() {

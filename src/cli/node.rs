@@ -185,9 +185,7 @@ impl NodeRunner {
                 Err(NodeError::Node(error)) if error.is_transient() && !self.options.once => error,
                 end => return end,
             };
-            // Spreads reconnects; without random numbers they are merely less spread.
-            let chance = random::bits().map_or(0, |bits| (bits & u128::from(u32::MAX)) as u32);
-            let delay = self.backoff.next_delay(chance);
+            let delay = self.backoff.next_delay(random::chance());
             let (why, seconds) = (told(&error), delay.as_secs_f32());
             self.screen.say(format_args!("{why}; trying again in {seconds:.1} s"));
             if stop.wait(delay) {

@@ -67,7 +67,7 @@ impl IdentityFile {
             }
             return Ok(Self { path: path.to_owned(), content, node_id, token, trust });
         }
-        let node_id = wanted.map_or_else(fresh_node_id, Ok)?;
+        let node_id = wanted.unwrap_or_else(fresh_node_id);
         content.insert("version".into(), VERSION.into());
         content.insert("nodeId".into(), node_id.as_str().into());
         let identity = Self { path: path.to_owned(), content, node_id, token, trust };
@@ -247,10 +247,8 @@ fn way_out(problem: &str) -> String {
     )
 }
 
-fn fresh_node_id() -> Result<NodeId, Error> {
-    let bits = random::bits().map_err(|_| Error::System("random numbers"))?;
-    let text = random::uuid(bits);
-    Ok(NodeId::new(&text).expect("a UUID is a short printable text"))
+fn fresh_node_id() -> NodeId {
+    NodeId::new(&random::uuid(random::bits())).expect("a UUID is a short printable text")
 }
 
 impl std::fmt::Debug for IdentityFile {

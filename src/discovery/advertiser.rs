@@ -32,9 +32,7 @@ impl Advertiser {
         selection: InterfaceSelection,
         state: &AnnouncementState,
     ) -> io::Result<Self> {
-        let seed = random::bits().map_err(|_| io::Error::other("no random source"))?;
-        // The lower half is as random as the whole.
-        let responder = Responder::new(announcement, seed as u64);
+        let responder = Responder::new(announcement, u64::from_be_bytes(random::bytes()));
         let (state, waker) = (state.clone(), Arc::new(Waker::new()?));
         let (orders, taken) = crossbeam_channel::unbounded();
         let (end, ended) = crossbeam_channel::bounded(0);

@@ -77,7 +77,7 @@ impl Gateway {
         let (url, timeout) = (&self.url, limits::HOST_CONNECT);
         let (stream, _) = dial(&url.host, url.port, timeout, self.tls.clone(), stop)?;
         let (sender, mut link) = open(stream, stop)?;
-        let key = STANDARD.encode(random_bits()?.to_be_bytes());
+        let key = STANDARD.encode(random::bytes::<16>());
         sender.leave(upgrade::request(url, &key))?;
         link.upgraded(&key)?;
         let mut connection = Connection { link, sender, hello: Hello::default() };
@@ -302,7 +302,7 @@ impl Sender {
     }
 
     fn frame(&self, opcode: Opcode, payload: &[u8]) -> Result<(), Error> {
-        let mask = (random_bits()? as u32).to_be_bytes();
+        let mask = random::bytes();
         self.leave(encode(opcode, payload, mask))
     }
 
@@ -319,8 +319,4 @@ impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sender(…)")
     }
-}
-
-fn random_bits() -> Result<u128, Error> {
-    random::bits().map_err(|_| Error::System("random numbers"))
 }

@@ -2,13 +2,12 @@
 //! is one small file to keep, every node stays the same when it moves, and pairing a node anew
 //! does not make it another one.
 
-use crate::files;
 use crate::protocol::gateway::{Challenge, ClientInfo, Device, Role};
 use crate::protocol::hash::{from_hex, sha256, to_hex};
+use crate::{files, random};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
 use ring::hkdf::{KeyType, Salt, HKDF_SHA256};
-use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -38,9 +37,7 @@ impl Seed {
     }
 
     fn make(path: &Path) -> io::Result<Self> {
-        let mut seed = [0; SEED_BYTES];
-        let random = SystemRandom::new().fill(&mut seed);
-        random.map_err(|_| io::Error::other("the system has no random numbers"))?;
+        let seed = random::bytes();
         files::create_private_dir(files::dir_of(path))?;
         files::write_atomically(path, (to_hex(&seed) + "\n").as_bytes())?;
         Ok(Self(seed))

@@ -347,7 +347,7 @@ impl Session {
         if error.is_about_token() {
             return limits::GATEWAY_TOKEN_RETRY;
         }
-        let chance = random::bits().map_or(u32::MAX, |bits| bits as u32);
+        let chance = random::chance();
         if refusal.is_some_and(Refusal::is_starting) || error.is_restart() {
             let spread = limits::GATEWAY_STARTING.mul_f64(f64::from(chance) / f64::from(u32::MAX));
             return (limits::GATEWAY_STARTING + spread) / 2;

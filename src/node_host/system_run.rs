@@ -156,9 +156,7 @@ impl Request {
         };
         let run_id = match params.run_id.as_deref().map(str::trim).filter(|id| !id.is_empty()) {
             Some(id) => id.to_owned(),
-            None => random::uuid(
-                random::bits().map_err(|_| WireError::unavailable("no random numbers"))?,
-            ),
+            None => random::uuid(random::bits()),
         };
         let line = events::command_line(&params.command);
         let events = ExecEvents::new(params.session_key.as_deref(), &run_id, &line);

@@ -44,7 +44,7 @@ pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<A
         Duration::from_secs_f64(seconds.clamp(1.0, longest))
     });
     let request = AgentRun {
-        run_id: new_run_id(prefix).ok()?,
+        run_id: new_run_id(prefix),
         session_key,
         message,
         thinking,

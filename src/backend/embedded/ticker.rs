@@ -101,13 +101,10 @@ fn tick(outlet: &Arc<dyn Outlet>, ok: bool, ticks: u64) {
 }
 
 fn wake(chat: &Chat, session_key: String, node: NodeId) {
-    let begun = new_run_id("system-").and_then(|run_id| {
-        let message = "(system event)".to_owned();
-        let node = Some(node);
-        let run = AgentRun { run_id, session_key, message, node, ..AgentRun::default() };
-        chat.start_run(run, None, now_ms())
-    });
-    if let Err(error) = begun {
+    let (run_id, message) = (new_run_id("system-"), "(system event)".to_owned());
+    let node = Some(node);
+    let run = AgentRun { run_id, session_key, message, node, ..AgentRun::default() };
+    if let Err(error) = chat.start_run(run, None, now_ms()) {
         log::warn!("backend: a system event could not wake the agent: {error}");
     }
 }

@@ -51,7 +51,7 @@ impl Bridge {
         }
         let session = Session::new(self.access.clone(), self.principal(id, &profile)?)?;
         let number = node.session_number.fetch_add(1, Ordering::SeqCst) + 1;
-        let chance = random::bits().map_or(u32::MAX, |bits| bits as u32);
+        let chance = random::chance();
         let delay = lock(&node.starts).delay(Instant::now(), chance);
         let running = Running { session: session.clone(), profile, offered };
         *lock(&node.running) = Some(running);
@@ -94,12 +94,11 @@ impl Bridge {
         if starts_run(event) && !self.rates.admit(id, Instant::now()) {
             return log::debug!("backend: too many runs node={:?}", id.as_str());
         }
-        let Ok(bits) = random::bits() else { return };
         let node = self.known_node(id);
         let mut retained = lock(&node.retained);
         let retained = &mut *retained;
         let (conversations, exec) = (&mut retained.conversations, &mut retained.exec);
-        let run = random::uuid(bits);
+        let run = random::uuid(random::bits());
         let all = translate::outgoing(id, conversations, exec, (event, payload), &run);
         let mut calls = Vec::new();
         for outgoing in all {

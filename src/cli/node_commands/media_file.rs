@@ -161,7 +161,7 @@ pub(crate) fn receive(
         // The path is printed as it was written, not through links.
         Some((path, target)) => replace(file, &target).map(|()| path),
         None => {
-            let id = random::uuid(random_bits()?);
+            let id = random::uuid(random::bits());
             let path = dir.join(format!("clawdbot-{stem}-{id}.{extension}"));
             file.persist_noclobber(&path).map(|_| path).map_err(|error| error.error)
         }

@@ -71,8 +71,7 @@ impl Drop for RunFiles {
 fn private_dir(parent: &Path) -> io::Result<PathBuf> {
     // systemd may give a unit a TMPDIR that does not exist yet.
     files::create_private_dir(parent)?;
-    let random = random::bits().map_err(|_| io::Error::other("no random numbers"))?;
-    let dir = parent.join(format!("openclaw-bridge-run-{random:032x}"));
+    let dir = parent.join(format!("openclaw-bridge-run-{:032x}", random::bits()));
     DirBuilder::new().mode(0o700).create(&dir)?;
     Ok(dir)
 }

@@ -224,10 +224,8 @@ impl ActiveRuns for Chat {
     }
 }
 
-pub(crate) fn new_run_id(prefix: &str) -> Result<String, WireError> {
-    let bits = random::bits();
-    let bits = bits.map_err(|_| WireError::unavailable("the gateway has no random numbers"))?;
-    Ok(format!("{prefix}{}", random::uuid(bits)))
+pub(crate) fn new_run_id(prefix: &str) -> String {
+    format!("{prefix}{}", random::uuid(random::bits()))
 }
 
 /// A message of the user as the transcript holds it. Of an attachment only its type and name are

@@ -4,7 +4,7 @@
 //! one key. A damaged file is an error, and never an empty store.
 
 use super::entry::{session_id, text, updated_at, Entry};
-use super::{names, StoreError};
+use super::names;
 use crate::json5_text;
 use crate::protocol::session;
 use serde::Serialize;
@@ -68,7 +68,7 @@ impl Book {
 
     /// Changes the entry of a canonical key, creating it if there is none, and returns its session
     /// id and its new content. A change that fails leaves the book as it was.
-    pub(super) fn update<E: From<StoreError>>(
+    pub(super) fn update<E>(
         &mut self,
         key: &str,
         now_ms: u64,
@@ -76,10 +76,7 @@ impl Book {
     ) -> Result<(String, Arc<Entry>), E> {
         let mut entry = self.entries.get(key).map(|entry| Entry::clone(entry)).unwrap_or_default();
         change(&mut entry)?;
-        let id = match session_id(&entry) {
-            Some(id) => id.to_owned(),
-            None => names::session_id()?,
-        };
+        let id = session_id(&entry).map_or_else(names::session_id, str::to_owned);
         entry.insert("sessionId".into(), id.clone().into());
         entry.insert("updatedAt".into(), now_ms.into());
         let entry = Arc::new(entry);

@@ -32,8 +32,6 @@ pub(crate) enum StoreError {
     BadKey,
     #[error("the message is too long to be kept")]
     TooLong,
-    #[error("the gateway has no random numbers")]
-    NoRandom,
 }
 
 impl StoreError {

@@ -1,20 +1,16 @@
 //! Generated names: session and message ids, and names of files that are put aside.
 
-use super::StoreError;
+use crate::protocol::hash::to_hex;
 use crate::{calendar, random};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(super) fn session_id() -> Result<String, StoreError> {
-    Ok(random::uuid(bits()?))
+pub(super) fn session_id() -> String {
+    random::uuid(random::bits())
 }
 
-pub(super) fn message_id() -> Result<String, StoreError> {
-    Ok(format!("{:08x}", bits()? >> 96))
-}
-
-fn bits() -> Result<u128, StoreError> {
-    random::bits().map_err(|_| StoreError::NoRandom)
+pub(super) fn message_id() -> String {
+    to_hex(&random::bytes::<4>())
 }
 
 /// Where a file is put aside: `<file>.<why>.<time>`, with dashes in the time because colons are
@@ -40,10 +36,10 @@ mod tests {
 
     #[test]
     fn ids_have_their_shapes() {
-        let id = session_id().unwrap();
+        let id = session_id();
         assert_eq!((id.len(), &id[14..15]), (36, "4"));
-        assert_eq!(message_id().unwrap().len(), 8);
-        assert_ne!(session_id().unwrap(), id);
+        assert_eq!(message_id().len(), 8);
+        assert_ne!(session_id(), id);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn keep(
     extension: &str,
     bytes: &[u8],
 ) -> Result<String, StoreError> {
-    let name = format!("{session_id}-{}{extension}", names::message_id()?);
+    let name = format!("{session_id}-{}{extension}", names::message_id());
     let path = dir.join(&name);
     files::create_private_dir(dir)
         .and_then(|()| files::write_atomically(&path, bytes))

@@ -45,7 +45,7 @@ pub(super) fn append(
     message: &impl Serialize,
     now_ms: u64,
 ) -> Result<(String, u64), StoreError> {
-    let id = names::message_id()?;
+    let id = names::message_id();
     let failed = |doing| move |error| StoreError::io(doing, path, error);
     if let Some(dir) = path.parent() {
         store::make_dir(dir)?;
