@@ -3,13 +3,14 @@
 
 use crate::cli::tools::{self, Format, Tool};
 use crate::cli::*;
+use crate::lock::lock;
 use crate::protocol::operator::SubscribeEvents;
 use crate::protocol::{limits, GatewayEvent};
 use serde::Deserialize;
 use serde_json::Map;
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once};
 use std::thread::{self, JoinHandle};
 
 /// The versions of the protocol that this server speaks, newest first. They differ in nothing that
@@ -146,7 +147,7 @@ impl Server {
             }
             // A node cannot be stopped. Its answer is dropped.
             "notifications/cancelled" => {
-                self.running().remove(&params["requestId"].to_string());
+                lock(&self.running).remove(&params["requestId"].to_string());
             }
             _ => {}
         }
@@ -179,7 +180,7 @@ impl Server {
             return Some(result(&id, failed(&format!("{most} tools are running; wait for one"))));
         }
         let key = id.to_string();
-        if !self.running().insert(key.clone()) {
+        if !lock(&self.running).insert(key.clone()) {
             return Some(error(&id, NOT_A_REQUEST, "a request with this id is running"));
         }
         let server = self.clone();
@@ -188,7 +189,7 @@ impl Server {
             let outcome = tools::run(&server.line, &name, arguments);
             let outcome = outcome.and_then(tools::Outcome::content);
             let content = outcome.unwrap_or_else(|failure| failed(&failure.message));
-            if server.running().remove(&key) {
+            if lock(&server.running).remove(&key) {
                 // A client that does not listen any more has nothing to be told.
                 let _ = send(&result(&id, content));
             }
@@ -199,20 +200,15 @@ impl Server {
                 None
             }
             Err(_) => {
-                self.running().remove(&answer["id"].to_string());
+                lock(&self.running).remove(&answer["id"].to_string());
                 Some(answer)
             }
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether the client was told of other tools than these. Now it knows these.
     fn is_new(&self, tools: &[Value]) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.replace(tools.to_vec()).is_some_and(|known| known != tools)
+        lock(&self.known).replace(tools.to_vec()).is_some_and(|known| known != tools)
     }
 
     /// Tells the client when the tools have changed: nodes come and go, and so does the bridge.

@@ -2,11 +2,12 @@
 
 use crate::cli::text::{safe, safe_json};
 use crate::client::{Direction, Trace};
+use crate::lock::lock;
 use crate::protocol::json;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 type Stream = Box<dyn Write + Send>;
 
@@ -44,7 +45,7 @@ impl Screen {
 }
 
 fn say(err: &Mutex<Stream>, line: &str) {
-    let mut err = err.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut err = lock(err);
     // In one piece: other programs may write to the same terminal. Without stderr there is nowhere to
     // report it.
     let _ = err.write_all(format!("{}\n", safe(line)).as_bytes()).and_then(|()| err.flush());

@@ -2,12 +2,13 @@
 //! signal does what it always does, so that a shell sees the program end by it (130 for Ctrl-C).
 
 use crate::cli::signals;
+use crate::lock::lock;
 use indicatif::ProgressBar;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, Once};
 use tempfile::{Builder, NamedTempFile};
 
 #[derive(Default)]
@@ -20,7 +21,7 @@ static LEFTOVERS: Mutex<Leftovers> = Mutex::new(Leftovers { line: None, files: V
 
 /// SIGINT and SIGTERM clear this line from now on.
 pub(super) fn clear_line(line: &ProgressBar) {
-    leftovers().line = Some(line.clone());
+    lock(&LEFTOVERS).line = Some(line.clone());
     watch_signals();
 }
 
@@ -28,7 +29,7 @@ pub(super) fn clear_line(line: &ProgressBar) {
 /// dropped or the program is interrupted; no signal comes between its creation and its being known.
 pub(super) fn unfinished_file(dir: &Path) -> io::Result<NamedTempFile> {
     watch_signals();
-    let mut leftovers = leftovers();
+    let mut leftovers = lock(&LEFTOVERS);
     let file = Builder::new().prefix(".openclaw-bridge-").suffix(".part").tempfile_in(dir)?;
     leftovers.files.retain(|file| file.exists());
     leftovers.files.push(file.path().to_owned());
@@ -41,7 +42,7 @@ fn watch_signals() {
         // Without the thread the signals would be ignored; the program ends by itself in time.
         let _ = signals::on_each(&[SIGINT, SIGTERM], |signal| {
             // Held to the end, so that no other file is created.
-            let mut leftovers = leftovers();
+            let mut leftovers = lock(&LEFTOVERS);
             if let Some(line) = leftovers.line.take() {
                 line.finish_and_clear();
             }
@@ -54,8 +55,4 @@ fn watch_signals() {
             }
         });
     });
-}
-
-fn leftovers() -> MutexGuard<'static, Leftovers> {
-    LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
