@@ -91,6 +91,25 @@ pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
+/// A host with a port: an IPv6 address in brackets.
+pub(crate) fn with_port(host: &str, port: u16) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    }
+}
+
+/// The host in what [`with_port`] makes, and the port, which may be missing.
+pub(crate) fn without_port(authority: &str) -> (&str, Option<&str>) {
+    if let Some((host, port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (host, port.strip_prefix(':'));
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    }
+}
+
 impl Tailnet {
     /// The tailnet's addresses among all addresses of this machine.
     pub(crate) fn of(own: &[InterfaceAddress]) -> Self {

@@ -2,6 +2,7 @@
 //! of this network, can have its own name lead to our address (DNS rebinding) and would then read
 //! what is served here. So only names are accepted that nobody outside can own.
 
+use crate::addresses::without_port;
 use std::net::IpAddr;
 
 /// Domains in which names have a meaning in the local network only, and those of tailnets.
@@ -10,11 +11,7 @@ const LOCAL: &[&str] =
 
 /// Whether a request with this `Host` field may be answered. `own` are names that are configured.
 pub(super) fn is_known(host: &str, own: &[String]) -> bool {
-    let host = host.trim();
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
+    let (name, _) = without_port(host.trim());
     if name.parse::<IpAddr>().is_ok() {
         return true;
     }

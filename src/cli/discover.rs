@@ -1,6 +1,7 @@
 //! `discover`: lists the bridges on the local network.
 
 use super::*;
+use crate::addresses::with_port;
 use crate::config::is_service_type;
 use crate::discovery::browse::browse;
 use crate::discovery::DiscoveredBridge;
@@ -50,13 +51,6 @@ fn row(found: &DiscoveredBridge) -> Vec<String> {
         if found.has_tls() { "yes" } else { "no" }.to_owned(),
         fingerprint.unwrap_or_default(),
     ]
-}
-
-fn with_port(address: &str, port: u16) -> String {
-    match address.contains(':') {
-        true => format!("[{address}]:{port}"),
-        false => format!("{address}:{port}"),
-    }
 }
 
 fn as_json(found: &DiscoveredBridge) -> Value {

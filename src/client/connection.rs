@@ -1,6 +1,7 @@
 //! A connection to a gateway, plain or encrypted: lines in, frames out. It is the gateway's
 //! [`Duplex`], used by one thread, which writes what the [`Writer`]s have left while it reads.
 
+use crate::addresses::with_port;
 use crate::client::error::Error;
 use crate::client::writer::{redacted, Direction, Trace, Writer};
 use crate::discovery::local_name;
@@ -283,9 +284,7 @@ fn wait_for(
 
 /// A socket that is connected and does not block.
 fn reach(host: &str, port: u16, timeout: Duration, stop: &Stop) -> Result<TcpStream, Error> {
-    let address =
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let fail = |source| Error::Connect { address: address.clone(), source };
+    let fail = |source| Error::Connect { address: with_port(host, port), source };
     let mut last = io::Error::new(ErrorKind::NotFound, "the name has no address");
     for address in addresses_of(host, port, stop)?.map_err(fail)? {
         let result = match begin_to_connect(address) {

@@ -1,5 +1,6 @@
 //! The URL of a current OpenClaw gateway.
 
+use crate::addresses::{with_port, without_port};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -32,10 +33,7 @@ impl GatewayUrl {
 
     /// Host and port as a URL has them.
     pub(crate) fn authority(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
+        with_port(&self.host, self.port)
     }
 }
 
@@ -59,13 +57,7 @@ impl FromStr for GatewayUrl {
         if authority.contains('@') || path.to_ascii_lowercase().contains("token=") {
             return Err(SECRET);
         }
-        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, port)) => (host, port.strip_prefix(':')),
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
+        let (host, port) = without_port(authority);
         let usual = if is_secure { 443 } else { 80 };
         let port = port.map_or(Ok(usual), str::parse).map_err(|_| EXPECTED)?;
         if host.is_empty() || host.contains(['[', ']']) || port == 0 || !host.is_ascii() {

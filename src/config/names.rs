@@ -1,5 +1,6 @@
 //! Names of hosts, domains and service types, and the parts of URLs.
 
+use crate::addresses::without_port;
 use crate::protocol::limits;
 
 /// A DNS name in lowercase and without a dot at its end; `None` if it is none. It can be the name
@@ -18,18 +19,13 @@ pub fn domain_name(text: &str) -> Option<String> {
 
 /// The host of an address such as `http://studio:18793/`, without the brackets of IPv6.
 pub fn url_host(url: &str) -> Option<&str> {
-    let authority = authority(url)?;
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => authority.split(':').next(),
-    }
+    authority(url).map(|authority| without_port(authority).0)
 }
 
 /// The port of an address; of its scheme if it says none.
 pub fn url_port(url: &str) -> Option<u16> {
-    let after_host = authority(url)?.rsplit(']').next().unwrap_or_default();
-    match after_host.rsplit_once(':') {
-        Some((_, port)) => port.parse().ok(),
+    match without_port(authority(url)?).1 {
+        Some(port) => port.parse().ok(),
         None if url.starts_with("https:") => Some(443),
         None => Some(80),
     }
