@@ -83,7 +83,7 @@
 //! | floor | parts |
 //! |---|---|
 //! | 0 | [`protocol`]: frames, lines, tokens, limits. `files`: atomic writes. `addresses`, `log_limit`, `wait`, `process` and other small things |
-//! | 1 | [`router`]: decisions, without I/O or clock. [`config`]: the JSON5 file. `tls`: certificates and fingerprints. `link`: inbox, outbox, both directions in one thread |
+//! | 1 | [`router`]: decisions, without I/O or clock. `tls`: certificates and fingerprints. [`config`]: the JSON5 file. `link`: inbox, outbox, both directions in one thread |
 //! | 2 | `pairing_store`: the pairing files. `transport`: nodes' sockets. `canvas_host`: pages over HTTP. `discovery`: how nodes find the bridge. [`backend`]: who answers calls. `control`: operators' socket. [`client`]: the node's side, for writing nodes. `gateway`: a connection to a current OpenClaw gateway |
 //! | 3 | `daemon`: the whole. `import`: the state of an old gateway. `node_host`: what a node without an app does for its gateway |
 //! | 4 | `cli`: the program's command line |

@@ -38,8 +38,8 @@ const FLOORS: &[&str] = &[
     "shares",
     // Decisions, configuration, and the ways between threads.
     "router",
-    "config",
     "tls",
+    "config",
     "link",
     // Files and sockets.
     "pairing_store",

@@ -109,15 +109,6 @@ pub(super) fn contradictions(config: &Config, reader: &mut Reader) {
     }
 }
 
-/// Whether the text is a SHA-256 in one of its usual forms: `sha256:` in front, colons or blanks
-/// between the digits.
-pub(super) fn is_fingerprint(text: &str) -> bool {
-    let text = text.trim().to_ascii_lowercase();
-    let text = text.strip_prefix("sha256").unwrap_or(&text);
-    let digits = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ':' | '-' | '='));
-    digits.clone().count() == 64 && digits.clone().all(|c| c.is_ascii_hexdigit())
-}
-
 #[cfg(test)]
 mod tests {
     use crate::config::{load, Sources};

@@ -3,7 +3,6 @@
 //! Serde alone would stop at the first mistake; checking each value before serde sees it reports
 //! all of them, each with its path and a suggestion.
 
-use super::backend::is_fingerprint;
 use super::names::{domain_name, is_service_type, is_url};
 use super::reader::Reader;
 use super::secrets::is_secret;
@@ -11,6 +10,7 @@ use super::{paths, Bind, GatewayUrl, Problem};
 use crate::duration;
 use crate::protocol::{limits, CommandPattern, Method, NodeEvent, NodeId};
 use crate::suggest::closest;
+use crate::tls::Fingerprint;
 use serde_json::{json, Map, Value};
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -130,7 +130,7 @@ impl ValueKind {
             Self::Text => trimmed(true),
             Self::Url => trimmed(is_url(value.as_str()?)),
             Self::GatewayUrl => trimmed(text.parse::<GatewayUrl>().is_ok()),
-            Self::Fingerprint => trimmed(is_fingerprint(text)),
+            Self::Fingerprint => trimmed(text.parse::<Fingerprint>().is_ok()),
             Self::Domain => trimmed(domain_name(text).is_some()),
             Self::Integer(least, most) => whole_number(value, least, most),
             Self::Port => whole_number(value, 1, 65535),
