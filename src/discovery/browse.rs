@@ -2,11 +2,8 @@
 
 use super::browse_results::{BrowseResults, DiscoveredBridge};
 use super::interfaces::InterfaceSelection;
-use super::sockets;
+use super::sockets::Asker;
 use crate::addresses;
-use crate::protocol::limits;
-use crate::wait::poll_until;
-use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -19,43 +16,33 @@ const BEFORE_FOLLOW_UP: Duration = Duration::from_millis(200);
 /// to a local network.
 pub(crate) fn browse(service_type: &str, timeout: Duration) -> io::Result<Vec<DiscoveredBridge>> {
     let interfaces = InterfaceSelection::everywhere().choose(&addresses::list()?);
-    let sockets = sockets::open_all(&interfaces);
-    if sockets.is_empty() {
+    let Some(mut asker) = Asker::open(&interfaces) else {
         return Err(io::Error::new(io::ErrorKind::NotFound, "no local network is up"));
-    }
+    };
     let mut results = BrowseResults::new(service_type);
     let end = Instant::now() + timeout;
     let (mut ask_at, mut interval) = (Instant::now(), FIRST_INTERVAL);
     let mut follow_up_at: Option<Instant> = None;
-    let mut buffer = vec![0; limits::MDNS_PACKET];
     loop {
         let now = Instant::now();
         if now >= end {
             break;
         }
         if now >= ask_at {
-            sockets::send_all(&sockets, &results.query());
+            asker.ask(&results.query());
             (ask_at, interval) = (now + interval, interval * 2);
             follow_up_at = Some(now + BEFORE_FOLLOW_UP);
         }
         if follow_up_at.is_some_and(|at| now >= at) {
-            let packets = results.follow_up_queries();
-            packets.iter().for_each(|packet| sockets::send_all(&sockets, packet));
+            results.follow_up_queries().iter().for_each(|packet| asker.ask(packet));
             follow_up_at = None;
         }
         let deadline = follow_up_at.unwrap_or(end).min(ask_at).min(end);
-        let mut fds: Vec<_> =
-            sockets.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)).collect();
-        poll_until(&mut fds, Some(deadline))?;
-        for ((id, socket), fd) in sockets.iter().zip(&fds) {
-            if fd.revents().is_empty() {
-                continue;
-            }
-            let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
-            if results.add_packet(id.index, &buffer[..length]) && follow_up_at.is_none() {
+        asker.listen(None, deadline, |interface, _, bytes| {
+            if results.add_packet(interface, bytes) && follow_up_at.is_none() {
                 follow_up_at = Some(Instant::now() + BEFORE_FOLLOW_UP);
             }
-        }
+        })?;
     }
     let name = |index: u32| interfaces.iter().find(|i| i.index == index).map(|i| i.name.clone());
     Ok(results.bridges(&|index| name(index).unwrap_or_else(|| index.to_string())))

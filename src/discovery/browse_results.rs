@@ -1,13 +1,13 @@
 //! The bridges in mDNS answers, put together from their records. Pure; `browse.rs` has the sockets.
 
 use super::responder::names::type_name;
-use super::responder::packets::parse;
+use super::responder::packets::{address, answered, parse_response, query, question};
 use crate::protocol::limits;
 use crate::tls::Fingerprint;
 use simple_dns::rdata::{RData, PTR, TXT};
-use simple_dns::{Name, Packet, PacketFlag, Question, ResourceRecord, CLASS, TYPE};
+use simple_dns::{Name, ResourceRecord, CLASS, TYPE};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// Questions in one packet.
 const QUESTIONS: usize = 8;
@@ -93,16 +93,9 @@ impl BrowseResults {
 
     /// Adds the records of a packet from the interface with this index; whether any was new.
     pub(super) fn add_packet(&mut self, interface: u32, bytes: &[u8]) -> bool {
-        let Some(packet) = parse(bytes).filter(|packet| packet.has_flags(PacketFlag::RESPONSE))
-        else {
-            return false;
-        };
+        let Some(packet) = parse_response(bytes) else { return false };
         let before = self.counts();
-        for record in packet.answers.iter().chain(&packet.additional_records) {
-            if record.class == CLASS::IN {
-                self.add_record(interface, record);
-            }
-        }
+        answered(&packet).for_each(|record| self.add_record(interface, record));
         self.counts() != before
     }
 
@@ -132,15 +125,11 @@ impl BrowseResults {
             RData::TXT(txt) if record.ttl > 0 && self.is_of_type(&name) => {
                 self.note(name, |instance| instance.txt = Some(attributes(txt)));
             }
-            RData::A(a) => {
-                self.add_address(name, (Ipv4Addr::from(a.address).into(), 0), record.ttl);
+            rdata => {
+                let Some(ip) = address(rdata) else { return };
+                let is_scoped = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+                self.add_address(name, (ip, if is_scoped { interface } else { 0 }), record.ttl);
             }
-            RData::AAAA(aaaa) => {
-                let ip = Ipv6Addr::from(aaaa.address);
-                let scope = if ip.is_unicast_link_local() { interface } else { 0 };
-                self.add_address(name, (ip.into(), scope), record.ttl);
-            }
-            _ => {}
         }
     }
 
@@ -194,16 +183,6 @@ impl BrowseResults {
     }
 }
 
-fn query(questions: Vec<Question<'static>>, answers: Vec<ResourceRecord<'static>>) -> Vec<u8> {
-    let mut packet = Packet::new_query(0);
-    (packet.questions, packet.answers) = (questions, answers);
-    packet.build_bytes_vec_compressed().unwrap_or_default()
-}
-
-fn question(name: &Name<'static>, kind: TYPE) -> Question<'static> {
-    Question::new(name.clone(), kind.into(), CLASS::IN.into(), false)
-}
-
 /// The keys and values of a TXT record. Of a key that is there twice, the first counts (RFC 6763,
 /// section 6.4). The codec's own `attributes` changes the keys to lower case.
 fn attributes(txt: &TXT<'_>) -> BTreeMap<String, String> {
@@ -238,6 +217,8 @@ mod tests {
     use super::super::responder::names::name;
     use super::*;
     use simple_dns::rdata::{A, AAAA, SRV};
+    use simple_dns::Packet;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     const TYPE_NAME: &str = "_clawdbot-bridge._tcp";
 

@@ -133,10 +133,7 @@ pub(crate) fn reachable(own: &[InterfaceAddress], listening: &[IpAddr]) -> Vec<I
     let selection = InterfaceSelection { listening: listening.to_vec(), names: Vec::new() };
     let interfaces = selection.choose(own);
     let local = interfaces.into_iter().flat_map(|interface| interface.addresses.announced);
-    let is_covered = |ip: &IpAddr| {
-        let covers = |open: &IpAddr| open.is_unspecified() && open.is_ipv4() == ip.is_ipv4();
-        listening.contains(ip) || listening.iter().any(covers)
-    };
+    let is_covered = |ip: &IpAddr| listening.contains(ip) || is_open(listening, *ip);
     let tailnet = Tailnet::of(own).addresses().filter(is_covered);
     let explicit = listening.iter().copied().filter(|ip| !ip.is_unspecified() && !ip.is_loopback());
     let mut found: Vec<IpAddr> = Vec::new();
@@ -149,17 +146,17 @@ pub(crate) fn reachable(own: &[InterfaceAddress], listening: &[IpAddr]) -> Vec<I
     found
 }
 
+/// Whether a bridge listens on every address of this one's family.
+fn is_open(listening: &[IpAddr], ip: IpAddr) -> bool {
+    listening.iter().any(|open| open.is_unspecified() && open.is_ipv4() == ip.is_ipv4())
+}
+
 /// Those of an interface's addresses to announce for a bridge that listens on `listening`.
 fn announced(own: &[&InterfaceAddress], link_local: bool, listening: &[IpAddr]) -> Vec<IpAddr> {
     let is_announced = |own: &&&InterfaceAddress| {
-        let covers = |listening: &IpAddr| {
-            listening.is_unspecified() && listening.is_ipv4() == own.ip.is_ipv4()
-        };
         // An address that is listened on explicitly is announced whatever it is like.
         listening.contains(&own.ip)
-            || listening.iter().any(covers)
-                && !own.is_unstable
-                && is_link_local(own.ip) == link_local
+            || is_open(listening, own.ip) && !own.is_unstable && is_link_local(own.ip) == link_local
     };
     let mut ips: Vec<IpAddr> = own.iter().filter(is_announced).map(|own| own.ip).collect();
     ips.sort_unstable();

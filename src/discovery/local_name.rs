@@ -3,17 +3,14 @@
 
 use super::datagram::MDNS_PORT;
 use super::interfaces::{Interface, InterfaceSelection};
-use super::responder::packets::parse;
-use super::sockets;
+use super::responder::packets::{address, answered, parse_response, query, question};
+use super::sockets::Asker;
 use crate::addresses::{self, is_link_local};
 use crate::link::Stop;
 use crate::protocol::limits;
-use crate::wait::poll_until;
-use rustix::event::{PollFd, PollFlags};
-use simple_dns::rdata::RData;
-use simple_dns::{Name, Packet, PacketFlag, Question, CLASS, TYPE};
+use simple_dns::{Name, TYPE};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 /// After the first question, because multicast gets lost (RFC 6762, section 5.2).
@@ -32,38 +29,26 @@ pub(crate) fn is_local(host: &str) -> bool {
 /// within [`limits::MDNS_RESOLVE`], or with the stop.
 pub(crate) fn resolve(host: &str, port: u16, stop: &Stop) -> io::Result<Vec<SocketAddr>> {
     let interfaces = InterfaceSelection::everywhere().choose(&addresses::list()?);
-    let sockets = sockets::open_all(&interfaces);
-    let Some(mut answers) = Answers::new(host).filter(|_| !sockets.is_empty()) else {
+    let Some((mut answers, mut asker)) = Answers::new(host).zip(Asker::open(&interfaces)) else {
         return Ok(Vec::new());
     };
-    let (query, mut buffer) = (answers.query(), vec![0; limits::MDNS_PACKET]);
-    let begin = Instant::now();
+    let (query, begin) = (answers.query(), Instant::now());
     let (mut end, mut ask_at) = (begin + limits::MDNS_RESOLVE, begin);
-    loop {
+    while !stop.is_requested() {
         let now = Instant::now();
         if now >= end {
             break;
         }
         if now >= ask_at {
-            sockets::send_all(&sockets, &query);
+            asker.ask(&query);
             ask_at = now + ASK_AGAIN;
         }
-        let mut fds = vec![stop.watched()];
-        fds.extend(sockets.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)));
-        poll_until(&mut fds, Some(ask_at.min(end)))?;
-        if !fds[0].revents().is_empty() {
-            break;
-        }
-        for ((id, socket), fd) in sockets.iter().zip(&fds[1..]) {
-            if fd.revents().is_empty() {
-                continue;
-            }
-            let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+        asker.listen(Some(stop), ask_at.min(end), |interface, from, bytes| {
             // Others are no mDNS responders (RFC 6762, section 6).
-            if from.port() == MDNS_PORT && answers.add_packet(id.index, &buffer[..length]) {
+            if from.port() == MDNS_PORT && answers.add_packet(interface, bytes) {
                 end = end.min(Instant::now() + MORE);
             }
-        }
+        })?;
     }
     Ok(answers.addresses(port, &interfaces))
 }
@@ -82,29 +67,16 @@ impl Answers {
     }
 
     fn query(&self) -> Vec<u8> {
-        let mut packet = Packet::new_query(0);
-        let question =
-            |kind: TYPE| Question::new(self.name.clone(), kind.into(), CLASS::IN.into(), false);
-        packet.questions = [TYPE::A, TYPE::AAAA].map(question).into();
-        packet.build_bytes_vec_compressed().unwrap_or_default()
+        let questions = [TYPE::A, TYPE::AAAA].map(|kind| question(&self.name, kind));
+        query(questions.into(), Vec::new())
     }
 
     /// Adds the addresses in a packet from this interface; whether any was new.
     fn add_packet(&mut self, interface: u32, bytes: &[u8]) -> bool {
-        let Some(packet) = parse(bytes).filter(|packet| packet.has_flags(PacketFlag::RESPONSE))
-        else {
-            return false;
-        };
+        let Some(packet) = parse_response(bytes) else { return false };
         let before = self.found.len();
-        for record in packet.answers.iter().chain(&packet.additional_records) {
-            if record.class != CLASS::IN || record.name != self.name || record.ttl == 0 {
-                continue;
-            }
-            let ip = match &record.rdata {
-                RData::A(a) => Ipv4Addr::from(a.address).into(),
-                RData::AAAA(aaaa) => Ipv6Addr::from(aaaa.address).into(),
-                _ => continue,
-            };
+        let named = answered(&packet).filter(|record| record.name == self.name && record.ttl > 0);
+        for ip in named.filter_map(|record| address(&record.rdata)) {
             let is_new = !self.found.contains(&(ip, interface));
             if is_new && self.found.len() < limits::DISCOVERED_ADDRESSES {
                 self.found.push((ip, interface));
@@ -160,8 +132,8 @@ pub(super) fn fuzz(packet: &[u8]) {
 mod tests {
     use super::*;
     use crate::addresses::InterfaceAddress;
-    use simple_dns::rdata::{A, AAAA};
-    use simple_dns::ResourceRecord;
+    use simple_dns::rdata::{RData, A, AAAA};
+    use simple_dns::{Packet, ResourceRecord, CLASS};
 
     fn answer(name: &str, ttl: u32, ips: &[&str]) -> Vec<u8> {
         let mut packet = Packet::new_reply(0);

@@ -4,10 +4,15 @@
 
 use super::datagram::{InterfaceId, MDNS_PORT};
 use super::interfaces::Interface;
+use crate::link::Stop;
+use crate::protocol::limits;
+use crate::wait::poll_until;
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::sockopt::set_ip_multicast_if_with_ifindex;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::time::Instant;
 
 const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
@@ -53,26 +58,56 @@ pub(super) fn open(id: InterfaceId) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// A socket for each family of each interface, to ask everywhere. One that cannot be opened is
-/// logged.
-pub(super) fn open_all(interfaces: &[Interface]) -> Vec<(InterfaceId, UdpSocket)> {
-    let ids =
-        interfaces.iter().flat_map(|interface| interface.ids().map(|id| (id, &interface.name)));
-    let open = |(id, name)| match open(id) {
-        Ok(socket) => Some((id, socket)),
-        Err(error) => {
-            log::warn!("discovery: cannot ask on {name}: {error}");
-            None
-        }
-    };
-    ids.filter_map(open).collect()
+/// Asks on every interface, and hears the answers.
+pub(super) struct Asker {
+    sockets: Vec<(InterfaceId, UdpSocket)>,
+    buffer: Vec<u8>,
 }
 
-/// Sends a question to everybody.
-pub(super) fn send_all(sockets: &[(InterfaceId, UdpSocket)], packet: &[u8]) {
-    for (id, socket) in sockets {
-        if let Err(error) = socket.send_to(packet, group(*id)) {
-            log::debug!("discovery: cannot ask on {id:?}: {error}");
+impl Asker {
+    /// With a socket for each family of each interface. One that cannot be opened is logged; `None` if
+    /// there is no other.
+    pub(super) fn open(interfaces: &[Interface]) -> Option<Self> {
+        let ids =
+            interfaces.iter().flat_map(|interface| interface.ids().map(|id| (id, &interface.name)));
+        let open = |(id, name)| match open(id) {
+            Ok(socket) => Some((id, socket)),
+            Err(error) => {
+                log::warn!("discovery: cannot ask on {name}: {error}");
+                None
+            }
+        };
+        let sockets: Vec<_> = ids.filter_map(open).collect();
+        (!sockets.is_empty()).then(|| Self { sockets, buffer: vec![0; limits::MDNS_PACKET] })
+    }
+
+    /// Sends a question to everybody.
+    pub(super) fn ask(&self, packet: &[u8]) {
+        for (id, socket) in &self.sockets {
+            if let Err(error) = socket.send_to(packet, group(*id)) {
+                log::debug!("discovery: cannot ask on {id:?}: {error}");
+            }
         }
+    }
+
+    /// Waits until there are packets, the deadline has passed or `stop` is requested. Hands over each
+    /// packet with the index of its interface and its sender.
+    pub(super) fn listen(
+        &mut self,
+        stop: Option<&Stop>,
+        deadline: Instant,
+        mut take: impl FnMut(u32, SocketAddr, &[u8]),
+    ) -> io::Result<()> {
+        let sockets = self.sockets.iter();
+        let mut fds: Vec<_> =
+            sockets.clone().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)).collect();
+        fds.extend(stop.map(Stop::watched));
+        poll_until(&mut fds, Some(deadline))?;
+        for ((id, socket), _) in sockets.zip(&fds).filter(|(_, fd)| !fd.revents().is_empty()) {
+            if let Ok((length, from)) = socket.recv_from(&mut self.buffer) {
+                take(id.index, from, &self.buffer[..length]);
+            }
+        }
+        Ok(())
     }
 }

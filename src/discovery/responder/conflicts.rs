@@ -5,10 +5,11 @@
 
 use super::interface_responder::{InterfaceResponder, Phase};
 use super::names::NameKind;
+use super::packets::{address, answered};
 use super::records::{rdata, RecordKind};
 use simple_dns::rdata::RData;
 use simple_dns::{Packet, ResourceRecord, CLASS};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -28,10 +29,7 @@ impl InterfaceResponder {
         packet: &Packet<'_>,
         is_own: IsOwn<'_>,
     ) -> Option<NameKind> {
-        for record in packet.answers.iter().chain(&packet.additional_records) {
-            if record.class != CLASS::IN {
-                continue;
-            }
+        for record in answered(packet) {
             if let Some(i) = self.records.iter().position(|own| own.record == *record) {
                 if record.ttl < self.records[i].record.ttl / 2 && self.is_announced {
                     // Another responder withdraws, or will soon forget, what is still true.
@@ -80,14 +78,6 @@ impl InterfaceResponder {
             log::debug!("discovery: another host probes for the same name, waiting for it");
             self.probe_at(now + LOSER_WAITS);
         }
-    }
-}
-
-fn address(rdata: &RData<'_>) -> Option<IpAddr> {
-    match rdata {
-        RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
-        RData::AAAA(aaaa) => Some(Ipv6Addr::from(aaaa.address).into()),
-        _ => None,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::records::{name_size, OwnRecord};
 use crate::protocol::limits;
-use simple_dns::{header_buffer, Packet, PacketFlag, Question, ResourceRecord};
-use simple_dns::{CLASS, OPCODE, QTYPE, RCODE};
+use simple_dns::rdata::RData;
+use simple_dns::{header_buffer, Name, Packet, PacketFlag, Question, ResourceRecord};
+use simple_dns::{CLASS, OPCODE, QTYPE, RCODE, TYPE};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Seconds for which a legacy resolver may cache an answer (RFC 6762, section 6.7).
 const TTL_LEGACY: u32 = 10;
@@ -28,6 +30,41 @@ pub(in crate::discovery) fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     let shortest = HEADER + questions * SHORTEST_QUESTION + records * SHORTEST_RECORD;
     let is_possible = shortest <= bytes.len() && questions + records <= limits::MDNS_RECORDS;
     (is_normal && is_possible).then(|| Packet::parse(bytes).ok())?
+}
+
+/// As [`parse`], for a packet with answers.
+pub(in crate::discovery) fn parse_response(bytes: &[u8]) -> Option<Packet<'_>> {
+    parse(bytes).filter(|packet| packet.has_flags(PacketFlag::RESPONSE))
+}
+
+/// What a packet with answers says.
+pub(in crate::discovery) fn answered<'p>(
+    packet: &'p Packet<'p>,
+) -> impl Iterator<Item = &'p ResourceRecord<'p>> {
+    let records = packet.answers.iter().chain(&packet.additional_records);
+    records.filter(|record| record.class == CLASS::IN)
+}
+
+pub(in crate::discovery) fn address(rdata: &RData<'_>) -> Option<IpAddr> {
+    match rdata {
+        RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
+        RData::AAAA(aaaa) => Some(Ipv6Addr::from(aaaa.address).into()),
+        _ => None,
+    }
+}
+
+/// A packet that asks others; `known` is what they need not answer.
+pub(in crate::discovery) fn query(
+    questions: Vec<Question<'static>>,
+    known: Vec<ResourceRecord<'static>>,
+) -> Vec<u8> {
+    let mut packet = Packet::new_query(0);
+    (packet.questions, packet.answers) = (questions, known);
+    packet.build_bytes_vec_compressed().unwrap_or_default()
+}
+
+pub(in crate::discovery) fn question(name: &Name<'static>, kind: TYPE) -> Question<'static> {
+    Question::new(name.clone(), kind.into(), CLASS::IN.into(), false)
 }
 
 /// Packets with the answers at these indexes, and in the last of them as many of the additional
