@@ -85,7 +85,7 @@ pub(super) fn answer(args: &[OsString]) -> Result<(), Failure> {
 /// `cut` is the end of the line that bash replaces.
 fn for_bash(line: &str, cut: &str) -> Option<Vec<String>> {
     let (words, last) = bash::words(line)?;
-    let word = BashWord::new(&last, cut)?;
+    let word = BashWord::new(last, cut)?;
     let words: Vec<&str> = words.iter().map(String::as_str).chain([word.text()]).collect();
     let found = candidates(&words)?;
     Some(found.iter().filter_map(|candidate| word.completed(&candidate.word)).collect())
@@ -105,9 +105,7 @@ impl Candidate {
 
 /// What may stand for the last word, the rest of the command line being as it is.
 fn candidates(words: &[&str]) -> Option<Vec<Candidate>> {
-    let mut program = command();
-    program.build();
-    let place = Place::of(&program, words)?;
+    let place = Place::of(command(), words)?;
     let mut found = match place.what {
         What::Node => nodes(&place)?,
         What::Request { to_approve } => requests(&place, to_approve)?,
@@ -121,7 +119,8 @@ fn candidates(words: &[&str]) -> Option<Vec<Candidate>> {
 }
 
 fn ask_quickly<C: OperatorCall>(place: &Place<'_>, call: &C) -> Option<C::Answer> {
-    let places = paths::control_socket_candidates(place.state_dir.map(Path::new), &process_env);
+    let places =
+        paths::control_socket_candidates(place.state_dir.as_deref().map(Path::new), &process_env);
     Client::connect(&places).ok()?.ask(call, PATIENCE).ok()?.read().ok()
 }
 

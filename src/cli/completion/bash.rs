@@ -25,8 +25,8 @@ pub(super) struct BashWord {
 impl BashWord {
     /// `raw` is the word as it was typed, `cut` the end of it that bash replaces.
     pub(super) fn new(raw: &str, cut: &str) -> Option<Self> {
-        let (kept, quote) = unquoted(raw.strip_suffix(cut)?)?;
-        let (text, _) = unquoted(raw)?;
+        let (kept, quote, _) = word(raw.strip_suffix(cut)?)?;
+        let (text, ..) = word(raw)?;
         text.starts_with(&kept).then_some(Self { text, kept: kept.len(), quote })
     }
 
@@ -52,13 +52,16 @@ impl BashWord {
     }
 }
 
-/// The text of what was typed of a word, and what is open at its end. `None` where bash would put
-/// something else in its place.
-fn unquoted(raw: &str) -> Option<(String, Quote)> {
+/// The text of the word at the start of a line, what is open at its end, and how many bytes of the line
+/// it has. `None` where bash would put something else in its place.
+fn word(line: &str) -> Option<(String, Quote, usize)> {
     let (mut text, mut quote) = (String::new(), Quote::None);
-    let mut characters = raw.chars();
+    let mut characters = line.chars();
     while let Some(character) = characters.next() {
         match (quote, character) {
+            (Quote::None, blank) if blank.is_ascii_whitespace() => {
+                return Some((text, quote, line.len() - characters.as_str().len() - 1));
+            }
             (Quote::None, '\'') => quote = Quote::Single,
             (Quote::Single, '\'') | (Quote::Double, '"') => quote = Quote::None,
             (Quote::None, '"') => quote = Quote::Double,
@@ -71,35 +74,24 @@ fn unquoted(raw: &str) -> Option<(String, Quote)> {
             _ => text.push(character),
         }
     }
-    Some((text, quote))
+    Some((text, quote, line.len()))
 }
 
 /// The words of a line after the program's name, and the last one as it was typed. Variables
 /// may stand before the name.
-pub(super) fn words(line: &str) -> Option<(Vec<String>, String)> {
-    let (mut raw, mut quote, mut is_escaped) = (vec![String::new()], Quote::None, false);
-    for character in line.chars() {
-        let is_blank = character.is_ascii_whitespace() && quote == Quote::None && !is_escaped;
-        if is_blank {
-            raw.push(String::new());
-            continue;
+pub(super) fn words(line: &str) -> Option<(Vec<String>, &str)> {
+    let (mut words, mut rest) = (Vec::new(), line.trim_ascii_start());
+    loop {
+        let (text, _, length) = word(rest)?;
+        if length == rest.len() {
+            break;
         }
-        match (quote, character) {
-            _ if is_escaped => {}
-            (Quote::None, '\'') => quote = Quote::Single,
-            (Quote::Single, '\'') | (Quote::Double, '"') => quote = Quote::None,
-            (Quote::None, '"') => quote = Quote::Double,
-            _ => {}
-        }
-        is_escaped = !is_escaped && quote != Quote::Single && character == '\\';
-        raw.last_mut()?.push(character);
+        words.push(text);
+        rest = rest[length..].trim_ascii_start();
     }
-    let last = raw.pop()?;
-    let words = raw.iter().filter(|word| !word.is_empty()).map(|word| unquoted(word));
-    let mut words: Vec<String> = words.map(|word| Some(word?.0)).collect::<Option<_>>()?;
     let program = words.iter().position(|word| word.rsplit('/').next() == Some("openclaw-bridge"));
     words.drain(..=program.unwrap_or(0).min(words.len().checked_sub(1)?));
-    Some((words, last))
+    Some((words, rest))
 }
 
 #[cfg(test)]
@@ -113,7 +105,7 @@ mod tests {
     #[test]
     fn a_line_is_divided_as_bash_does() {
         let words = |line| words(line).map(|(words, last)| (words.join("|"), last));
-        let found = |words: &str, last: &str| Some((words.to_owned(), last.to_owned()));
+        let found = |words: &str, last| Some((words.to_owned(), last));
         assert_eq!(words("openclaw-bridge nodes  describe Ki"), found("nodes|describe", "Ki"));
         assert_eq!(words("A=1 ./openclaw-bridge nodes describe "), found("nodes|describe", ""));
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Which argument the last word of an incomplete command line is.
 
-use clap::{Arg, Command};
+use clap::Command;
 
 /// What is to be completed, as the description of the commands knows it.
 #[derive(Debug, PartialEq)]
@@ -19,85 +19,42 @@ pub(super) struct Place<'a> {
     /// The value, as far as it was typed.
     pub(super) typed: &'a str,
     /// The `--state-dir` of the command.
-    pub(super) state_dir: Option<&'a str>,
+    pub(super) state_dir: Option<String>,
 }
 
-/// The words before the last one, as far as they matter.
-struct Reader<'a> {
-    command: &'a Command,
-    /// The flag whose value comes next.
-    flag: Option<&'a Arg>,
-    /// How many positional arguments there were.
-    positionals: usize,
-    /// After `--`.
-    only_positionals: bool,
-}
+/// Stands for the value while clap reads the line.
+const TYPED: &str = "\u{0}";
 
 impl<'a> Place<'a> {
     /// `words` are those after the program's name. `None` if the last one is nothing that a bridge
     /// knows.
-    pub(super) fn of(program: &'a Command, words: &[&'a str]) -> Option<Self> {
+    pub(super) fn of(program: Command, words: &[&'a str]) -> Option<Self> {
         let (last, others) = words.split_last()?;
-        let mut reader =
-            Reader { command: program, flag: None, positionals: 0, only_positionals: false };
-        let mut state_dir = None;
-        for word in others {
-            if let Some((flag, value)) = reader.next(word) {
-                state_dir = Some(value).filter(|_| flag.get_id() == "state-dir").or(state_dir);
-            }
-        }
-        let (arg, before, typed) = reader.last(last)?;
-        let what = match arg.get_id().as_str() {
-            "node" | "NODE" => What::Node,
-            "REQUEST" => What::Request { to_approve: reader.command.get_name() == "approve" },
-            "session" | "subscribe" | "KEY" => What::Session,
-            _ => return None,
+        let (before, typed) = match last.find('=') {
+            _ if !last.starts_with('-') || others.contains(&"--") => ("", *last),
+            Some(end) => last.split_at(end + 1),
+            None => return None,
         };
+        let last = format!("{before}{TYPED}");
+        let line = ["openclaw-bridge"].into_iter().chain(others.iter().copied()).chain([&*last]);
+        // What is wrong or missing elsewhere in the line does not matter.
+        let mut matches = program.ignore_errors(true).try_get_matches_from(line).ok()?;
+        let mut verb = String::new();
+        while let Some((word, below)) = matches.remove_subcommand() {
+            (verb, matches) = (word, below);
+        }
+        let is_typed = |id: &&str| {
+            let mut values = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+            values.any(|value| value == TYPED)
+        };
+        let ids = ["node", "NODE", "REQUEST", "session", "subscribe", "KEY"];
+        let what = match ids.into_iter().find(is_typed)? {
+            "node" | "NODE" => What::Node,
+            "REQUEST" => What::Request { to_approve: verb == "approve" },
+            _ => What::Session,
+        };
+        let state_dir = matches.try_get_one::<String>("state-dir").ok().flatten().cloned();
         Some(Self { what, before, typed, state_dir })
-    }
-}
-
-impl<'a> Reader<'a> {
-    /// A flag with its value, if this word ends one.
-    fn next(&mut self, word: &'a str) -> Option<(&'a Arg, &'a str)> {
-        if let Some(flag) = self.flag.take() {
-            return Some((flag, word));
-        }
-        if !self.only_positionals && word.starts_with('-') && word.len() > 1 {
-            self.only_positionals = word == "--";
-            let (flag, value) = self.flag(word)?;
-            if value.is_none() {
-                self.flag = Some(flag);
-            }
-            return Some((flag, value?));
-        }
-        match self.command.find_subcommand(word).filter(|_| self.positionals == 0) {
-            Some(below) => self.command = below,
-            None => self.positionals += 1,
-        }
-        None
-    }
-
-    /// A flag that takes a value, and that value if it is in the same word.
-    fn flag(&self, word: &'a str) -> Option<(&'a Arg, Option<&'a str>)> {
-        let word = word.strip_prefix("--")?;
-        let (name, value) = word.split_once('=').map_or((word, None), |(n, v)| (n, Some(v)));
-        let mut flags = self.command.get_arguments();
-        let flag = flags.find(|arg| arg.get_long() == Some(name))?;
-        flag.get_action().takes_values().then_some((flag, value))
-    }
-
-    /// The argument that the last word is, and that word in two parts.
-    fn last(&self, word: &'a str) -> Option<(&'a Arg, &'a str, &'a str)> {
-        if let Some(flag) = self.flag {
-            return Some((flag, "", word));
-        }
-        if !self.only_positionals && word.starts_with('-') {
-            let (flag, value) = self.flag(word)?;
-            let (before, typed) = word.split_at(word.len() - value?.len());
-            return Some((flag, before, typed));
-        }
-        Some((self.command.get_positionals().nth(self.positionals)?, "", word))
     }
 }
 
@@ -106,12 +63,10 @@ mod tests {
     use super::*;
 
     fn place(line: &str) -> Option<(What, String, String)> {
-        let mut program = crate::cli::command();
-        program.build();
         let words: Vec<&str> = line.split(' ').collect();
-        let place = Place::of(&program, &words)?;
+        let place = Place::of(crate::cli::command(), &words)?;
         let before = format!("{}|{}", place.before, place.typed);
-        Some((place.what, before, place.state_dir.unwrap_or_default().to_owned()))
+        Some((place.what, before, place.state_dir.unwrap_or_default()))
     }
 
     #[test]
