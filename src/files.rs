@@ -4,10 +4,10 @@ use rustix::fs::{openat, statat, AtFlags, FileType, Mode, OFlags, CWD};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Copies of one file that are kept when somebody else has changed it.
@@ -27,6 +27,16 @@ impl Staged {
     /// writer per target at a time; what a killed one left behind is replaced.
     pub(crate) fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
         Self::fill(target, |file| file.write_all(bytes)).map(|(staged, ())| staged)
+    }
+
+    /// As [`Staged::write`], readable by everybody: nothing in it is secret, and the programs that read
+    /// it have accounts of their own.
+    pub(crate) fn write_public(target: &Path, text: &str) -> io::Result<Self> {
+        let fill = |file: &mut File| {
+            file.write_all(text.as_bytes())?;
+            file.set_permissions(Permissions::from_mode(0o644))
+        };
+        Self::fill(target, fill).map(|(staged, ())| staged)
     }
 
     /// As [`Staged::write`], for content that `fill` writes.
@@ -89,14 +99,26 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// All that can be read. More than `most` bytes are an error.
+pub(crate) fn read_at_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let why = format!("it is larger than {} KiB, which is the limit", most / 1024);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(bytes)
+}
+
+/// As [`read_at_most`], for text.
+pub(crate) fn text_at_most(from: impl Read, most: u64) -> io::Result<String> {
+    let text = String::from_utf8(read_at_most(from, most)?);
+    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// The text of a small file. One of more than `most` bytes is an error.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(most + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too large"));
-    }
-    Ok(text)
+    text_at_most(File::open(path)?, most)
 }
 
 /// Replaces the content of one file; it is on disk when this returns.
@@ -215,35 +237,57 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
 
 /// Reads a regular file; `None` if there is none.
 pub(crate) fn read_if_exists(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    read_beginning(path, u64::MAX)
+}
+
+/// As [`read_if_exists`], but only the first `most` bytes.
+pub(crate) fn read_beginning(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     match fs::metadata(path) {
         // Reading a pipe would block until something is written into it.
-        Ok(meta) if !meta.is_file() => Err(io::Error::other("not a regular file")),
-        Ok(_) => fs::read(path).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+        Ok(meta) if !meta.is_file() => return Err(io::Error::other("not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found?,
+    };
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// How a folder is opened in which something is to be opened.
+const WAY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Opens a folder for [`open_in`].
+pub(crate) fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, path, WAY, Mode::empty())?)
+}
+
+/// As [`open_in`], in the folder at `root`.
+pub(crate) fn open_beneath(root: &Path, names: &[OsString]) -> io::Result<(File, Metadata)> {
+    open_in(open_folder(root)?.as_fd(), names)
 }
 
 /// Opens a file or folder. Symbolic links are not followed (the error is `ELOOP`), so what is opened
 /// is below `root`, as long as no name leads up. A pipe or device does not block, and is for the
 /// caller to refuse.
-pub(crate) fn open_beneath(root: &Path, names: &[OsString]) -> io::Result<(File, Metadata)> {
-    let way = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut at: OwnedFd = openat(CWD, root, way, Mode::empty())?;
+pub(crate) fn open_in(root: BorrowedFd<'_>, names: &[OsString]) -> io::Result<(File, Metadata)> {
     let here = OsString::from(".");
     let (last, folders) = names.split_last().unwrap_or((&here, &[]));
+    let mut folder: Option<OwnedFd> = None;
     for name in folders {
-        let below = openat(&at, name, way | OFlags::NOFOLLOW, Mode::empty());
-        at = below.map_err(|error| if is_link(&at, name) { Errno::LOOP } else { error })?;
+        let at = folder.as_ref().map_or(root, AsFd::as_fd);
+        let below = openat(at, name, WAY | OFlags::NOFOLLOW, Mode::empty());
+        let below = below.map_err(|error| if is_link(at, name) { Errno::LOOP } else { error })?;
+        folder = Some(below);
     }
+    let at = folder.as_ref().map_or(root, AsFd::as_fd);
     let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(openat(&at, last, read | OFlags::CLOEXEC, Mode::empty())?);
+    let file = File::from(openat(at, last, read | OFlags::CLOEXEC, Mode::empty())?);
     let meta = file.metadata()?;
     Ok((file, meta))
 }
 
 /// Of a link to a folder, the system says that it is no folder.
-fn is_link(folder: &OwnedFd, name: &OsString) -> bool {
+fn is_link(folder: BorrowedFd<'_>, name: &OsString) -> bool {
     let found = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
     found.is_ok_and(|meta| FileType::from_raw_mode(meta.st_mode).is_symlink())
 }
@@ -265,7 +309,6 @@ fn or_tmp(dir: PathBuf) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn an_empty_directory_for_temporary_files_counts_as_none() {
@@ -299,7 +342,7 @@ mod tests {
     fn a_private_directory_is_its_owners_alone() {
         let dir = tempfile::tempdir().unwrap();
         for (mode, is_private) in [(0o700, true), (0o711, true), (0o755, false), (0o720, false)] {
-            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
             let checked = check_private(dir.path());
             assert_eq!(checked.is_ok(), is_private, "{mode:o}");
             if let Err(error) = checked {

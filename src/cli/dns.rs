@@ -8,7 +8,7 @@ use crate::discovery::profile::ZoneSettings;
 use crate::discovery::zone_file::ZoneFile;
 use crate::files::{self, Staged};
 use crate::protocol::limits;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
@@ -146,12 +146,8 @@ impl Wanted {
 
     /// What is there; a file that is too large, or is not text, is somebody else's.
     fn old(&self) -> Result<Option<String>, Failure> {
-        let cannot = |error| could_not(format_args!("read `{}`", self.target.display()))(error);
-        match fs::metadata(&self.target) {
-            Ok(meta) if meta.len() > limits::ZONE_BYTES => return Ok(Some(String::new())),
-            _ => {}
-        }
-        let bytes = files::read_if_exists(&self.target).map_err(cannot)?;
+        let bytes = files::read_beginning(&self.target, limits::ZONE_BYTES);
+        let bytes = bytes.map_err(could_not(format_args!("read `{}`", self.target.display())))?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
@@ -173,11 +169,7 @@ fn write(wanted: &[Wanted], force: bool) -> Result<Vec<PathBuf>, Failure> {
         let dir = files::dir_of(&file.target);
         let mut write = || {
             fs::create_dir_all(dir)?;
-            let (staged, ()) = Staged::fill(&file.target, |new| {
-                new.write_all(file.text.as_bytes())?;
-                // Nothing in it is secret, and CoreDNS has an account of its own.
-                new.set_permissions(Permissions::from_mode(0o644))
-            })?;
+            let staged = Staged::write_public(&file.target, &file.text)?;
             if file.found == Found::Foreign {
                 copies.push(files::keep_copy(&file.target)?);
             }

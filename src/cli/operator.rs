@@ -5,6 +5,7 @@ use crate::cli::failure::{could_not, Failure};
 use crate::cli::{print, print_json};
 use crate::config::{paths, process_env};
 use crate::control::{Client, Reply};
+use crate::files;
 use crate::protocol::operator::{GetStatus, OperatorCall, Status};
 use crate::protocol::{json, limits};
 use serde::de::IgnoredAny;
@@ -98,17 +99,6 @@ pub(super) fn read_stdin() -> Result<String, Failure> {
 }
 
 fn read(name: &str, input: io::Result<impl Read>) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = input.and_then(|input| {
-        input.take(limits::PARAMS_BYTES + 1).read_to_string(&mut text)?;
-        match text.len() as u64 > limits::PARAMS_BYTES {
-            true => {
-                let most = limits::PARAMS_BYTES / 1024 / 1024;
-                Err(io::Error::other(format!("more than {most} MiB")))
-            }
-            false => Ok(()),
-        }
-    });
-    read.map_err(could_not(format_args!("read {name}")))?;
-    Ok(text)
+    let text = input.and_then(|input| files::text_at_most(input, limits::PARAMS_BYTES));
+    text.map_err(could_not(format_args!("read {name}")))
 }

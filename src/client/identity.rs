@@ -10,7 +10,7 @@ use crate::random;
 use crate::tls::{Fingerprint, Trust};
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -186,13 +186,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
                  mode={mode:o}"
             );
         }
-        let mut bytes = Vec::new();
-        file.take(limits::IDENTITY_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limits::IDENTITY_BYTES {
-            let kind = io::ErrorKind::InvalidData;
-            return Err(io::Error::new(kind, "too large for an identity file"));
-        }
-        Ok(bytes)
+        files::read_at_most(file, limits::IDENTITY_BYTES)
     };
     match read() {
         // Damaged text fails as damaged JSON, with a way out.

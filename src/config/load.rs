@@ -12,7 +12,7 @@ use crate::protocol::limits;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The configuration flags of the command line. A daemon keeps them for its reloads.
@@ -162,14 +162,9 @@ fn find_file(
 
 fn read(path: &Path) -> Result<(String, Metadata), Error> {
     let open = || {
-        let mut text = String::new();
         let file = File::open(path)?;
         let meta = file.metadata()?;
-        file.take(limits::CONFIG_BYTES + 1).read_to_string(&mut text)?;
-        if text.len() as u64 > limits::CONFIG_BYTES {
-            return Err(io::Error::other("too large for a configuration file"));
-        }
-        Ok((text, meta))
+        Ok((files::text_at_most(file, limits::CONFIG_BYTES)?, meta))
     };
     open().map_err(|source| Error::Read { path: path.to_owned(), source })
 }

@@ -3,11 +3,11 @@
 //! edited stays until then, and is copied before it is replaced.
 
 use crate::discovery::zone::{next_serial, ExistingZone, Zone};
-use crate::files::{create_private_dir, dir_of, keep_copy, Staged};
+use crate::files::{create_private_dir, dir_of, keep_copy, read_beginning, Staged};
 use crate::protocol::limits;
 use rustix::fs::{flock, FlockOperation};
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,8 @@ impl ZoneFile {
 
     /// Compares the zone with the file without writing.
     pub(crate) fn compare(&self, zone: &Zone, now_ms: u64) -> Result<Comparison, Error> {
-        let bytes = read(&self.path).map_err(|e| self.io("read", e))?;
+        let bytes = read_beginning(&self.path, limits::ZONE_BYTES);
+        let bytes = bytes.map_err(|e| self.io("read", e))?;
         // A file that is not text, or is too long, is not ours; its serial stays unknown.
         let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
         let old = ExistingZone::read(&text);
@@ -73,12 +74,8 @@ impl ZoneFile {
         if compared.is_current {
             return Ok((compared, None));
         }
-        let staged = Staged::fill(&self.path, |file| {
-            file.write_all(compared.text.as_bytes())?;
-            // Nothing in it is secret, and DNS servers have user accounts of their own.
-            file.set_permissions(Permissions::from_mode(0o644))
-        });
-        let (staged, ()) = staged.map_err(|e| self.io("write", e))?;
+        let staged = Staged::write_public(&self.path, &compared.text);
+        let staged = staged.map_err(|e| self.io("write", e))?;
         let copy = compared.is_foreign.then(|| keep_copy(&self.path)).transpose();
         let copy = copy.map_err(|e| self.io("keep a copy of", e))?;
         staged.commit_durably().map_err(|e| self.io("replace", e))?;
@@ -113,19 +110,6 @@ impl ZoneFile {
     fn io(&self, action: &'static str, source: io::Error) -> Error {
         Error::Io(action, self.path.clone(), source)
     }
-}
-
-/// The beginning of a file, which is all of it if it is ours; `None` if it does not exist.
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::metadata(path) {
-        Ok(meta) if !meta.is_file() => return Err(io::Error::other("not a regular file")),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limits::ZONE_BYTES).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
 }
 
 #[cfg(test)]

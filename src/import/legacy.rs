@@ -1,15 +1,16 @@
 //! The directory of the old gateway: read, never written, and never left.
 
 use super::Error;
+use crate::files;
 use crate::ownership::Acting;
 use crate::protocol::limits;
-use rustix::fs::{openat, Dir, Mode, OFlags};
+use rustix::fs::Dir;
 use rustix::io::Errno;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 /// Where pairings can be, the file of the later gateway first.
@@ -40,9 +41,8 @@ impl Legacy {
             Some(root) if is_pairing_file => (root.to_owned(), Some(path)),
             _ => return Err(fail(io::ErrorKind::NotADirectory.into())),
         };
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = acting.read(|| Ok(rustix::fs::open(&root, flags, Mode::empty())?));
-        dir.map_err(fail).map(|dir| Self { root, only, dir, acting })
+        let dir = acting.read(|| files::open_folder(&root)).map_err(fail)?;
+        Ok(Self { root, only, dir, acting })
     }
 
     /// Whether root reads it, and acts for somebody else.
@@ -84,30 +84,21 @@ impl Legacy {
 
     /// Opens a regular file inside the directory; `None` if there is none.
     pub(super) fn open_file(&self, path: &Path) -> Result<Option<(File, u64)>, String> {
-        // A pipe in its place would be waited for.
-        let Some(file) = self.open_inside(path, OFlags::NONBLOCK)? else { return Ok(None) };
-        let file = File::from(file);
-        let meta = file.metadata().map_err(unreadable)?;
-        if !meta.is_file() {
-            return Err("not a regular file".into());
+        match self.open_inside(path)? {
+            Some((_, meta)) if !meta.is_file() => Err("not a regular file".into()),
+            found => Ok(found.map(|(file, meta)| (file, meta.len()))),
         }
-        Ok(Some((file, meta.len())))
     }
 
     /// Reads a file of at most `limit` bytes; `None` if there is none.
     pub(super) fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
         let Some((file, _)) = self.open_file(path)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() > limit {
-            return Err(format!("larger than {} KiB, which is the limit", limit / 1024));
-        }
-        Ok(Some(bytes))
+        files::read_at_most(file, limit as u64).map(Some).map_err(unreadable)
     }
 
     /// The names in a directory inside this one, sorted; none if there is no such directory.
     pub(super) fn list(&self, dir: &Path) -> Result<Vec<String>, String> {
-        let Some(dir) = self.open_inside(dir, OFlags::DIRECTORY)? else { return Ok(Vec::new()) };
+        let Some((dir, _)) = self.open_inside(dir)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for entry in Dir::new(dir).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
@@ -128,37 +119,22 @@ impl Legacy {
         self.acting.read(|| fs::symlink_metadata(path)).is_ok()
     }
 
-    /// Opens something inside the directory for reading, by one name of its path after the other,
-    /// so that no link leads out, even if somebody exchanges directories for links meanwhile.
-    fn open_inside(&self, path: &Path, flags: OFlags) -> Result<Option<OwnedFd>, String> {
+    /// Opens something inside the directory for reading. No link leads out, even if somebody exchanges
+    /// directories for links meanwhile.
+    fn open_inside(&self, path: &Path) -> Result<Option<(File, Metadata)>, String> {
         let relative = match self.relative(path) {
             Err(_) if !self.has(path) => return Ok(None),
-            Ok(itself) if itself.as_os_str().is_empty() => ".".into(),
             relative => relative?,
         };
-        let open = |dir: BorrowedFd<'_>, name, flags| {
-            let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            self.acting.read(|| Ok(openat(dir, name, flags, Mode::empty())?))
-        };
-        let mut dir = None;
-        let mut names = relative.iter().peekable();
-        while let Some(name) = names.next() {
-            let is_last = names.peek().is_none();
-            let flags = if is_last { flags } else { OFlags::PATH | OFlags::DIRECTORY };
-            let at = dir.as_ref().map_or_else(|| self.dir.as_fd(), OwnedFd::as_fd);
-            dir = match open(at, name, flags) {
-                Ok(opened) => Some(opened),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
-                    return Err("a symbolic link, which is not followed".into());
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                    return Err("not a directory, or a symbolic link, which is not followed".into());
-                }
-                Err(error) => return Err(unreadable(error)),
-            };
+        let names: Vec<OsString> = relative.iter().map(OsStr::to_owned).collect();
+        match self.acting.read(|| files::open_in(self.dir.as_fd(), &names)) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+                Err("a symbolic link, which is not followed".into())
+            }
+            Err(error) => Err(unreadable(error)),
         }
-        Ok(dir)
     }
 
     /// The path without that of the directory.

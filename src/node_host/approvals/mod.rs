@@ -22,7 +22,7 @@ use document::ApprovalsDocument;
 use rustix::fs::OFlags;
 use serde_json::Value;
 use std::fs::OpenOptions;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -182,13 +182,7 @@ fn damaged(error: serde_json::Error) -> String {
 fn encoded(document: &ApprovalsDocument) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(document)?;
     bytes.push(b'\n');
-    bounded(bytes)
-}
-
-fn bounded(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
-    let most = limits::APPROVALS_BYTES;
-    let is_bounded = bytes.len() <= most;
-    is_bounded.then_some(bytes).ok_or_else(|| io::Error::other(format!("more than {most} bytes")))
+    files::read_at_most(&*bytes, limits::APPROVALS_BYTES as u64)
 }
 
 /// The file's bytes; `None` if there is none. It has to be a file of this user, or of root, that
@@ -209,9 +203,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         return Err(io::Error::other("it is not a regular file"));
     }
     files::check_written_by_owner_only(path, &meta)?;
-    let mut bytes = Vec::new();
-    file.take(limits::APPROVALS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    bounded(bytes).map(Some)
+    files::read_at_most(file, limits::APPROVALS_BYTES as u64).map(Some)
 }
 
 #[cfg(test)]

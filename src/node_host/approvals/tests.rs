@@ -92,7 +92,7 @@ fn a_file_that_somebody_else_could_have_made_denies_everything() {
     assert!(approvals.rules(None).unwrap_err().contains("not a regular file"));
     fs::remove_file(&path).unwrap();
     fs::write(&path, " ".repeat(limits::APPROVALS_BYTES + 1)).unwrap();
-    assert!(approvals.rules(None).unwrap_err().contains("more than"));
+    assert!(approvals.rules(None).unwrap_err().contains("larger than 256 KiB"));
 }
 
 #[test]
