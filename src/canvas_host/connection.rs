@@ -109,7 +109,7 @@ impl Connection {
     ) -> io::Result<()> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = if before >= limits::CANVAS_STREAMS {
-            self.send(refusal(Status::Busy), is_head, false)
+            self.send(refusal(Status::BUSY), is_head, false)
         } else {
             let head = self.write(response.head(false).as_bytes());
             let root = &self.site.root;
@@ -141,7 +141,7 @@ impl Connection {
 fn refusal(status: Status) -> Response {
     let response = Response::text(status, "");
     match status {
-        Status::MethodNotAllowed => response.with("Allow", "GET, HEAD"),
+        Status::METHOD_NOT_ALLOWED => response.with("Allow", "GET, HEAD"),
         _ => response,
     }
 }

@@ -27,21 +27,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, Status> {
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() < limits::CANVAS_HEAD => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(Error::TooManyHeaders) => return Err(Status::TooLarge),
-        Err(_) => return Err(Status::BadRequest),
+        Ok(httparse::Status::Partial) | Err(Error::TooManyHeaders) => {
+            return Err(Status::TOO_LARGE)
+        }
+        Err(_) => return Err(Status::BAD_REQUEST),
     };
     let is_head = match head.method {
         Some("GET") => false,
         Some("HEAD") => true,
-        _ => return Err(Status::MethodNotAllowed),
+        _ => return Err(Status::METHOD_NOT_ALLOWED),
     };
-    let target = head.path.filter(|path| path.starts_with('/')).ok_or(Status::BadRequest)?;
+    let target = head.path.filter(|path| path.starts_with('/')).ok_or(Status::BAD_REQUEST)?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let field = |name| field(head.headers, name);
     let host = field("host");
     let is_newer = head.version == Some(1);
     if is_newer && host.is_none() {
-        return Err(Status::BadRequest);
+        return Err(Status::BAD_REQUEST);
     }
     let has_body = field("transfer-encoding").is_some()
         || field("content-length").is_some_and(|length| length.trim() != "0");
@@ -106,17 +108,17 @@ mod tests {
         let fields = "A: b\r\n".repeat(limits::CANVAS_FIELDS + 1);
         let many = format!("GET / HTTP/1.1\r\n{fields}\r\n");
         for (text, expected) in [
-            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", Status::MethodNotAllowed),
-            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Status::MethodNotAllowed),
-            ("get / HTTP/1.1\r\nHost: a\r\n\r\n", Status::MethodNotAllowed),
-            ("GET / HTTP/1.1\r\n\r\n", Status::BadRequest),
-            ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", Status::BadRequest),
-            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Status::BadRequest),
-            ("GET / HTTP/1.1\r\nHost a\r\n\r\n", Status::BadRequest),
-            ("{\"type\":\"hello\"}\r\n", Status::BadRequest),
-            ("\u{16}\u{3}\u{1}", Status::BadRequest),
-            (&long, Status::TooLarge),
-            (&many, Status::TooLarge),
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", Status::METHOD_NOT_ALLOWED),
+            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Status::METHOD_NOT_ALLOWED),
+            ("get / HTTP/1.1\r\nHost: a\r\n\r\n", Status::METHOD_NOT_ALLOWED),
+            ("GET / HTTP/1.1\r\n\r\n", Status::BAD_REQUEST),
+            ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", Status::BAD_REQUEST),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Status::BAD_REQUEST),
+            ("GET / HTTP/1.1\r\nHost a\r\n\r\n", Status::BAD_REQUEST),
+            ("{\"type\":\"hello\"}\r\n", Status::BAD_REQUEST),
+            ("\u{16}\u{3}\u{1}", Status::BAD_REQUEST),
+            (&long, Status::TOO_LARGE),
+            (&many, Status::TOO_LARGE),
         ] {
             assert_eq!(parse(text.as_bytes()), Err(expected), "{text}");
         }

@@ -5,19 +5,22 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::fs::File;
 
+/// As it stands in the first line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    Ok,
-    PartialContent,
-    Found,
-    NotModified,
-    BadRequest,
-    NotFound,
-    MethodNotAllowed,
-    NoSuchRange,
-    WrongHost,
-    TooLarge,
-    Busy,
+pub(super) struct Status(&'static str);
+
+impl Status {
+    pub(super) const OK: Self = Self("200 OK");
+    pub(super) const PARTIAL_CONTENT: Self = Self("206 Partial Content");
+    pub(super) const FOUND: Self = Self("302 Found");
+    pub(super) const NOT_MODIFIED: Self = Self("304 Not Modified");
+    pub(super) const BAD_REQUEST: Self = Self("400 Bad Request");
+    pub(super) const NOT_FOUND: Self = Self("404 Not Found");
+    pub(super) const METHOD_NOT_ALLOWED: Self = Self("405 Method Not Allowed");
+    pub(super) const NO_SUCH_RANGE: Self = Self("416 Range Not Satisfiable");
+    pub(super) const WRONG_HOST: Self = Self("421 Misdirected Request");
+    pub(super) const TOO_LARGE: Self = Self("431 Request Header Fields Too Large");
+    pub(super) const BUSY: Self = Self("503 Service Unavailable");
 }
 
 pub(super) struct Response {
@@ -42,24 +45,6 @@ pub(super) enum Body {
     },
 }
 
-impl Status {
-    fn line(self) -> &'static str {
-        match self {
-            Self::Ok => "200 OK",
-            Self::PartialContent => "206 Partial Content",
-            Self::Found => "302 Found",
-            Self::NotModified => "304 Not Modified",
-            Self::BadRequest => "400 Bad Request",
-            Self::NotFound => "404 Not Found",
-            Self::MethodNotAllowed => "405 Method Not Allowed",
-            Self::NoSuchRange => "416 Range Not Satisfiable",
-            Self::WrongHost => "421 Misdirected Request",
-            Self::TooLarge => "431 Request Header Fields Too Large",
-            Self::Busy => "503 Service Unavailable",
-        }
-    }
-}
-
 impl Response {
     pub(super) fn new(status: Status, body: Body) -> Self {
         Self { status, fields: Vec::new(), body }
@@ -67,13 +52,13 @@ impl Response {
 
     /// An answer in words, to whoever looks at it.
     pub(super) fn text(status: Status, text: &str) -> Self {
-        let text = format!("{}\n{text}", status.line()).trim_end().to_owned() + "\n";
+        let text = format!("{}\n{text}", status.0).trim_end().to_owned() + "\n";
         let response = Self::new(status, Body::Bytes(text.into_bytes().into()));
         response.with("Content-Type", types::TEXT).with("Cache-Control", "no-store")
     }
 
     pub(super) fn redirect(to: String) -> Self {
-        Self::text(Status::Found, "").with("Location", to)
+        Self::text(Status::FOUND, "").with("Location", to)
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
@@ -83,8 +68,7 @@ impl Response {
 
     /// The head as it is sent.
     pub(super) fn head(&self, keeps_alive: bool) -> String {
-        let mut head =
-            format!("HTTP/1.1 {}\r\nX-Content-Type-Options: nosniff\r\n", self.status.line());
+        let mut head = format!("HTTP/1.1 {}\r\nX-Content-Type-Options: nosniff\r\n", self.status.0);
         for (name, value) in &self.fields {
             // Writing into a text cannot fail.
             let _ = write!(head, "{name}: {value}\r\n");

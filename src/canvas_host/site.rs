@@ -36,7 +36,7 @@ impl Site {
         let host = request.host.as_deref();
         if host.is_some_and(|host| !names::is_known(host, &lock(&self.names))) {
             return Response::text(
-                Status::WrongHost,
+                Status::WRONG_HOST,
                 "This name may belong to a stranger. Use the address, or set canvasHost.url to the \
                  URL with this name.",
             );
@@ -46,7 +46,7 @@ impl Site {
             (Some(path), _) => self.own_file(path, request),
             (None, Some(NOTICES)) if self.live_reload => {
                 let seen = u64::from_str_radix(&request.query, 16).ok();
-                let response = Response::new(Status::Ok, Body::Notices { seen });
+                let response = Response::new(Status::OK, Body::Notices { seen });
                 response.with("Content-Type", "text/event-stream").with("Cache-Control", "no-store")
             }
             (None, Some("a2ui" | "canvas")) => to_folder(request),
@@ -123,7 +123,7 @@ fn page(mut body: Body, version: &str, stamp: Option<u64>) -> Response {
         Body::Bytes(bytes) => bytes.to_mut().extend_from_slice(scripts.as_bytes()),
         Body::Nothing | Body::Notices { .. } => {}
     }
-    own(Status::Ok, body, types::HTML, &version)
+    own(Status::OK, body, types::HTML, &version)
 }
 
 /// A file, or the part of it that is asked for.
@@ -133,14 +133,14 @@ fn plain(request: &Request, file: File, meta: &Metadata, content_type: &'static 
     let range = request.range.as_deref().filter(|_| request.if_range.iter().all(is_same));
     let body = |from, length| Body::File { file, from, length, tail: String::new() };
     let response = match range.map_or(Part::Whole, |range| part(range, length)) {
-        Part::Whole => own(Status::Ok, body(0, length), content_type, &version),
+        Part::Whole => own(Status::OK, body(0, length), content_type, &version),
         Part::Some(from, count) => {
             let range = format!("bytes {from}-{}/{length}", from + count - 1);
-            own(Status::PartialContent, body(from, count), content_type, &version)
+            own(Status::PARTIAL_CONTENT, body(from, count), content_type, &version)
                 .with("Content-Range", range)
         }
         Part::Nothing => {
-            return Response::text(Status::NoSuchRange, "")
+            return Response::text(Status::NO_SUCH_RANGE, "")
                 .with("Content-Range", format!("bytes */{length}"))
         }
     };
@@ -158,7 +158,7 @@ fn own(status: Status, body: Body, content_type: &'static str, version: &str) ->
 /// A file that is part of the program, and changes with it.
 fn built_in(path: &str, request: &Request) -> Response {
     let Some(page) = pages::find(path) else { return nothing() };
-    let mut response = Response::new(Status::Ok, Body::Bytes(page.bytes.into()))
+    let mut response = Response::new(Status::OK, Body::Bytes(page.bytes.into()))
         .with("Content-Type", page.content_type)
         .with("ETag", quoted(&page.version))
         .with("Cache-Control", "no-cache");
@@ -178,7 +178,7 @@ fn unless_known(request: &Request, response: Response) -> Response {
             let fields = response.fields.into_iter();
             let fields = fields.filter(|(name, _)| ["ETag", "Cache-Control"].contains(name));
             let fields = fields.collect();
-            Response { status: Status::NotModified, fields, body: Body::Nothing }
+            Response { status: Status::NOT_MODIFIED, fields, body: Body::Nothing }
         }
         false => response,
     }
@@ -194,5 +194,5 @@ fn to_folder(request: &Request) -> Response {
 }
 
 fn nothing() -> Response {
-    Response::text(Status::NotFound, "There is no such page here.")
+    Response::text(Status::NOT_FOUND, "There is no such page here.")
 }
