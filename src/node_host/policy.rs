@@ -95,7 +95,7 @@ impl Rules {
     /// Whether a program may run that is, or is not, on the allowlist; if not, why.
     pub(super) fn decide(&self, is_listed: bool) -> Result<(), Denial> {
         let must_ask = match self.ask {
-            _ if self.security == Security::Deny => return Err(Denial::Disabled),
+            _ if self.security == Security::Deny => return Err(Denial::DISABLED),
             Ask::Off => false,
             Ask::OnMiss => self.security == Security::Allowlist && !is_listed,
             Ask::Always => true,
@@ -103,43 +103,34 @@ impl Rules {
         match if must_ask { self.ask_fallback } else { self.security } {
             Security::Full => Ok(()),
             Security::Allowlist if is_listed => Ok(()),
-            Security::Allowlist => Err(Denial::AllowlistMiss),
-            Security::Deny => Err(Denial::ApprovalRequired),
+            Security::Allowlist => Err(Denial::ALLOWLIST_MISS),
+            Security::Deny => Err(Denial::APPROVAL_REQUIRED),
         }
     }
 }
 
+/// Why a program may not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Denial {
-    Disabled,
-    /// A person would have to approve it, and this node cannot ask one.
-    ApprovalRequired,
-    AllowlistMiss,
-    /// It wants to record the screen, which this node cannot.
-    ScreenRecording,
+pub(super) struct Denial {
+    /// The reason in `exec.denied` (protocol section 6).
+    pub(super) reason: &'static str,
+    /// The message of the refusal (protocol section 8.3).
+    pub(super) message: &'static str,
 }
 
 impl Denial {
-    /// The reason in `exec.denied` (protocol section 6).
-    pub(super) fn reason(self) -> &'static str {
-        self.texts().0
-    }
-
-    /// The message of the refusal (protocol section 8.3).
-    pub(super) fn message(self) -> &'static str {
-        self.texts().1
-    }
-
-    fn texts(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Disabled => ("security=deny", "SYSTEM_RUN_DISABLED: security=deny"),
-            Self::ApprovalRequired => ("approval-required", "SYSTEM_RUN_DENIED: approval required"),
-            Self::AllowlistMiss => ("allowlist-miss", "SYSTEM_RUN_DENIED: allowlist miss"),
-            Self::ScreenRecording => {
-                ("permission:screenRecording", "PERMISSION_MISSING: screenRecording")
-            }
-        }
-    }
+    pub(super) const DISABLED: Self =
+        Self { reason: "security=deny", message: "SYSTEM_RUN_DISABLED: security=deny" };
+    /// A person would have to approve it, and this node cannot ask one.
+    pub(super) const APPROVAL_REQUIRED: Self =
+        Self { reason: "approval-required", message: "SYSTEM_RUN_DENIED: approval required" };
+    pub(super) const ALLOWLIST_MISS: Self =
+        Self { reason: "allowlist-miss", message: "SYSTEM_RUN_DENIED: allowlist miss" };
+    /// It wants to record the screen, which this node cannot.
+    pub(super) const SCREEN_RECORDING: Self = Self {
+        reason: "permission:screenRecording",
+        message: "PERMISSION_MISSING: screenRecording",
+    };
 }
 
 #[cfg(test)]
@@ -153,10 +144,10 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_decision() {
-        let (miss, asked) = (Err(Denial::AllowlistMiss), Err(Denial::ApprovalRequired));
+        let (miss, asked) = (Err(Denial::ALLOWLIST_MISS), Err(Denial::APPROVAL_REQUIRED));
         for (security, ask, fallback, listed, unlisted) in [
-            (Deny, Ask::Off, Full, Err(Denial::Disabled), Err(Denial::Disabled)),
-            (Deny, Ask::Always, Full, Err(Denial::Disabled), Err(Denial::Disabled)),
+            (Deny, Ask::Off, Full, Err(Denial::DISABLED), Err(Denial::DISABLED)),
+            (Deny, Ask::Always, Full, Err(Denial::DISABLED), Err(Denial::DISABLED)),
             (Allowlist, Ask::Off, Deny, Ok(()), miss),
             (Allowlist, Ask::Off, Full, Ok(()), miss),
             (Allowlist, Ask::OnMiss, Deny, Ok(()), asked),

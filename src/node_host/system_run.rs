@@ -53,7 +53,7 @@ impl SystemRun {
         let permission = self.check(&request, writer);
         let permission = permission.map_err(|(denial, why)| {
             self.report_denial(&request, denial, &why, writer);
-            WireError::unavailable(denial.message())
+            WireError::unavailable(denial.message)
         })?;
         let command = request.events.command();
         if let Some(found) = permission.program.as_ref().filter(|_| permission.is_listed) {
@@ -70,13 +70,13 @@ impl SystemRun {
     /// Whether the program may run; if not, why, and more about it for the log.
     fn check(&self, request: &Request, writer: &Writer) -> Result<Permission, (Denial, String)> {
         let rules = self.approvals.rules(request.params.agent_id.as_deref());
-        let rules = rules.map_err(|why| (Denial::Disabled, why))?;
+        let rules = rules.map_err(|why| (Denial::DISABLED, why))?;
         // Before anything else is looked at: under `deny` the answer is the same for any command.
-        if let Err(denial @ Denial::Disabled) = rules.decide(true) {
+        if let Err(denial @ Denial::DISABLED) = rules.decide(true) {
             return Err((denial, String::new()));
         }
         if request.params.needs_screen_recording == Some(true) {
-            return Err((Denial::ScreenRecording, String::new()));
+            return Err((Denial::SCREEN_RECORDING, String::new()));
         }
         let name = request.params.command.first();
         let program = name.and_then(|name| self.search.locate(name, &request.cwd));
@@ -114,7 +114,7 @@ impl SystemRun {
 
     /// Reports a denial to the gateway's agent and to the owner's log.
     fn report_denial(&self, request: &Request, denial: Denial, why: &str, writer: &Writer) {
-        let (command, reason) = (request.events.command(), denial.reason());
+        let (command, reason) = (request.events.command(), denial.reason);
         if let Some(more) = self.log_limit.admit("denied") {
             log::warn!("node: system.run denied reason={reason} command={command:?} {why}{more}");
         }
