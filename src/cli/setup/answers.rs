@@ -195,75 +195,49 @@ impl Answers {
         warnings
     }
 
-    /// The lines that say who can connect.
-    fn bind(&self) -> String {
-        match &*self.network {
-            "loopback" => {
-                "    // Who can connect: only this machine. \"lan\" is every device in the networks of this\n\
-                 \x20   // machine, \"tailnet\" is only those in the tailnet.\n\
-                 \x20   bind: \"loopback\",\n"
-                    .into()
-            }
-            "lan" => {
-                "    // Who can connect: every device in the networks of this machine. \"tailnet\" is only those\n\
-                 \x20   // in the tailnet, \"loopback\" is only this machine.\n\
-                 \x20   bind: \"lan\",\n"
-                    .into()
-            }
-            "tailnet" => {
-                "    // Who can connect: only devices in the tailnet. \"lan\" is every device in the networks of\n\
-                 \x20   // this machine, \"loopback\" is only this machine.\n\
-                 \x20   bind: \"tailnet\",\n\
-                 \x20   // The bridge also starts while the tailnet is not up yet.\n\
-                 \x20   waitForTailnet: true,\n"
-                    .into()
-            }
-            other => {
-                let waits = if self.waits { "    waitForTailnet: true,\n" } else { "" };
-                format!("    // Where to listen.\n    bind: {},\n{waits}", text_in_json(other))
-            }
-        }
-    }
-
     /// The text of the configuration file.
     pub(super) fn file(&self) -> String {
-        let bind = self.bind();
-        let tls = match self.tls {
-            true => {
-                "    // Connections are encrypted. The certificate is made at the first start; `openclaw-bridge\n\
-                 \x20   // fingerprint` prints what the apps show. An iPhone that lists the bridge but does not\n\
-                 \x20   // connect needs its address entered by hand.\n\
-                 \x20   tls: { enabled: true },\n"
-            }
-            false => {
-                "    // Connections are not encrypted. `enabled: true` makes a certificate at the next start.\n\
-                 \x20   tls: { enabled: false },\n"
+        let name = match &self.name {
+            Some(name) => format!("name: {}", text_in_json(name)),
+            None => "// name: \"Attic\"".to_owned(),
+        };
+        let bind = text_in_json(&self.network);
+        let waits = match &*self.network {
+            "lan" | "loopback" => "",
+            network if network != "tailnet" && !self.waits => "",
+            _ => {
+                "    // The bridge also starts while that address is missing.\n    waitForTailnet: true,\n"
             }
         };
-        let name = self.name.as_ref().map_or_else(
-            || "    // The name that the apps show; without it, the name of this machine.\n    // name: \"Attic\",\n".into(),
-            |name| {
-                format!("    // The name that the apps show.\n    name: {},\n", text_in_json(name))
-            },
-        );
-        let agent = match self.agent.is_empty() {
-            true => {
-                "    // What answers chat messages: \"echo\" repeats them. To have a program answer:\n\
-                 \x20   // kind: \"command\", command: [\"/path/to/program\", \"argument\"],\n\
-                 \x20   kind: \"echo\",\n"
-                    .to_owned()
-            }
-            false => format!(
-                "    // What answers chat messages: this program, and its arguments. \"echo\" repeats them.\n    \
-                 kind: \"command\",\n    command: [{}],\n",
-                self.agent.iter().map(|word| text_in_json(word)).collect::<Vec<_>>().join(", ")
-            ),
+        let agent = match self.agent.iter().map(|word| text_in_json(word)).collect::<Vec<_>>() {
+            program if program.is_empty() => "kind: \"echo\"".to_owned(),
+            program => format!("kind: \"command\",\n    command: [{}]", program.join(", ")),
         };
         format!(
-            "// The configuration of openclaw-bridge, written by `openclaw-bridge setup`.\n//\n\
-             // `openclaw-bridge config check` lists mistakes in it, `openclaw-bridge reload` applies it and says\n\
-             // what needs a restart. `man openclaw-bridge.json5` describes every key.\n\
-             {{\n  bridge: {{\n{name}{bind}{tls}  }},\n  agent: {{\n{agent}  }},\n}}\n"
+            r#"// The configuration of openclaw-bridge, written by `openclaw-bridge setup`.
+//
+// `openclaw-bridge config check` lists mistakes in it, `openclaw-bridge reload` applies it and says
+// what needs a restart. `man openclaw-bridge.json5` describes every key.
+{{
+  bridge: {{
+    // The name that the apps show; without it, the name of this machine.
+    {name},
+    // Who can connect: "lan" is every device in the networks of this machine, "tailnet" is only those
+    // in the tailnet, "loopback" is only this machine.
+    bind: {bind},
+{waits}    // Whether connections are encrypted. The certificate is made at the first start; `openclaw-bridge
+    // fingerprint` prints what the apps show. An iPhone that lists the bridge but does not connect
+    // needs its address entered by hand.
+    tls: {{ enabled: {tls} }},
+  }},
+  agent: {{
+    // What answers chat messages: "echo" repeats them, "command" is a program with its arguments, such
+    // as command: ["/path/to/program", "argument"].
+    {agent},
+  }},
+}}
+"#,
+            tls = self.tls
         )
     }
 }
