@@ -1,6 +1,6 @@
 //! What CoreDNS needs to serve the zone, as texts; `cli/dns.rs` writes them.
 
-use crate::discovery::zone::fnv1a;
+use crate::discovery::zone::hash;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -61,7 +61,7 @@ pub(crate) fn is_plain(path: &Path) -> bool {
 /// Whether a text was written here, and not changed since.
 pub(crate) fn is_intact(text: &str) -> bool {
     let Some((first, rest)) = text.split_once('\n') else { return false };
-    first.strip_prefix(HASH).is_some_and(|hash| hash == hash_of(rest))
+    first.strip_prefix(HASH).is_some_and(|hash| hash == self::hash(rest))
 }
 
 /// Whether a main file reads the server of the zone.
@@ -70,11 +70,7 @@ pub(crate) fn has_import(text: &str) -> bool {
 }
 
 fn marked(text: &str) -> String {
-    format!("{HASH}{}\n{text}", hash_of(text))
-}
-
-fn hash_of(text: &str) -> String {
-    format!("{:08x}", fnv1a(text.as_bytes()))
+    format!("{HASH}{}\n{text}", hash(text))
 }
 
 #[cfg(test)]
