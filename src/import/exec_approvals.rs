@@ -26,9 +26,7 @@ pub(super) struct Approvals {
 pub(super) fn plan(legacy: &Legacy, to: &Destination, report: &mut Report) -> Option<Approvals> {
     let path = legacy.path(NAME)?;
     let was_node = to.is_file_named || legacy.path(NODE).is_some_and(|path| legacy.has(&path));
-    let read = legacy
-        .read(&path, limits::APPROVALS_BYTES)
-        .and_then(|bytes| bytes.map(|bytes| read_foreign_approvals(&bytes)).transpose());
+    let read = legacy.read_as(&path, limits::APPROVALS_BYTES, read_foreign_approvals);
     let (verdict, content) = match (read.transpose()?, to.exec_approvals.as_deref()) {
         (Err(why), _) => (Damaged.because(why), None),
         (Ok(_), _) if !was_node => {

@@ -96,6 +96,16 @@ impl Legacy {
         files::read_at_most(file, limit as u64).map(Some).map_err(unreadable)
     }
 
+    /// What `parse` makes of a file of at most `limit` bytes; `None` if there is none.
+    pub(super) fn read_as<T>(
+        &self,
+        path: &Path,
+        limit: usize,
+        parse: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        self.read(path, limit)?.map(|bytes| parse(&bytes)).transpose()
+    }
+
     /// The names in a directory inside this one, sorted; none if there is no such directory.
     pub(super) fn list(&self, dir: &Path) -> Result<Vec<String>, String> {
         let Some((dir, _)) = self.open_inside(dir)? else { return Ok(Vec::new()) };

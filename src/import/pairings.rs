@@ -22,10 +22,8 @@ pub(super) fn plan(
     let existing = PairingStore::peek(state_dir).map_err(Error::state)?;
     let mut wanted = Paired::new();
     for path in legacy.pairing_files() {
-        let read = legacy
-            .read(&path, limits::IMPORT_PAIRINGS_BYTES)
-            .and_then(|bytes| bytes.map(|bytes| pairing_store::read_foreign(&bytes)).transpose());
-        match read {
+        let most = limits::IMPORT_PAIRINGS_BYTES;
+        match legacy.read_as(&path, most, pairing_store::read_foreign) {
             Ok(entries) => {
                 for (key, entry) in entries.into_iter().flatten() {
                     let label =

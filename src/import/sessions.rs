@@ -126,10 +126,8 @@ impl SessionsPlan<'_> {
         let mut store = ForeignStore::default();
         for Place { agent, dir } in &self.places {
             let path = dir.join("sessions.json");
-            let read = self.legacy.read(&path, limits::SESSIONS_BYTES);
-            let add = |bytes: Vec<u8>| store.add(&bytes, agent);
-            let added = read.and_then(|bytes| bytes.map_or(Ok(()), add));
-            if let Err(why) = added {
+            let add = |bytes: &[u8]| store.add(bytes, agent);
+            if let Err(why) = self.legacy.read_as(&path, limits::SESSIONS_BYTES, add) {
                 report.add(ItemKind::File, self.legacy.name(&path), Damaged.because(why));
             }
         }

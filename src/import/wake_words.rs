@@ -12,9 +12,7 @@ use std::path::Path;
 /// Decides what becomes of the words; returns those to take.
 pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Vec<String> {
     let Some(path) = legacy.path("settings/voicewake.json") else { return Vec::new() };
-    let read = legacy
-        .read(&path, limits::IMPORT_WAKE_WORDS_BYTES)
-        .and_then(|bytes| bytes.map(|bytes| voicewake::read_foreign(&bytes)).transpose());
+    let read = legacy.read_as(&path, limits::IMPORT_WAKE_WORDS_BYTES, voicewake::read_foreign);
     let verdict = match &read {
         Ok(None) => return Vec::new(),
         Ok(Some(_)) | Err(_) if exists(&voicewake::file(state_dir)) => {
