@@ -21,7 +21,6 @@ use crate::random;
 pub(super) use gateway::GatewayOptions;
 use screen::Screen;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level;
 use std::env;
 use std::error::Error;
 use std::io::{self, Write};
@@ -67,11 +66,9 @@ pub(super) fn default_token_file(env: Env<'_>) -> Option<PathBuf> {
 
 /// SIGINT and SIGTERM stop the node; the second one ends the process at once.
 pub(super) fn stop_on_signals(stop: &Stop) -> io::Result<()> {
+    let stop = stop.clone();
     signals::end_at_second()?;
-    for signal in [SIGINT, SIGTERM] {
-        low_level::pipe::register(signal, stop.trigger()?)?;
-    }
-    Ok(())
+    signals::on_each(&[SIGINT, SIGTERM], move |_| stop.request())
 }
 
 /// Why the command failed.
@@ -154,6 +151,17 @@ pub(super) fn run(
     }
 }
 
+/// Who this node is, and what it does. Says what it may.
+fn prepare(options: &NodeOptions, screen: &Screen) -> Result<(IdentityFile, Host), NodeError> {
+    let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
+    let host = Host::new(options.work.clone());
+    let host = host.map_err(|_| client::Error::System("descriptors"))?;
+    if !options.once {
+        policy::tell(&options.work, host.security(), screen);
+    }
+    Ok((identity, host))
+}
+
 struct NodeRunner {
     options: NodeOptions,
     identity: IdentityFile,
@@ -164,16 +172,11 @@ struct NodeRunner {
 
 impl NodeRunner {
     fn new(options: NodeOptions, screen: Screen) -> Result<Self, NodeError> {
-        let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
+        let (identity, host) = prepare(&options, &screen)?;
         if let Some((host, port)) = identity.gateway() {
             if (host, port) != (&options.host, options.port) && identity.token().is_some() {
                 log::info!("using the token of another address gateway={host:?} port={port}");
             }
-        }
-        let host = Host::new(options.work.clone());
-        let host = host.map_err(|_| client::Error::System("descriptors"))?;
-        if !options.once {
-            policy::tell(&options.work, host.security(), &screen);
         }
         Ok(Self { options, identity, host, screen, backoff: Backoff::default() })
     }

@@ -2,8 +2,8 @@
 //! the node does, and what its owner allows, is the same; it is only said in the gateway's words.
 
 use super::screen::{self, Screen};
-use super::{policy, profile, NodeError, NodeOptions};
-use crate::backend::openclaw::prepare;
+use super::{prepare, profile, NodeError, NodeOptions};
+use crate::backend::openclaw::prepare as prepare_run;
 use crate::client::{self, IdentityFile, Stop, Writer};
 use crate::config::GatewayUrl;
 use crate::gateway::{
@@ -77,12 +77,7 @@ pub(super) fn run(
     screen: Screen,
     stop: &Stop,
 ) -> Result<(), NodeError> {
-    let identity = IdentityFile::open(&options.token_file, options.node_id.as_deref())?;
-    let host = Host::new(options.work.clone());
-    let host = host.map_err(|_| client::Error::System("descriptors"))?;
-    if !options.once {
-        policy::tell(&options.work, host.security(), &screen);
-    }
+    let (identity, host) = prepare(&options, &screen)?;
     let may_run = host.security().is_ok_and(|security| security != Security::Deny);
     let principal = principal(&options, &identity, profile(&options, &identity, &host), may_run)?;
     let (access, tokens) = access(gateway, identity);
@@ -90,7 +85,7 @@ pub(super) fn run(
     let writer = writer(&session, &host);
     host.connected(&writer);
     let (tells, admitted) = bounded(1);
-    let screen = Arc::new(Mutex::new(screen));
+    let screen = Arc::new(screen);
     let host = Arc::new(Mutex::new(host));
     let handler = HostHandler {
         tokens,
@@ -198,7 +193,7 @@ fn work(
     options: &NodeOptions,
     session: &Session,
     admitted: &Receiver<Result<(), String>>,
-    screen: &Mutex<Screen>,
+    screen: &Screen,
 ) -> Result<(), NodeError> {
     for key in &options.subscribe {
         session.subscribe(key.clone(), true);
@@ -221,7 +216,7 @@ fn work(
     let Some((method, params)) = &options.request else { return Ok(()) };
     let result = session.call(method, params.as_deref().unwrap_or("{}"));
     let payload = result.map_err(NodeError::Refused)?;
-    lock(screen).print_json(payload.as_deref().unwrap_or("null")).map_err(NodeError::Output)
+    screen.print_json(payload.as_deref().unwrap_or("null")).map_err(NodeError::Output)
 }
 
 const APPROVE_COMMANDS: &str =
@@ -239,7 +234,7 @@ struct HostHandler {
     is_once: bool,
     /// What to do at the gateway was said.
     is_hinted: AtomicBool,
-    screen: Arc<Mutex<Screen>>,
+    screen: Arc<Screen>,
     /// What was said last: a gateway that is away for a night fills no log.
     said: Mutex<String>,
     admitted: Sender<Result<(), String>>,
@@ -249,7 +244,7 @@ impl HostHandler {
     fn say(&self, line: String) {
         let mut said = lock(&self.said);
         if *said != line {
-            lock(&self.screen).say(format_args!("{line}"));
+            self.screen.say(format_args!("{line}"));
             *said = line;
         }
     }
@@ -304,14 +299,14 @@ impl Handler for HostHandler {
         } else if self.prints_events && !is_copy {
             let line = screen::event_line(event, payload.as_deref());
             // A reader who has gone misses events, and the node has other work.
-            let _ = lock(&self.screen).print_json(&line);
+            let _ = self.screen.print_json(&line);
         }
     }
 
     fn invoke(&self, session: &Session, invoke: InvokeRequest) {
         let InvokeRequest { id, command, params, .. } = invoke;
         if command == RUN_PREPARE && self.may_run {
-            return match prepare(params.as_deref()) {
+            return match prepare_run(params.as_deref()) {
                 Ok(plan) => session.finish(&id, Ok(Some(&plan))),
                 Err(error) => session.finish(&id, Err(&failure(&error))),
             };

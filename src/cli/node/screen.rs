@@ -13,14 +13,14 @@ type Stream = Box<dyn Write + Send>;
 
 /// Results go to one stream, everything else to another.
 pub(super) struct Screen {
-    out: Stream,
+    out: Mutex<Stream>,
     /// Shared with the trace, which shows lines written by other threads.
     err: Arc<Mutex<Stream>>,
 }
 
 impl Screen {
     pub(super) fn new(out: Stream, err: Stream) -> Self {
-        Self { out, err: Arc::new(Mutex::new(err)) }
+        Self { out: Mutex::new(out), err: Arc::new(Mutex::new(err)) }
     }
 
     /// Prints a progress line.
@@ -29,9 +29,10 @@ impl Screen {
     }
 
     /// A JSON document as one line of the result.
-    pub(super) fn print_json(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{}", safe_json(text))?;
-        self.out.flush()
+    pub(super) fn print_json(&self, text: &str) -> io::Result<()> {
+        let mut out = lock(&self.out);
+        writeln!(out, "{}", safe_json(text))?;
+        out.flush()
     }
 
     /// Shows every line of a connection.

@@ -312,7 +312,7 @@ fn a_request_whose_answer_is_lost_is_not_made_twice() {
 fn a_signal_is_a_stop() {
     let stop = Stop::new().unwrap();
     stop_on_signals(&stop).unwrap();
-    low_level::raise(SIGTERM).unwrap();
+    signal_hook::low_level::raise(SIGTERM).unwrap();
     assert!(stop.wait(DEADLINE));
 }
 
