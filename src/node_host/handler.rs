@@ -41,7 +41,9 @@ pub(super) fn run(
     if status.success() {
         return Ok(result(&stdout));
     }
-    Err(WireError::unavailable(last_line(&stderr).unwrap_or_else(|| status.to_string())))
+    let stderr = String::from_utf8_lossy(&stderr);
+    let why = last_line(&stderr).map_or_else(|| status.to_string(), str::to_owned);
+    Err(WireError::unavailable(why))
 }
 
 fn result(output: &[u8]) -> Option<Payload> {
@@ -56,9 +58,9 @@ fn result(output: &[u8]) -> Option<Payload> {
     })
 }
 
-fn last_line(stderr: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(stderr);
-    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+/// Which says what is wrong.
+pub(super) fn last_line(stderr: &str) -> Option<&str> {
+    stderr.lines().rev().map(str::trim).find(|line| !line.is_empty())
 }
 
 #[cfg(test)]
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_last_line_of_stderr_is_the_error() {
-        assert_eq!(last_line(b"one\ntwo\n \n").as_deref(), Some("two"));
-        assert_eq!(last_line(b"\n"), None);
+        assert_eq!(last_line("one\ntwo\n \n"), Some("two"));
+        assert_eq!(last_line("\n"), None);
     }
 }

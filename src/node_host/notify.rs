@@ -1,6 +1,7 @@
 //! `system.notify`: a notification on the desktop of this machine, shown by `notify-send`.
 
 use crate::client::Stop;
+use crate::node_host::handler::last_line;
 use crate::node_host::run;
 use crate::node_host::which::SearchPath;
 use crate::process;
@@ -30,7 +31,7 @@ pub(super) fn answer(
     if result.success == Some(true) {
         return Ok(None);
     }
-    let last = result.stderr.lines().rev().find(|line| !line.trim().is_empty());
+    let last = last_line(&result.stderr);
     let why = result.error.as_deref().or(last).unwrap_or("notify-send failed");
     Err(WireError::unavailable(format!("NOTIFICATIONS_UNAVAILABLE: {why}")))
 }
