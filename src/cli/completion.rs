@@ -8,7 +8,7 @@
 mod bash;
 mod place;
 
-use super::render::name;
+use super::render::{name, short_id};
 use super::*;
 use crate::config::paths;
 use crate::control::Client;
@@ -27,9 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// More help nobody.
 const MOST: usize = 200;
-
-/// The characters of a request's id that `status` shows, too.
-const SHORT_ID: usize = 8;
 
 /// One word that may be meant, and what it stands for.
 struct Candidate {
@@ -155,8 +152,7 @@ fn requests(place: &Place<'_>, to_approve: bool) -> Option<Vec<Candidate>> {
     let mut pending = ask_quickly(place, &ListPairings {})?.pending;
     pending.retain(|request| !to_approve || !next_steps::is_doubtful(request));
     let candidate = |request: &PendingView| {
-        let short: String = request.request_id.chars().take(SHORT_ID).collect();
-        Candidate::new(&short, nodes::waiting_line(request))
+        Candidate::new(&short_id(&request.request_id), nodes::waiting_line(request))
     };
     Some(pending.iter().filter_map(candidate).collect())
 }

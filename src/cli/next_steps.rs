@@ -2,6 +2,7 @@
 //! Nothing, once that is done.
 
 use super::nodes::waiting_line;
+use super::render::short_id;
 use super::*;
 use crate::addresses::{self, InterfaceAddress};
 use crate::daemon::Daemon;
@@ -80,8 +81,8 @@ fn waits(request: &PendingView) -> String {
             command("nodes pending --watch")
         );
     }
-    let id: String = request.request_id.chars().take(8).collect();
-    format!("{who} asks to be paired: {}", command(&format!("nodes approve {}", safe(&id))))
+    let approve = format!("nodes approve {}", short_id(&request.request_id));
+    format!("{who} asks to be paired: {}", command(&approve))
 }
 
 /// Whether a request is to be looked at before it is approved.

@@ -3,6 +3,7 @@
 
 use super::nodes::{approved, pending_line};
 use super::prompt;
+use super::render::short_id;
 use super::signals;
 use super::watch::WAITING;
 use super::*;
@@ -218,7 +219,7 @@ impl Desk<'_> {
         let (text, id) = (text.trim(), &shown.request_id);
         let is_yes = ["y", "yes"].iter().any(|yes| yes.eq_ignore_ascii_case(text));
         if !is_yes && text != &**id {
-            let short: String = id.chars().take(8).collect();
+            let short = short_id(id);
             return print(&format!(
                 "left as it is; `openclaw-bridge nodes reject {short}` refuses it\n"
             ));

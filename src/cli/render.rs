@@ -25,6 +25,11 @@ pub(super) fn name(id: &NodeId, profile: &NodeProfile) -> String {
     }
 }
 
+/// The beginning of a request's id, which is enough to name it.
+pub(super) fn short_id(request_id: &str) -> String {
+    safe(&request_id.chars().take(8).collect::<String>())
+}
+
 /// The kind of device, as far as the node's profile names it.
 pub(super) fn device(profile: &NodeProfile) -> String {
     let parts = [&profile.device_family, &profile.model_identifier, &profile.platform];
