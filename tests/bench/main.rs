@@ -4,7 +4,7 @@
 //! `make bench` prints the table; `make bench CHECK=1` fails when a ratio is missed. Arguments
 //! after `cargo bench --`: `--rounds N` (3), `--seconds S` for each load (2), `--check`,
 //! `--json FILE`, `--sizes` or `--speed` for one half of the rows, `--library` to build
-//! and weigh a program that embeds the bridge, `--scale` for a table of 10 to 3,000 nodes. PROGRAM=FILE
+//! and weigh a program that embeds the bridge, `--scale` for a table of 10 to 10,000 nodes. PROGRAM=FILE
 //! in the environment measures another build of the program.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]

@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 /// How cost grows with the nodes that are connected, for people.
 pub(crate) fn scale(span: Duration) {
     eprintln!("nodes  ready ms  MiB  KiB each  one login us  health 1x1 us  one event to all ms");
-    for nodes in [10, 100, 1_000, 3_000] {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+    for nodes in [10, 100, 1_000, 3_000, 10_000] {
+        // A socket and an eventfd each, and some for everything else.
+        let nodes = nodes.min(files / 2 - 100);
         let (bridge, ready) = Peer::bridge_for(nodes);
         let before = memory_kib(bridge.pid(), "VmRSS");
         let began = Instant::now();

@@ -5,17 +5,18 @@ use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, Crypt
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::RootCertStore;
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind};
-use rustls::{SignatureScheme, StreamOwned, SupportedProtocolVersion};
+use rustls::{ClientConfig, ClientConnection, ConnectionCommon, DigitallySignedStruct, Error};
+use rustls::{HandshakeKind, SideData, SignatureScheme, StreamOwned, SupportedProtocolVersion};
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::ops::DerefMut;
 use std::sync::{Arc, OnceLock};
 
-/// What a phone's bytes travel in.
-pub(crate) enum Wire {
+/// What bytes travel in, those of a phone or, with another `C`, of a server.
+pub(crate) enum Wire<C = ClientConnection> {
     Plain(TcpStream),
-    Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Secured(Box<StreamOwned<C, TcpStream>>),
 }
 
 /// How a phone speaks TLS. Unless told otherwise it takes any certificate, as one that pins does
@@ -83,14 +84,16 @@ impl Client {
     }
 }
 
-impl Wire {
+impl<C> Wire<C> {
     pub(crate) fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Secured(tls) => &tls.sock,
         }
     }
+}
 
+impl Wire {
     /// Whether the handshake took up an earlier session.
     pub(crate) fn is_resumed(&self) -> bool {
         self.tls().handshake_kind() == Some(HandshakeKind::Resumed)
@@ -138,7 +141,7 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl<C: DerefMut<Target = ConnectionCommon<S>>, S: SideData> Read for Wire<C> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.read(buffer),
@@ -147,7 +150,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl<C: DerefMut<Target = ConnectionCommon<S>>, S: SideData> Write for Wire<C> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.write(bytes),

@@ -1,7 +1,7 @@
 //! One WebSocket of the gateway: a thread that reads, and carries out orders in between.
 
 use super::admission::{self, Admitted};
-use super::wire::Wire;
+use super::wire::{wire, Wire};
 use super::{methods, Call, Shared};
 use rustls::ServerConfig;
 use serde_json::{json, Value};
@@ -48,8 +48,7 @@ impl<'a> Connection<'a> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(BEFORE_LOGIN))
             .max_frame_size(Some(BEFORE_LOGIN));
-        let Ok(socket) = tungstenite::accept_with_config(Wire::new(stream, tls), Some(config))
-        else {
+        let Ok(socket) = tungstenite::accept_with_config(wire(stream, tls), Some(config)) else {
             return;
         };
         let number = state.lock().unwrap().number();

@@ -4,58 +4,15 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-/// Plain, or over TLS.
-pub(super) enum Wire {
-    Plain(TcpStream),
-    Secured(Box<StreamOwned<ServerConnection, TcpStream>>),
-}
+pub(super) type Wire = crate::support::tls::Wire<ServerConnection>;
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> Self {
-        match tls {
-            None => Self::Plain(stream),
-            Some(config) => {
-                let connection = ServerConnection::new(config).unwrap();
-                Self::Secured(Box::new(StreamOwned::new(connection, stream)))
-            }
-        }
-    }
-
-    pub(super) fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Secured(tls) => &tls.sock,
-        }
-    }
-}
-
-impl Read for Wire {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(tcp) => tcp.read(buffer),
-            Self::Secured(tls) => tls.read(buffer),
-        }
-    }
-}
-
-impl Write for Wire {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(tcp) => tcp.write(buffer),
-            Self::Secured(tls) => tls.write(buffer),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(tcp) => tcp.flush(),
-            Self::Secured(tls) => tls.flush(),
-        }
-    }
+pub(super) fn wire(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> Wire {
+    let Some(config) = tls else { return Wire::Plain(stream) };
+    let connection = ServerConnection::new(config).unwrap();
+    Wire::Secured(Box::new(StreamOwned::new(connection, stream)))
 }
 
 /// One that nobody has signed but itself, as gateways make it.
