@@ -71,37 +71,19 @@ enum Change {
     /// Profiles of nodes; nobody waits for them.
     Profiles,
     /// A new request, the connection that waits for it, and the request that gave way to it.
-    Request {
-        waiter: Option<Waiter>,
-        id: RequestId,
-        evicted: Option<RequestId>,
-    },
+    Request { waiter: Option<Waiter>, id: RequestId, evicted: Option<RequestId> },
     /// A pairing with a new token. Without a requester, it was approved before.
-    Pairing {
-        conn: ConnId,
-        id: RequestId,
-        token: Token,
-    },
+    Pairing { conn: ConnId, id: RequestId, token: Token },
     /// A pairing with the token that the node presented.
-    Restoration {
-        id: RequestId,
-    },
+    Restoration { id: RequestId },
     /// An approval that is kept until the node comes for its token.
-    Approval {
-        id: RequestId,
-    },
-    Rejection {
-        id: RequestId,
-    },
+    Approval { id: RequestId },
+    /// A rejected request.
+    Rejection { id: RequestId },
     /// A name from an operator.
-    Rename {
-        node: NodeId,
-        name: String,
-    },
+    Rename { node: NodeId, name: String },
     /// A pairing that is taken away.
-    Revocation {
-        node: NodeId,
-    },
+    Revocation { node: NodeId },
 }
 
 impl Pairing {

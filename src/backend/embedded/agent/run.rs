@@ -104,19 +104,12 @@ pub(crate) trait RunSink: Send {
 /// How a run ended, with the text so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RunOutcome {
-    Done {
-        text: String,
-    },
+    /// The answer is complete.
+    Done { text: String },
     /// It was aborted (`rpc`, `stop`, `shutdown`) or took too long (`timeout`).
-    Aborted {
-        reason: &'static str,
-        text: String,
-    },
+    Aborted { reason: &'static str, text: String },
     /// There will be no answer. The message is one line.
-    Failed {
-        message: String,
-        text: String,
-    },
+    Failed { message: String, text: String },
 }
 
 impl RunOutcome {
