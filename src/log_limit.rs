@@ -47,6 +47,11 @@ impl LogLimit {
         self.admit_at(kind, source, Instant::now())
     }
 
+    /// How many lines were left out since the last one that told of it.
+    pub(crate) fn left_out(&self) -> u32 {
+        lock(&self.windows).values().map(|window| window.unreported(self.burst)).sum()
+    }
+
     fn admit_at(&self, kind: &'static str, source: &str, now: Instant) -> Option<String> {
         let mut windows = lock(&self.windows);
         let mut key = (kind, source.into());

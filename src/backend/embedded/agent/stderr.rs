@@ -1,17 +1,14 @@
 //! An agent's standard error: lines for the log, and the last one as the reason of a failure.
 
 use super::lines::{one_line, LineSplitter};
+use crate::log_limit::LogLimit;
 use crate::protocol::limits;
-use std::time::Instant;
 
 pub(super) struct Stderr {
     run: String,
     lines: LineSplitter,
     last: Option<String>,
-    /// When the period began in which lines are counted.
-    since: Instant,
-    logged: u32,
-    left_out: u64,
+    log_limit: LogLimit,
 }
 
 impl Stderr {
@@ -22,9 +19,7 @@ impl Stderr {
             // A character has up to four bytes; one more shows that the line goes on.
             lines: LineSplitter::new(4 * (limits::AGENT_LOG_CHARS + 1)),
             last: None,
-            since: Instant::now(),
-            logged: 0,
-            left_out: 0,
+            log_limit: LogLimit::new(1, limits::AGENT_LOG_LINES),
         }
     }
 
@@ -43,23 +38,8 @@ impl Stderr {
     }
 
     pub(super) fn note(&mut self, line: &str) {
-        let now = Instant::now();
-        if now.duration_since(self.since) >= limits::LOG_WINDOW {
-            self.note_left_out();
-            (self.since, self.logged) = (now, 0);
-        }
-        if self.logged >= limits::AGENT_LOG_LINES {
-            self.left_out += 1;
-            return;
-        }
-        self.logged += 1;
-        log::info!("agent: run={:?} {line}", self.run);
-    }
-
-    fn note_left_out(&mut self) {
-        if self.left_out > 0 {
-            log::info!("agent: run={:?} ({} more lines were left out)", self.run, self.left_out);
-            self.left_out = 0;
+        if let Some(more) = self.log_limit.admit("agent") {
+            log::info!("agent: run={:?} {line}{more}", self.run);
         }
     }
 
@@ -68,8 +48,16 @@ impl Stderr {
         if let Some(line) = self.lines.finish() {
             self.keep(&line);
         }
-        self.note_left_out();
         self.last.as_deref()
+    }
+}
+
+impl Drop for Stderr {
+    fn drop(&mut self) {
+        let left_out = self.log_limit.left_out();
+        if left_out > 0 {
+            log::info!("agent: run={:?} ({left_out} more lines were left out)", self.run);
+        }
     }
 }
 
@@ -94,7 +82,7 @@ mod tests {
             stderr.take("ä".repeat(10_000).as_bytes());
             stderr.take(b"\n");
         }
-        assert_eq!(stderr.left_out, 200 - u64::from(limits::AGENT_LOG_LINES));
+        assert_eq!(stderr.log_limit.left_out(), 200 - limits::AGENT_LOG_LINES);
         let last = stderr.finish().unwrap();
         assert_eq!(last.chars().count(), limits::AGENT_LOG_CHARS + 3);
     }
