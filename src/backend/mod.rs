@@ -7,6 +7,7 @@
 pub mod embedded;
 pub mod openclaw;
 mod queue;
+mod requests;
 mod task;
 mod workers;
 

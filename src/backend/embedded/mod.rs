@@ -13,6 +13,7 @@ mod system_events;
 mod ticker;
 pub(crate) mod voicewake;
 
+use crate::backend::requests::RunRateLimit;
 use crate::backend::{Audience, Backend, Caller, Document, NodeNotice, Outlet};
 use crate::calendar::now_ms;
 use crate::config::{AgentConfig, Config};
@@ -25,7 +26,6 @@ use agent::{AgentHost, Agents};
 use catalog_programs::Catalog;
 use chat::Chat;
 use health::Health;
-pub(in crate::backend) use node_events::RunRateLimit;
 use serde::Serialize;
 use serde_json::json;
 use sessions::Sessions;

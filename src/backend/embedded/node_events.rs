@@ -3,79 +3,37 @@
 
 use super::agent::AgentRun;
 use super::chat::new_run_id;
-use crate::lock::lock;
+use crate::backend::requests;
 use crate::protocol::fields::Fields;
 use crate::protocol::json::mend_surrogates;
-use crate::protocol::{limits, session, NodeEvent, NodeId};
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
-/// How the ids of runs begin that somebody spoke.
-const VOICE: &str = "voice-";
+use crate::protocol::{limits, NodeEvent, NodeId};
+use std::time::Duration;
 
 /// The run that an event starts; `None` for another event, or an invalid one.
 pub(super) fn run_request(node: &NodeId, event: &str, payload: &str) -> Option<AgentRun> {
     let payload = mend_surrogates(payload);
     let fields = Fields::read(&payload).ok()?;
-    let text = |name| {
-        let text = fields.text(name)?.trim().to_owned();
-        (!text.is_empty() && text.chars().count() <= limits::SPOKEN_CHARS).then_some(text)
-    };
-    let key = fields.text("sessionKey").map(|key| key.trim().to_owned());
-    let key = key.filter(|key| !key.is_empty());
-    let (message, session_key, thinking, prefix) = match NodeEvent::parse(event)? {
-        NodeEvent::VoiceTranscript => {
-            let key = key.unwrap_or_else(|| session::MAIN.to_owned());
-            (text("text")?, key, Some("low".to_owned()), VOICE)
-        }
-        NodeEvent::AgentRequest => {
-            let key = key.unwrap_or_else(|| format!("node-{node}"));
-            (text("message")?, key, fields.short_text("thinking"), "agent-")
-        }
-        _ => return None,
-    };
-    if session_key.chars().count() > limits::SESSION_KEY_CHARS {
-        return None;
-    }
+    let event = NodeEvent::parse(event)?;
+    let (session_key, message) = requests::read(node, event, &fields)?;
     let seconds = fields.json("timeoutSeconds").and_then(|raw| raw.parse::<f64>().ok());
     let timeout = seconds.filter(|s| s.is_finite() && *s > 0.0).map(|seconds| {
         let longest = limits::AGENT_TIMEOUT_MAX.as_secs_f64();
         Duration::from_secs_f64(seconds.clamp(1.0, longest))
     });
-    let request = AgentRun {
-        run_id: new_run_id(prefix),
-        session_key,
-        message,
-        thinking,
-        node: Some(node.clone()),
-        timeout,
-        ..AgentRun::default()
-    };
-    if prefix == VOICE {
-        return Some(request);
+    let node = Some(node.clone());
+    let request = AgentRun { session_key, message, node, timeout, ..AgentRun::default() };
+    if event == NodeEvent::VoiceTranscript {
+        let thinking = Some("low".to_owned());
+        return Some(AgentRun { run_id: new_run_id("voice-"), thinking, ..request });
     }
-    let (channel, to) = (fields.short_text("channel"), fields.short_text("to"));
-    Some(AgentRun { deliver: fields.is_true("deliver"), channel, to, ..request })
-}
-
-/// Limits how many runs each node starts by events.
-#[derive(Default)]
-pub(in crate::backend) struct RunRateLimit {
-    by_node: Mutex<BTreeMap<NodeId, (Instant, usize)>>,
-}
-
-impl RunRateLimit {
-    /// Counts one more run; whether the node may start it now.
-    pub(in crate::backend) fn admit(&self, node: &NodeId, now: Instant) -> bool {
-        let mut by_node = lock(&self.by_node);
-        by_node.retain(|_, (since, _)| {
-            now.saturating_duration_since(*since) < limits::NODE_RUNS_WINDOW
-        });
-        let (_, count) = by_node.entry(node.clone()).or_insert((now, 0));
-        *count += 1;
-        *count <= limits::NODE_RUNS
-    }
+    Some(AgentRun {
+        run_id: new_run_id("agent-"),
+        thinking: fields.short_text("thinking"),
+        deliver: fields.is_true("deliver"),
+        channel: fields.short_text("channel"),
+        to: fields.short_text("to"),
+        ..request
+    })
 }
 
 #[cfg(test)]
@@ -140,15 +98,5 @@ mod tests {
         }
         let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(limits::SPOKEN_CHARS + 1));
         assert_eq!(read("voice.transcript", &long), None);
-    }
-
-    #[test]
-    fn a_node_starts_only_so_many_runs_at_a_time() {
-        let rates = RunRateLimit::default();
-        let (node, now) = (NodeId::new("phone").unwrap(), Instant::now());
-        let admitted = (0..100).filter(|_| rates.admit(&node, now)).count();
-        assert_eq!(admitted, limits::NODE_RUNS);
-        assert!(rates.admit(&NodeId::new("other").unwrap(), now));
-        assert!(rates.admit(&node, now + limits::NODE_RUNS_WINDOW));
     }
 }

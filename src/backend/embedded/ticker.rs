@@ -4,7 +4,7 @@
 use super::agent::AgentRun;
 use super::chat::{new_run_id, Chat};
 use super::health::Health;
-use super::node_events::RunRateLimit;
+use crate::backend::requests::RunRateLimit;
 use crate::backend::{Audience, Outlet};
 use crate::calendar::now_ms;
 use crate::protocol::rpc::event::Tick;

@@ -3,7 +3,7 @@
 
 use super::known::KnownNodes;
 use super::node::BridgedNode;
-use crate::backend::embedded::RunRateLimit;
+use crate::backend::requests::RunRateLimit;
 use crate::backend::{Document, NodeId, Outlet};
 use crate::config::BackendConfig;
 use crate::gateway::{Access, Seed, Session, State};

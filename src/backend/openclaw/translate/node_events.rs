@@ -4,10 +4,10 @@ use super::events::Conversations;
 use super::exec::ExecRuns;
 use super::methods::{Over, Request};
 use super::object::Object;
-use crate::backend::{Method, NodeId};
+use crate::backend::{requests, Method, NodeId};
 use crate::protocol::fields::Fields;
 use crate::protocol::json::mend_surrogates;
-use crate::protocol::{limits, session, NodeEvent};
+use crate::protocol::{session, NodeEvent};
 
 /// Something to be sent because of a node's event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +33,13 @@ pub(in crate::backend::openclaw) fn outgoing(
     };
     let key = || session::key_in(&payload);
     match event {
-        NodeEvent::VoiceTranscript => spoken(&fields, run_id).map(Outgoing::Call),
+        NodeEvent::VoiceTranscript => {
+            let request = requests::read(node, event, &fields);
+            request.map(|request| Outgoing::Call(spoken(request, run_id)))
+        }
         NodeEvent::AgentRequest => {
-            asked(node, &fields).map(|payload| Outgoing::Event { event, payload })
+            let request = requests::read(node, event, &fields);
+            request.map(|request| Outgoing::Event { event, payload: asked(request, &fields) })
         }
         NodeEvent::ChatSubscribe => {
             let keys = key().map(|key| conversations.keys.subscribe(&key));
@@ -65,26 +69,20 @@ pub(in crate::backend::openclaw) fn subscriptions(
 
 /// Spoken words, as a message. A gateway has an event for them, but gives them to its model with a
 /// level of thinking that not every model has, and says nothing then.
-fn spoken(fields: &Fields<'_>, run_id: &str) -> Option<Request> {
-    let key = fields.text("sessionKey").map(|key| key.trim().to_owned());
-    let key = key.filter(|key| !key.is_empty()).unwrap_or_else(|| session::MAIN.to_owned());
+fn spoken((key, message): (String, String), run_id: &str) -> Request {
     let params = Object::new()
-        .value("sessionKey", &checked_key(key)?)
-        .value("message", &message(fields, "text")?)
+        .value("sessionKey", &key)
+        .value("message", &message)
         .value("deliver", &false)
         .value("idempotencyKey", &format!("voice-{run_id}"))
         .finish();
-    Some(Request { over: Over::Operator, method: Method::ChatSend, params })
+    Request { over: Over::Operator, method: Method::ChatSend, params }
 }
 
 /// A request to the agent. Without a session the gateway would make one with its own long name for
 /// the node.
-fn asked(node: &NodeId, fields: &Fields<'_>) -> Option<String> {
-    let key = fields.text("sessionKey").map(|key| key.trim().to_owned());
-    let key = key.filter(|key| !key.is_empty()).unwrap_or_else(|| format!("node-{node}"));
-    let mut object = Object::new()
-        .value("message", &message(fields, "message")?)
-        .value("sessionKey", &checked_key(key)?);
+fn asked((key, message): (String, String), fields: &Fields<'_>) -> String {
+    let mut object = Object::new().value("message", &message).value("sessionKey", &key);
     for name in ["thinking", "to", "channel", "key"] {
         if let Some(text) = fields.short_text(name) {
             object = object.value(name, &text);
@@ -94,21 +92,13 @@ fn asked(node: &NodeId, fields: &Fields<'_>) -> Option<String> {
     let object = object
         .value("deliver", &fields.is_true("deliver"))
         .maybe("timeoutSeconds", fields.json("timeoutSeconds").filter(is_number));
-    Some(object.finish())
-}
-
-fn message(fields: &Fields<'_>, name: &str) -> Option<String> {
-    let text = fields.text(name)?.trim().to_owned();
-    (!text.is_empty() && text.chars().count() <= limits::SPOKEN_CHARS).then_some(text)
-}
-
-fn checked_key(key: String) -> Option<String> {
-    (key.chars().count() <= limits::SESSION_KEY_CHARS).then_some(key)
+    object.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::limits;
     use serde_json::{json, Value};
 
     #[derive(Default)]
