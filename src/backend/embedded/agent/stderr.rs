@@ -38,7 +38,7 @@ impl Stderr {
     }
 
     pub(super) fn note(&mut self, line: &str) {
-        if let Some(more) = self.log_limit.admit("agent") {
+        if let Some(more) = self.log_limit.admit("stderr") {
             log::info!("agent: run={:?} {line}{more}", self.run);
         }
     }
