@@ -12,7 +12,6 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Reloads the page.
 const RELOAD: &[u8] = b"data: reload\n\n";
 /// Changes nothing.
 const HEARTBEAT: &[u8] = b":\n\n";

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStringExt;
 /// Bytes in the name of a file, which the system limits as well.
 const NAME: usize = 255;
 
-/// A place below a folder.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// The names on the way, none of which leads up or is hidden.

@@ -66,7 +66,6 @@ impl Response {
         self
     }
 
-    /// The head as it is sent.
     pub(super) fn head(&self, keeps_alive: bool) -> String {
         let mut head = format!("HTTP/1.1 {}\r\nX-Content-Type-Options: nosniff\r\n", self.status.0);
         for (name, value) in &self.fields {

@@ -19,7 +19,6 @@ use std::sync::{Arc, Mutex};
 /// What a folder is asked for, if no file in it is.
 const INDEX: &str = "index.html";
 
-/// What is served.
 #[derive(Debug)]
 pub(crate) struct Site {
     /// The owner's folder.
@@ -56,7 +55,6 @@ impl Site {
         }
     }
 
-    /// A file of the owner's folder.
     fn own_file(&self, path: &str, request: &Request) -> Response {
         let Some(Place { mut names, is_folder }) = place(path) else { return nothing() };
         if is_folder {

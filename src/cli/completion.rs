@@ -34,7 +34,6 @@ struct Candidate {
     about: String,
 }
 
-/// Prints a script.
 pub(super) fn script(line: &CommandLine) -> Result<(), Failure> {
     print(&text(line))
 }

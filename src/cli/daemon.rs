@@ -118,14 +118,12 @@ fn warnings(status: &Status) -> Vec<String> {
     warnings
 }
 
-/// The line about the OpenClaw gateway.
 fn gateway(GatewayView { url, connected, version, .. }: &GatewayView) -> String {
     let version = version.as_deref().map(|version| format!(" · OpenClaw {}", safe(version)));
     let state = if *connected { "connected" } else { "away" };
     format!("Gateway:     {} · {state}{}\n", safe(url), version.unwrap_or_default())
 }
 
-/// The line about the canvas host.
 fn canvas(CanvasHostView { addresses, problem }: &CanvasHostView) -> String {
     let urls = addresses.iter().map(|address| format!("http://{}", safe(address)));
     match problem {

@@ -74,10 +74,8 @@ pub(super) fn stop_on_signals(stop: &Stop) -> io::Result<()> {
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NodeError {
-    /// The node could not go on.
     #[error("{}", told(.0))]
     Node(#[from] client::Error),
-    /// The gateway refused the request.
     #[error("{}", safe(&.0.to_string()))]
     Refused(WireError),
     /// The connection was lost while the request waited for its answer.

@@ -26,12 +26,10 @@ pub(super) fn connect(line: &CommandLine) -> Result<Client, Failure> {
     Ok(Client::connect(&places)?)
 }
 
-/// How long to wait for an answer.
 pub(super) fn timeout(line: &CommandLine) -> Duration {
     line.duration("timeout").unwrap_or_default()
 }
 
-/// Sends one request to the bridge.
 pub(super) fn ask<C: OperatorCall>(
     line: &CommandLine,
     call: &C,
@@ -75,7 +73,6 @@ pub(super) fn params(text: &str, place: &str) -> Result<String, Failure> {
     Ok(json::one_line(&text).unwrap_or_default().into_owned())
 }
 
-/// The parameters given with `--params`.
 pub(super) fn params_flag(line: &CommandLine) -> Result<Option<String>, Failure> {
     line.value("params").map(|text| params(text, "--params")).transpose()
 }

@@ -54,7 +54,6 @@ pub(super) fn versions(profile: &NodeProfile) -> String {
     }
 }
 
-/// Words with a blank between them.
 pub(super) fn words(words: &Option<Vec<String>>) -> String {
     words.iter().flatten().map(|word| safe(word)).collect::<Vec<_>>().join(" ")
 }

@@ -61,7 +61,6 @@ impl Writer {
         (Self::new(outbox.clone(), None), outbox)
     }
 
-    /// Whether the connection still takes frames.
     #[cfg(feature = "cli")]
     pub(crate) fn is_open(&self) -> bool {
         match &self.0 {

@@ -21,7 +21,6 @@ impl Reader {
         }
     }
 
-    /// Reads a whole document.
     pub(super) fn document(&mut self, document: &Value, origin: &Origin) {
         let Some(sections) = document.as_object() else {
             let problem = mismatch("the document", ValueKind::Open, document);

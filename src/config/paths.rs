@@ -70,7 +70,6 @@ pub(crate) fn control_socket(config: &Config, state_dir: &Path, env: Env<'_>) ->
     runtime.as_deref().unwrap_or(state_dir).join(CONTROL_SOCKET)
 }
 
-/// The default state directory.
 fn default_state_dir(env: Env<'_>) -> Option<PathBuf> {
     first_of_list(env, "STATE_DIRECTORY").or_else(|| user_state_dir(env))
 }
@@ -119,7 +118,6 @@ pub(crate) fn service_config() -> PathBuf {
     in_config_dir(Path::new("/etc"))
 }
 
-/// The user's configuration.
 pub(crate) fn own_config(env: Env<'_>) -> Option<PathBuf> {
     let dir = absolute(env, "XDG_CONFIG_HOME").or_else(|| Some(home(env)?.join(".config")));
     dir.as_deref().map(in_config_dir)
@@ -129,7 +127,6 @@ fn in_config_dir(dir: &Path) -> PathBuf {
     dir.join(OURS).join("bridge.json5")
 }
 
-/// The home directory.
 pub(super) fn home(env: Env<'_>) -> Option<PathBuf> {
     absolute(env, "HOME")
 }

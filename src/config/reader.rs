@@ -38,7 +38,6 @@ pub(super) struct Reader {
     pub(super) home: Option<PathBuf>,
     /// Where relative paths start; `None` leaves them to the working directory.
     pub(super) base: Option<PathBuf>,
-    /// Every problem so far.
     pub(super) problems: Vec<Problem>,
     /// The keys that were written somewhere; valid or not.
     pub(super) origins: BTreeMap<&'static str, Origin>,

@@ -25,7 +25,6 @@ pub(crate) struct Client {
     last_id: u64,
 }
 
-/// The answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reply<A> {
     /// Its JSON text as the bridge sent it.
@@ -34,7 +33,6 @@ pub(crate) struct Reply<A> {
 }
 
 impl<A: DeserializeOwned> Reply<A> {
-    /// The answer as a value.
     pub(crate) fn read(&self) -> Result<A, Error> {
         Ok(serde_json::from_str(&self.json)?)
     }

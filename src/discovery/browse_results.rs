@@ -14,7 +14,6 @@ const QUESTIONS: usize = 8;
 /// Seconds to live of the known answers in our questions.
 const TTL: u32 = 75 * 60;
 
-/// A bridge on the local network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DiscoveredBridge {
     pub(crate) name: String,

@@ -50,7 +50,6 @@ impl AnnouncementState {
     }
 }
 
-/// What the thread is to do.
 #[derive(Debug)]
 pub(super) enum Order {
     Announce(Announcement),

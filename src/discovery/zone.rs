@@ -19,7 +19,6 @@ pub(crate) struct Zone {
     records: String,
 }
 
-/// What an existing zone file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExistingZone<'a> {
     pub(super) hash: Option<&'a str>,

@@ -50,7 +50,6 @@ impl Legacy {
         self.acting.is_for_others()
     }
 
-    /// Whether there is anything to look at.
     pub(super) fn has_anything(&self) -> bool {
         let more = [
             "nodes/pending.json",
@@ -64,7 +63,6 @@ impl Legacy {
             || PAIRINGS.iter().chain(&more).any(|name| self.has(&self.root.join(name)))
     }
 
-    /// Where pairings can be.
     pub(super) fn pairing_files(&self) -> Vec<PathBuf> {
         match &self.only {
             Some(file) => vec![file.clone()],

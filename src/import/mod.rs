@@ -31,7 +31,6 @@ use crate::router::Wall;
 use legacy::Legacy;
 use std::path::{Path, PathBuf};
 
-/// Where an import goes.
 #[derive(Debug)]
 pub(crate) struct Destination {
     pub state_dir: PathBuf,

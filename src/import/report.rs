@@ -80,7 +80,6 @@ impl Item {
     }
 }
 
-/// What became of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
     /// Whether the import was carried out, or only planned.
@@ -98,7 +97,6 @@ impl Report {
         self.with(outcomes).count()
     }
 
-    /// The report for scripts.
     pub(crate) fn to_json(&self) -> Value {
         use Outcome::{Damaged, Kept, Skipped, Taken};
         let list = |outcomes: &[Outcome]| self.with(outcomes).map(Item::to_json).collect::<Value>();

@@ -11,7 +11,6 @@ use std::sync::Mutex;
 /// The session key of runs that come without one.
 const SESSION_KEY: &str = "node";
 
-/// The events about one run.
 #[derive(Clone, Debug)]
 pub(super) struct ExecEvents(ExecEvent);
 

@@ -46,7 +46,6 @@ type Entries<K, V> = Arc<BTreeMap<K, Arc<V>>>;
 /// Why the pairing files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file operation failed.
     #[error("could not {doing} `{}`", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     /// The file is there but makes no sense.

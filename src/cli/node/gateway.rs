@@ -30,7 +30,6 @@ pub(in crate::cli) struct GatewayOptions {
     pub token: Option<Token>,
 }
 
-/// Where the tokens are.
 struct Tokens {
     identity: Mutex<IdentityFile>,
     url: GatewayUrl,

@@ -8,7 +8,6 @@ const OPEN_DOORS: &str =
     "sh bash dash zsh env busybox python3 perl ruby node awk sed find xargs tar git make man less vi \
      vim nano rsync sudo ssh systemd-run";
 
-/// Reports the policy for `system.run`, with warnings.
 pub(super) fn tell(work: &HostOptions, security: Result<Security, String>, screen: &Screen) {
     let file = work.approvals.display();
     match security {

@@ -23,7 +23,6 @@ impl Screen {
         Self { out: Mutex::new(out), err: Arc::new(Mutex::new(err)) }
     }
 
-    /// Prints a progress line.
     pub(super) fn say(&self, line: fmt::Arguments<'_>) {
         say(&self.err, &line.to_string());
     }
@@ -52,7 +51,6 @@ fn say(err: &Mutex<Stream>, line: &str) {
     let _ = err.write_all(format!("{}\n", safe(line)).as_bytes()).and_then(|()| err.flush());
 }
 
-/// An event as it is printed.
 pub(super) fn event_line(event: &str, payload: Option<&str>) -> String {
     let payload = match payload.map(|text| (text, json::one_line(text))) {
         None => Cow::Borrowed("null"),

@@ -15,7 +15,6 @@ const NEWER: [(&str, &str); 3] = [
 /// The name of the surface on which a text is shown.
 const SURFACE: &str = "main";
 
-/// The messages that show a text.
 pub(super) fn for_text(text: &str) -> String {
     let messages = [
         json!({ "surfaceUpdate": {

@@ -114,13 +114,11 @@ impl<'a, C: NodeCall> Invoke<'a, C> {
         Self { line, call, duration: Duration::ZERO }
     }
 
-    /// The command itself takes this long.
     pub(super) fn taking(mut self, duration: Duration) -> Self {
         self.duration = duration;
         self
     }
 
-    /// Runs the command on the node.
     pub(super) fn send(self) -> Result<NodeAnswer<'a, C>, Failure> {
         self.send_for(None).map(|(answer, _)| answer)
     }
@@ -182,7 +180,6 @@ pub(crate) fn print_invoked(line: &CommandLine, answer: &str) -> Result<(), Fail
     print_json(&format!("{open},\"{TEXT}\":{}}}", json!(text)))
 }
 
-/// What `node.invoke` returned.
 pub(super) struct NodeAnswer<'a, C> {
     line: &'a CommandLine,
     text: String,
@@ -195,7 +192,6 @@ impl<C: NodeCall> NodeAnswer<'_, C> {
         payload(self.line.path(), &self.text)
     }
 
-    /// The result in it.
     pub(super) fn result(&self) -> Result<C::Result, Failure> {
         Ok(C::decode(&self.payload()?))
     }

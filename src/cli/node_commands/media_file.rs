@@ -32,7 +32,6 @@ impl MediaFile {
         &self.path
     }
 
-    /// Its media type.
     pub(crate) fn mime_type(&self) -> &'static str {
         match self.path.extension().and_then(|extension| extension.to_str()) {
             Some("png") => "image/png",

@@ -34,7 +34,6 @@ pub(super) enum Kind {
     Answer,
     /// Nothing.
     Done,
-    /// A picture.
     Picture,
     /// A file.
     Recording,

@@ -14,7 +14,6 @@ pub(super) use catalog::Tool;
 pub(super) use outcome::Outcome;
 use serde_json::Map;
 
-/// A JSON object.
 type Object = Map<String, Value>;
 
 const COLUMNS: &[Column<'_>] = &[("TOOL", 1, 8), ("WHAT IT DOES", 0, 20)];
@@ -62,22 +61,18 @@ pub(super) fn call(line: &CommandLine) -> Result<(), Failure> {
     }
 }
 
-/// The paired nodes.
 fn nodes(line: &CommandLine) -> Result<Vec<NodeView>, Failure> {
     Ok(ask(line, &ListNodes {})?.read()?.nodes)
 }
 
-/// The tools that the connected nodes offer.
 pub(super) fn offered(line: &CommandLine) -> Result<Vec<Tool>, Failure> {
     catalog::offered(&nodes(line)?)
 }
 
-/// The tools without a node.
 pub(super) fn without_nodes() -> Result<Vec<Tool>, Failure> {
     catalog::offered(&[])
 }
 
-/// Runs a tool by its name.
 pub(super) fn run(line: &CommandLine, name: &str, arguments: Object) -> Result<Outcome, Failure> {
     let nodes = nodes(line)?;
     let tools = catalog::offered(&nodes)?;

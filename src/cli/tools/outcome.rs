@@ -14,13 +14,10 @@ use std::fs;
 pub(in crate::cli) enum Outcome {
     /// A text, mostly JSON.
     Text(String),
-    /// A picture in a file.
     Picture(MediaFile),
-    /// A recording in a file.
     Recording(MediaFile),
 }
 
-/// Runs a command on a node.
 pub(super) fn of_node(
     line: &CommandLine,
     tool: &Tool,
