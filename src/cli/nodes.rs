@@ -277,11 +277,11 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
     };
     let reply = connect(line)?.ask(&call, timeout(line).max(node_timeout + limits::ANSWER_MARGIN));
     let reply = reply.map_err(|error| match error {
-        ClientError::Refused(error) => node_commands::failure(line.path(), &error),
+        ClientError::Refused(error) => node_commands::error_hints::failure(line.path(), &error),
         error => error.into(),
     })?;
     if line.wants_json() {
-        return node_commands::print_invoked(line, &reply.json);
+        return node_commands::invoke::print_invoked(line, &reply.json);
     }
     print_json(reply.read()?.payload.as_ref().map_or("null", |payload| &payload.0))
 }

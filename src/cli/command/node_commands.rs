@@ -2,7 +2,7 @@
 //! defaults of the old command line.
 
 use super::*;
-use crate::cli::node_commands::{self, approvals};
+use crate::cli::node_commands::{approvals, canvas, media, phone, system};
 
 const MEDIA: &str = "Prints MEDIA: followed by the path of the file. Only you can read the file.";
 const FOREGROUND: &str = "On phones, this works only while the app is in the foreground.";
@@ -60,7 +60,7 @@ fn variable() -> Arg {
 }
 
 commands! {
-    "nodes run" => node_commands::run, "Run a program on a node";
+    "nodes run" => system::run, "Run a program on a node";
         help "For Macs and headless nodes; the node decides whether the program may run. Prints \
               the program's output. Exits with 1 if the program fails or times out.";
         eg "nodes run --node studio -- uname -a",
@@ -105,7 +105,7 @@ commands! {
         eg "nodes approvals deny --node studio /usr/bin/uptime";
         args allowlisted("The agent that may no longer run it; by default every agent");
 
-    "nodes notify" => node_commands::notify, "Show a notification on a Mac";
+    "nodes notify" => system::notify, "Show a notification on a Mac";
         help "Needs --title, --body or both.";
         eg "nodes notify --node studio --title Tea --body \"It is ready\" --sound Glass";
         args [
@@ -122,11 +122,11 @@ commands! {
             invoke_timeout("15s"),
         ];
 
-    "nodes camera list" => node_commands::cameras, "List a node's cameras";
+    "nodes camera list" => media::cameras, "List a node's cameras";
         help "For iOS and macOS. Android cannot list its cameras; use --facing there.";
         eg "nodes camera list --node kitchen";
         args on_node("15s");
-    "nodes camera snap" => node_commands::snap, "Take a picture with a node's camera";
+    "nodes camera snap" => media::snap, "Take a picture with a node's camera";
         help format!(
             "{MEDIA}\n\nWithout --facing, takes a picture with each camera; -front and -back are \
              then added to the file name in --out, before the extension.\n\n{FOREGROUND}");
@@ -142,7 +142,7 @@ commands! {
                 "Time for the camera to adjust, in milliseconds; at most 10000"),
             out(),
         ];
-    "nodes camera clip" => node_commands::clip_video, "Record a clip with a node's camera";
+    "nodes camera clip" => media::clip, "Record a clip with a node's camera";
         help media_in_foreground();
         eg "nodes camera clip --node kitchen --duration 10s",
            "nodes camera clip --node kitchen --facing back --no-audio --out yard.mp4";
@@ -155,14 +155,14 @@ commands! {
             out(),
         ];
 
-    "nodes canvas snapshot" => node_commands::snapshot, "Take a picture of a node's canvas";
+    "nodes canvas snapshot" => media::snapshot, "Take a picture of a node's canvas";
         help media_in_foreground();
         eg "nodes canvas snapshot --node kitchen --format png --out canvas.png";
         args on_node("20s"), [
             one_of(option("format", "F", "The format of the picture"), &["jpg", "jpeg", "png"])
                 .default_value("jpg"),
         ], picture(), [out()];
-    "nodes canvas present" => node_commands::present,
+    "nodes canvas present" => canvas::present,
         "Show a node's canvas, optionally with a page";
         help format!("Position and size apply to Macs only.\n\n{FOREGROUND}");
         eg "nodes canvas present --node kitchen",
@@ -174,15 +174,15 @@ commands! {
             decimal("width", "W", "The width of the window"),
             decimal("height", "H", "The height of the window"),
         ];
-    "nodes canvas hide" => node_commands::hide, "Hide a Mac's canvas";
+    "nodes canvas hide" => canvas::hide, "Hide a Mac's canvas";
         help "Phones accept this and do nothing.";
         eg "nodes canvas hide --node studio";
         args on_node("15s");
-    "nodes canvas navigate" => node_commands::navigate, "Show another page on a node's canvas";
+    "nodes canvas navigate" => canvas::navigate, "Show another page on a node's canvas";
         help FOREGROUND;
         eg "nodes canvas navigate --node kitchen http://clock.lan/";
         args [node(), argument("URL", "The page; / is the built-in one"), invoke_timeout("15s")];
-    "nodes canvas eval" => node_commands::eval, "Run JavaScript in a node's canvas";
+    "nodes canvas eval" => canvas::eval, "Run JavaScript in a node's canvas";
         help format!("Prints the result as text.\n\n{FOREGROUND}");
         eg "nodes canvas eval --node kitchen \"document.title\"";
         args [node()], required_or_positional(
@@ -190,7 +190,7 @@ commands! {
             "JS",
             "The same as --js",
         ), [invoke_timeout("15s")];
-    "nodes canvas a2ui push" => node_commands::push, "Show a user interface described in A2UI";
+    "nodes canvas a2ui push" => canvas::push, "Show a user interface described in A2UI";
         help format!(
             "A2UI v0.8: one JSON object per line, each with exactly one of beginRendering, \
              surfaceUpdate, dataModelUpdate, deleteSurface. The directory a2ui \
@@ -203,12 +203,12 @@ commands! {
             file("jsonl", "The messages, or - for standard input"),
             option("text", "TEXT", "Show this text instead"),
         ];
-    "nodes canvas a2ui reset" => node_commands::reset, "Remove everything shown with A2UI";
+    "nodes canvas a2ui reset" => canvas::reset, "Remove everything shown with A2UI";
         help FOREGROUND;
         eg "nodes canvas a2ui reset --node kitchen";
         args on_node("15s");
 
-    "nodes screen record" => node_commands::record, "Record a node's screen";
+    "nodes screen record" => media::record, "Record a node's screen";
         help media_in_foreground();
         eg "nodes screen record --node kitchen --duration 20s --out kitchen.mp4";
         args on_node("2m"), [
@@ -219,7 +219,7 @@ commands! {
             out(),
         ];
 
-    "nodes location get" => node_commands::location, "Get a node's location";
+    "nodes location get" => phone::location, "Get a node's location";
         eg "nodes location get --node pixel --accuracy precise --max-age 1m";
         args on_node("20s"), [
             duration("max-age", "Accept a cached location that is no older than this"),
@@ -229,7 +229,7 @@ commands! {
                 .default_value("10s"),
         ];
 
-    "nodes sms send" => node_commands::sms, "Send a text message with an Android phone";
+    "nodes sms send" => phone::sms, "Send a text message with an Android phone";
         eg "nodes sms send --node pixel --to +15550100 --message \"On my way\"";
         args on_node("15s"), [
             required("to", "NUMBER", "The telephone number"),

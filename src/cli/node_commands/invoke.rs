@@ -71,7 +71,7 @@ pub(super) fn could_not_write(label: &str, error: &io::Error) -> Failure {
 /// The failure of a command that a node was to run.
 pub(crate) fn refused(label: &str, error: ClientError) -> Failure {
     match error {
-        ClientError::Refused(error) => failure(label, &error),
+        ClientError::Refused(error) => error_hints::failure(label, &error),
         ClientError::NotRunning(_) => error.into(),
         ClientError::Media(MediaError::NotBase64) => {
             command_failed(label, "the node sent invalid Base64")

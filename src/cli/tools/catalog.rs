@@ -4,7 +4,7 @@
 use super::{Format, Object};
 use crate::canvas_host::CANVAS;
 use crate::cli::failure::{could_not, Failure};
-use crate::cli::node_commands;
+use crate::cli::node_commands::a2ui;
 use crate::cli::render::device;
 use crate::protocol::command::canvas::CanvasA2uiPushJsonl;
 use crate::protocol::command::NodeCall;
@@ -308,7 +308,7 @@ impl Tool {
         if let Some(messages) = self.jsonl.as_ref().and_then(|name| arguments.remove(name)) {
             let lines = messages.as_array().into_iter().flatten().map(Value::to_string);
             let lines = lines.collect::<Vec<_>>().join("\n");
-            let jsonl = node_commands::checked_a2ui(&lines)?;
+            let jsonl = a2ui::checked(&lines)?;
             return Ok(CanvasA2uiPushJsonl { jsonl }.encode());
         }
         let own = NodeCommand::parse(&self.command).is_none();

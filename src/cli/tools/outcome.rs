@@ -1,7 +1,9 @@
 //! Runs a tool on a node, and what comes of it.
 
 use super::catalog::{Kind, Tool};
-use crate::cli::node_commands::{self, MediaFile, IMAGES, VIDEOS};
+use crate::cli::node_commands::canvas::{check_rendered, rendered_warnings};
+use crate::cli::node_commands::invoke::{payload, refused};
+use crate::cli::node_commands::media_file::{receive, MediaFile, IMAGES, VIDEOS};
 use crate::cli::text::for_stdout;
 use crate::cli::*;
 use crate::protocol::command::canvas::CanvasA2uiReset;
@@ -26,20 +28,20 @@ pub(super) fn of_node(
     let timeout = Tool::timeout(&request);
     let label = tool.name();
     let mut client = connect(line)?;
-    let fail = |error| node_commands::refused(label, error);
+    let fail = |error| refused(label, error);
     let formats = match tool.result {
         Kind::Picture => IMAGES,
         Kind::Recording => VIDEOS,
         kind => {
             let reply = client.ask(&request, timeout).map_err(fail)?;
-            let payload = node_commands::payload(label, &reply.json)?;
+            let payload = payload(label, &reply.json)?;
             return text(label, kind, payload).map(Outcome::Text);
         }
     };
     let stem = label.replace('_', "-");
-    let file = node_commands::receive(label, (&stem, None), formats, |media| {
+    let file = receive(label, (&stem, None), formats, |media| {
         let (reply, was_found) = client.ask_for_media(&request, timeout, media).map_err(fail)?;
-        Ok((node_commands::payload(label, &reply.json)?, was_found))
+        Ok((payload(label, &reply.json)?, was_found))
     })?;
     Ok(match tool.result {
         Kind::Picture => Outcome::Picture(file),
@@ -51,8 +53,8 @@ pub(super) fn of_node(
 fn text(label: &str, kind: Kind, payload: Value) -> Result<String, Failure> {
     if kind == Kind::Rendered {
         let rendered = CanvasA2uiReset::decode(&payload);
-        let warnings = node_commands::rendered_warnings(&rendered);
-        node_commands::check_rendered(label, rendered)?;
+        let warnings = rendered_warnings(&rendered);
+        check_rendered(label, rendered)?;
         let told = warnings.iter().map(|warning| format!("\nwarning: {warning}"));
         return Ok("done".to_owned() + &told.collect::<String>());
     }
