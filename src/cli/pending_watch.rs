@@ -24,12 +24,6 @@ const WELCOME: &str = "Waiting for nodes that ask to be paired; Ctrl-C ends this
 const QUESTION: &str = "Approve it? [y/N] ";
 const FULL_ID: &str = "To approve it nevertheless, type its full request id: ";
 
-/// What the bridge tells about requests.
-enum News {
-    Requested(Box<PendingView>),
-    Resolved(PairResolved),
-}
-
 /// Until Ctrl-C, which counts as success. The bridge may be restarted, but must run at the start.
 pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let stopped = signals::stopped().map_err(could_not("handle signals"))?;
@@ -47,9 +41,8 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
                 Ok(text) => desk.take(&text)?,
                 Err(_) => return desk.leave(),
             },
-            recv(news) -> what => match what {
-                Ok(News::Requested(request)) => desk.requested(*request),
-                Ok(News::Resolved(resolved)) => desk.resolved(&resolved)?,
+            recv(news) -> event => match event {
+                Ok(event) => desk.told(&event)?,
                 Err(_) => match wait_for_bridge(&mut desk, &stopped)? {
                     Some(again) => news = again,
                     None => return desk.leave(),
@@ -66,7 +59,7 @@ fn listed(line: &CommandLine) -> Result<VecDeque<PendingView>, Failure> {
 }
 
 /// Has a thread read what the bridge tells, until the bridge ends.
-fn follow(line: &CommandLine) -> Result<Receiver<News>, Failure> {
+fn follow(line: &CommandLine) -> Result<Receiver<Arc<OperatorEvent>>, Failure> {
     let names = [GatewayEvent::PairRequested, GatewayEvent::PairResolved];
     let only = names.into_iter().map(|name| name.as_str().to_owned()).collect();
     let mut client = connect(line)?;
@@ -76,14 +69,9 @@ fn follow(line: &CommandLine) -> Result<Receiver<News>, Failure> {
     Ok(news)
 }
 
-fn pass_on(client: &mut Client, news: &Sender<News>) {
+fn pass_on(client: &mut Client, news: &Sender<Arc<OperatorEvent>>) {
     while let Ok((event, _)) = client.next_event(None) {
-        let sent = match &*event {
-            OperatorEvent::PairRequested(request) => news.send(News::Requested(request.clone())),
-            OperatorEvent::PairResolved(resolved) => news.send(News::Resolved(resolved.clone())),
-            _ => Ok(()),
-        };
-        if sent.is_err() {
+        if news.send(event).is_err() {
             return;
         }
     }
@@ -111,7 +99,7 @@ fn start(name: &str, act: impl FnOnce() + Send + 'static) -> Result<(), Failure>
 fn wait_for_bridge(
     desk: &mut Desk<'_>,
     stopped: &Receiver<()>,
-) -> Result<Option<Receiver<News>>, Failure> {
+) -> Result<Option<Receiver<Arc<OperatorEvent>>>, Failure> {
     print_on_stderr(WAITING);
     while stopped.recv_timeout(RETRY).is_err() {
         // Whatever is wrong with one that is about to start or to end.
@@ -160,6 +148,15 @@ impl Desk<'_> {
         prompt::forget_typed();
         print(&format!("{}{QUESTION}", pending_line(&request, now_ms())))?;
         self.shown = Some(request);
+        Ok(())
+    }
+
+    fn told(&mut self, event: &OperatorEvent) -> Result<(), Failure> {
+        match event {
+            OperatorEvent::PairRequested(request) => self.requested(PendingView::clone(request)),
+            OperatorEvent::PairResolved(resolved) => self.resolved(resolved)?,
+            _ => {}
+        }
         Ok(())
     }
 
