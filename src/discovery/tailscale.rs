@@ -1,5 +1,6 @@
 //! Asks the `tailscale` program for this machine's name in the tailnet.
 
+use crate::config::domain_name;
 use crate::process::{self, Failure, Finished, Program};
 use crate::protocol::limits;
 use rustix::event::{PollFd, PollFlags};
@@ -53,12 +54,10 @@ fn parse(output: &[u8]) -> io::Result<Option<String>> {
     let unexpected = || failure(ErrorKind::InvalidData, "answered something unexpected");
     let status: TailscaleStatus = serde_json::from_slice(output).map_err(|_| unexpected())?;
     let name = status.own.and_then(|own| own.dns_name).unwrap_or_default();
-    let name = name.trim().trim_end_matches('.');
-    let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if name.len() > limits::DOMAIN_CHARS || name.contains(is_odd) {
-        return Err(unexpected());
+    match name.trim().trim_end_matches('.') {
+        "" => Ok(None),
+        name => domain_name(name).map(Some).ok_or_else(unexpected),
     }
-    Ok(Some(name.to_owned()).filter(|name| !name.is_empty()))
 }
 
 fn failure(kind: ErrorKind, what: &str) -> io::Error {
