@@ -53,12 +53,11 @@ impl Profile {
                 None => canvas_port,
             },
             host,
-            port: 0,
-            fingerprint: None,
             gateway_port: discovery.gateway_port.unwrap_or(usual),
             ssh_port: discovery.ssh_port,
             tailnet_dns,
             cli_path: cli_path.map(str::to_owned),
+            ..Service::default()
         };
         Self { service, zone: discovery.wide_area.enabled.then(|| ZoneSettings::new(config)) }
     }

@@ -14,7 +14,7 @@ const TXT_BYTES: usize = 255;
 const SUFFIX: &str = " (Clawdbot)";
 
 /// What nodes can learn about a bridge before they connect.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Service {
     /// The name a person gave the bridge or its machine.
     pub name: String,
@@ -51,12 +51,8 @@ impl Service {
             name: name.to_owned(),
             host: "studio".to_owned(),
             port: 18790,
-            fingerprint: None,
             gateway_port: 18789,
-            canvas_port: None,
-            ssh_port: None,
-            tailnet_dns: None,
-            cli_path: None,
+            ..Self::default()
         }
     }
 
