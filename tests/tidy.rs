@@ -100,7 +100,6 @@ const NOT_WIRE_NAMES: &[(&str, &[&str])] = &[
     ("src/backend/embedded/agent/output.rs", &["error"]),
     ("src/backend/embedded/chat/", &["error", "stop"]),
     ("src/backend/openclaw/translate/", &["error", "status", "stop", "system"]),
-    ("src/control/server.rs", &["error"]),
     // Keys of the configuration.
     ("src/config/schema.rs", &["agent", "skills.bins"]),
     ("src/config/sections.rs", &["error"]),

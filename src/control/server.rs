@@ -6,7 +6,7 @@ use crate::link::{
     Waker,
 };
 use crate::log_limit::LogLimit;
-use crate::protocol::operator::OperatorRequest;
+use crate::protocol::operator::{OperatorFrame, OperatorRequest};
 use crate::protocol::{limits, WireError};
 use crate::router::{Input, OperatorId};
 use rustix::fs::{fchmod, Mode};
@@ -143,9 +143,9 @@ impl Drop for Server {
 }
 
 fn refuse(mut stream: UnixStream) {
-    let error = WireError::unavailable("too many operators are connected");
+    let result = Err(WireError::unavailable("too many operators are connected"));
+    let reply: OperatorFrame = OperatorFrame::Reply { id: "null".into(), result };
     let mut line = Vec::new();
-    let reply = serde_json::json!({ "id": null, "ok": false, "error": error });
     crate::protocol::wire::append_line(&reply, &mut line);
     // A new socket accepts one short line without blocking; otherwise the operator has gone.
     let _ = io::Write::write(&mut stream, &line);
