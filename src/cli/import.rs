@@ -59,5 +59,5 @@ fn row(item: &Item, report: &Report) -> Vec<String> {
         Outcome::Skipped => "skipped",
         Outcome::Damaged => "damaged",
     };
-    vec![item.kind.as_str().to_owned(), safe(&name), result.to_owned(), safe(&item.reason)]
+    vec![item.kind.0.to_owned(), safe(&name), result.to_owned(), safe(&item.reason)]
 }

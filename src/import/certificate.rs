@@ -33,7 +33,7 @@ pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Op
     };
     let verdict = pair.as_ref().map_or_else(Clone::clone, |pair| pair.verdict(state_dir));
     let is_taken = verdict.0 == Taken;
-    report.add(ItemKind::Certificate, CERTIFICATE, verdict);
+    report.add(ItemKind::CERTIFICATE, CERTIFICATE, verdict);
     pair.ok().filter(|_| is_taken)
 }
 

@@ -56,7 +56,7 @@ pub(super) fn plan(legacy: &Legacy, to: &Destination, report: &mut Report) -> Op
             (Taken.because(why), Some(Approvals { file: file.to_owned(), content }))
         }
     };
-    report.add(ItemKind::ExecApprovals, NAME, verdict);
+    report.add(ItemKind::EXEC_APPROVALS, NAME, verdict);
     content
 }
 

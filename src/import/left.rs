@@ -64,11 +64,11 @@ fn report_dir(legacy: &Legacy, dir: &str, report: &mut Report) {
     for name in &names {
         let reason = REASONS.iter().find(|(end, _)| end == name);
         let reason = reason.map_or("the bridge has no use for it", |(_, reason)| reason);
-        report.add(ItemKind::File, path(name), Skipped.because(reason));
+        report.add(ItemKind::FILE, path(name), Skipped.because(reason));
     }
     if more > 0 {
         let why = format!("{more} more in it, for which the bridge has no use");
-        report.add(ItemKind::File, if dir.is_empty() { "." } else { dir }, Skipped.because(why));
+        report.add(ItemKind::FILE, if dir.is_empty() { "." } else { dir }, Skipped.because(why));
     }
 }
 

@@ -63,7 +63,7 @@ fn item(report: &Report, kind: ItemKind) -> &Item {
 
 #[track_caller]
 fn certificate(report: &Report, outcome: Outcome, word: &str) {
-    let item = item(report, ItemKind::Certificate);
+    let item = item(report, ItemKind::CERTIFICATE);
     assert_eq!(item.outcome, outcome, "{item:?}");
     assert!(item.reason.contains(word), "{item:?}");
 }
@@ -180,7 +180,7 @@ fn what_a_node_may_run_is_taken_without_the_socket_and_never_over_a_file() {
     });
     home.write("old/exec-approvals.json", &old.to_string());
     let verdict = |report: &Report| {
-        let item = item(report, ItemKind::ExecApprovals);
+        let item = item(report, ItemKind::EXEC_APPROVALS);
         (item.outcome, item.reason.clone())
     };
     let (outcome, why) = verdict(&home.import(true));

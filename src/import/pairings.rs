@@ -29,15 +29,15 @@ pub(super) fn plan(
                     let label =
                         entry.as_ref().ok().and_then(|(_, node)| node.profile.display_name.clone());
                     let verdict = take(entry, &existing, &mut wanted);
-                    report.add_labelled(ItemKind::Pairing, key, label.as_deref(), verdict);
+                    report.add_labelled(ItemKind::PAIRING, key, label.as_deref(), verdict);
                 }
             }
-            Err(why) => report.add(ItemKind::File, legacy.name(&path), Damaged.because(why)),
+            Err(why) => report.add(ItemKind::FILE, legacy.name(&path), Damaged.because(why)),
         }
     }
     if legacy.path("nodes/pending.json").is_some_and(|path| legacy.has(&path)) {
         let why = "pairing requests expire after five minutes; nodes that are not paired ask again";
-        report.add(ItemKind::File, "nodes/pending.json", Skipped.because(why));
+        report.add(ItemKind::FILE, "nodes/pending.json", Skipped.because(why));
     }
     Ok(wanted)
 }

@@ -2,31 +2,20 @@
 
 use serde_json::{json, Value};
 
+/// What an item is, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ItemKind {
-    Pairing,
-    Session,
-    Transcript,
-    WakeWords,
-    /// The TLS certificate and its key.
-    Certificate,
-    ExecApprovals,
-    /// A file or directory that holds several of these.
-    File,
-}
+pub(crate) struct ItemKind(pub(crate) &'static str);
 
 impl ItemKind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pairing => "pairing",
-            Self::Session => "session",
-            Self::Transcript => "transcript",
-            Self::WakeWords => "wake words",
-            Self::Certificate => "certificate",
-            Self::ExecApprovals => "exec approvals",
-            Self::File => "file",
-        }
-    }
+    pub(crate) const PAIRING: Self = Self("pairing");
+    pub(crate) const SESSION: Self = Self("session");
+    pub(crate) const TRANSCRIPT: Self = Self("transcript");
+    pub(crate) const WAKE_WORDS: Self = Self("wake words");
+    /// The TLS certificate and its key.
+    pub(crate) const CERTIFICATE: Self = Self("certificate");
+    pub(crate) const EXEC_APPROVALS: Self = Self("exec approvals");
+    /// A file or directory that holds several of these.
+    pub(crate) const FILE: Self = Self("file");
 }
 
 /// What became of an item.
@@ -66,7 +55,7 @@ pub(crate) struct Item {
 
 impl Item {
     fn to_json(&self) -> Value {
-        let mut json = json!({ "what": self.kind.as_str(), "name": self.name });
+        let mut json = json!({ "what": self.kind.0, "name": self.name });
         if let Some(label) = &self.label {
             json["displayName"] = label.as_str().into();
         }

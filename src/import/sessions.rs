@@ -76,10 +76,10 @@ pub(super) fn plan<'a>(
             plan.want(key, entry);
             continue;
         };
-        report.add_labelled(ItemKind::Session, key, label(entry), refused);
+        report.add_labelled(ItemKind::SESSION, key, label(entry), refused);
     }
     for name in store.other_names() {
-        report.add(ItemKind::Session, name, Skipped.because("it is not a conversation"));
+        report.add(ItemKind::SESSION, name, Skipped.because("it is not a conversation"));
     }
     plan.want_other_transcripts(report);
     Ok(plan)
@@ -99,7 +99,7 @@ fn places(legacy: &Legacy, report: &mut Report) -> Vec<Place> {
         }
         if places.len() == limits::IMPORT_AGENTS {
             let why = format!("there are more than {} agents", limits::IMPORT_AGENTS);
-            report.add(ItemKind::File, legacy.name(&dir), Skipped.because(why));
+            report.add(ItemKind::FILE, legacy.name(&dir), Skipped.because(why));
             continue;
         }
         places.push(Place { agent: session::agent_id(&name), dir });
@@ -111,7 +111,7 @@ fn places(legacy: &Legacy, report: &mut Report) -> Vec<Place> {
 /// The names in a directory; if it cannot be read, that is reported.
 fn names_in(legacy: &Legacy, dir: &Path, report: &mut Report) -> Vec<String> {
     legacy.list(dir).unwrap_or_else(|why| {
-        report.add(ItemKind::File, legacy.name(dir), Damaged.because(why));
+        report.add(ItemKind::FILE, legacy.name(dir), Damaged.because(why));
         Vec::new()
     })
 }
@@ -128,7 +128,7 @@ impl SessionsPlan<'_> {
             let path = dir.join("sessions.json");
             let add = |bytes: &[u8]| store.add(bytes, agent);
             if let Err(why) = self.legacy.read_as(&path, limits::SESSIONS_BYTES, add) {
-                report.add(ItemKind::File, self.legacy.name(&path), Damaged.because(why));
+                report.add(ItemKind::FILE, self.legacy.name(&path), Damaged.because(why));
             }
         }
         store
@@ -200,7 +200,7 @@ impl SessionsPlan<'_> {
                 let path = dir.join(path);
                 if let Err(why) = self.name(&path) {
                     let name = legacy.name(&path);
-                    report.add(ItemKind::Transcript, name, Skipped.because(why));
+                    report.add(ItemKind::TRANSCRIPT, name, Skipped.because(why));
                 }
             }
         }
@@ -216,7 +216,7 @@ impl SessionsPlan<'_> {
         let mut unusable = BTreeSet::new();
         for (name, from) in &transcripts {
             let (verdict, is_there) = transcripts::copy(legacy, from, &dir.join(name), apply);
-            report.add(ItemKind::Transcript, legacy.name(from), verdict);
+            report.add(ItemKind::TRANSCRIPT, legacy.name(from), verdict);
             if !is_there {
                 unusable.insert(name.as_str());
             }
@@ -242,8 +242,8 @@ impl Wanted {
     fn report(&self, unusable: &BTreeSet<&str>, report: &mut Report) -> bool {
         match &self.transcript {
             // One that lies among the others was reported with them.
-            Transcript::Unusable(path, why) if !report.contains(ItemKind::Transcript, path) => {
-                report.add(ItemKind::Transcript, path, Skipped.because(why));
+            Transcript::Unusable(path, why) if !report.contains(ItemKind::TRANSCRIPT, path) => {
+                report.add(ItemKind::TRANSCRIPT, path, Skipped.because(why));
             }
             _ => {}
         }
@@ -258,7 +258,7 @@ impl Wanted {
             }
         };
         let is_taken = verdict.0 == Taken;
-        report.add_labelled(ItemKind::Session, &self.key, label(&self.entry), verdict);
+        report.add_labelled(ItemKind::SESSION, &self.key, label(&self.entry), verdict);
         is_taken
     }
 }

@@ -134,24 +134,24 @@ fn everything_usable_is_taken_and_the_rest_is_told() {
     assert_eq!(tree(&home.path("old")), before);
     let transcript = |name: &str| format!("agents/main/sessions/{name}.jsonl");
     for (thing, name, expected) in [
-        (ItemKind::Pairing, "kitchen", Taken),
-        (ItemKind::Pairing, "attic", Taken),
-        (ItemKind::Pairing, "ghost", Skipped),
-        (ItemKind::Pairing, "bad\u{7}id", Skipped),
-        (ItemKind::Pairing, "broken", Damaged),
-        (ItemKind::File, "nodes/pending.json", Skipped),
-        (ItemKind::File, "logs", Skipped),
-        (ItemKind::File, "agents/main/agent", Skipped),
-        (ItemKind::File, "agents/main/sessions/new.jsonl.bak", Skipped),
-        (ItemKind::WakeWords, "settings/voicewake.json", Taken),
-        (ItemKind::Session, "agent:main:main", Taken),
-        (ItemKind::Session, "agent:main:lost", Taken),
-        (ItemKind::Session, "agent:main:away", Taken),
-        (ItemKind::Transcript, &transcript("new"), Taken),
-        (ItemKind::Transcript, &transcript("old"), Taken),
-        (ItemKind::Transcript, &transcript("own"), Taken),
-        (ItemKind::Transcript, &transcript("gone"), Skipped),
-        (ItemKind::Transcript, "/etc/passwd", Skipped),
+        (ItemKind::PAIRING, "kitchen", Taken),
+        (ItemKind::PAIRING, "attic", Taken),
+        (ItemKind::PAIRING, "ghost", Skipped),
+        (ItemKind::PAIRING, "bad\u{7}id", Skipped),
+        (ItemKind::PAIRING, "broken", Damaged),
+        (ItemKind::FILE, "nodes/pending.json", Skipped),
+        (ItemKind::FILE, "logs", Skipped),
+        (ItemKind::FILE, "agents/main/agent", Skipped),
+        (ItemKind::FILE, "agents/main/sessions/new.jsonl.bak", Skipped),
+        (ItemKind::WAKE_WORDS, "settings/voicewake.json", Taken),
+        (ItemKind::SESSION, "agent:main:main", Taken),
+        (ItemKind::SESSION, "agent:main:lost", Taken),
+        (ItemKind::SESSION, "agent:main:away", Taken),
+        (ItemKind::TRANSCRIPT, &transcript("new"), Taken),
+        (ItemKind::TRANSCRIPT, &transcript("old"), Taken),
+        (ItemKind::TRANSCRIPT, &transcript("own"), Taken),
+        (ItemKind::TRANSCRIPT, &transcript("gone"), Skipped),
+        (ItemKind::TRANSCRIPT, "/etc/passwd", Skipped),
     ] {
         assert_eq!(outcome(&report, thing, name), expected, "{name}");
     }
@@ -212,15 +212,15 @@ fn nothing_that_is_there_is_replaced() {
     home.write("state/agents/main/sessions/own.jsonl", "mine");
     let report = home.import(true);
     for (thing, name) in [
-        (ItemKind::Pairing, "kitchen"),
-        (ItemKind::WakeWords, "settings/voicewake.json"),
-        (ItemKind::Session, "agent:main:main"),
-        (ItemKind::Transcript, "agents/main/sessions/own.jsonl"),
+        (ItemKind::PAIRING, "kitchen"),
+        (ItemKind::WAKE_WORDS, "settings/voicewake.json"),
+        (ItemKind::SESSION, "agent:main:main"),
+        (ItemKind::TRANSCRIPT, "agents/main/sessions/own.jsonl"),
     ] {
         assert_eq!(outcome(&report, thing, name), Outcome::Kept, "{name}");
     }
     // It would show the messages of another conversation.
-    let kitchen = outcome(&report, ItemKind::Session, "agent:main:node-kitchen");
+    let kitchen = outcome(&report, ItemKind::SESSION, "agent:main:node-kitchen");
     assert_eq!(kitchen, Outcome::Skipped);
     let (_, book) = PairingStore::open(&home.path("state"), NOW).unwrap();
     let node = &book.paired[&NodeId::new("kitchen").unwrap()];
@@ -238,7 +238,7 @@ fn what_is_damaged_is_told_and_the_rest_goes_on() {
     home.write("old/sessions/sessions.json", "nonsense");
     let report = home.import(true);
     for name in ["nodes/paired.json", "sessions/sessions.json"] {
-        assert_eq!(outcome(&report, ItemKind::File, name), Outcome::Damaged);
+        assert_eq!(outcome(&report, ItemKind::FILE, name), Outcome::Damaged);
     }
     assert_eq!(report.count(&[Outcome::Damaged]), 3);
     assert_eq!(home.store().as_object().unwrap().len(), 4);
@@ -262,19 +262,19 @@ fn links_are_not_followed_and_the_older_places_are_known() {
     home.write("old/bridge/paired-nodes.json", &swift.to_string());
     let report = home.import(true);
     for (thing, name) in [
-        (ItemKind::Session, "agent:main:older"),
-        (ItemKind::Transcript, "sessions/older.jsonl"),
-        (ItemKind::Pairing, "mac"),
+        (ItemKind::SESSION, "agent:main:older"),
+        (ItemKind::TRANSCRIPT, "sessions/older.jsonl"),
+        (ItemKind::PAIRING, "mac"),
     ] {
         assert_eq!(outcome(&report, thing, name), Outcome::Taken, "{name}");
     }
     // Told once, although a session names it, too.
-    let link = outcome(&report, ItemKind::Transcript, "agents/main/sessions/gone.jsonl");
+    let link = outcome(&report, ItemKind::TRANSCRIPT, "agents/main/sessions/gone.jsonl");
     assert_eq!(link, Outcome::Damaged);
     for (path, bytes) in tree(&home.path("state")) {
         assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{}", path.display());
     }
-    let out = outcome(&report, ItemKind::Transcript, "sessions/../out/deep.jsonl");
+    let out = outcome(&report, ItemKind::TRANSCRIPT, "sessions/../out/deep.jsonl");
     assert_eq!(out, Outcome::Skipped);
     // One file alone will do, too.
     let file = home.path("old/bridge/paired-nodes.json");

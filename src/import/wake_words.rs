@@ -23,7 +23,7 @@ pub(super) fn plan(legacy: &Legacy, state_dir: &Path, report: &mut Report) -> Ve
         Err(reason) => Damaged.because(reason.as_str()),
     };
     let words = read.ok().flatten().filter(|_| verdict.0 == Taken).unwrap_or_default();
-    report.add(ItemKind::WakeWords, legacy.name(&path), verdict);
+    report.add(ItemKind::WAKE_WORDS, legacy.name(&path), verdict);
     words
 }
 
