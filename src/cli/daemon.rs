@@ -1,10 +1,11 @@
 //! `status`, `reload`, `stop`, `log`, `events`: the running bridge itself.
 
+use super::render::labelled;
 use super::watch::watch;
 use super::*;
 use crate::protocol::operator::{
-    CanvasHostView, GatewayView, GetStatus, ListNodes, ListPairings, OperatorCall, Reload,
-    Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
+    CanvasHostView, CertificateView, GatewayView, GetStatus, ListNodes, ListPairings, OperatorCall,
+    Reload, Reloaded, SetLogLevel, Status, Stop, SubscribeEvents,
 };
 use crate::protocol::rpc::system::HealthView;
 use serde_json::value::RawValue;
@@ -50,40 +51,26 @@ fn snapshot(line: &CommandLine) -> Result<String, Failure> {
 fn status_text(status: &Status) -> String {
     let listeners = status.listeners.iter();
     let listeners = listeners.map(|l| format!("{} (TLS {})", safe(&l.address), safe(&l.tls)));
-    let waiting = status.waiting_for.as_deref();
-    let waiting = waiting.map(|address| format!("Waiting for: {}\n", safe(address)));
-    let canvas = status.canvas_host.as_ref().map(canvas).unwrap_or_default();
-    let warnings = warnings(status).into_iter().map(|text| format!("Warning:     {text}\n"));
     let (nodes, connections) = (&status.nodes, &status.connections);
-    format!(
-        "{} · openclaw-bridge {} · pid {} · up {}\n\
-         Listening:   {}\n\
-         {}\
-         {canvas}\
-         {}\
-         Announced:   {}\n\
-         State:       {}\n\
-         Nodes:       {} paired · {} connected · {} pending\n\
-         Connections: {} open · {} not admitted\n\
-         {}{}{}",
-        safe(&status.server_name),
-        safe(&status.version),
-        status.pid,
-        span(status.uptime_ms),
-        listeners.collect::<Vec<_>>().join(", "),
-        waiting.unwrap_or_default(),
-        certificate(status),
-        announced(status),
-        safe(&status.state_dir),
-        nodes.paired,
-        nodes.connected,
-        nodes.pending,
-        connections.open,
-        connections.unauthenticated,
-        status.gateway.as_ref().map(gateway).unwrap_or_default(),
-        status.health.as_ref().map(health).unwrap_or_default(),
-        warnings.collect::<String>(),
-    )
+    let (paired, connected, pending) = (nodes.paired, nodes.connected, nodes.pending);
+    let (open, strangers) = (connections.open, connections.unauthenticated);
+    let mut rows = vec![("Listening", listeners.collect::<Vec<_>>().join(", "))];
+    rows.extend(status.waiting_for.iter().map(|address| ("Waiting for", safe(address))));
+    rows.extend(status.canvas_host.as_ref().and_then(canvas).map(|urls| ("Canvas", urls)));
+    rows.extend(status.certificate.iter().flat_map(|c| certificate(status, c)));
+    rows.extend([
+        ("Announced", announced(status)),
+        ("State", safe(&status.state_dir)),
+        ("Nodes", format!("{paired} paired · {connected} connected · {pending} pending")),
+        ("Connections", format!("{open} open · {strangers} not admitted")),
+    ]);
+    rows.extend(status.gateway.as_ref().map(|view| ("Gateway", gateway(view))));
+    rows.extend(status.health.iter().flat_map(health));
+    rows.extend(warnings(status).into_iter().map(|text| ("Warning", text)));
+    let (name, version, up) =
+        (safe(&status.server_name), safe(&status.version), span(status.uptime_ms));
+    let pid = status.pid;
+    format!("{name} · openclaw-bridge {version} · pid {pid} · up {up}\n{}", labelled(rows))
 }
 
 /// What somebody has to see to.
@@ -121,40 +108,32 @@ fn warnings(status: &Status) -> Vec<String> {
 fn gateway(GatewayView { url, connected, version, .. }: &GatewayView) -> String {
     let version = version.as_deref().map(|version| format!(" · OpenClaw {}", safe(version)));
     let state = if *connected { "connected" } else { "away" };
-    format!("Gateway:     {} · {state}{}\n", safe(url), version.unwrap_or_default())
+    format!("{} · {state}{}", safe(url), version.unwrap_or_default())
 }
 
-fn canvas(CanvasHostView { addresses, problem }: &CanvasHostView) -> String {
+fn canvas(CanvasHostView { addresses, problem }: &CanvasHostView) -> Option<String> {
     let urls = addresses.iter().map(|address| format!("http://{}", safe(address)));
-    match problem {
-        Some(_) => String::new(),
-        None => format!("Canvas:      {}\n", urls.collect::<Vec<_>>().join(", ")),
-    }
+    problem.is_none().then(|| urls.collect::<Vec<_>>().join(", "))
 }
 
-/// The lines about the agent and the disk.
-fn health(health: &HealthView) -> String {
-    let mut text = String::new();
-    if let Some(agent) = &health.agent {
+fn health(health: &HealthView) -> impl Iterator<Item = (&'static str, String)> {
+    let agent = health.agent.as_ref().map(|agent| {
         let (kind, running, queued) = (safe(&agent.kind), agent.running, agent.queued);
-        text += &format!("Agent:       {kind} · {running} running · {queued} waiting\n");
-    }
-    if let Some(disk) = &health.disk {
+        ("Agent", format!("{kind} · {running} running · {queued} waiting"))
+    });
+    let disk = health.disk.as_ref().map(|disk| {
         let mib = |bytes| bytes / (1024 * 1024);
         let (free, taken) = (mib(disk.free_bytes), mib(disk.conversation_bytes));
-        text += &format!("Disk:        {free} MiB free · {taken} MiB of conversations\n");
-    }
-    text
+        ("Disk", format!("{free} MiB free · {taken} MiB of conversations"))
+    });
+    agent.into_iter().chain(disk)
 }
 
-/// The lines about the certificate; none without TLS.
-fn certificate(status: &Status) -> String {
-    let Some(certificate) = &status.certificate else { return String::new() };
-    let expires = certificate.expires_in_days.filter(|days| *days >= 0);
+fn certificate(status: &Status, view: &CertificateView) -> [(&'static str, String); 2] {
+    let expires = view.expires_in_days.filter(|days| *days >= 0);
     let expires = expires.map(|days| format!(" (expires in {days} days)")).unwrap_or_default();
     let fingerprint = safe(status.fingerprint_sha256.as_deref().unwrap_or_default());
-    let path = safe(&certificate.path);
-    format!("Certificate: {path}{expires}\nFingerprint: {fingerprint}\n")
+    [("Certificate", safe(&view.path) + &expires), ("Fingerprint", fingerprint)]
 }
 
 fn announced(status: &Status) -> String {

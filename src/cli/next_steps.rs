@@ -11,6 +11,7 @@ use crate::log_limit::LogLimit;
 use crate::protocol::operator::{GetStatus, OperatorEvent, PendingView, Status};
 use crate::protocol::GatewayEvent;
 use std::io::IsTerminal;
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::thread::Builder;
 
@@ -38,7 +39,7 @@ pub(super) fn tell(daemon: &Daemon) {
         while let Some(event) = operator.next_event(Duration::MAX) {
             let OperatorEvent::PairRequested(request) = &*event else { continue };
             if let Some(more) = limit.admit_from("pairing request", &request.remote_ip) {
-                let _ = print(&format!("{}{more}\n", labelled(&[waits(request)]).trim_end()));
+                let _ = print(&format!("{}{more}\n", labelled(vec![waits(request)]).trim_end()));
             }
         }
     };
@@ -49,13 +50,12 @@ pub(super) fn tell(daemon: &Daemon) {
 /// The lines for `status`; none if there is nothing to do.
 pub(super) fn text(status: &Status, pending: &[PendingView]) -> String {
     let own = addresses::list().unwrap_or_default();
-    labelled(&steps(status, pending, &own))
+    labelled(steps(status, pending, &own))
 }
 
 /// Steps in the form of `status`.
-pub(super) fn labelled(steps: &[String]) -> String {
-    let labels = ["Next:        "].into_iter().chain(std::iter::repeat("             "));
-    labels.zip(steps).map(|(label, step)| format!("{label}{step}\n")).collect()
+pub(super) fn labelled(steps: Vec<String>) -> String {
+    render::labelled(iter::once("Next").chain(iter::repeat("")).zip(steps))
 }
 
 fn steps(status: &Status, pending: &[PendingView], own: &[InterfaceAddress]) -> Vec<String> {
@@ -262,8 +262,21 @@ mod tests {
         let mut paired = status(&["127.0.0.1:18790"], "off");
         paired.nodes.paired = 1;
         assert_eq!(steps(&paired, &[], &machine()), Vec::<String>::new());
-        assert_eq!(labelled(&[]), "");
+        assert_eq!(labelled(Vec::new()), "");
         let approved = PendingView { approved_at_ms: Some(1), ..request("3f2a", "Kit") };
         assert_eq!(steps(&status(&[], "off"), &[approved], &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unpaired_node_cannot_imitate_the_other_parts_of_its_line() {
+        let mut request = request("3f2a", "Ada · alice \u{2022} 10.0.0.1");
+        request.profile.platform = Some("y".repeat(200));
+        let line = nodes::pending_line(&request, 0);
+        let parts: Vec<&str> = line.trim_end().split(" · ").collect();
+        let device = "y".repeat(nodes::UNPAIRED_TEXT_WIDTH - 1) + "…";
+        assert_eq!(
+            parts,
+            ["- 3f2a: Ada . alice . 10.0.0.1", "n", &device, "192.168.1.20", "just now"]
+        );
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Columns of the terminal that a text from an unpaired node may take.
-const UNPAIRED_TEXT_WIDTH: usize = 60;
+pub(super) const UNPAIRED_TEXT_WIDTH: usize = 60;
 
 const COLUMNS: &[Column<'_>] = &[
     ("NAME", 7, 8),
@@ -284,38 +284,4 @@ pub(super) fn invoke(line: &CommandLine) -> Result<(), Failure> {
         return node_commands::invoke::print_invoked(line, &reply.json);
     }
     print_json(reply.read()?.payload.as_ref().map_or("null", |payload| &payload.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{NodeId, NodeProfile};
-
-    #[test]
-    fn an_unpaired_node_cannot_imitate_the_other_parts_of_its_line() {
-        let profile = NodeProfile {
-            display_name: Some("Ada · alice \u{2022} 10.0.0.1".into()),
-            platform: Some("y".repeat(200)),
-            ..Default::default()
-        };
-        let request = PendingView {
-            request_id: "3f2a".into(),
-            node_id: NodeId::new("x").unwrap(),
-            profile,
-            remote_ip: "10.0.0.9".into(),
-            silent: false,
-            is_repair: false,
-            conflict: false,
-            stale_token: false,
-            same_name_as: None,
-            replaced: 0,
-            waiting: true,
-            ts: 0,
-            approved_at_ms: None,
-        };
-        let line = pending_line(&request, 0);
-        let parts: Vec<&str> = line.trim_end().split(" · ").collect();
-        let device = "y".repeat(UNPAIRED_TEXT_WIDTH - 1) + "…";
-        assert_eq!(parts, ["- 3f2a: Ada . alice . 10.0.0.1", "x", &device, "10.0.0.9", "just now"]);
-    }
 }

@@ -58,6 +58,15 @@ pub(super) fn words(words: &Option<Vec<String>>) -> String {
     words.iter().flatten().map(|word| safe(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// Lines with a label before each. One without a label goes on with what the line above says.
+pub(super) fn labelled<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let line = |(label, text): (&str, String)| {
+        let colon = if label.is_empty() { "" } else { ":" };
+        format!("{:13}{text}\n", format!("{label}{colon}"))
+    };
+    rows.into_iter().map(line).collect()
+}
+
 /// A duration in its two largest units: `3d 4h`, `5m 6s`, `7s`.
 pub(super) fn span(ms: u64) -> String {
     let seconds = ms / 1000;

@@ -78,7 +78,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     for warning in answers.warnings(geteuid().is_root()) {
         said += &format!("warning: {warning}\n");
     }
-    said += &labelled(&next);
+    said += &labelled(next.clone());
     let (path, copy) = (&*place.path, copy.as_deref());
     print_answer(line, &SetupReport { path, changed: is_changed, copy, next: &next }, &said)?;
     failure.map_or(Ok(()), |Failure { code, message, .. }| {
