@@ -1,11 +1,11 @@
 # sudo import works for the service: before its first start, while it is stopped, and not beside it.
 on <<'END'
-old=/root/.clawdbot/nodes
-mkdir -p $old
+old=$(mktemp -d)
+mkdir $old/nodes
 pairing() { printf '{"%s":{"nodeId":"%s","token":"%032d","displayName":"%s","createdAtMs":1,"approvedAtMs":1}}' "$1" "$1" "$2" "$1"; }
-pairing before 1 >$old/paired.json
+pairing before 1 >$old/nodes/paired.json
 install_it
-openclaw-bridge import ~/.clawdbot --apply | sed 's/^/   | /'
+openclaw-bridge import $old --apply | sed 's/^/   | /'
 [ ! -e ~/.local/state/openclaw-bridge ] || fail "imported for root"
 start_it
 has_claim before || fail "the service does not know the node"
@@ -13,10 +13,10 @@ has_claim before || fail "the service does not know the node"
     fail "not all files are the service's"
 [ "$(stat -c %a /var/lib/private/openclaw-bridge)" = 700 ] || fail "others can look into it"
 
-pairing after 2 >$old/paired.json
-refused "stop" openclaw-bridge import ~/.clawdbot --apply
+pairing after 2 >$old/nodes/paired.json
+refused "stop" openclaw-bridge import $old --apply
 systemctl stop $unit
-openclaw-bridge import ~/.clawdbot --apply | tail -n 1 | sed 's/^/   | /'
+openclaw-bridge import $old --apply | tail -n 1 | sed 's/^/   | /'
 systemctl start $unit
 has_claim before && has_claim after || fail "not both are there"
 [ ! -e ~/.local/state/openclaw-bridge ] || fail "imported for root"
