@@ -2,7 +2,7 @@
 //! Pure; used for mDNS and for the wide-area zone.
 
 use crate::protocol::label::LABEL_BYTES;
-use crate::protocol::text::cut;
+use crate::protocol::text::{collapsed, cut};
 use crate::tls::Fingerprint;
 use std::fmt::Display;
 
@@ -119,12 +119,6 @@ impl Txt {
         let string = value.map(|value| format!("{key}={value}"));
         self.0.extend(string.filter(|string| string.len() <= TXT_BYTES));
     }
-}
-
-/// Replaces every run of white space and control characters by one blank.
-fn collapsed(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -16,6 +16,22 @@ pub(crate) fn is_tricky(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Every run of white space and control characters as one blank, so that nothing can start a line of
+/// its own or drive a terminal.
+pub(crate) fn collapsed(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// At most `most` characters of `text` on one line, with `...` where it was cut.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    let mut line = collapsed(text);
+    if let Some((end, _)) = line.char_indices().nth(most) {
+        line.replace_range(end.., "...");
+    }
+    line
+}
+
 /// At most `bytes` bytes of `text`, without cutting a character in two.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
@@ -32,4 +48,16 @@ pub(crate) fn end(text: &str, bytes: usize) -> &str {
         start += 1;
     }
     &text[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_short() {
+        assert_eq!(one_line(" a\n\u{1b}[31mb\u{2028}c\r\n", 99), "a [31mb c");
+        assert_eq!(one_line("äöü", 3), "äöü");
+        assert_eq!(one_line("äöüß", 3), "äöü...");
+    }
 }

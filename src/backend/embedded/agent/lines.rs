@@ -1,17 +1,4 @@
-//! Splits a program's output into lines, and makes text of others fit for one line of a log.
-
-/// At most `most` characters of `text` on one line, with `...` where it was cut. Control
-/// characters become spaces, so that nothing can start a line of its own or drive a terminal.
-pub(super) fn one_line(text: &str, most: usize) -> String {
-    let clean =
-        |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c };
-    let mut chars = text.trim().chars().map(clean);
-    let mut line: String = chars.by_ref().take(most).collect();
-    if chars.next().is_some() {
-        line.push_str("...");
-    }
-    line
-}
+//! Splits a program's output into lines.
 
 /// Splits bytes into lines of at most `most` bytes; the rest of a longer one is skipped.
 pub(super) struct LineSplitter {
@@ -47,13 +34,6 @@ impl LineSplitter {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_is_one_line_and_short() {
-        assert_eq!(one_line(" a\n\u{1b}[31mb\u{2028}c\r\n", 99), "a  [31mb c");
-        assert_eq!(one_line("äöü", 3), "äöü");
-        assert_eq!(one_line("äöüß", 3), "äöü...");
-    }
 
     #[test]
     fn lines_come_whole_and_never_longer_than_allowed() {

@@ -6,12 +6,12 @@
 
 use super::attachments::{image_type, RunFiles};
 use super::environment::AgentHost;
-use super::lines::one_line;
 use super::media_lines::is_address;
 use super::run::{AgentAttachment, AnswerMedia};
 use crate::config::AgentConfig;
 use crate::files;
 use crate::protocol::limits;
+use crate::protocol::text::one_line;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Component, Path};

@@ -2,10 +2,11 @@
 //!
 //! Pure: bytes in, text and tools out. Memory is bounded by the limit on the output.
 
-use super::lines::{one_line, LineSplitter};
+use super::lines::LineSplitter;
 use super::media_lines::MediaLines;
 use crate::config::AgentOutput;
 use crate::protocol::limits;
+use crate::protocol::text::one_line;
 use serde_json::Value;
 
 pub(super) struct AnswerReader {

@@ -1,8 +1,9 @@
 //! An agent's standard error: lines for the log, and the last one as the reason of a failure.
 
-use super::lines::{one_line, LineSplitter};
+use super::lines::LineSplitter;
 use crate::log_limit::LogLimit;
 use crate::protocol::limits;
+use crate::protocol::text::one_line;
 
 pub(super) struct Stderr {
     run: String,
@@ -72,7 +73,7 @@ mod tests {
         stderr.take(b"ond\n \n");
         assert_eq!(stderr.finish(), Some("second"));
         stderr.take(b"no \x07 end");
-        assert_eq!(stderr.finish(), Some("no   end"));
+        assert_eq!(stderr.finish(), Some("no end"));
     }
 
     #[test]

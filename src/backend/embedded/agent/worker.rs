@@ -2,12 +2,12 @@
 //! end exactly once, and nothing of the run is left.
 
 use super::environment::AgentHost;
-use super::lines::one_line;
 use super::program::{self, Leftover};
 use super::run::{AgentJob, RunOutcome, RunSink};
 use super::stderr::Stderr;
 use crate::config::{AgentConfig, AgentKind};
 use crate::protocol::limits;
+use crate::protocol::text::one_line;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 pub(super) fn carry_out((config, host): (&AgentConfig, &AgentHost), mut job: AgentJob) {

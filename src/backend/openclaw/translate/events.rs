@@ -6,12 +6,10 @@ use super::object::{integer, list, text, Object};
 use super::runs::{Growing, Runs, Update};
 use crate::protocol::fields::Fields;
 use crate::protocol::rpc::event::ChatState;
+use crate::protocol::text::one_line;
 use crate::protocol::{limits, GatewayEvent, Payload};
 use std::collections::BTreeMap;
 use std::time::Instant;
-
-/// Characters of an error that apps show.
-const ERROR_LINE: usize = 240;
 
 /// An event for the node.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +111,9 @@ impl Conversations {
                 self.runs.end(of, payload.finish(), now)
             }
             ChatState::Error => {
-                payload = payload.value("errorMessage", &error_line(fields));
+                let why = fields.text_up_to("errorMessage", limits::ERROR_CHARS);
+                let line = one_line(&why.unwrap_or_default(), limits::AGENT_ERROR_CHARS);
+                payload = payload.value("errorMessage", &line);
                 self.runs.end(of, payload.finish(), now)
             }
         };
@@ -186,16 +186,6 @@ impl Conversations {
         }
         self.wake_words = Some(payload.clone());
         vec![Incoming { event: GatewayEvent::VoicewakeChanged, payload: payload.into() }]
-    }
-}
-
-/// Why a run failed, in one line that fits on a phone (protocol section 7.2).
-fn error_line(fields: &Fields<'_>) -> String {
-    let why = fields.text_up_to("errorMessage", limits::ERROR_CHARS).unwrap_or_default();
-    let line = why.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(ERROR_LINE) {
-        Some((end, _)) => format!("{}...", &line[..end]),
-        None => line,
     }
 }
 

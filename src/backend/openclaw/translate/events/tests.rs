@@ -86,7 +86,7 @@ fn a_run_that_fails_ends_once_with_an_error_of_one_line() {
     );
     let line = phone.hears("chat", &long)[0]["errorMessage"].as_str().unwrap().to_owned();
     assert!(line.starts_with("é é é") && line.ends_with("..."), "{line}");
-    assert_eq!(line.chars().count(), ERROR_LINE + 3);
+    assert_eq!(line.chars().count(), limits::AGENT_ERROR_CHARS + 3);
 }
 
 #[test]
