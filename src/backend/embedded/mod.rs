@@ -30,6 +30,7 @@ use serde::Serialize;
 use serde_json::json;
 use sessions::Sessions;
 use settings::Settings;
+pub(in crate::backend) use settings::KEYS as SETTINGS;
 use std::fmt;
 use std::path::Path;
 #[cfg(feature = "cli")]

@@ -23,8 +23,8 @@ use std::sync::Mutex;
 /// The document's path, relative to the state directory.
 const PATH: &str = "settings/nodes.json";
 
-/// The sections, and their keys with what the values have to be.
-const KEYS: &[(&str, &[(&str, SettingKind)])] = &[
+/// The sections that the apps read, and their keys with what the values have to be.
+pub(in crate::backend) const KEYS: &[(&str, &[(&str, SettingKind)])] = &[
     ("session", &[("mainKey", TEXT)]),
     (
         "talk",
@@ -41,7 +41,7 @@ const KEYS: &[(&str, &[(&str, SettingKind)])] = &[
 ];
 
 /// What a value has to be: a check, its rule in words, and its JSON schema.
-type SettingKind = (fn(&Value) -> bool, &'static str, fn() -> Value);
+pub(in crate::backend) type SettingKind = (fn(&Value) -> bool, &'static str, fn() -> Value);
 
 const TEXT: SettingKind = (Value::is_string, "must be string", || json!({ "type": "string" }));
 const FLAG: SettingKind = (Value::is_boolean, "must be boolean", || json!({ "type": "boolean" }));

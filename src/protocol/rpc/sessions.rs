@@ -16,6 +16,14 @@ const AGENT_ID: Rule = Rule::optional("agentId", Text(1, limits::SHORT_TEXT_CHAR
 const INCLUDE_GLOBAL: Rule = Rule::optional("includeGlobal", Flag);
 const INCLUDE_UNKNOWN: Rule = Rule::optional("includeUnknown", Flag);
 
+/// Fields without a place of their own in [`SessionRow`], by the type they must have: an iPhone loses
+/// the whole list over one value of the wrong type.
+pub(crate) const ROW_TEXTS: &str = "channel subject groupChannel space chatType thinkingLevel \
+    verboseLevel reasoningLevel elevatedLevel sendPolicy responseUsage modelProvider lastChannel \
+    lastTo lastAccountId";
+pub(crate) const ROW_FLAGS: &str = "systemSent abortedLastRun";
+pub(crate) const ROW_INTEGERS: &str = "inputTokens outputTokens contextTokens";
+
 records! {
     /// Which sessions are wanted.
     #[derive(Default)]

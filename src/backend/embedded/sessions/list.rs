@@ -1,22 +1,17 @@
 //! `sessions.list`: rows that the apps can decode (protocol section 5.3).
-//!
-//! An iPhone loses the whole list over one value of the wrong type, so such a value is left out.
 
 use super::book::Book;
 use super::entry::{integer, is_one_of, text, updated_at, Entry};
 use super::group::Group;
-use crate::protocol::rpc::sessions::{SessionFilter, SessionRow};
+use crate::protocol::rpc::sessions::{
+    SessionFilter, SessionRow, ROW_FLAGS, ROW_INTEGERS, ROW_TEXTS,
+};
 use crate::protocol::session;
 use serde_json::{Map, Value};
 use std::cmp::Reverse;
 
-/// Fields without a place of their own in [`SessionRow`], by the type they must have.
-const TEXTS: &str = "channel subject groupChannel space chatType thinkingLevel verboseLevel \
-    reasoningLevel elevatedLevel sendPolicy responseUsage modelProvider lastChannel lastTo \
-    lastAccountId";
-const FLAGS: &str = "systemSent abortedLastRun";
-const INTEGERS: &str = "inputTokens outputTokens contextTokens";
-const OBJECTS: &str = "origin deliveryContext";
+/// Fields that are objects and have no place of their own in [`SessionRow`].
+const ROW_OBJECTS: &str = "origin deliveryContext";
 
 /// The wanted sessions, the one used last first, without those last used before `active_since`
 /// (milliseconds since 1970).
@@ -80,10 +75,10 @@ pub(super) fn row(key: &str, entry: &Entry) -> SessionRow {
 fn others(entry: &Entry) -> Map<String, Value> {
     let fields = entry.iter().filter_map(|(name, value)| {
         let (names, value) = match value {
-            Value::String(_) => (TEXTS, value.clone()),
-            Value::Bool(_) => (FLAGS, value.clone()),
-            Value::Object(_) => (OBJECTS, value.clone()),
-            Value::Number(_) => (INTEGERS, integer(value)?.into()),
+            Value::String(_) => (ROW_TEXTS, value.clone()),
+            Value::Bool(_) => (ROW_FLAGS, value.clone()),
+            Value::Object(_) => (ROW_OBJECTS, value.clone()),
+            Value::Number(_) => (ROW_INTEGERS, integer(value)?.into()),
             _ => return None,
         };
         is_one_of(names, name).then(|| (name.clone(), value))

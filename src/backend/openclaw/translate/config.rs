@@ -2,21 +2,11 @@
 //! 5.2). The rest holds paths, addresses and other people's names.
 
 use super::object::Object;
+use crate::backend::embedded::SETTINGS;
 use crate::protocol::fields::Fields;
-use std::collections::BTreeSet;
 
 /// What a gateway writes in the place of a secret. An app would take it for its key to a voice.
 const REDACTED: &str = "__OPENCLAW_REDACTED__";
-
-/// The keys that apps read, by section.
-const READ: &[(&str, &[&str])] = &[
-    ("ui", &["seamColor"]),
-    ("session", &["mainKey"]),
-    (
-        "talk",
-        &["voiceId", "voiceAliases", "modelId", "outputFormat", "apiKey", "interruptOnSpeech"],
-    ),
-];
 
 /// The answer to `config.get`.
 pub(super) fn snapshot(fields: &Fields<'_>) -> String {
@@ -50,13 +40,13 @@ fn file_name(fields: &Fields<'_>) -> String {
 fn readable(config: Option<&str>) -> String {
     let config = config.and_then(|json| Fields::read(json).ok()).unwrap_or_default();
     let mut object = Object::new();
-    for (section, keys) in READ {
+    for (section, keys) in SETTINGS {
         let Some(values) = config.json(section).and_then(|json| Fields::read(json).ok()) else {
             continue;
         };
-        let keys: BTreeSet<&str> = keys.iter().copied().collect();
         let is_known = |json: &&str| !json.contains(REDACTED);
-        let found = keys.iter().filter_map(|key| Some((*key, values.json(key).filter(is_known)?)));
+        let found =
+            keys.iter().filter_map(|(key, _)| Some((*key, values.json(key).filter(is_known)?)));
         let section_values = found.fold(Object::new(), |object, (key, json)| object.raw(key, json));
         object = object.raw(section, &section_values.finish());
     }

@@ -1,36 +1,14 @@
-//! `sessions.list` as old apps decode it (protocol section 5.3). An iPhone loses the whole list over
-//! one value of the wrong type, so such a value is left out.
+//! `sessions.list` as old apps decode it (protocol section 5.3).
 
 use super::events::Conversations;
 use super::object::{integer, list, text, Object};
 use crate::protocol::fields::Fields;
+use crate::protocol::rpc::sessions::{ROW_FLAGS, ROW_INTEGERS, ROW_TEXTS};
 use serde_json::value::RawValue;
 
-const TEXTS: &[&str] = &[
-    "kind",
-    "label",
-    "displayName",
-    "channel",
-    "subject",
-    "groupChannel",
-    "space",
-    "chatType",
-    "sessionId",
-    "thinkingLevel",
-    "verboseLevel",
-    "reasoningLevel",
-    "elevatedLevel",
-    "sendPolicy",
-    "responseUsage",
-    "modelProvider",
-    "model",
-    "lastChannel",
-    "lastTo",
-    "lastAccountId",
-];
-const FLAGS: &[&str] = &["systemSent", "abortedLastRun"];
-const INTEGERS: &[&str] =
-    &["updatedAt", "inputTokens", "outputTokens", "totalTokens", "contextTokens"];
+/// The fields with a place of their own in a row.
+const TEXTS: &str = "kind label displayName sessionId model";
+const INTEGERS: &str = "updatedAt totalTokens";
 
 /// The list, with keys as the node spells them where it follows the session.
 pub(super) fn list_of(fields: &Fields<'_>, node: Option<&Conversations>) -> Option<String> {
@@ -60,13 +38,13 @@ fn row(json: &str, node: Option<&Conversations>) -> Option<String> {
     let key = fields.short_text("key")?;
     let spelling = node.and_then(|node| node.keys.spellings(&key).first());
     let mut row = Object::new().raw("key", &text(spelling.unwrap_or(&key)));
-    for name in TEXTS {
+    for name in [TEXTS, ROW_TEXTS].into_iter().flat_map(str::split_whitespace) {
         row = row.maybe(name, fields.json(name).filter(|json| json.starts_with('"')));
     }
-    for name in FLAGS {
+    for name in ROW_FLAGS.split_whitespace() {
         row = row.maybe(name, fields.json(name).filter(|json| matches!(*json, "true" | "false")));
     }
-    for name in INTEGERS {
+    for name in [INTEGERS, ROW_INTEGERS].into_iter().flat_map(str::split_whitespace) {
         row = row.maybe(name, fields.json(name).and_then(integer).as_deref());
     }
     Some(row.finish())
