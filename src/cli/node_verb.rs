@@ -5,7 +5,8 @@ use super::*;
 use crate::client::{Fingerprint, Stop, Trust};
 use crate::config::GatewayUrl;
 use crate::node_host::{is_possible_variable, HostOptions, OwnerPolicy, Pattern, Security};
-use crate::protocol::{limits, Token};
+use crate::protocol::gateway::Credential;
+use crate::protocol::limits;
 use crate::{files, tls};
 use std::{env, fmt};
 
@@ -86,8 +87,8 @@ fn gateway(line: &CommandLine) -> Result<Option<GatewayOptions>, Failure> {
     };
     // Not for the programs that run here. There are no other threads yet.
     env::remove_var(TOKEN_VARIABLE);
-    let token = token.as_deref().and_then(Token::presented);
-    Ok(Some(GatewayOptions { url, tls, token }))
+    let credential = token.as_deref().and_then(Credential::parse);
+    Ok(Some(GatewayOptions { url, tls, credential }))
 }
 
 /// What the node does for its gateway, and what its owner allows.

@@ -8,7 +8,9 @@ use crate::gateway::identity::Identity;
 use crate::gateway::upgrade;
 use crate::gateway::websocket::{closing, encode, Decoder, Message, Opcode};
 use crate::link::{Duplex, Ending, NetStream, Outbox, Stop};
-use crate::protocol::gateway::{Challenge, ClientInfo, Connect, GatewayMessage, Hello, Role};
+use crate::protocol::gateway::{
+    Challenge, ClientInfo, Connect, Credential, GatewayMessage, Hello, Role,
+};
 use crate::protocol::{limits, NodeProfile};
 use crate::random;
 use crate::wait;
@@ -33,7 +35,7 @@ pub(crate) struct Login<'a> {
     pub(crate) role: Role,
     pub(crate) client: &'a ClientInfo,
     pub(crate) scopes: &'a [&'static str],
-    pub(crate) token: Option<&'a str>,
+    pub(crate) credential: Option<&'a Credential>,
     pub(crate) identity: Option<&'a Identity>,
     /// What a node can do.
     pub(crate) profile: Option<&'a NodeProfile>,
@@ -150,10 +152,10 @@ impl Connection {
 
     fn log_in(&mut self, login: &Login<'_>, challenge: &Challenge) -> Result<Hello, Error> {
         const ID: u64 = 0;
-        let Login { role, client, scopes, token, identity, profile } = login;
-        let sign =
-            |identity: &&Identity| identity.sign(challenge, client, (*role, *scopes), *token);
-        let connect = Connect::new(client, *role, scopes, *token, identity.as_ref().map(sign));
+        let Login { role, client, scopes, credential, identity, profile } = login;
+        let token = credential.map(Credential::reveal);
+        let sign = |identity: &&Identity| identity.sign(challenge, client, (*role, *scopes), token);
+        let connect = Connect::new(client, *role, scopes, *credential, identity.as_ref().map(sign));
         let connect = match profile {
             Some(profile) => connect.offering(profile),
             None => connect,

@@ -57,6 +57,9 @@ impl Error {
     /// gateway's token and the SHA-256 of its certificate are put.
     pub(crate) fn remedy(&self, token: &str, pin: &str) -> Option<String> {
         match self {
+            Self::Refused(refusal) if refusal.is_about_setup_code() => {
+                Some("the setup code has been used or has expired: make another one".to_owned())
+            }
             Self::Refused(refusal) if refusal.is_about_token() => {
                 Some(format!("put the gateway's token (gateway.auth.token) into {token}"))
             }

@@ -10,7 +10,7 @@ use crate::gateway::traffic::{InvokePermit, Traffic};
 use crate::link::Stop;
 use crate::lock::lock;
 use crate::protocol::gateway::{
-    cancelled_invoke, ClientInfo, Hello, InvokeRequest, Refusal, Role, INVOKE_CANCEL,
+    cancelled_invoke, ClientInfo, Credential, Hello, InvokeRequest, Refusal, Role, INVOKE_CANCEL,
     INVOKE_REQUEST, PAIR_RESOLVED,
 };
 use crate::protocol::{limits, InvokeFailure, NodeProfile, Payload, WireError};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Access {
     pub(crate) gateway: Gateway,
     /// Reads the gateway's token; an error says what is wrong with where it should be.
-    pub(crate) token: Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>,
+    pub(crate) credential: Box<dyn Fn() -> Result<Option<Credential>, String> + Send + Sync>,
     pub(crate) limiter: DialLimiter,
     /// Invokes under way, of all nodes.
     pub(crate) invokes: Arc<AtomicUsize>,
@@ -220,8 +220,8 @@ impl Session {
         let Shared { access, principal, stop, .. } = &*self.0;
         let finds_out = principal.role == Role::Operator;
         let _permit = access.limiter.acquire(finds_out, stop)?;
-        let token = match (access.token)() {
-            Ok(token) => token,
+        let credential = match (access.credential)() {
+            Ok(credential) => credential,
             Err(error) => return Some(Err(Error::Token(error))),
         };
         let proves = !principal.may_be_anonymous || self.0.must_prove.load(Ordering::Relaxed);
@@ -229,7 +229,7 @@ impl Session {
             role: principal.role,
             client: &principal.client,
             scopes: &principal.scopes,
-            token: token.as_deref(),
+            credential: credential.as_ref(),
             identity: proves.then_some(&principal.identity),
             profile: principal.profile.as_ref(),
         };

@@ -1,6 +1,6 @@
 //! `node --gateway`: this machine as a node of a current OpenClaw gateway, without a bridge.
 
-use crate::support::gateway::{Gateway, Rules, DEVICE_TOKEN, TOKEN};
+use crate::support::gateway::{setup_code, Gateway, Rules, DEVICE_TOKEN, TOKEN};
 use crate::support::{eventually, Operator, Run, Setup};
 use rustix::process::Signal;
 use serde_json::{json, Value};
@@ -122,6 +122,29 @@ fn a_node_is_the_same_one_after_a_restart_and_needs_the_gateways_token_only_once
     let heard = events.iter().find(|line| line.contains("\"chat\"")).unwrap();
     assert!(heard.contains("final"), "{heard}");
     stop(second);
+}
+
+#[test]
+fn a_setup_code_admits_a_node_with_its_commands_once() {
+    let strict = Rules { pairs_silently: false, approves: false, ..Rules::default() };
+    let gateway = Gateway::with(strict);
+    let setup = with_token(&setup_code());
+    let first = node(&setup, &gateway, &[&WITH_TOKEN[..], &["--allow", "uname"]].concat());
+    let row = gateway.approved("Attic");
+    assert!(row.commands.contains(&"system.run".to_owned()), "{:?}", row.commands);
+    eventually("the token of the node is on disk", || {
+        let file = setup.path("home/.local/state/openclaw-bridge/gateway-node.json");
+        fs::read_to_string(file).ok()?.contains(DEVICE_TOKEN).then_some(())
+    });
+    stop(first);
+    // The same command line serves again: the node has its own token now.
+    let again = node(&setup, &gateway, &WITH_TOKEN);
+    gateway.connected("Attic");
+    stop(again);
+    let other = with_token(&setup_code());
+    let run = node(&other, &gateway, &[&WITH_TOKEN[..], &["--once"]].concat()).finish();
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("has been used or has expired"), "{}", run.stderr);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::config::BackendConfig;
 use crate::files;
 use crate::gateway::{Access, DialLimiter, Gateway, Seed};
 use crate::lock::lock;
+use crate::protocol::gateway::Credential;
 use crate::protocol::limits;
 use crate::tls;
 use bridge::Bridge;
@@ -86,7 +87,7 @@ impl Openclaw {
         let known = known::KnownNodes::open(&nodes_file).map_err(fail(&nodes_file))?;
         let access = Access {
             gateway: Gateway { url, tls },
-            token: token_source(config),
+            credential: token_source(config),
             limiter: DialLimiter::default(),
             invokes: Arc::default(),
         };
@@ -100,7 +101,7 @@ impl Openclaw {
 /// Reads the token where the configuration says; its text is in no error.
 fn token_source(
     config: &BackendConfig,
-) -> Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync> {
+) -> Box<dyn Fn() -> Result<Option<Credential>, String> + Send + Sync> {
     let BackendConfig { token, token_file, token_env, .. } = config.clone();
     Box::new(move || {
         let read = if let Some(path) = &token_file {
@@ -112,7 +113,8 @@ fn token_source(
         } else {
             token.clone()
         };
-        Ok(read.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        let read = read.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        Ok(read.map(Credential::Token))
     })
 }
 

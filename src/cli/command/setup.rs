@@ -164,8 +164,8 @@ commands! {
                 .conflicts_with_all(["host", "port", "tls", "trace"])
                 .value_hint(ValueHint::Url),
             file("gateway-token-file",
-                "The file with that gateway's token, which is needed until it has given this node \
-                 one; by default the variable OPENCLAW_GATEWAY_TOKEN")
+                "The file with that gateway's token, or with a setup code, which is needed until it \
+                 has given this node a token; by default the variable OPENCLAW_GATEWAY_TOKEN")
                 .requires("gateway"),
             switch("allow-plaintext", "Allow ws:// to another machine, where others can read it")
                 .requires("gateway"),

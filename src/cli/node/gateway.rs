@@ -11,7 +11,7 @@ use crate::gateway::{
 };
 use crate::lock::lock;
 use crate::node_host::{Host, Security};
-use crate::protocol::gateway::{failure, InvokeRequest, PAIR_RESOLVED, RUN_PREPARE};
+use crate::protocol::gateway::{failure, Credential, InvokeRequest, PAIR_RESOLVED, RUN_PREPARE};
 use crate::protocol::{NodeFrame, NodeProfile, Payload, Token};
 use crossbeam_channel::{bounded, Receiver, Sender};
 use rustls::ClientConfig;
@@ -26,14 +26,14 @@ pub(in crate::cli) struct GatewayOptions {
     pub url: GatewayUrl,
     /// For `wss://`.
     pub tls: Option<Arc<ClientConfig>>,
-    /// The gateway's own token, which is needed until it has given this node one.
-    pub token: Option<Token>,
+    /// The gateway's own token or a setup code, which is needed until it has given this node a token.
+    pub credential: Option<Credential>,
 }
 
 struct Tokens {
     identity: Mutex<IdentityFile>,
     url: GatewayUrl,
-    given: Option<Token>,
+    given: Option<Credential>,
     /// The gateway does not know the token of the file any more.
     is_refused: AtomicBool,
 }
@@ -47,9 +47,9 @@ impl Tokens {
         identity.token().filter(|_| is_known).cloned()
     }
 
-    fn current(&self) -> Option<String> {
-        let own = self.own();
-        own.as_ref().or(self.given.as_ref()).map(|token| token.reveal().to_owned())
+    fn current(&self) -> Option<Credential> {
+        let own = self.own().map(|token| Credential::Token(token.reveal().to_owned()));
+        own.or_else(|| self.given.clone())
     }
 
     /// The gateway did not accept the current one. Returns whether there is another to be tried.
@@ -124,17 +124,17 @@ fn system(_: io::Error) -> client::Error {
 }
 
 fn access(gateway: GatewayOptions, identity: IdentityFile) -> (Access, Arc<Tokens>) {
-    let GatewayOptions { url, tls, token } = gateway;
+    let GatewayOptions { url, tls, credential } = gateway;
     let tokens = Arc::new(Tokens {
         identity: Mutex::new(identity),
         url: url.clone(),
-        given: token,
+        given: credential,
         is_refused: AtomicBool::new(false),
     });
     let source = tokens.clone();
     let access = Access {
         gateway: Gateway { url, tls },
-        token: Box::new(move || Ok(source.current())),
+        credential: Box::new(move || Ok(source.current())),
         limiter: DialLimiter::default(),
         invokes: Arc::default(),
     };

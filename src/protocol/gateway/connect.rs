@@ -4,8 +4,11 @@
 
 use crate::protocol::fields::Fields;
 use crate::protocol::{limits, NodeProfile, Payload, Token};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Versions of the protocol that this program speaks. Version 3 is that of January 2026; what it
 /// needs has not changed since.
@@ -85,6 +88,42 @@ pub(crate) struct Device {
     pub(crate) nonce: String,
 }
 
+/// With what a connection may be made. A secret.
+#[derive(Clone)]
+pub(crate) enum Credential {
+    /// The gateway's own token, or the one that it gave to a node.
+    Token(String),
+    /// The token of a setup code, which serves once: the gateway approves the node's key and its
+    /// commands with it.
+    SetupCode(String),
+}
+
+impl Credential {
+    /// Reads a token or a setup code; `None` if there is nothing.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let json = URL_SAFE_NO_PAD.decode(text).ok().and_then(|json| String::from_utf8(json).ok());
+        let fields = json.as_deref().and_then(|json| Fields::read(json).ok());
+        match fields.and_then(|fields| fields.short_text("bootstrapToken")) {
+            Some(token) => Some(Self::SetupCode(token)),
+            None => (!text.is_empty()).then(|| Self::Token(text.to_owned())),
+        }
+    }
+
+    /// The secret itself.
+    pub(crate) fn reveal(&self) -> &str {
+        match self {
+            Self::Token(token) | Self::SetupCode(token) => token,
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(…)")
+    }
+}
+
 /// The parameters of the request. Has no `Debug` form: it holds the gateway's token.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,10 +145,13 @@ pub(crate) struct Connect<'a> {
     device: Option<Device>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Auth<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bootstrap_token: Option<&'a str>,
 }
 
 impl<'a> Connect<'a> {
@@ -119,9 +161,16 @@ impl<'a> Connect<'a> {
         client: &'a ClientInfo,
         role: Role,
         scopes: &'a [&'static str],
-        token: Option<&'a str>,
+        credential: Option<&'a Credential>,
         device: Option<Device>,
     ) -> Self {
+        let auth = match credential {
+            None => Auth::default(),
+            Some(Credential::Token(token)) => Auth { token: Some(token), ..Auth::default() },
+            Some(Credential::SetupCode(token)) => {
+                Auth { bootstrap_token: Some(token), ..Auth::default() }
+            }
+        };
         let (min_protocol, max_protocol) = PROTOCOLS;
         Self {
             min_protocol,
@@ -132,7 +181,7 @@ impl<'a> Connect<'a> {
             caps: None,
             commands: None,
             permissions: None,
-            auth: Auth { token },
+            auth,
             user_agent: concat!("openclaw-bridge/", env!("CARGO_PKG_VERSION")),
             device,
         }
@@ -205,12 +254,31 @@ mod tests {
     fn nothing_is_sent_that_the_closed_schema_does_not_know() {
         let client = client();
         let profile = NodeProfile { core_version: Some("7".into()), ..NodeProfile::default() };
-        let connect =
-            Connect::new(&client, Role::Node, &[], Some("secret"), None).offering(&profile);
+        let token = Credential::Token("secret".into());
+        let connect = Connect::new(&client, Role::Node, &[], Some(&token), None).offering(&profile);
         assert_eq!(
             connect.params().replace(env!("CARGO_PKG_VERSION"), "V"),
             r#"{"minProtocol":3,"maxProtocol":4,"client":{"id":"node-host","version":"1","platform":"ios","mode":"node","deviceFamily":"iPhone"},"role":"node","scopes":[],"caps":[],"commands":[],"auth":{"token":"secret"},"userAgent":"openclaw-bridge/V"}"#
         );
+    }
+
+    #[test]
+    fn a_setup_code_is_told_from_a_token() {
+        let kind = |text: &str| match Credential::parse(text) {
+            None => "nothing".to_owned(),
+            Some(Credential::Token(token)) => format!("token {token}"),
+            Some(Credential::SetupCode(token)) => format!("setup {token}"),
+        };
+        // {"url":"ws://x","bootstrapToken":"once","expiresAtMs":1}
+        let code = "eyJ1cmwiOiJ3czovL3giLCJib290c3RyYXBUb2tlbiI6Im9uY2UiLCJleHBpcmVzQXRNcyI6MX0";
+        for (text, expected) in [
+            (" \n", "nothing"),
+            (" secret\n", "token secret"),
+            ("e30", "token e30"),
+            (&format!("{code}\n"), "setup once"),
+        ] {
+            assert_eq!(kind(text), expected, "{text}");
+        }
     }
 
     #[test]

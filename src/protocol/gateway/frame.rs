@@ -124,6 +124,11 @@ impl Refusal {
         kind.starts_with("AUTH_")
     }
 
+    /// A setup code serves once, and for some minutes.
+    pub(crate) fn is_about_setup_code(&self) -> bool {
+        self.kind() == "AUTH_BOOTSTRAP_TOKEN_INVALID"
+    }
+
     /// Whether a connection without an identity of its own is refused here.
     pub(crate) fn wants_device(&self) -> bool {
         self.kind().contains("DEVICE_IDENTITY")

@@ -7,8 +7,8 @@ mod frame;
 mod node;
 
 pub(crate) use connect::{
-    operator_scopes, Challenge, ClientInfo, Connect, Device, Hello, Role, CLIENT_BACKEND,
-    CLIENT_NODE, PAIRING_SCOPE,
+    operator_scopes, Challenge, ClientInfo, Connect, Credential, Device, Hello, Role,
+    CLIENT_BACKEND, CLIENT_NODE, PAIRING_SCOPE,
 };
 pub(crate) use frame::{request, shell_word, GatewayMessage, Refusal};
 pub(crate) use node::{

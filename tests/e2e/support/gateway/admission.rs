@@ -1,6 +1,6 @@
 //! Who may connect, and what a node may do: the token, the key, the two approvals.
 
-use super::{schema, Call, Row, Shared, State, DEVICE_TOKEN, TOKEN};
+use super::{schema, Call, Row, Shared, State, DEVICE_TOKEN, SETUP_TOKEN, TOKEN};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
 use ring::digest::{digest, SHA256};
@@ -66,8 +66,11 @@ pub(super) fn admit(
         let details = json!({ "code": "PROTOCOL_MISMATCH", "expectedProtocol": 4 });
         return Err((error("INVALID_REQUEST", "protocol mismatch", details), 1002));
     }
+    let with_setup_code = !params["auth"]["bootstrapToken"].is_null();
     let token = &params["auth"]["token"];
-    if token != TOKEN && (token != DEVICE_TOKEN || params["role"] != "node") {
+    if with_setup_code {
+        setup_code(state, &params["auth"]["bootstrapToken"])?;
+    } else if token != TOKEN && (token != DEVICE_TOKEN || params["role"] != "node") {
         let message = "unauthorized: gateway token mismatch (provide gateway auth token)";
         let details = json!({ "code": "AUTH_TOKEN_MISMATCH", "authReason": "token_mismatch",
             "canRetryWithDeviceToken": true, "recommendedNextStep": "retry_with_device_token" });
@@ -78,6 +81,10 @@ pub(super) fn admit(
         return Err(invalid(what));
     }
     let mut state = state.lock().unwrap();
+    if with_setup_code {
+        // Both approvals at once.
+        (state.rules.pairs_silently, state.rules.approves) = (true, true);
+    }
     let role = params["role"].as_str().unwrap_or_default().to_owned();
     let who = match &*role {
         "node" => node(&mut state, params)?,
@@ -91,6 +98,17 @@ pub(super) fn admit(
 fn words(list: &Value) -> Vec<String> {
     let list = list.as_array().into_iter().flatten();
     list.filter_map(|word| Some(word.as_str()?.to_owned())).collect()
+}
+
+/// A setup code serves once.
+fn setup_code(state: &Shared, token: &Value) -> Result<(), Refusal> {
+    let is_used = std::mem::replace(&mut state.lock().unwrap().is_setup_code_used, true);
+    if token == SETUP_TOKEN && !is_used {
+        return Ok(());
+    }
+    let message = "unauthorized: bootstrap token invalid or expired (scan a fresh setup code)";
+    let details = json!({ "code": "AUTH_BOOTSTRAP_TOKEN_INVALID" });
+    Err((error("INVALID_REQUEST", message, details), 1008))
 }
 
 /// The key signs the challenge, with the gateway's time.
@@ -121,7 +139,7 @@ fn signature(params: &Value, nonce: &str) -> Result<(), &'static str> {
         text(&params["role"]),
         words(&params["scopes"]).join(","),
         TIME.to_string(),
-        text(&params["auth"]["token"]),
+        params["auth"].as_object().into_iter().flatten().map(|(_, token)| text(token)).collect(),
         nonce.to_owned(),
         lower(&client["platform"]),
         lower(&client["deviceFamily"]),

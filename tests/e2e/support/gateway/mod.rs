@@ -9,6 +9,8 @@ pub(crate) mod schema;
 mod wire;
 
 use super::{eventually, DEADLINE};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
 use connection::{Connection, Order};
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
@@ -24,6 +26,15 @@ pub(crate) const TOKEN: &str = "9d1f4c7a2be55ec0ffee9d1f4c7a2b01";
 
 /// What it gives every node instead.
 pub(crate) const DEVICE_TOKEN: &str = "IjDISxi0j4xBSfG_My-V0gvbTr8FN2I70nUUK0GKYEU";
+
+/// The token of a setup code that serves once, and the code.
+pub(crate) const SETUP_TOKEN: &str = "UzJpTqurVYlCQEiWfIca9peiYlxD0A2Z";
+
+pub(crate) fn setup_code() -> String {
+    let code =
+        json!({ "url": "ws://127.0.0.1:1", "bootstrapToken": SETUP_TOKEN, "expiresAtMs": 1 });
+    URL_SAFE_NO_PAD.encode(code.to_string())
+}
 
 /// How this gateway is set up.
 #[derive(Clone)]
@@ -95,6 +106,7 @@ struct State {
     /// Open connections, with the device or `operator`.
     open: Vec<(u64, String, Sender<Order>)>,
     calls: Vec<Call>,
+    is_setup_code_used: bool,
     /// So many results of invokes are refused, and every event while `refuses_events`.
     refused_results: u32,
     refuses_events: bool,
@@ -131,6 +143,7 @@ impl Gateway {
     pub(crate) fn with(rules: Rules) -> Self {
         super::secrets::remember(TOKEN);
         super::secrets::remember(DEVICE_TOKEN);
+        super::secrets::remember(SETUP_TOKEN);
         let certificate = rules.is_secure.then(Certificate::new);
         let state = Shared::new(Mutex::new(State { rules, ..State::default() }));
         let address = "127.0.0.1:0".parse().unwrap();
