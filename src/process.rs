@@ -75,19 +75,33 @@ pub(crate) struct Finished {
     pub(crate) stderr: Vec<u8>,
 }
 
-/// Why a program did not end by itself, or how it ended is not known.
+/// What came of a program instead of its output; goes on from its name.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    TimedOut,
-    /// It wrote more than was allowed.
-    TooMuch,
+    #[error("could not be started: {0}")]
+    Start(io::Error),
+    #[error("failed ({0})")]
+    Failed(ExitStatus),
+    #[error("took longer than {0:?}")]
+    TimedOut(Duration),
+    #[error("wrote more than {0} bytes")]
+    TooMuch(usize),
+    #[error("was cancelled")]
     Cancelled,
-    Io(io::Error),
+    #[error("could not be watched: {0}")]
+    Io(#[from] io::Error),
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+/// What a program writes that is given nothing and succeeds; see [`Program::finish`].
+pub(crate) fn output(
+    command: &mut Command,
+    most: usize,
+    time: Duration,
+    cancel: PollFd<'_>,
+) -> Result<Vec<u8>, Failure> {
+    let program = Program::start(command).map_err(Failure::Start)?;
+    let Finished { status, stdout, .. } = program.finish(&[], most, time, cancel)?;
+    status.success().then_some(stdout).ok_or(Failure::Failed(status))
 }
 
 impl Program {
@@ -122,15 +136,16 @@ impl Program {
     }
 
     /// Gives the program its input and reads what it writes, until it has ended, written more than
-    /// `most` bytes, the deadline has passed, or `cancel` is ready. What it leaves running is not
+    /// `most` bytes, taken longer than `time`, or `cancel` is ready. What it leaves running is not
     /// waited for, and killed if it did not end by itself.
     pub(crate) fn finish(
         mut self,
         mut input: &[u8],
         most: usize,
-        deadline: Instant,
+        time: Duration,
         cancel: PollFd<'_>,
     ) -> Result<Finished, Failure> {
+        let deadline = Instant::now() + time;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         loop {
             // Before reading, so that everything it wrote before its end is read.
@@ -145,13 +160,13 @@ impl Program {
                 stdout.len() <= most
             });
             if !fits {
-                return Err(Failure::TooMuch);
+                return Err(Failure::TooMuch(most));
             }
             if ended {
                 return Ok(Finished { status: self.collect()?, stdout, stderr });
             }
             if Instant::now() >= deadline {
-                return Err(Failure::TimedOut);
+                return Err(Failure::TimedOut(time));
             }
             if self.wait(cancel.clone(), deadline)? {
                 return Err(Failure::Cancelled);

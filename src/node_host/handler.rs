@@ -5,7 +5,7 @@ use crate::client::Stop;
 use crate::process::{self, Failure, Finished, Program};
 use crate::protocol::{json, limits, Payload, WireError};
 use std::ffi::OsStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Runs `program` for `command`: without arguments, with the command's name in `OPENCLAW_COMMAND`
 /// and the parameters (or `null`) on standard input. After `time_limit`, or when `cancel` is
@@ -24,18 +24,11 @@ pub(super) fn run(
         WireError::unavailable(format!("the program for {command} could not be started: {error}"))
     })?;
     let input = params.unwrap_or("null").as_bytes();
-    let deadline = Instant::now() + time_limit;
-    let finished = program.finish(input, limits::HANDLER_OUTPUT, deadline, cancel.watched());
+    let finished = program.finish(input, limits::HANDLER_OUTPUT, time_limit, cancel.watched());
     let Finished { status, stdout, stderr } = finished.map_err(|failure| {
         WireError::unavailable(match failure {
-            Failure::TimedOut => {
-                format!("{command} took longer than {} s", time_limit.as_secs_f32())
-            }
-            Failure::TooMuch => {
-                format!("{command} answered more than {} bytes", limits::HANDLER_OUTPUT)
-            }
             Failure::Cancelled => "the node is leaving".to_owned(),
-            Failure::Io(error) => format!("{command} could not be watched: {error}"),
+            failure => format!("{command} {failure}"),
         })
     })?;
     if status.success() {

@@ -6,7 +6,7 @@ use super::catalog;
 use crate::config::{Config, Section};
 use crate::link::Waker;
 use crate::lock::lock;
-use crate::process::{self, Failure, Finished, Program};
+use crate::process::{self, Failure};
 use crate::protocol::limits;
 use crate::protocol::rpc::system::{Models, SkillBins};
 use crossbeam_channel::{bounded, Receiver, Sender};
@@ -158,20 +158,15 @@ fn ask(command: &[String], key: &str, cancel: &Waker) -> Option<Map<String, Valu
     }
 }
 
-/// What the program wrote; the error goes on from its name.
+/// What the program wrote.
 fn output(name: &str, arguments: &[String], cancel: &Waker) -> Result<Option<Vec<u8>>, String> {
-    let program = Program::start(process::command(name).args(arguments));
-    let program = program.map_err(|error| format!("could not be started: {error}"))?;
-    let (time, most) = (limits::CATALOG_TIMEOUT, limits::CATALOG_BYTES);
+    let mut command = process::command(name);
     let cancel = PollFd::new(cancel, PollFlags::IN);
-    match program.finish(&[], most, Instant::now() + time, cancel) {
-        Ok(Finished { status, stdout, .. }) if status.success() => Ok(Some(stdout)),
-        Ok(Finished { status, .. }) => Err(format!("failed ({status})")),
-        Err(Failure::TooMuch) => Err(format!("wrote more than {most} bytes")),
-        Err(Failure::TimedOut) => Err(format!("took longer than {time:?}")),
+    let (time, most) = (limits::CATALOG_TIMEOUT, limits::CATALOG_BYTES);
+    match process::output(command.args(arguments), most, time, cancel) {
         // The bridge stops.
         Err(Failure::Cancelled) => Ok(None),
-        Err(Failure::Io(error)) => Err(format!("could not be watched: {error}")),
+        output => output.map(Some).map_err(|failure| failure.to_string()),
     }
 }
 

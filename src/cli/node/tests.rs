@@ -243,7 +243,7 @@ fn a_program_over_its_time_is_killed_with_its_children() {
     let (mut visit, _) = visits.recv_timeout(DEADLINE).unwrap();
     visit.invoke("i", "hang", None);
     let answer = visit.expect("invoke-res");
-    assert_eq!(answer["error"], refusal("UNAVAILABLE", "hang took longer than 1 s"));
+    assert_eq!(answer["error"], refusal("UNAVAILABLE", "hang took longer than 1s"));
     // Only the end of all writers ends the wait; what they wrote is not asked for.
     wait_for(&alive, PollFlags::empty());
     alice.stop();
