@@ -113,7 +113,8 @@ pub(crate) fn read_at_most(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
 /// As [`read_at_most`], for text.
 pub(crate) fn text_at_most(from: impl Read, most: u64) -> io::Result<String> {
     let text = String::from_utf8(read_at_most(from, most)?);
-    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    // The error itself has the bytes, and they may be a secret.
+    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// The text of a small file. One of more than `most` bytes is an error.
