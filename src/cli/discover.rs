@@ -54,16 +54,10 @@ fn row(found: &DiscoveredBridge) -> Vec<String> {
 }
 
 fn as_json(found: &DiscoveredBridge) -> Value {
-    json!({
-        "name": found.name,
-        "host": found.host,
-        "port": found.port,
-        "addresses": found.addresses,
-        "interfaces": found.interfaces,
-        "tls": found.has_tls(),
-        "fingerprintSha256": found.fingerprint().map(|print| print.to_string()),
-        "txt": found.txt,
-    })
+    let mut json = json!(found);
+    json["tls"] = found.has_tls().into();
+    json["fingerprintSha256"] = json!(found.fingerprint().map(|print| print.to_string()));
+    json
 }
 
 #[cfg(test)]

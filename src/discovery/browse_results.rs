@@ -4,6 +4,7 @@ use super::responder::names::type_name;
 use super::responder::packets::{address, answered, parse_response, query, question};
 use crate::protocol::limits;
 use crate::tls::Fingerprint;
+use serde::Serialize;
 use simple_dns::rdata::{RData, PTR, TXT};
 use simple_dns::{Name, ResourceRecord, CLASS, TYPE};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,7 +15,7 @@ const QUESTIONS: usize = 8;
 /// Seconds to live of the known answers in our questions.
 const TTL: u32 = 75 * 60;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct DiscoveredBridge {
     pub(crate) name: String,
     /// The host name: `studio.local`.

@@ -1,9 +1,10 @@
 //! What became of everything that was found.
 
+use serde::Serialize;
 use serde_json::{json, Value};
 
 /// What an item is, in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ItemKind(pub(crate) &'static str);
 
 impl ItemKind {
@@ -41,27 +42,25 @@ impl Outcome {
 pub(super) type Verdict = (Outcome, String);
 
 /// One thing that was found. Its texts come from the old files: not safe to print as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Item {
+    #[serde(rename = "what")]
     pub kind: ItemKind,
     /// Its id, key or file.
     pub name: String,
     /// The name its owner gave it, if it has one.
+    #[serde(rename = "displayName", skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    #[serde(skip)]
     pub outcome: Outcome,
     /// The reason, or a remark; may be empty.
+    #[serde(rename = "why", skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
 
 impl Item {
     fn to_json(&self) -> Value {
-        let mut json = json!({ "what": self.kind.0, "name": self.name });
-        if let Some(label) = &self.label {
-            json["displayName"] = label.as_str().into();
-        }
-        if !self.reason.is_empty() {
-            json["why"] = self.reason.as_str().into();
-        }
+        let mut json = json!(self);
         if self.outcome == Outcome::Damaged {
             json["damaged"] = true.into();
         }
