@@ -146,6 +146,8 @@ fn a_wrong_token_is_named_and_costs_no_node_its_connection() {
     assert!(status["remedy"].is_string(), "{status}");
     let all_operators = gateway.calls("connect").iter().all(|call| call.role == "operator");
     assert!(all_operators, "nodes do not try what is known to be wrong");
+    let shown = daemon.run(["nodes", "describe", "phone"]).stdout;
+    assert!(shown.contains("Gateway      connecting"), "{shown}");
     let refused = phone.request("chat.history", Some("{\"sessionKey\":\"main\"}"));
     assert_eq!(refused["error"]["code"], "UNAVAILABLE", "{refused}");
     assert!(phone.is_alive());

@@ -12,6 +12,15 @@ use crate::protocol::operator::{GatewayState, NodeInGateway};
 use std::time::Instant;
 
 impl Bridge {
+    /// The node is here. Its session may have to wait for the gateway.
+    pub(super) fn begin_status(&self, node: &BridgedNode) {
+        let mut status = lock(&node.status);
+        let published = status.published.take();
+        let state = Some(GatewayState::Connecting);
+        *status = NodeStatus { state, published, ..NodeStatus::default() };
+        self.publish(node, &mut status);
+    }
+
     /// The session has changed.
     pub(super) fn set_state(&self, node: &BridgedNode, state: &State<'_>) {
         let mut status = lock(&node.status);

@@ -55,6 +55,7 @@ impl Bridge {
         let delay = lock(&node.starts).delay(Instant::now(), chance);
         let running = Running { session: session.clone(), profile, offered };
         *lock(&node.running) = Some(running);
+        self.begin_status(&node);
         let handler = NodeHandler {
             bridge: self.clone(),
             node,
