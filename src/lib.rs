@@ -5,18 +5,22 @@
 //! # A bridge in a program
 //!
 //! A [`Daemon`] is a running bridge: [`Daemon::builder`] takes a directory for its state, a
-//! [`Config`] and a [`Backend`], which answers what nodes ask. An [`Operator`]
+//! [`Backend`], which answers what nodes ask, and a [`Config`]. An [`Operator`]
 //! approves nodes, invokes their commands and follows events.
 //!
 //! ```
+//! use openclaw_bridge::backend::embedded::Embedded;
 //! use openclaw_bridge::{Config, Daemon};
+//! use std::sync::Arc;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
 //! # let state_dir = scratch.path().join("state");
 //! let mut config = Config::default();
 //! config.bridge.port = 0; // any free one
-//! let bridge = Daemon::builder(state_dir).config(config).start()?;
+//! // Conversations in files; the `backend` module also has one that is an OpenClaw gateway.
+//! let backend = Arc::new(Embedded::new(&state_dir, &config));
+//! let bridge = Daemon::builder(state_dir, backend).config(config).start()?;
 //! assert!(bridge.addresses()[0].ip().is_loopback());
 //!
 //! let mut operator = bridge.operator()?;

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use openclaw_bridge::backend::embedded::Embedded;
 use openclaw_bridge::{Config, Daemon, Error};
 use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -31,7 +33,8 @@ fn start(dir: &Path, spare: usize) -> Result<Daemon, Error> {
     setrlimit(Resource::Nofile, Rlimit { current: Some(512), ..limit }).unwrap();
     let mut fillers: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     fillers.truncate(fillers.len() - spare);
-    let daemon = Daemon::builder(dir).config(config).start();
+    let backend = Arc::new(Embedded::new(dir, &config));
+    let daemon = Daemon::builder(dir, backend).config(config).start();
     drop(fillers);
     setrlimit(Resource::Nofile, limit).unwrap();
     daemon

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::backend::embedded::Embedded;
+use crate::backend::openclaw::Openclaw;
+use crate::backend::Backend;
 use crate::config::{self, paths, process_env, BackendKind, Bind, Config, Loaded, Sources};
-use crate::daemon::{Daemon, DaemonHandle, Host, HostError};
+use crate::daemon::{Daemon, DaemonHandle, Host, HostError, Lock};
 use crate::protocol::operator::NodeCounts;
 use log::LevelFilter;
 use rustix::fs::Mode;
@@ -28,20 +30,16 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     raise_open_files();
     let state_dir = paths::state_dir(&config, &process_env)?;
     let socket = paths::control_socket(&config, &state_dir, &process_env);
-    let embedded = (config.backend.kind == BackendKind::Embedded).then(|| {
-        let embedded = Embedded::new(&state_dir, &config);
-        Arc::new(embedded.with_program(env::current_exe().ok()))
-    });
-    let mut builder = Daemon::builder(state_dir)
+    let lock = Lock::take(&state_dir)?;
+    let (backend, embedded) = backend(&state_dir, &config)?;
+    let mut builder = Daemon::builder(state_dir, backend)
+        .locked(lock)
         .config(config.clone())
         .control_socket(socket)
         .with_canvas_host()
-        .host(ServeHost { sources, embedded: embedded.clone() });
-    if let Some(embedded) = embedded {
-        builder = builder.backend(embedded);
-    }
-    if line.is_set("no-discovery") {
-        builder = builder.without_mdns();
+        .host(ServeHost { sources, embedded });
+    if !line.is_set("no-discovery") {
+        builder = builder.with_mdns();
     }
     if let Some(every) = systemd::heartbeat() {
         let port = config.bridge.port;
@@ -55,6 +53,20 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     systemd::notify("READY=1");
     next_steps::tell(&daemon);
     Ok(daemon.wait()?)
+}
+
+/// Who answers nodes, and the same once more if a reload can change it.
+fn backend(
+    state_dir: &Path,
+    config: &Config,
+) -> Result<(Arc<dyn Backend>, Option<Arc<Embedded>>), Failure> {
+    if config.backend.kind == BackendKind::Openclaw {
+        let openclaw = Openclaw::new(state_dir, &config.backend);
+        return Ok((Arc::new(openclaw.map_err(|e| Failure::failed(e.to_string()))?), None));
+    }
+    let embedded = Embedded::new(state_dir, config).with_program(env::current_exe().ok());
+    let embedded = Arc::new(embedded);
+    Ok((embedded.clone(), Some(embedded)))
 }
 
 /// What `systemctl status` shows.

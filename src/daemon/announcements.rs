@@ -5,6 +5,15 @@ use crate::discovery::{Advertiser, Announcement, AnnouncementState, InterfaceSel
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+/// [`announce`].
+pub(super) type Announce = fn(
+    &DiscoveryConfig,
+    Bind,
+    &[SocketAddr],
+    Service,
+    &AnnouncementState,
+) -> Option<(Arc<Advertiser>, Announcement)>;
+
 /// Announces the bridge, unless only this machine can connect; returns what it announces. A failure
 /// is logged and not fatal: nodes that know the address connect all the same.
 pub(super) fn announce(

@@ -2,8 +2,10 @@
 
 use crate::backend::Backend;
 use crate::config::Config;
+use crate::daemon::announcements::{announce, Announce};
+use crate::daemon::canvas::{Canvas, OpenCanvas};
 use crate::daemon::heartbeat::Beat;
-use crate::daemon::Host;
+use crate::daemon::{Host, Lock};
 use crate::protocol::operator::NodeCounts;
 use std::fmt;
 use std::path::PathBuf;
@@ -15,12 +17,14 @@ use std::time::Duration;
 #[must_use]
 pub struct DaemonBuilder {
     pub(super) state_dir: PathBuf,
+    pub(super) lock: Option<Lock>,
     pub(super) control_socket: Option<PathBuf>,
     pub(super) config: Config,
-    pub(super) backend: Option<Arc<dyn Backend>>,
+    pub(super) backend: Arc<dyn Backend>,
     pub(super) host: Arc<dyn Host>,
-    pub(super) is_announced: bool,
-    pub(super) has_canvas: bool,
+    // Functions, so that a program without them does not contain what they need.
+    pub(super) announce: Option<Announce>,
+    pub(super) open_canvas: Option<OpenCanvas>,
     pub(super) heartbeat: Option<(Duration, Beat)>,
 }
 
@@ -30,30 +34,31 @@ struct NoHost;
 impl Host for NoHost {}
 
 impl DaemonBuilder {
-    pub(super) fn new(state_dir: PathBuf) -> Self {
+    pub(super) fn new(state_dir: PathBuf, backend: Arc<dyn Backend>) -> Self {
         Self {
             state_dir,
+            lock: None,
             control_socket: None,
             config: Config::default(),
-            backend: None,
+            backend,
             host: Arc::new(NoHost),
-            is_announced: true,
-            has_canvas: false,
+            announce: None,
+            open_canvas: None,
             heartbeat: None,
         }
     }
 
     /// The configuration; [`Config::default`] listens on 127.0.0.1:18790 without TLS. The keys
-    /// `bridge.enabled`, `bridge.stateDir` and `bridge.log` are left to the program.
+    /// `bridge.enabled`, `bridge.stateDir`, `bridge.log` and `backend` are left to the program.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Who answers the calls of nodes; by default what `backend` in the configuration says, which is
-    /// [`Embedded`](crate::backend::embedded::Embedded) unless it names a gateway.
-    pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
-        self.backend = Some(backend);
+    /// The state directory is locked already, because the backend uses it, too.
+    #[cfg(feature = "cli")]
+    pub(crate) fn locked(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
         self
     }
 
@@ -73,13 +78,14 @@ impl DaemonBuilder {
     /// Also serves the pages that nodes show on their canvas, at a port of its own and to everybody
     /// who reaches it, as `canvasHost` in the configuration says; off by default.
     pub fn with_canvas_host(mut self) -> Self {
-        self.has_canvas = true;
+        self.open_canvas = Some(Canvas::open);
         self
     }
 
-    /// Does not announce the bridge on the local network, whatever `discovery.mdns` is.
-    pub fn without_mdns(mut self) -> Self {
-        self.is_announced = false;
+    /// Also announces the bridge on the local network by mDNS, as `discovery` in the configuration
+    /// says; off by default.
+    pub fn with_mdns(mut self) -> Self {
+        self.announce = Some(announce);
         self
     }
 

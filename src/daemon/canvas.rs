@@ -6,7 +6,7 @@ use crate::daemon::settings;
 use crate::log_limit::LogLimit;
 use crate::protocol::operator::CanvasHostView;
 use crate::transport::bind::Error;
-use crate::transport::{Bound, Listening};
+use crate::transport::{Bound, Entrance, Listening};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ const PORTS_ABOVE: u16 = 3;
 /// A canvas host that is bound and serves nobody yet.
 pub(super) struct Canvas {
     pub(super) host: Arc<CanvasHost>,
+    pub(super) entrance: Entrance,
     pub(super) bound: Bound,
 }
 
@@ -30,6 +31,10 @@ pub(super) enum CanvasState {
     /// The bridge runs without it, for this reason.
     Failed(String),
 }
+
+/// [`Canvas::open`].
+pub(super) type OpenCanvas =
+    fn(&Config, &Path, &Bound, &Arc<LogLimit>) -> (Option<Canvas>, CanvasState);
 
 impl Canvas {
     /// Binds where the bridge is bound. A failure is logged and not fatal: nodes matter more.
@@ -61,7 +66,7 @@ impl Canvas {
         let site = Site { root, live_reload, names, log_limit: log_limit.clone() };
         let host = CanvasHost::new(site, bound.port(), settings::canvas_connections());
         let state = CanvasState::On(bound.listening().clone());
-        (Some(Self { host, bound }), state)
+        (Some(Self { entrance: host.clone().entrance(), host, bound }), state)
     }
 }
 

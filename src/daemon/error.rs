@@ -1,6 +1,5 @@
 //! Why the bridge does not run.
 
-use crate::backend::openclaw;
 use crate::transport::bind;
 use crate::{control, pairing_store, tls};
 use std::path::PathBuf;
@@ -53,9 +52,6 @@ pub enum Error {
         /// The limit.
         open_files: u64,
     },
-    /// The backend cannot work as it is configured. The text already contains the cause.
-    #[error("{0}")]
-    Backend(Cause),
     /// The control socket cannot be made.
     #[error(transparent)]
     Control(Cause),
@@ -80,5 +76,5 @@ macro_rules! from_parts {
 
 from_parts!(
     pairing_store::Error => Pairings, control::Error => Control, tls::Error => Tls,
-    bind::Error => Bind, openclaw::Error => Backend
+    bind::Error => Bind
 );

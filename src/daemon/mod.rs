@@ -32,7 +32,7 @@ pub use operator::{OpenRequest, Operator};
 #[cfg(feature = "cli")]
 pub(crate) use settings::{profile, tls_files};
 
-use crate::backend::{InvokeAnswer, InvokeNumber, Outlet};
+use crate::backend::{Backend, InvokeAnswer, InvokeNumber, Outlet};
 use crate::link::Inbox;
 use crate::lock::lock;
 use crate::protocol::operator::{DescribeNode, InvokeNode};
@@ -81,9 +81,10 @@ impl DaemonHandle {
 
 impl Daemon {
     /// A bridge that keeps its state in this directory, which is created if it is missing; one that
-    /// others can look into is refused. There is at most one bridge for each state directory.
-    pub fn builder(state_dir: impl Into<PathBuf>) -> DaemonBuilder {
-        DaemonBuilder::new(state_dir.into())
+    /// others can look into is refused. There is at most one bridge for each state directory. The
+    /// backend answers the calls of nodes.
+    pub fn builder(state_dir: impl Into<PathBuf>, backend: Arc<dyn Backend>) -> DaemonBuilder {
+        DaemonBuilder::new(state_dir.into(), backend)
     }
 
     /// Where nodes can connect at this moment.

@@ -1,13 +1,10 @@
 //! The start, in the order in which things may be refused: what is on disk, what nodes connect to,
 //! what operators connect to, and then the threads.
 
-use crate::backend::embedded::Embedded;
-use crate::backend::openclaw::Openclaw;
-use crate::backend::{Backend, Workers};
+use crate::backend::Workers;
 use crate::config::paths::CONTROL_SOCKET;
-use crate::config::{BackendKind, Mdns};
+use crate::config::Mdns;
 use crate::control::Server;
-use crate::daemon::announcements::announce;
 use crate::daemon::canvas::{Canvas, CanvasState};
 use crate::daemon::clock::Clock;
 use crate::daemon::heartbeat::Heartbeat;
@@ -35,26 +32,26 @@ use std::sync::Arc;
 impl DaemonBuilder {
     /// Starts everything; nodes can connect when this returns. After an error nothing is left
     /// running.
-    pub fn start(self) -> Result<Daemon, Error> {
-        let (config, state_dir) = (&self.config, &self.state_dir);
+    pub fn start(mut self) -> Result<Daemon, Error> {
+        let lock = self.lock.take().map_or_else(|| Lock::take(&self.state_dir), Ok)?;
+        let (config, state_dir, backend) = (&self.config, &self.state_dir, &self.backend);
         let clock = Clock::start();
-        let (connections, unauthenticated) = settings::connections(config, self.has_canvas)?;
+        let (connections, unauthenticated) =
+            settings::connections(config, self.open_canvas.is_some())?;
         // What another program, a file or the network may refuse.
-        let lock = Lock::take(state_dir)?;
-        let backend = self.chosen_backend()?;
         let (store, book) = PairingStore::open(state_dir, clock.now().wall)?;
         let tls = config.bridge.tls.enabled.then(|| self.open_tls()).transpose()?;
         let bound = Bound::open(&settings::listen(config))?;
         let control = Server::bind(&self.socket())?;
         let ((inbox, inputs), (task_sender, tasks)) = (Inbox::new(), tasks::channel());
         let (log_limit, announced) = (Arc::<LogLimit>::default(), AnnouncementState::default());
-        let (canvas, canvas_state) = self.open_canvas(&bound, &log_limit);
+        let (canvas, canvas_state) = self.canvas(&bound, &log_limit);
         let policy = settings::policy(config, canvas.as_ref().map(|canvas| canvas.host.port));
         let router = RouterThread {
             router: Router::new(clock.now(), policy, book, Box::new(ids::Random)),
             inputs,
             store,
-            workers: Workers::start(&backend, &inbox)?,
+            workers: Workers::start(backend, &inbox)?,
             tasks: task_sender.clone(),
             log: ConnectionLog::new(log_limit.clone()),
             listening: bound.listening().clone(),
@@ -101,25 +98,10 @@ impl DaemonBuilder {
         self.control_socket.clone().unwrap_or_else(|| self.state_dir.join(CONTROL_SOCKET))
     }
 
-    fn chosen_backend(&self) -> Result<Arc<dyn Backend>, Error> {
-        let config = &self.config;
-        Ok(match (&self.backend, config.backend.kind) {
-            (Some(backend), _) => backend.clone(),
-            (None, BackendKind::Embedded) => Arc::new(Embedded::new(&self.state_dir, config)),
-            (None, BackendKind::Openclaw) => {
-                Arc::new(Openclaw::new(&self.state_dir, &config.backend)?)
-            }
-        })
-    }
-
-    fn open_canvas(
-        &self,
-        bridge: &Bound,
-        log_limit: &Arc<LogLimit>,
-    ) -> (Option<Canvas>, CanvasState) {
-        match self.has_canvas {
-            true => Canvas::open(&self.config, &self.state_dir, bridge, log_limit),
-            false => (None, CanvasState::Off),
+    fn canvas(&self, bridge: &Bound, log_limit: &Arc<LogLimit>) -> (Option<Canvas>, CanvasState) {
+        match self.open_canvas {
+            Some(open) => open(&self.config, &self.state_dir, bridge, log_limit),
+            None => (None, CanvasState::Off),
         }
     }
 
@@ -170,14 +152,13 @@ impl DaemonBuilder {
             last: Arc::new(AtomicU64::new(0)),
         };
         let listeners = bound.start(reception.entrance())?;
-        let canvas = canvas.map(|canvas| canvas.bound.start(canvas.host.entrance())).transpose()?;
-        let is_announced = self.is_announced && config.discovery.mdns != Mdns::Off;
-        let announcements = is_announced.then(|| {
+        let canvas = canvas.map(|canvas| canvas.bound.start(canvas.entrance)).transpose()?;
+        let announce = self.announce.filter(|_| config.discovery.mdns != Mdns::Off);
+        let announced = announce.and_then(|announce| {
             let service = profile.service(listeners.port(), None);
             let (bind, bound) = (config.bridge.bind, listening.now().addresses);
             announce(&config.discovery, bind, &bound, service, state)
         });
-        let announced = announcements.flatten();
         supervisor.advertiser = announced.as_ref().map(|(advertiser, _)| advertiser.clone());
         let network = NetworkThread {
             listeners,

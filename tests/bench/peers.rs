@@ -6,7 +6,7 @@
 
 use crate::client::{read_line, Samples};
 use crate::process::monotonic_ns;
-use openclaw_bridge::backend::{Audience, BackendEvent};
+use openclaw_bridge::backend::{embedded::Embedded, Audience, BackendEvent};
 use openclaw_bridge::protocol::operator::{InvokeNode, ListNodes};
 use openclaw_bridge::{Config, Daemon};
 use rustls::pki_types::{pem::PemObject, CertificateDer, PrivateKeyDer};
@@ -290,7 +290,8 @@ fn bare_loop() {
 fn host(dir: &Path) {
     let mut config = Config::default();
     config.bridge.port = 0;
-    let bridge = Daemon::builder(dir).config(config).start().expect("a bridge");
+    let backend = Arc::new(Embedded::new(dir, &config));
+    let bridge = Daemon::builder(dir, backend).config(config).start().expect("a bridge");
     say(&bridge.addresses()[0].to_string());
     for command in std::io::stdin().lines().map_while(Result::ok) {
         if let Some(arguments) = command.strip_prefix("events ") {

@@ -2,7 +2,8 @@
 
 use crate::support::{eventually, Control, Phone, DEADLINE};
 use openclaw_bridge::backend::{
-    Audience, Backend, BackendEvent, Caller, ErrorCode, Method, Payload, WireError,
+    embedded::Embedded, Audience, Backend, BackendEvent, Caller, ErrorCode, Method, Payload,
+    WireError,
 };
 use openclaw_bridge::config::{AgentKind, Config, Loaded};
 use openclaw_bridge::protocol::limits::OPERATOR_REQUESTS;
@@ -38,7 +39,7 @@ fn start(name: &'static str, dir: &Path) -> Daemon {
 fn builder(name: &'static str, dir: &Path) -> DaemonBuilder {
     let mut config = Config::default();
     config.bridge.port = 0;
-    Daemon::builder(dir).config(config).backend(Arc::new(Named(name)))
+    Daemon::builder(dir, Arc::new(Named(name))).config(config)
 }
 
 /// A phone that the program approves as soon as the event says that it asks.
@@ -248,8 +249,12 @@ fn an_agent_of_an_embedded_bridge_is_told_its_socket_and_nothing_about_the_progr
     config.bridge.port = 0;
     config.agent.kind = AgentKind::Command;
     config.agent.command = ["/bin/sh", "-c", &tell].map(str::to_owned).into();
-    let bridge =
-        Daemon::builder(dir.path()).config(config).control_socket(&socket).start().unwrap();
+    let backend = Arc::new(Embedded::new(dir.path(), &config));
+    let bridge = Daemon::builder(dir.path(), backend)
+        .config(config)
+        .control_socket(&socket)
+        .start()
+        .unwrap();
     let message = json!({ "sessionKey": "main", "message": "hi", "idempotencyKey": "run" });
     let mut operator = bridge.operator().unwrap();
     operator.call(Method::ChatSend, Some(&message.to_string())).unwrap();

@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::var_os("LAMP_STATE").map_or_else(|| "lamp-state".into(), PathBuf::from);
     let mut config = Config::default();
     config.bridge.port = std::env::var("LAMP_PORT").map_or(Ok(18790), |port| port.parse())?;
-    let bridge = Daemon::builder(dir).config(config).backend(Arc::new(Lamp)).start()?;
+    let bridge = Daemon::builder(dir, Arc::new(Lamp)).config(config).start()?;
     println!("listening on {}", bridge.addresses()[0]);
 
     let mut operator = bridge.operator()?;

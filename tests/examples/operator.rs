@@ -5,14 +5,16 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
+use openclaw_bridge::backend::embedded::Embedded;
 use openclaw_bridge::{Config, Daemon};
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::var_os("BRIDGE_STATE").map_or_else(|| "bridge-state".into(), PathBuf::from);
     let mut config = Config::default();
     config.bridge.port = std::env::var("BRIDGE_PORT").map_or(Ok(18790), |port| port.parse())?;
-    let bridge = Daemon::builder(dir).config(config).start()?;
+    let backend = Arc::new(Embedded::new(&dir, &config));
+    let bridge = Daemon::builder(dir, backend).config(config).start()?;
     println!("listening on {}", bridge.addresses()[0]);
 
     let mut operator = bridge.operator()?;
