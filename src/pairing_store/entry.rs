@@ -27,6 +27,10 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
     let mut other: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
     let is_known = |key: &&str| PAIRED.contains(key) || NodeProfile::FIELDS.contains(key);
     other.retain(|key, value| !is_known(&key.as_str()) && !value.is_null());
+    if other.is_empty() {
+        // A map keeps the room of what was removed from it.
+        other = Map::new();
+    }
     let node = PairedNode {
         token: hash.or_else(|| clear.as_ref().map(Token::hash)),
         profile: NodeProfile::read(&fields),

@@ -15,10 +15,10 @@ use crate::files::{self, stamp, Staged, Stamp};
 use crate::protocol::{limits, NodeId};
 use crate::router::{PairedNode, PairingBook, PairingRequest, RequestId, Wall};
 use entry::{Paired, Pending};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,20 @@ struct PairingFile<K, V> {
 }
 
 type Entries<K, V> = Arc<BTreeMap<K, Arc<V>>>;
+
+/// Entries as they are written.
+struct Formed<'a, K, V, F> {
+    entries: &'a BTreeMap<K, Arc<V>>,
+    form: F,
+}
+
+impl<'a, K: Serialize, V, E: Serialize, F: Fn(&'a K, &'a V) -> E> Serialize
+    for Formed<'a, K, V, F>
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|(k, v)| (k, (self.form)(k, v))))
+    }
+}
 
 /// Why the pairing files cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -129,10 +143,13 @@ impl<K: Ord + Serialize, V> PairingFile<K, V> {
         if Arc::ptr_eq(entries, &self.saved) {
             return Ok(None);
         }
-        let entries: BTreeMap<&K, E> = entries.iter().map(|(k, v)| (k, form(k, v))).collect();
-        let text = serde_json::to_vec_pretty(&entries).map_err(io::Error::other);
-        let staged = text.and_then(|text| Staged::write(&self.path, &text));
-        staged.map(Some).map_err(|e| Error::io("write", &self.path, e))
+        // As one text, the entries of many nodes would take as much memory again, and leave a hole.
+        let staged = Staged::fill(&self.path, |file| {
+            let mut out = BufWriter::new(file);
+            serde_json::to_writer_pretty(&mut out, &Formed { entries, form })?;
+            out.flush()
+        });
+        staged.map(|(staged, ())| Some(staged)).map_err(|e| Error::io("write", &self.path, e))
     }
 
     /// Puts staged entries in place. Somebody else's version of the file is copied first, so that

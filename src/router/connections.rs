@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// Connections and nodes. A node has at most one admitted connection.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    open: BTreeMap<ConnId, ConnectionState>,
+    // Boxed: half of the places in such a map are empty.
+    open: BTreeMap<ConnId, Box<ConnectionState>>,
     online: BTreeMap<NodeId, ConnId>,
     /// Paired nodes that were online since the start and are not now.
     absent: BTreeMap<NodeId, Absence>,
@@ -68,13 +69,13 @@ impl Connections {
             active: ctx.now.mono,
             pinged: false,
         };
-        self.open.insert(conn, connection);
+        self.open.insert(conn, Box::new(connection));
         ctx.timers.set(ctx.after(limits::GREETING_DEADLINE), Timer::Greeting(conn));
     }
 
     /// Something arrived. Returns the connection, if it is open.
     pub(super) fn activity(&mut self, ctx: &Context, conn: ConnId) -> Option<&mut ConnectionState> {
-        let connection = self.open.get_mut(&conn)?;
+        let connection = &mut **self.open.get_mut(&conn)?;
         (connection.active, connection.pinged) = (ctx.now.mono, false);
         Some(connection)
     }
@@ -98,7 +99,7 @@ impl Connections {
     }
 
     pub(super) fn get(&self, conn: ConnId) -> Option<&ConnectionState> {
-        self.open.get(&conn)
+        self.open.get(&conn).map(Box::as_ref)
     }
 
     /// The node a connection is admitted as.
@@ -187,19 +188,19 @@ impl Connections {
         }
     }
 
-    /// Drops a connection that is gone. Its node gets a grace before the absence is announced and
-    /// before its subscriptions end: phones connect twice, and come back after a lift, a tunnel, a
-    /// switch from Wi-Fi.
-    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) {
-        let Some(connection) = self.open.remove(&conn) else { return };
+    /// Drops a connection that is gone, and returns its node. That gets a grace before the absence
+    /// is announced: phones connect twice, and come back after a lift, a tunnel, a switch from
+    /// Wi-Fi.
+    pub(super) fn forget_connection(&mut self, ctx: &mut Context, conn: ConnId) -> Option<NodeId> {
+        let connection = self.open.remove(&conn)?;
         ctx.timers.cancel(&Timer::Greeting(conn));
         ctx.timers.cancel(&Timer::Silence(conn));
-        let Some(node) = connection.node else { return };
+        let node = connection.node?;
         self.online.remove(&node);
         ctx.timers.set(ctx.after(limits::ABSENCE_GRACE), Timer::Absence(node.clone()));
-        ctx.timers.set(ctx.after(limits::SUBSCRIPTION_GRACE), Timer::Subscriptions(node.clone()));
         let absence = Absence { last_seen: ctx.now.wall, announced: false };
-        self.absent.insert(node, absence);
+        self.absent.insert(node.clone(), absence);
+        Some(node)
     }
 
     /// The node did not come back within the grace period.

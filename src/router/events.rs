@@ -5,6 +5,7 @@ use crate::protocol::operator::OperatorEvent;
 use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload, SharedLine};
 use crate::router::connections::Connections;
 use crate::router::context::Context;
+use crate::router::timers::Timer;
 use crate::router::{Audience, BackendEvent, ConnId, NodeNotice, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -85,6 +86,13 @@ impl Subscriptions {
         let nodes = self.by_node.keys().filter(|node| !is_permitted(node));
         for node in nodes.cloned().collect::<Vec<_>>() {
             self.forget(ctx, &node);
+        }
+    }
+
+    /// Drops the subscriptions of a node that is gone, unless it comes back within the grace.
+    pub(super) fn forget_later(&self, ctx: &mut Context, node: NodeId) {
+        if self.by_node.contains_key(&node) {
+            ctx.timers.set(ctx.after(limits::SUBSCRIPTION_GRACE), Timer::Subscriptions(node));
         }
     }
 

@@ -245,7 +245,9 @@ impl Router {
         self.calls.forget_connection(&mut self.ctx, conn);
         self.invokes.forget_connection(&mut self.ctx, conn, reason);
         self.pairing.waiting.forget_connection(&mut self.ctx, conn);
-        self.connections.forget_connection(&mut self.ctx, conn);
+        if let Some(node) = self.connections.forget_connection(&mut self.ctx, conn) {
+            self.subscriptions.forget_later(&mut self.ctx, node);
+        }
     }
 }
 
