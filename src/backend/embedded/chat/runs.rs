@@ -72,7 +72,8 @@ impl Runs {
         });
         let ended: Vec<_> = ended.collect();
         if ended.len() > limits::RUNS_REMEMBERED {
-            if let Some(id) = giving_way(ended).map(String::clone) {
+            let oldest: Option<&String> = giving_way(ended);
+            if let Some(id) = oldest.cloned() {
                 known.remove(&id);
             }
         }
