@@ -54,6 +54,12 @@ fn escaped_unit(text: &[u8], at: usize) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// A value as JSON text.
+pub(crate) fn text(value: &(impl Serialize + ?Sized)) -> String {
+    // Fails only for maps whose keys are not strings, which nothing here has.
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
 /// Valid JSON without the white space between its parts. Android looks for `"includeAudio":true`
 /// in the text of its parameters (protocol section 1.1).
 pub(crate) fn compact(text: &str) -> String {

@@ -22,17 +22,21 @@ pub(crate) fn canonical_of(key: &str, agent: &str) -> String {
     if agent == DEFAULT_AGENT && (key == "global" || key == "unknown") {
         return key.to_owned();
     }
-    match key.strip_prefix("agent:").and_then(|rest| rest.split_once(':')) {
+    match parts(key) {
         Some((agent, rest)) if !rest.is_empty() => format!("agent:{}:{rest}", agent_id(agent)),
         _ => format!("agent:{agent}:{key}"),
     }
 }
 
+/// The agent that a key names, and what it calls the conversation.
+pub(crate) fn parts(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix("agent:")?.split_once(':')
+}
+
 /// The agent of a canonical key.
 #[cfg(feature = "cli")]
 pub(crate) fn agent_of(key: &str) -> &str {
-    let named = key.strip_prefix("agent:").and_then(|rest| rest.split_once(':'));
-    named.map_or(DEFAULT_AGENT, |(agent, _)| agent)
+    parts(key).map_or(DEFAULT_AGENT, |(agent, _)| agent)
 }
 
 /// The trimmed `sessionKey` of an event's payload; `None` if it is missing, empty or too long.

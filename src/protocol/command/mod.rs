@@ -10,6 +10,7 @@ pub mod media;
 pub mod phone;
 pub mod system;
 
+use crate::protocol::json;
 use crate::protocol::names::names;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
@@ -59,8 +60,7 @@ pub trait NodeCall: Serialize {
     /// The parameters as JSON text, compact because some nodes only search it (protocol section
     /// 1.1); `None` if there are none.
     fn encode(&self) -> Option<String> {
-        // Fails only for maps whose keys are not strings, which no parameters have.
-        serde_json::to_string(self).ok().filter(|text| text != "{}")
+        Some(json::text(self)).filter(|text| text != "{}")
     }
 
     /// The result in a node's answer.

@@ -3,7 +3,7 @@
 //! not matter.
 
 use crate::protocol::fields::Fields;
-use crate::protocol::{limits, NodeProfile, Payload, Token};
+use crate::protocol::{json, limits, NodeProfile, Payload, Token};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
 use serde::Serialize;
@@ -197,7 +197,7 @@ impl<'a> Connect<'a> {
     }
 
     pub(crate) fn params(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 

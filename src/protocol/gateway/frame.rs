@@ -19,7 +19,7 @@ pub(crate) fn request(id: u64, method: &str, params: &str) -> String {
     let empty = RawValue::NULL;
     let params = serde_json::from_str::<&RawValue>(params).unwrap_or(empty);
     let request = Request { r#type: "req", id: id.to_string(), method, params };
-    serde_json::to_string(&request).unwrap_or_default()
+    json::text(&request)
 }
 
 #[derive(Debug, PartialEq)]

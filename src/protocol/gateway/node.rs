@@ -1,7 +1,7 @@
 //! What a gateway and its nodes say to each other: invokes, results, events.
 
 use crate::protocol::fields::Fields;
-use crate::protocol::{limits, ErrorCode, InvokeFailure, Payload, WireError};
+use crate::protocol::{json, limits, ErrorCode, InvokeFailure, Payload, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -120,7 +120,7 @@ pub(crate) fn event_params(event: &str, payload: Option<&str>) -> String {
         #[serde(rename = "payloadJSON", skip_serializing_if = "Option::is_none")]
         payload: Option<&'a str>,
     }
-    serde_json::to_string(&Event { event, payload }).unwrap_or_default()
+    json::text(&Event { event, payload })
 }
 
 pub(crate) fn result_params(
@@ -156,7 +156,7 @@ pub(crate) fn result_params(
         }
     };
     let outcome = Outcome { id, node_id: node, ok: result.is_ok(), payload, error };
-    serde_json::to_string(&outcome).unwrap_or_default()
+    json::text(&outcome)
 }
 
 /// What the node said itself, out of the bridge's error about an invoke.

@@ -12,7 +12,7 @@ pub mod system;
 pub use event::Event;
 pub use rules::{Kind, Rule};
 
-use crate::protocol::json::mend_surrogates;
+use crate::protocol::json::{self, mend_surrogates};
 use crate::protocol::{Method, Payload, WireError};
 use serde::de::value::MapDeserializer;
 use serde::de::DeserializeOwned;
@@ -85,8 +85,7 @@ fn refused<P: Params>(what: &str) -> WireError {
 
 /// Parameters, results and events as JSON text.
 pub fn encode(value: &impl Serialize) -> Payload {
-    // Fails only for maps whose keys are not strings, which no type here has.
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()).into()
+    json::text(value).into()
 }
 
 /// Defines the parameters of methods: structs as `records!` makes them, in which each field has a

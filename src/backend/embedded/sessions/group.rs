@@ -2,6 +2,7 @@
 //! old gateway.
 
 use super::entry::{text, Entry};
+use crate::protocol::session;
 
 /// A conversation with several people.
 pub(super) struct Group<'a> {
@@ -13,8 +14,7 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     /// The entry counts more than the key.
     pub(super) fn of(key: &'a str, entry: &'a Entry) -> Self {
-        let rest = key.strip_prefix("agent:").and_then(|rest| rest.split_once(':'));
-        let rest = rest.map_or(key, |(_, rest)| rest);
+        let rest = session::parts(key).map_or(key, |(_, rest)| rest);
         let mut parts = rest.splitn(3, ':');
         let parsed = match (parts.next(), parts.next(), parts.next()) {
             (Some(channel), Some("group" | "channel"), Some(id)) => Some((channel, id)),

@@ -41,7 +41,7 @@ impl SessionDefaults {
         if key == session::MAIN || key == self.main_key {
             return self.main_session.clone();
         }
-        match key.strip_prefix("agent:").and_then(|rest| rest.split_once(':')) {
+        match session::parts(&key) {
             Some((agent, session::MAIN)) => format!("agent:{agent}:{}", self.main_key),
             Some(_) => key,
             None if key == "global" || key == "unknown" => key,

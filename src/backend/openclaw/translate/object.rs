@@ -1,6 +1,8 @@
 //! JSON objects written field by field, from values that are JSON text already. What a gateway
 //! sends can be megabytes; none of it becomes a tree.
 
+pub(super) use crate::protocol::json::text;
+
 use serde::Serialize;
 
 /// An object that is being written.
@@ -40,12 +42,6 @@ impl Object {
         self.0.push('}');
         self.0
     }
-}
-
-/// A value as JSON text.
-pub(super) fn text(value: &(impl Serialize + ?Sized)) -> String {
-    // Fails only for maps whose keys are not strings, which nothing here has.
-    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// A list of values that are JSON text.
