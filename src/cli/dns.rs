@@ -1,7 +1,6 @@
 //! `dns setup`: the files by which CoreDNS serves the wide-area zone.
 
 use super::*;
-use crate::addresses::{self, Tailnet};
 use crate::config::Config;
 use crate::discovery::coredns;
 use crate::discovery::profile::ZoneSettings;
@@ -51,8 +50,7 @@ fn plan(line: &CommandLine) -> Result<Plan, Failure> {
     let config = config_file::of_serve(line)?;
     let running = operator::running_status(line)?;
     let place = ZoneSettings::new(&config);
-    let own = addresses::list().map_err(could_not("list the addresses of this machine"))?;
-    let (v4, v6) = zone::addresses(line, &place, Tailnet::of(&own))?;
+    let (_, v4, v6) = zone::addresses(line, &place)?;
     let addresses: Vec<IpAddr> =
         [Some(v4.into()), v6.map(IpAddr::from)].into_iter().flatten().collect();
     let mut notes = notes(&config);

@@ -18,9 +18,7 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
     let config = config_file::of_serve(line)?;
     let running = operator::running_status(line)?;
     let place = ZoneSettings::new(&config);
-    let own = addresses::list().map_err(could_not("list the addresses of this machine"))?;
-    let tailnet = Tailnet::of(&own);
-    let (v4, v6) = addresses(line, &place, tailnet)?;
+    let (tailnet, v4, v6) = addresses(line, &place)?;
     let mut profile = daemon::profile(&config, None);
     match &running {
         Some(running) => {
@@ -117,18 +115,20 @@ fn port(config: &Config, running: Option<&Status>) -> Result<u16, Failure> {
     Ok(port)
 }
 
-/// The addresses of this machine in the zone: those of the tailnet, unless another one is given.
+/// The addresses of this machine in the tailnet, and those in the zone: the same, unless another one is
+/// given.
 pub(super) fn addresses(
     line: &CommandLine,
     place: &ZoneSettings,
-    tailnet: Tailnet,
-) -> Result<(Ipv4Addr, Option<Ipv6Addr>), Failure> {
+) -> Result<(Tailnet, Ipv4Addr, Option<Ipv6Addr>), Failure> {
+    let own = addresses::list().map_err(could_not("list the addresses of this machine"))?;
+    let tailnet = Tailnet::of(&own);
     let given = line.value("address").map(|text| {
         let wrong = || Failure::usage(format!("--address: {} is not an IPv4 address", safe(text)));
         text.parse().map_err(|_| wrong())
     });
     if let Some(address) = given.transpose()?.or(place.address) {
-        return Ok((address, None));
+        return Ok((tailnet, address, None));
     }
     let v4 = tailnet.v4.ok_or_else(|| {
         Failure::failed(
@@ -137,5 +137,5 @@ pub(super) fn addresses(
              network with --address or discovery.wideArea.address",
         )
     })?;
-    Ok((v4, tailnet.v6))
+    Ok((tailnet, v4, tailnet.v6))
 }
