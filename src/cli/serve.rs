@@ -56,10 +56,9 @@ pub(super) fn run(line: &CommandLine) -> Result<(), Failure> {
 }
 
 /// Who answers nodes, and the same once more if a reload can change it.
-fn backend(
-    state_dir: &Path,
-    config: &Config,
-) -> Result<(Arc<dyn Backend>, Option<Arc<Embedded>>), Failure> {
+type Answering = (Arc<dyn Backend>, Option<Arc<Embedded>>);
+
+fn backend(state_dir: &Path, config: &Config) -> Result<Answering, Failure> {
     if config.backend.kind == BackendKind::Openclaw {
         let openclaw = Openclaw::new(state_dir, &config.backend);
         return Ok((Arc::new(openclaw.map_err(|e| Failure::failed(e.to_string()))?), None));
