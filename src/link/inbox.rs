@@ -129,6 +129,10 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
     /// The next input if there is one.
     pub(crate) fn next_now(&self) -> Option<Posted> {
         self.receiver.try_recv().ok()

@@ -177,7 +177,7 @@ impl<T: Outgoing> Outbox<T> {
             return Ok(false);
         }
         let weight = frame.weight();
-        if frame.is_superseded_later() && queue.bytes + weight > limits::OUTBOX_PRESSURE_BYTES {
+        if queue.bytes + weight > limits::OUTBOX_PRESSURE_BYTES && frame.is_superseded_later() {
             return Ok(false);
         }
         let over = queue.bytes + weight > self.byte_limit && !queue.frames.is_empty();
@@ -361,10 +361,11 @@ mod tests {
 
     #[test]
     fn a_long_event_is_not_copied_for_each_of_its_nodes() {
-        let event = GatewayFrame::SessionEvent {
+        let payload = format!("{{\"text\":\"{}\"}}", "x".repeat(limits::SHARED_BODY));
+        let event = GatewayFrame::SharedEvent {
             event: "chat".into(),
-            session_key: "main".into(),
-            payload: format!("{{\"text\":\"{}\"}}", "x".repeat(limits::SHARED_BODY)).into(),
+            session_key: Some("main".into()),
+            payload: Some(payload.into()),
             line: Default::default(),
         };
         let mut lines = [WriteBuffer::default(), WriteBuffer::default()];

@@ -46,10 +46,15 @@ pub enum GatewayFrame {
         #[serde(rename = "payloadJSON")]
         payload: Option<Payload>,
     },
-    /// An event of a conversation, sent as `event` with the node's own spelling of the session key.
-    /// The payload is a JSON object without it. Nodes with one spelling share one encoded line.
+    /// An event for several nodes, sent as `event`: they share one encoded line. Of a conversation, it
+    /// has the session key as these nodes spell it, and the payload is a JSON object without it.
     #[serde(skip)]
-    SessionEvent { event: Arc<str>, session_key: Arc<str>, payload: Payload, line: SharedLine },
+    SharedEvent {
+        event: Arc<str>,
+        session_key: Option<Arc<str>>,
+        payload: Option<Payload>,
+        line: SharedLine,
+    },
     /// The node is asked to carry out a command.
     Invoke {
         id: Arc<str>,
@@ -86,7 +91,7 @@ impl GatewayFrame {
             Self::PairOk { .. } => FrameType::PairOk.as_str(),
             Self::Error(_) => FrameType::Error.as_str(),
             Self::Res { .. } => FrameType::Res.as_str(),
-            Self::Event { .. } | Self::SessionEvent { .. } => FrameType::Event.as_str(),
+            Self::Event { .. } | Self::SharedEvent { .. } => FrameType::Event.as_str(),
             Self::Invoke { .. } => FrameType::Invoke.as_str(),
             Self::Ping { .. } => FrameType::Ping.as_str(),
             Self::Pong { .. } => FrameType::Pong.as_str(),
@@ -102,9 +107,8 @@ impl GatewayFrame {
             + match self {
                 Self::Res { id, result: Ok(payload) } => id.len() + length(payload),
                 Self::Res { id, result: Err(error) } => id.len() + error.weight(),
-                Self::Event { event, payload } => event.len() + length(payload),
-                Self::SessionEvent { session_key, payload, .. } => {
-                    session_key.len() + payload.len()
+                Self::Event { event, payload } | Self::SharedEvent { event, payload, .. } => {
+                    event.len() + length(payload)
                 }
                 Self::Invoke { command, params, .. } => command.len() + length(params),
                 Self::Error(error) => error.weight(),
@@ -121,18 +125,14 @@ impl GatewayFrame {
     /// Whether it may be dropped for a node that does not keep up, because a later one will say
     /// the same or more (protocol section 1.5).
     pub fn is_superseded_later(&self) -> bool {
-        match self {
-            Self::Event { event, .. } => {
-                matches!(
-                    GatewayEvent::parse(event),
-                    Some(GatewayEvent::Tick | GatewayEvent::Health)
-                )
-            }
-            Self::SessionEvent { event, payload, .. } => match GatewayEvent::parse(event) {
-                Some(GatewayEvent::Agent) => true,
-                Some(GatewayEvent::Chat) => payload.contains("\"state\":\"delta\""),
-                _ => false,
-            },
+        let (Self::Event { event, payload } | Self::SharedEvent { event, payload, .. }) = self
+        else {
+            return false;
+        };
+        let is_delta = |payload: &Payload| payload.contains("\"state\":\"delta\"");
+        match GatewayEvent::parse(event) {
+            Some(GatewayEvent::Tick | GatewayEvent::Health | GatewayEvent::Agent) => true,
+            Some(GatewayEvent::Chat) => payload.as_ref().is_some_and(is_delta),
             _ => false,
         }
     }
@@ -140,8 +140,11 @@ impl GatewayFrame {
     /// Appends the frame's line, line feed included.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::SessionEvent { event, session_key, payload, .. } => {
-                let payload = Some(json::with_session_key(payload, session_key).into());
+            Self::SharedEvent { event, session_key, payload, .. } => {
+                let payload = match (session_key, payload) {
+                    (Some(key), Some(payload)) => Some(json::with_session_key(payload, key).into()),
+                    _ => payload.clone(),
+                };
                 wire::append_line(&Self::Event { event: event.clone(), payload }, out);
             }
             frame => wire::append_line(frame, out),
@@ -150,7 +153,7 @@ impl GatewayFrame {
 
     /// The frame's line if several nodes share it, line feed included.
     pub(crate) fn shared_line(&self) -> Option<&Payload> {
-        let Self::SessionEvent { line, .. } = self else { return None };
+        let Self::SharedEvent { line, .. } = self else { return None };
         Some(line.0.get_or_init(|| {
             let mut bytes = Vec::new();
             self.encode(&mut bytes);

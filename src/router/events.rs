@@ -118,21 +118,32 @@ impl Subscriptions {
         };
         let permits =
             |ctx: &Context, node: &NodeId| ctx.policy.allow.permits_event_to(node.as_str(), &event);
-        let frame = || GatewayFrame::Event { event: event.clone(), payload: payload.clone() };
+        let shared = |session_key: Option<&Arc<str>>, payload| GatewayFrame::SharedEvent {
+            event: event.clone(),
+            session_key: session_key.cloned(),
+            payload,
+            line: SharedLine::default(),
+        };
         match to {
             Audience::Everyone => {
+                let frame = shared(None, payload.clone());
                 for (node, conn) in connections.online() {
                     if permits(ctx, node) {
-                        ctx.send(conn, frame());
+                        ctx.send(conn, frame.clone());
                     }
                 }
             }
-            Audience::Node(node) if permits(ctx, &node) => return send(ctx, &node, frame()),
-            Audience::Node(_) => return,
+            Audience::Node(node) => {
+                if permits(ctx, &node) {
+                    send(ctx, &node, GatewayFrame::Event { event, payload });
+                }
+                return;
+            }
             Audience::Subscribers => {
+                let frame = shared(None, payload.clone());
                 for node in self.by_node.keys() {
                     if permits(ctx, node) {
-                        send(ctx, node, frame());
+                        send(ctx, node, frame.clone());
                     }
                 }
             }
@@ -140,16 +151,13 @@ impl Subscriptions {
             Audience::Session(key) => {
                 let payload = payload.unwrap_or_else(|| "{}".into());
                 let first = first_of(session::canonical(&key));
-                let mut lines = BTreeMap::<_, SharedLine>::new();
+                let mut frames = BTreeMap::new();
                 for (node, own) in &self.by_node {
                     // Apps drop events whose session key is not spelled as they spell it (protocol
                     // section 7.1).
-                    for session_key in spellings(own, &first).cloned() {
-                        let (event, payload) = (event.clone(), payload.clone());
-                        let line = lines.entry(session_key.clone()).or_default().clone();
-                        let frame =
-                            GatewayFrame::SessionEvent { event, session_key, payload, line };
-                        send(ctx, node, frame);
+                    for key in spellings(own, &first) {
+                        let frame = || shared(Some(key), Some(payload.clone()));
+                        send(ctx, node, frames.entry(key).or_insert_with(frame).clone());
                     }
                 }
                 let session_key = first.0.into();
