@@ -4,8 +4,6 @@
 use crate::link::{Waker, WriteBuffer};
 use crate::protocol::operator::OperatorFrame;
 use crate::protocol::{limits, wire, GatewayFrame};
-use crate::wait::poll_until;
-use rustix::event::{PollFd, PollFlags};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
@@ -244,21 +242,13 @@ impl<T: Outgoing> Outbox<T> {
     /// outbox without a connection; one thread only.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<T> {
         loop {
-            self.waker.fall_asleep();
-            // What came between the last look and the flag was not announced.
             if let Some(frame) = self.pop() {
-                self.waker.woke_up(false);
                 return Some(frame);
             }
-            let is_over = deadline.is_some_and(|at| at <= Instant::now());
-            if self.lock().state != OutboxState::Open || is_over {
-                self.waker.woke_up(false);
+            if !self.is_open() || deadline.is_some_and(|at| at <= Instant::now()) {
                 return None;
             }
-            let mut fds = [PollFd::new(&self.waker, PollFlags::IN)];
-            // A failed wait only causes one extra check.
-            let woken = poll_until(&mut fds, deadline).unwrap_or(false);
-            self.waker.woke_up(woken);
+            self.waker.park(deadline, || !self.is_empty() || !self.is_open());
         }
     }
 
