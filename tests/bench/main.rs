@@ -3,9 +3,10 @@
 //!
 //! `make bench` prints the table; `make bench CHECK=1` fails when a ratio is missed. Arguments
 //! after `cargo bench --`: `--rounds N` (3), `--seconds S` for each load (2), `--check`,
-//! `--json FILE`, `--sizes` or `--speed` for one half of the rows, `--library` to build
-//! and weigh a program that embeds the bridge, `--scale` for a table of 10 to 10,000 nodes. PROGRAM=FILE
-//! in the environment measures another build of the program.
+//! `--json FILE`, `--sizes` or `--speed` for one half of the rows, `--host` for the rows of a program
+//! that embeds the bridge, `--library` to build and weigh one, `--scale` for a table of 10 to 10,000
+//! nodes. PROGRAM=FILE and HOST=FILE in the environment measure another build of the program, and of
+//! this one as the program that embeds the bridge.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 
@@ -45,9 +46,9 @@ fn main() -> ExitCode {
     }
     let mut rows = Vec::new();
     if !has("--sizes") {
-        rows.extend(medians(rounds, Duration::from_secs_f64(seconds)));
+        rows.extend(medians(rounds, Duration::from_secs_f64(seconds), has("--host")));
     }
-    if !has("--speed") {
+    if !has("--speed") && !has("--host") {
         rows.extend(footprint::all());
     }
     if has("--library") {
@@ -76,11 +77,11 @@ fn raise_open_files() {
 }
 
 /// The round whose ratio is the median, for each row by itself.
-fn medians(rounds: usize, span: Duration) -> Vec<Row> {
+fn medians(rounds: usize, span: Duration, only_host: bool) -> Vec<Row> {
     let mut all: Vec<Vec<Row>> = Vec::new();
     for number in 1..=rounds {
         for attempt in 1..=TRIES {
-            let (rows, noise) = rows::round(span);
+            let (rows, noise) = if only_host { rows::host(span) } else { rows::round(span) };
             let is_last = attempt == TRIES;
             eprintln!("round {number}: others used {:.1} % of the machine", noise * 100.0);
             if noise <= QUIET || is_last {

@@ -78,7 +78,9 @@ impl Peer {
     }
 
     fn start(role: &str, dir: Option<&Path>) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        let this = std::env::current_exe().expect("this program");
+        let other = std::env::var_os("HOST").filter(|_| role == "host").map(PathBuf::from);
+        let mut command = Command::new(other.unwrap_or(this));
         command.env(ROLE, role).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(dir) = dir {
             command.env(DIR, dir);

@@ -73,6 +73,15 @@ pub(crate) fn round(span: Duration) -> (Vec<Row>, f64) {
     (rows, share)
 }
 
+/// As [`round`], but only of a program that embeds the bridge.
+pub(crate) fn host(span: Duration) -> (Vec<Row>, f64) {
+    let mut rows = Vec::new();
+    // Its processes come and go, so they cannot be told from others.
+    invokes(&mut rows, &Peer::echo(None), span);
+    fan_out(&mut rows);
+    (rows, 0.0)
+}
+
 fn throughput(name: String, ours: f64, floor: f64, least: f64) -> Row {
     let figures = format!("{:.1} k/s, {:.1} k/s", ours / 1000.0, floor / 1000.0);
     Row::new(name, figures, ours / floor, Bound::AtLeast(least))
