@@ -22,8 +22,16 @@ pub(crate) fn chance() -> u32 {
 /// A UUID, version 4, made of these bits.
 pub(crate) fn uuid(bits: u128) -> String {
     let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let hex = format!("{bits:032x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    let (mut text, mut at) = ([b'-'; 36], 0);
+    for byte in bits.to_be_bytes() {
+        for digit in [byte >> 4, byte & 0xf] {
+            text[at] = b"0123456789abcdef"[usize::from(digit)];
+            at += 1;
+        }
+        at += usize::from(matches!(at, 8 | 13 | 18 | 23));
+    }
+    // They are letters and digits.
+    std::str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -35,5 +43,7 @@ mod tests {
         assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
         assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_ne!(bits(), bits());
+        let digits = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+        assert_eq!(uuid(digits), "01234567-89ab-4def-8123-456789abcdef");
     }
 }

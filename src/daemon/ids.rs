@@ -4,13 +4,22 @@ use crate::protocol::Token;
 use crate::random;
 use crate::router::Ids;
 
-#[derive(Debug, Default)]
-pub(super) struct Random;
+/// How many names are asked for at once.
+const NAMES: usize = 32;
+
+#[derive(Default)]
+pub(super) struct Random {
+    /// For names: asking for each would cost as much as the rest of it.
+    spare: Vec<[u8; 16]>,
+}
 
 impl Ids for Random {
     /// A UUID, version 4.
     fn unique(&mut self) -> String {
-        random::uuid(random::bits())
+        if self.spare.is_empty() {
+            self.spare = random::bytes::<{ 16 * NAMES }>().as_chunks().0.to_vec();
+        }
+        random::uuid(u128::from_be_bytes(self.spare.pop().unwrap_or_else(random::bytes)))
     }
 
     fn token(&mut self) -> Token {

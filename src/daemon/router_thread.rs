@@ -132,8 +132,8 @@ impl RouterThread {
 
     /// One input and everything that follows from it at once.
     fn step(&mut self, input: Input) {
-        let mut todo = VecDeque::from([input]);
-        while let Some(input) = todo.pop_front() {
+        let (mut next, mut todo) = (Some(input), VecDeque::new());
+        while let Some(input) = next {
             let (kind, number) = self.journal.note(&input);
             log::trace!("router: in {kind}({number})");
             let mut gone = None;
@@ -161,6 +161,7 @@ impl RouterThread {
             if let Some(conn) = gone {
                 self.handles.nodes.remove(&conn);
             }
+            next = todo.pop_front();
         }
     }
 

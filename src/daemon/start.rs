@@ -48,7 +48,7 @@ impl DaemonBuilder {
         let (canvas, canvas_state) = self.canvas(&bound, &log_limit);
         let policy = settings::policy(config, canvas.as_ref().map(|canvas| canvas.host.port));
         let router = RouterThread {
-            router: Router::new(clock.now(), policy, book, Box::new(ids::Random)),
+            router: Router::new(clock.now(), policy, book, Box::<ids::Random>::default()),
             inputs,
             store,
             workers: Workers::start(backend, &inbox)?,

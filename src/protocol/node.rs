@@ -4,7 +4,7 @@ use crate::protocol::fields::Fields;
 use crate::protocol::records::records;
 use crate::protocol::{limits, text};
 use serde::{de, Deserialize, Deserializer, Serialize};
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +32,12 @@ impl NodeId {
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for NodeId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -140,8 +146,8 @@ impl NodeProfile {
     pub fn is_sequential(&self) -> bool {
         let mobile = ["ios", "ipados", "android", "iphone", "ipad"];
         [&self.platform, &self.device_family].into_iter().flatten().any(|text| {
-            let text = text.to_lowercase();
-            mobile.iter().any(|word| text.starts_with(word))
+            let begins = |word: &str| text.get(..word.len()).map(|t| t.eq_ignore_ascii_case(word));
+            mobile.into_iter().any(|word| begins(word) == Some(true))
         })
     }
 

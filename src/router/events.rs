@@ -133,12 +133,10 @@ impl Subscriptions {
                     }
                 }
             }
-            Audience::Node(node) => {
-                if permits(ctx, &node) {
-                    send(ctx, &node, GatewayFrame::Event { event, payload });
-                }
-                return;
+            Audience::Node(node) if permits(ctx, &node) => {
+                return send(ctx, &node, GatewayFrame::Event { event, payload });
             }
+            Audience::Node(_) => return,
             Audience::Subscribers => {
                 let frame = shared(None, payload.clone());
                 for node in self.by_node.keys() {

@@ -34,10 +34,8 @@ impl Router {
         let paired = &self.pairing.book.paired;
         if !Arc::ptr_eq(paired, &self.clear_ids.among) {
             self.clear_ids = ClearIds { among: paired.clone(), ids: BTreeSet::new() };
-        } else if let Some(id) =
-            NodeId::new(query).ok().filter(|id| self.clear_ids.ids.contains(id))
-        {
-            return Ok(id);
+        } else if let Some(id) = self.clear_ids.ids.get(query) {
+            return Ok(id.clone());
         }
         let node = self.look_for_node(query)?;
         if node.as_str() == query && query.parse::<IpAddr>().is_err() {

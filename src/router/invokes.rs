@@ -57,8 +57,8 @@ struct PendingInvoke {
     timeout: Duration,
     key: Option<Key>,
     requesters: Vec<Requester>,
-    /// It was sent; until then it is queued.
-    sent: bool,
+    /// When it must have been answered; until it is sent, it is queued.
+    ends: Option<Mono>,
 }
 
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Invokes {
         queue.ids.push(id.clone());
         let requesters = vec![requester];
         let invoke =
-            PendingInvoke { node, conn, task, params, timeout, key, requesters, sent: false };
+            PendingInvoke { node, conn, task, params, timeout, key, requesters, ends: None };
         self.open.insert(id.clone(), invoke);
         if connections.get(conn).is_some_and(|connection| connection.profile.is_sequential()) {
             self.send_next(ctx, conn);
@@ -153,17 +153,19 @@ impl Invokes {
     /// Sends the first invoke of the connection if it is still queued.
     fn send_next(&mut self, ctx: &mut Context, conn: ConnId) {
         let first = self.queues.get(&conn).and_then(|queue| queue.ids.first().cloned());
-        if let Some(id) = first.filter(|id| self.open.get(id).is_some_and(|first| !first.sent)) {
+        if let Some(id) =
+            first.filter(|id| self.open.get(id).is_some_and(|first| first.ends.is_none()))
+        {
             self.send(ctx, &id);
         }
     }
 
     fn send(&mut self, ctx: &mut Context, id: &Arc<str>) {
         let Some(invoke) = self.open.get_mut(id) else { return };
-        invoke.sent = true;
         ctx.counters.invokes += 1;
         let ends = ctx.after(invoke.timeout);
-        ctx.timers.set(ends, Timer::Invoke(id.clone()));
+        invoke.ends = Some(ends);
+        ctx.timers.start(ends, Timer::Invoke(id.clone()));
         let (conn, command, params) =
             (invoke.conn, invoke.task.command.clone(), invoke.params.take());
         let queue = self.queues.entry(conn).or_default();
@@ -190,9 +192,8 @@ impl Invokes {
                 ctx.outputs.push(Output::LineLimit { conn, bytes: limits::LINE_NODE });
             }
         }
-        let Some(invoke) = self.open.get(id).filter(|open| open.conn == conn && open.sent) else {
-            return;
-        };
+        let was_asked = |open: &&PendingInvoke| open.conn == conn && open.ends.is_some();
+        let Some(invoke) = self.open.get(id).filter(was_asked) else { return };
         let outcome = match result {
             Ok(payload) => Ok(Answer::Invoked(Invoked {
                 ok: true,
@@ -218,7 +219,7 @@ impl Invokes {
     pub(super) fn fail_sent(&mut self, ctx: &mut Context, conn: ConnId, reason: &str) {
         let ids = self.queues.get(&conn).map(|queue| queue.ids.clone()).unwrap_or_default();
         for id in ids {
-            if self.open.get(&id).is_some_and(|invoke| invoke.sent) {
+            if self.open.get(&id).is_some_and(|invoke| invoke.ends.is_some()) {
                 self.finish(ctx, &id, Err(WireError::unavailable(reason.to_owned())));
             }
         }
@@ -247,7 +248,7 @@ impl Invokes {
         let mut dropped = Vec::new();
         for (id, invoke) in &mut self.open {
             invoke.requesters.retain(|requester| !is_gone(requester));
-            if invoke.requesters.is_empty() && !invoke.sent {
+            if invoke.requesters.is_empty() && invoke.ends.is_none() {
                 dropped.push(id.clone());
             }
         }
@@ -267,20 +268,22 @@ impl Invokes {
     }
 
     /// Removes an open invoke.
-    fn take(&mut self, id: &str) -> Option<PendingInvoke> {
-        let invoke = self.open.remove(id)?;
+    fn take(&mut self, id: &str) -> Option<(Arc<str>, PendingInvoke)> {
+        let (id, invoke) = self.open.remove_entry(id)?;
         if let Some(queue) = self.queues.get_mut(&invoke.conn) {
-            queue.ids.retain(|other| **other != *id);
+            if let Some(at) = queue.ids.iter().position(|other| *other == id) {
+                queue.ids.remove(at);
+            }
         }
-        Some(invoke)
+        Some((id, invoke))
     }
 
     /// Answers everybody who asked, and remembers the outcome for the key. The key of an invoke that
     /// the node never saw may be used again.
     fn finish(&mut self, ctx: &mut Context, id: &str, outcome: Outcome) {
-        let Some(invoke) = self.take(id) else { return };
-        if invoke.sent {
-            ctx.timers.cancel(&Timer::Invoke(id.into()));
+        let Some((id, invoke)) = self.take(id) else { return };
+        if let Some(ends) = invoke.ends {
+            ctx.timers.stop(ends, Timer::Invoke(id));
             ctx.counters.invokes_failed += u64::from(outcome.is_err());
             if let Some(key) = invoke.key {
                 self.remember(ctx, key, invoke.task, &outcome);

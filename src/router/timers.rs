@@ -34,15 +34,27 @@ pub(super) enum Timer {
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     in_order: BTreeSet<(Mono, Timer)>,
+    /// When those go off that may be moved.
     times: BTreeMap<Timer, Mono>,
 }
 
 impl Timers {
     /// Starts the timer, or moves it if it is running.
     pub(super) fn set(&mut self, at: Mono, timer: Timer) {
-        self.cancel(&timer);
-        self.times.insert(timer.clone(), at);
+        if let Some(before) = self.times.insert(timer.clone(), at) {
+            self.in_order.remove(&(before, timer.clone()));
+        }
         self.in_order.insert((at, timer));
+    }
+
+    /// Starts a timer that never moves and that its owner, who knows its time, stops.
+    pub(super) fn start(&mut self, at: Mono, timer: Timer) {
+        self.in_order.insert((at, timer));
+    }
+
+    /// Stops a timer that was started for this time.
+    pub(super) fn stop(&mut self, at: Mono, timer: Timer) {
+        self.in_order.remove(&(at, timer));
     }
 
     pub(super) fn set_if_unset(&mut self, at: Mono, timer: Timer) {
@@ -59,9 +71,9 @@ impl Timers {
 
     /// Removes and returns the first timer whose time has come.
     pub(super) fn pop_due(&mut self, now: Mono) -> Option<Timer> {
-        let (_, timer) = self.in_order.first().filter(|(at, _)| *at <= now)?;
-        let timer = timer.clone();
-        self.cancel(&timer);
+        self.in_order.first().filter(|(at, _)| *at <= now)?;
+        let (_, timer) = self.in_order.pop_first()?;
+        self.times.remove(&timer);
         Some(timer)
     }
 
@@ -87,5 +99,20 @@ mod tests {
         assert_eq!(timers.pop_due(at(9)), Some(Timer::Call(CallId(1))));
         timers.cancel(&Timer::Silence(ConnId(1)));
         assert_eq!((timers.next(), timers.pop_due(at(9))), (None, None));
+    }
+
+    #[test]
+    fn a_timer_that_its_owner_stops_goes_off_unless_it_is_stopped() {
+        let at = |seconds| Mono(Duration::from_secs(seconds));
+        let invoke = |id: &str| Timer::Invoke(id.into());
+        let mut timers = Timers::default();
+        for (seconds, id) in [(3, "a"), (2, "b"), (2, "c")] {
+            timers.start(at(seconds), invoke(id));
+        }
+        timers.stop(at(2), invoke("b"));
+        assert_eq!((timers.next(), timers.pop_due(at(1))), (Some(at(2)), None));
+        assert_eq!(timers.pop_due(at(2)), Some(invoke("c")));
+        assert_eq!((timers.pop_due(at(2)), timers.pop_due(at(3))), (None, Some(invoke("a"))));
+        assert_eq!(timers.next(), None);
     }
 }
