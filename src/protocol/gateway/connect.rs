@@ -100,6 +100,7 @@ pub(crate) enum Credential {
 
 impl Credential {
     /// Reads a token or a setup code; `None` if there is nothing.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `node --gateway` reads one"))]
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let json = URL_SAFE_NO_PAD.decode(text).ok().and_then(|json| String::from_utf8(json).ok());
