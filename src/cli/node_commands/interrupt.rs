@@ -1,26 +1,26 @@
 //! Ctrl-C while a node works: the progress line and the unfinished file are removed, then the
 //! signal does what it always does, so that a shell sees the program end by it (130 for Ctrl-C).
 
-use super::progress::Line;
 use crate::cli::signals;
 use crate::lock::lock;
+use indicatif::ProgressBar;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Mutex, Once};
 use tempfile::{Builder, NamedTempFile};
 
 #[derive(Default)]
 struct Leftovers {
-    line: Option<Arc<Line>>,
+    line: Option<ProgressBar>,
     files: Vec<PathBuf>,
 }
 
 static LEFTOVERS: Mutex<Leftovers> = Mutex::new(Leftovers { line: None, files: Vec::new() });
 
 /// SIGINT and SIGTERM clear this line from now on.
-pub(super) fn clear_line(line: &Arc<Line>) {
+pub(super) fn clear_line(line: &ProgressBar) {
     lock(&LEFTOVERS).line = Some(line.clone());
     watch_signals();
 }
@@ -44,7 +44,7 @@ fn watch_signals() {
             // Held to the end, so that no other file is created.
             let mut leftovers = lock(&LEFTOVERS);
             if let Some(line) = leftovers.line.take() {
-                line.end();
+                line.finish_and_clear();
             }
             for file in std::mem::take(&mut leftovers.files) {
                 // It is gone if it was complete.
