@@ -179,3 +179,44 @@ fn spellings<'a>(
     let own = own.range(first..).take_while(|(canonical, _)| *canonical == first.0);
     own.map(|(_, spelling)| spelling)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{NodeProfile, Token};
+    use crate::router::{Ids, Now, Policy};
+
+    struct NoIds;
+
+    impl Ids for NoIds {
+        fn unique(&mut self) -> String {
+            String::new()
+        }
+
+        fn token(&mut self) -> Token {
+            Token::from_bits(0)
+        }
+    }
+
+    #[test]
+    fn an_event_for_several_nodes_is_encoded_once() {
+        let mut ctx = Context::new(Now::default(), Policy::default(), Box::new(NoIds));
+        let mut connections = Connections::default();
+        for (conn, node) in [(ConnId(1), "alice"), (ConnId(2), "bob")] {
+            let (here, node) = ([127, 0, 0, 1].into(), NodeId::new(node).unwrap());
+            connections.connected(&mut ctx, conn, here, here);
+            connections.admit(&mut ctx, conn, &node, NodeProfile::default(), None);
+        }
+        ctx.outputs.clear();
+        let (to, event) = (Audience::Everyone, "voicewake.changed".into());
+        let event = BackendEvent { to, event, payload: Some("{}".into()) };
+        Subscriptions::default().fan_out(&mut ctx, &connections, event);
+        let line = |output: &Output| match output {
+            Output::Send { frame, .. } => frame.shared_line().unwrap().as_ptr(),
+            other => panic!("{other:?}"),
+        };
+        let lines: Vec<_> = ctx.outputs.iter().map(line).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0], lines[1]);
+    }
+}
