@@ -108,14 +108,14 @@ impl Server {
                 let op = OperatorId(last.fetch_add(1, Ordering::Relaxed) + 1);
                 let is_full = Arc::strong_count(&open) > limits::OPERATORS;
                 let place = open.clone();
-                let session = OperatorConnection { op, inbox: inbox.clone() };
+                let inbox = inbox.clone();
                 Builder::new()
                     .name(format!("op-{op}"))
                     .spawn(move || {
                         let _place = place;
                         match is_full {
                             true => refuse(stream),
-                            false => session.run(stream),
+                            false => OperatorConnection { op, inbox }.run(stream),
                         }
                     })
                     .map(drop)
@@ -156,6 +156,13 @@ struct OperatorConnection {
     inbox: Inbox,
 }
 
+impl Drop for OperatorConnection {
+    /// However its thread ends. If the router has stopped, there is nothing to report.
+    fn drop(&mut self) {
+        let _ = self.inbox.post(Input::OperatorGone { op: self.op });
+    }
+}
+
 impl OperatorConnection {
     fn run(&self, stream: UnixStream) {
         if let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) {
@@ -164,8 +171,6 @@ impl OperatorConnection {
         if let Err(error) = self.serve(stream) {
             log::debug!("operator disconnected op={} reason={error}", self.op);
         }
-        // If the router has stopped, there is nothing to report.
-        let _ = self.inbox.post(Input::OperatorGone { op: self.op });
     }
 
     fn serve(&self, stream: UnixStream) -> io::Result<()> {

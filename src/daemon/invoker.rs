@@ -10,7 +10,7 @@ use crate::router::{Input, OperatorId, Requester};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread::Builder;
 
 /// Sends invokes to the router, and their answers to whoever asked.
@@ -19,6 +19,8 @@ pub(super) struct Invoker {
     inbox: Inbox,
     outbox: Arc<Outbox<OperatorFrame>>,
     open: Arc<Mutex<Open>>,
+    /// The router knows where to send answers.
+    introduced: Once,
 }
 
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Invoker {
                 answer(Err(WireError::unavailable("the bridge has ended")));
             }
         })?;
-        Ok(Self { op, inbox: inbox.clone(), outbox, open })
+        Ok(Self { op, inbox: inbox.clone(), outbox, open, introduced: Once::new() })
     }
 
     /// Whether it still takes invokes.
@@ -66,13 +68,18 @@ impl Invoker {
         let id = number.to_string().into();
         let request = OperatorRequest { id, command: Ok(invoke.into_command()) };
         let input = Input::Operator { op: self.op, request };
-        // The first one tells the router where to send answers.
+        // The first one tells the router where to send answers; no other may overtake it.
         let posted = match number {
             1 => {
                 let reply = ReplyHandle::Operator(OutboxSender(self.outbox.clone()));
-                self.inbox.introduce(input, reply)
+                let posted = self.inbox.introduce(input, reply);
+                self.introduced.call_once(|| {});
+                posted
             }
-            _ => self.inbox.post(input),
+            _ => {
+                self.introduced.wait();
+                self.inbox.post(input)
+            }
         };
         if posted.is_err() {
             if let Some(answer) = lock(&self.open).answers.remove(&number) {
@@ -95,5 +102,38 @@ impl Drop for Invoker {
         // The router drops its end of the outbox, and with that the thread ends.
         let _ = self.inbox.post(Input::OperatorGone { op: self.op });
         self.outbox.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+    use std::thread;
+
+    #[test]
+    fn of_two_first_invokes_none_reaches_the_router_before_it_knows_where_to_answer() {
+        for _ in 0..200 {
+            let (inbox, inputs) = Inbox::new();
+            let invoker = Invoker::start(&inbox, &AtomicU64::new(0)).unwrap();
+            let together = Barrier::new(2);
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        together.wait();
+                        let invoke = InvokeNode {
+                            node_id: "phone".into(),
+                            command: "lamp.on".into(),
+                            params: None,
+                            timeout_ms: None,
+                            idempotency_key: None,
+                        };
+                        invoker.invoke(invoke, Box::new(drop));
+                    });
+                }
+            });
+            assert!(inputs.next_now().unwrap().reply.is_some());
+            assert!(inputs.next_now().unwrap().reply.is_none());
+        }
     }
 }

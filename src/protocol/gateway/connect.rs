@@ -88,7 +88,8 @@ pub(crate) struct Device {
     pub(crate) nonce: String,
 }
 
-/// With what a connection may be made. A secret.
+/// With what a connection may be made. A secret. Setup codes are for `node --gateway` alone.
+#[cfg_attr(not(feature = "cli"), allow(dead_code))]
 #[derive(Clone)]
 pub(crate) enum Credential {
     /// The gateway's own token, or the one that it gave to a node.
