@@ -269,8 +269,10 @@ fn bare_loop() {
             // The hello, and an answer that looks like one.
             let mut hello = [0; 512];
             let _ = stream.read(&mut hello);
+            // Whoever has the answer gets the next event.
+            let mut streams = accepted.lock().expect("the streams");
             let _ = stream.write_all(b"{\"type\":\"hello-ok\"}\n");
-            accepted.lock().expect("the streams").push(stream);
+            streams.push(stream);
         }
     });
     for command in std::io::stdin().lines().map_while(Result::ok) {
