@@ -88,8 +88,7 @@ pub(crate) struct Device {
     pub(crate) nonce: String,
 }
 
-/// With what a connection may be made. A secret. Setup codes are for `node --gateway` alone.
-#[cfg_attr(not(feature = "cli"), allow(dead_code))]
+/// With what a connection may be made. A secret.
 #[derive(Clone)]
 pub(crate) enum Credential {
     /// The gateway's own token, or the one that it gave to a node.
