@@ -12,8 +12,8 @@ pub(crate) fn scale(span: Duration) {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
     for nodes in [10, 100, 1_000, 3_000, 10_000] {
-        // A socket and an eventfd each, and some for everything else.
-        let nodes = nodes.min(files / 2 - 100);
+        // A socket and an eventfd each; the canvas host and others need some, too.
+        let nodes = nodes.min(files / 9 * 4);
         let (bridge, ready) = Peer::bridge_for(nodes);
         let before = memory_kib(bridge.pid(), "VmRSS");
         let began = Instant::now();
