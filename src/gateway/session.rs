@@ -63,11 +63,8 @@ pub(crate) trait Handler: Send + Sync {
 
     /// The gateway asks for a command. [`Session::finish`] takes its result; must not wait for it.
     fn invoke(&self, session: &Session, invoke: InvokeRequest) {
-        let failure = InvokeFailure {
-            code: Some("UNAVAILABLE".into()),
-            message: Some("this is no node".into()),
-        };
-        session.finish(&invoke.id, Err(&failure));
+        let failure = WireError::unavailable("this is no node");
+        session.finish(&invoke.id, Err(&failure.into()));
     }
 
     /// Nobody waits for the result of this invoke any more.
@@ -316,13 +313,14 @@ impl Session {
             handler.invoke(self, invoke);
             return Ok(());
         }
-        let failure = failure("UNAVAILABLE", "too many invokes in progress");
-        traffic.answer(self.id(), &invoke.id, Err(&failure))
+        let failure = WireError::unavailable("too many invokes in progress");
+        traffic.answer(self.id(), &invoke.id, Err(&failure.into()))
     }
 
     fn time_is_over(&self, invoke: &str, handler: &dyn Handler) {
         handler.cancel(invoke);
-        self.finish(invoke, Err(&failure("TIMEOUT", "the node did not answer in time")));
+        let failure = WireError::new("TIMEOUT".into(), "the node did not answer in time");
+        self.finish(invoke, Err(&failure.into()));
     }
 
     fn name(&self) -> &str {
@@ -355,10 +353,6 @@ impl Session {
         let most = if error.is_absence() { limits::GATEWAY_AWAY_RETRY } else { Duration::MAX };
         backoff.next_delay(chance).min(most)
     }
-}
-
-fn failure(code: &str, message: &str) -> InvokeFailure {
-    InvokeFailure { code: Some(code.into()), message: Some(message.into()) }
 }
 
 impl fmt::Debug for Session {

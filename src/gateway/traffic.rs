@@ -260,11 +260,9 @@ impl Traffic {
     ) -> Result<(), Error> {
         let mut params = result_params(id, node, result);
         if let Err(message) = self.check_length(params.len()) {
-            let failure = InvokeFailure {
-                code: Some("PAYLOAD_TOO_LARGE".into()),
-                message: Some(format!("the result was not sent: {message}")),
-            };
-            params = result_params(id, node, Err(&failure));
+            let message = format!("the result was not sent: {message}");
+            let failure = WireError::new("PAYLOAD_TOO_LARGE".into(), message);
+            params = result_params(id, node, Err(&failure.into()));
         }
         self.deliver(Delivery { invoke: id.to_owned(), params, attempts: 1 })
     }

@@ -1,7 +1,7 @@
 //! What a gateway and its nodes say to each other: invokes, results, events.
 
 use crate::protocol::fields::Fields;
-use crate::protocol::{json, limits, ErrorCode, InvokeFailure, Payload, WireError};
+use crate::protocol::{json, limits, InvokeFailure, Payload, WireError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -164,10 +164,7 @@ pub(crate) fn failure(error: &WireError) -> InvokeFailure {
     let details = error.details.as_deref().and_then(|text| Fields::read(text).ok());
     let said = details.and_then(|fields| Fields::read(fields.json("nodeError")?).ok());
     let text = |name| said.as_ref()?.text(name).map(String::from);
-    let code = text("code").unwrap_or_else(|| match &error.code {
-        ErrorCode::Other(code) => code.to_string(),
-        code => code.as_str().to_owned(),
-    });
+    let code = text("code").unwrap_or_else(|| error.code.as_str().to_owned());
     InvokeFailure {
         code: Some(code),
         message: Some(text("message").unwrap_or_else(|| error.message.to_string())),
