@@ -221,9 +221,12 @@ impl RouterThread {
         }
         log::trace!("router: out {} conn={to}", frame.kind());
         let Some(handle) = self.handles.nodes.get(&to) else { return };
-        match handle.outbox.leave(frame) {
-            // While nothing else waits, there is nothing to send it together with.
-            Ok(true) if self.inputs.is_empty() => handle.outbox.deliver(),
+        // While nothing else waits, there is nothing to send it together with.
+        let result = match self.inputs.is_empty() {
+            true => handle.outbox.push(frame).map(|()| false),
+            false => handle.outbox.leave(frame),
+        };
+        match result {
             Ok(true) => self.handles.undelivered_nodes.push(to),
             Ok(false) => {}
             Err(TooSlow) => {

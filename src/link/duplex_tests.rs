@@ -173,13 +173,27 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(20);
 #[test]
 fn a_frame_for_a_connection_that_rests_is_written_at_once() {
     let served = Served::new(|_| ());
-    for _ in 0..3 {
-        served.push("chat", 1);
+    for is_left in [false, true, false] {
+        if is_left {
+            assert!(served.outbox.leave(GatewayFrame::Ping { id: "1".into() }).unwrap());
+            served.outbox.deliver();
+        } else {
+            served.push("chat", 1);
+        }
         // Nobody else has to run before it can be read.
         served.other.set_nonblocking(true).unwrap();
         assert!((&served.other).read(&mut [0; 1000]).unwrap() > 0);
         assert!(served.outbox.waker().is_asleep(), "its thread was not woken");
     }
+}
+
+#[test]
+fn a_frame_does_not_overtake_one_that_was_left() {
+    let served = Served::new(|_| ());
+    let left = GatewayFrame::Event { event: "left".into(), payload: None };
+    assert!(served.outbox.leave(left).unwrap());
+    served.push("chat", 1);
+    assert_eq!(served.finish().0, ["left 0", "chat 1"]);
 }
 
 #[test]

@@ -64,21 +64,36 @@ impl<S: Stream> Endpoint<S> {
         !self.out.is_empty() || self.stream.has_unsent()
     }
 
+    /// Before the frame is written: whoever waits for it goes on.
+    fn note(&mut self, frame: &impl Outgoing) {
+        if frame.is_answer() {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
+        if let Some(is_admitted) = frame.admission() {
+            (self.awaits_admission, self.is_admitted) = (false, is_admitted);
+        }
+    }
+
+    /// Writes what waits, in the outbox and here, as far as the socket takes it.
     pub(super) fn flush<T: Outgoing>(&mut self, outbox: &Outbox<T>) -> io::Result<()> {
         loop {
             while self.out.len() < limits::WRITE_BUFFER {
-                let Some(frame) = outbox.pop() else { break };
-                if frame.is_answer() {
-                    self.unanswered = self.unanswered.saturating_sub(1);
-                }
-                if let Some(is_admitted) = frame.admission() {
-                    (self.awaits_admission, self.is_admitted) = (false, is_admitted);
-                }
+                let Some((frame, is_last)) = outbox.take() else { return self.write() };
+                self.note(&frame);
                 frame.encode(&mut self.out);
+                if is_last {
+                    return self.write();
+                }
             }
-            if !self.has_output() {
+            self.write()?;
+            if self.has_output() {
                 return Ok(());
             }
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        while self.has_output() {
             let result = match self.out.is_empty() {
                 false => self.stream.write(self.out.front()).map(Some),
                 true => self.stream.flush().map(|()| None),
@@ -98,6 +113,7 @@ impl<S: Stream> Endpoint<S> {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 }
 
@@ -106,5 +122,16 @@ impl<S: Stream, T: Outgoing> DirectWrite<T> for Mutex<Endpoint<S>> {
         let Ok(mut endpoint) = self.try_lock() else { return false };
         // After an error the connection's thread writes the same bytes, and meets it again.
         endpoint.rests && endpoint.flush(outbox).is_ok() && !endpoint.has_output()
+    }
+
+    fn write_frame(&self, frame: T) -> Result<bool, T> {
+        match self.try_lock() {
+            Ok(mut endpoint) if endpoint.rests => {
+                endpoint.note(&frame);
+                frame.encode_alone(&mut endpoint.out);
+                Ok(endpoint.write().is_ok() && !endpoint.has_output())
+            }
+            _ => Err(frame),
+        }
     }
 }

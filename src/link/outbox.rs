@@ -1,9 +1,8 @@
 //! What waits to be written to one connection. Grows as needed, up to a limit; adding a frame
 //! never blocks.
 
-use crate::link::{Waker, WriteBuffer};
-use crate::protocol::operator::OperatorFrame;
-use crate::protocol::{limits, wire, GatewayFrame};
+use crate::link::{Outgoing, Waker};
+use crate::protocol::limits;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
@@ -11,85 +10,6 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
-
-pub(crate) trait Outgoing: Send + 'static {
-    /// About how many bytes it takes.
-    fn weight(&self) -> usize;
-    fn encode(self, out: &mut WriteBuffer);
-    /// Whether it answers a request of the other side.
-    fn is_answer(&self) -> bool {
-        false
-    }
-    /// If it answers a hello: whether the node is admitted. The connection is not read before
-    /// this has been sent.
-    fn admission(&self) -> Option<bool> {
-        None
-    }
-    /// Whether it may be dropped under pressure.
-    fn is_superseded_later(&self) -> bool {
-        false
-    }
-}
-
-impl Outgoing for GatewayFrame {
-    fn weight(&self) -> usize {
-        self.weight()
-    }
-
-    fn encode(self, out: &mut WriteBuffer) {
-        match self.shared_line() {
-            Some(line) if line.len() >= limits::SHARED_BODY => out.share(line.clone()),
-            Some(line) => out.append(|out| out.extend_from_slice(line.as_bytes())),
-            None => out.append(|out| Self::encode(&self, out)),
-        }
-    }
-
-    fn is_answer(&self) -> bool {
-        self.is_answer()
-    }
-
-    fn admission(&self) -> Option<bool> {
-        match self {
-            Self::HelloOk { .. } => Some(true),
-            Self::Error(_) => Some(false),
-            _ => None,
-        }
-    }
-
-    fn is_superseded_later(&self) -> bool {
-        self.is_superseded_later()
-    }
-}
-
-impl Outgoing for OperatorFrame {
-    fn weight(&self) -> usize {
-        self.weight()
-    }
-
-    fn encode(self, out: &mut WriteBuffer) {
-        let Some((head, body, tail)) = self.in_parts() else {
-            return out.append(|out| wire::append_line(&self, out));
-        };
-        out.append(|out| out.extend_from_slice(&head));
-        out.share(body);
-        out.append(|out| out.extend_from_slice(&tail));
-    }
-
-    fn is_answer(&self) -> bool {
-        matches!(self, Self::Reply { .. })
-    }
-}
-
-/// A line that is encoded already.
-impl Outgoing for Vec<u8> {
-    fn weight(&self) -> usize {
-        self.len()
-    }
-
-    fn encode(self, out: &mut WriteBuffer) {
-        out.push(self);
-    }
-}
 
 /// The other side does not take what is sent to it; the connection is being closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +30,10 @@ pub(super) trait DirectWrite<T>: Debug + Send + Sync {
     /// Writes what waits in the outbox if the connection's thread rests, as far as the socket takes
     /// it and without waiting. Returns whether that leaves the thread nothing to do.
     fn write_now(&self, outbox: &Outbox<T>) -> bool;
+
+    /// As [`DirectWrite::write_now`], for a frame before which nothing waits. Gives it back if the
+    /// thread does not rest.
+    fn write_frame(&self, frame: T) -> Result<bool, T>;
 }
 
 #[derive(Debug)]
@@ -127,6 +51,13 @@ enum OutboxState {
     Finishing,
     /// Close at once.
     Broken,
+}
+
+impl<T> FrameQueue<T> {
+    /// Whether nothing waits, and more may come.
+    fn is_idle(&self) -> bool {
+        self.state == OutboxState::Open && self.frames.is_empty()
+    }
 }
 
 impl<T: Outgoing> Outbox<T> {
@@ -158,10 +89,27 @@ impl<T: Outgoing> Outbox<T> {
         self.lock().state == OutboxState::Open
     }
 
-    /// Leaves a frame for the connection and has it sent. Fails as [`Outbox::leave`] does.
+    /// Has a frame sent. Fails as [`Outbox::leave`] does.
     pub(crate) fn push(&self, frame: T) -> Result<(), TooSlow> {
+        let frame = match self.write_frame(frame) {
+            Ok(()) => return Ok(()),
+            Err(frame) => frame,
+        };
         if self.leave(frame)? {
             self.deliver();
+        }
+        Ok(())
+    }
+
+    /// Writes a frame without leaving it here first, if nothing waits and it is small. Gives it back
+    /// otherwise.
+    fn write_frame(&self, frame: T) -> Result<(), T> {
+        let is_small = frame.weight() <= limits::WRITE_BUFFER;
+        let direct = self.direct.get().filter(|_| is_small && self.waker.is_asleep());
+        match direct.filter(|_| self.lock().is_idle()) {
+            None => return Err(frame),
+            Some(direct) if direct.write_frame(frame)? => {}
+            Some(_) => self.waker.wake(),
         }
         Ok(())
     }
@@ -253,6 +201,11 @@ impl<T: Outgoing> Outbox<T> {
     }
 
     pub(crate) fn pop(&self) -> Option<T> {
+        self.take().map(|(frame, _)| frame)
+    }
+
+    /// Takes the next frame, and whether it was the last one.
+    pub(super) fn take(&self) -> Option<(T, bool)> {
         let mut queue = self.lock();
         let frame = queue.frames.pop_front()?;
         let weight = frame.weight();
@@ -260,11 +213,12 @@ impl<T: Outgoing> Outbox<T> {
         if frame.is_answer() {
             queue.answer_bytes -= weight;
         }
-        if queue.frames.is_empty() {
+        let is_last = queue.frames.is_empty();
+        if is_last {
             // A crowd of events must not leave its high-water mark with every idle node.
             queue.frames.shrink_to(8);
         }
-        Some(frame)
+        Some((frame, is_last))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -311,6 +265,7 @@ impl<T: Outgoing> Drop for OutboxSender<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::GatewayFrame;
 
     fn event(name: &str, bytes: usize) -> GatewayFrame {
         GatewayFrame::Event { event: name.into(), payload: Some("x".repeat(bytes).into()) }
@@ -347,25 +302,6 @@ mod tests {
         assert!(outbox.is_empty());
         outbox.push(event("tick", 1)).unwrap();
         assert_eq!(outbox.pop(), Some(event("tick", 1)));
-    }
-
-    #[test]
-    fn a_long_event_is_not_copied_for_each_of_its_nodes() {
-        let payload = format!("{{\"text\":\"{}\"}}", "x".repeat(limits::SHARED_BODY));
-        let event = GatewayFrame::SharedEvent {
-            event: "chat".into(),
-            session_key: Some("main".into()),
-            payload: Some(payload.into()),
-            line: Default::default(),
-        };
-        let mut lines = [WriteBuffer::default(), WriteBuffer::default()];
-        for line in &mut lines {
-            Outgoing::encode(event.clone(), line);
-        }
-        let mut alone = Vec::new();
-        GatewayFrame::encode(&event, &mut alone);
-        assert_eq!(lines[0].front(), alone);
-        assert_eq!(lines[0].front().as_ptr(), lines[1].front().as_ptr());
     }
 
     #[test]

@@ -57,25 +57,21 @@ impl WriteBuffer {
         if bytes.len() < limits::WRITE_BUFFER {
             return self.append(|out| out.extend_from_slice(&bytes));
         }
-        self.drop_empty_back();
-        self.left += bytes.len();
-        self.queue.push_back(Chunk::Bytes(bytes));
+        self.add(Chunk::Bytes(bytes));
     }
 
     /// Adds a payload without copying it.
     pub(crate) fn share(&mut self, payload: Payload) {
-        self.drop_empty_back();
         if !payload.is_empty() {
-            self.left += payload.len();
-            self.queue.push_back(Chunk::Shared(payload));
+            self.add(Chunk::Shared(payload));
         }
     }
 
     /// Only the last chunk may be empty, or the front would look as if nothing waited.
-    fn drop_empty_back(&mut self) {
-        while self.queue.back().is_some_and(|chunk| chunk.bytes().is_empty()) {
-            self.queue.pop_back();
-        }
+    fn add(&mut self, chunk: Chunk) {
+        self.left += chunk.bytes().len();
+        let is_last_empty = self.queue.back().is_some_and(|last| last.bytes().is_empty());
+        self.queue.insert(self.queue.len() - usize::from(is_last_empty), chunk);
     }
 
     /// What to write next; empty if there is nothing.

@@ -3,17 +3,16 @@
 
 use crate::protocol::fields::{Fields, LongName};
 use crate::protocol::json;
+use crate::protocol::line::Line;
 use crate::protocol::node_frame::FrameType;
 use crate::protocol::wire::{self, BadFrame, Decode};
 use crate::protocol::{limits, GatewayEvent, Payload, Token, WireError};
-use serde::Serialize;
 use std::sync::{Arc, OnceLock};
 
 /// A frame from the gateway to a node. A missing `payloadJSON` or `paramsJSON` is written as an
 /// explicit null, other missing fields are left out, as the old gateway did (protocol section 2.7).
 /// For ids, payloads and parameters see [`NodeFrame`](crate::protocol::NodeFrame).
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the variants describe their fields")]
 #[non_exhaustive]
 pub enum GatewayFrame {
@@ -21,65 +20,57 @@ pub enum GatewayFrame {
     /// is that of the apps' main chat; this gateway always sends it.
     HelloOk {
         server_name: Arc<str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
         canvas_host_url: Option<Arc<str>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
         main_session_key: Option<Arc<str>>,
     },
     /// The operator approved: the node's token from now on; `None` only if another gateway did not
     /// send one.
-    PairOk {
-        #[serde(serialize_with = "wire::revealed")]
-        token: Option<Token>,
-    },
+    PairOk { token: Option<Token> },
     /// The connection, or its last frame, is refused.
     Error(WireError),
     /// The answer to a `req`: the result, or why there is none.
-    Res {
-        id: Arc<str>,
-        #[serde(flatten, serialize_with = "wire::outcome")]
-        result: Result<Option<Payload>, WireError>,
-    },
+    Res { id: Arc<str>, result: Result<Option<Payload>, WireError> },
     /// An event for the node.
-    Event {
-        event: Arc<str>,
-        #[serde(rename = "payloadJSON")]
-        payload: Option<Payload>,
-    },
-    /// An event for several nodes, sent as `event`: they share one encoded line. Of a conversation, it
-    /// has the session key as these nodes spell it, and the payload is a JSON object without it.
-    #[serde(skip)]
-    SharedEvent {
-        event: Arc<str>,
-        session_key: Option<Arc<str>>,
-        payload: Option<Payload>,
-        line: SharedLine,
-    },
+    Event { event: Arc<str>, payload: Option<Payload> },
+    /// An event for several nodes, sent as `event`.
+    SharedEvent(Arc<SharedEvent>),
     /// The node is asked to carry out a command.
-    Invoke {
-        id: Arc<str>,
-        command: Arc<str>,
-        #[serde(rename = "paramsJSON")]
-        params: Option<Payload>,
-    },
+    Invoke { id: Arc<str>, command: Arc<str>, params: Option<Payload> },
     /// Asks the node for a sign of life.
     Ping { id: Arc<str> },
     /// The answer to a ping.
     Pong { id: Arc<str> },
     /// A frame without a type, or of a type that only nodes send or that is not known here.
-    #[serde(skip)]
     Unknown,
 }
 
-/// The line of a frame that several nodes get: the first one to send it encodes it, and it is in
-/// memory once.
-#[derive(Clone, Debug, Default)]
-pub struct SharedLine(Arc<OnceLock<Payload>>);
+/// An event that several nodes get: the first one to send it encodes it, and its line is in memory
+/// once.
+#[derive(Debug)]
+pub struct SharedEvent {
+    event: Arc<str>,
+    session_key: Option<Arc<str>>,
+    payload: Option<Payload>,
+    line: OnceLock<Payload>,
+}
 
-/// It says nothing that the rest of the frame does not.
-impl PartialEq for SharedLine {
-    fn eq(&self, _: &Self) -> bool {
-        true
+impl SharedEvent {
+    /// Of a conversation, it has the session key as these nodes spell it, and the payload is a JSON
+    /// object without it.
+    pub fn new(
+        event: Arc<str>,
+        session_key: Option<Arc<str>>,
+        payload: Option<Payload>,
+    ) -> Arc<Self> {
+        Arc::new(Self { event, session_key, payload, line: OnceLock::new() })
+    }
+}
+
+/// The line says nothing that the rest does not.
+impl PartialEq for SharedEvent {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |it: &Self| (it.event.clone(), it.session_key.clone(), it.payload.clone());
+        said(self) == said(other)
     }
 }
 
@@ -91,7 +82,7 @@ impl GatewayFrame {
             Self::PairOk { .. } => FrameType::PairOk.as_str(),
             Self::Error(_) => FrameType::Error.as_str(),
             Self::Res { .. } => FrameType::Res.as_str(),
-            Self::Event { .. } | Self::SharedEvent { .. } => FrameType::Event.as_str(),
+            Self::Event { .. } | Self::SharedEvent(_) => FrameType::Event.as_str(),
             Self::Invoke { .. } => FrameType::Invoke.as_str(),
             Self::Ping { .. } => FrameType::Ping.as_str(),
             Self::Pong { .. } => FrameType::Pong.as_str(),
@@ -107,9 +98,8 @@ impl GatewayFrame {
             + match self {
                 Self::Res { id, result: Ok(payload) } => id.len() + length(payload),
                 Self::Res { id, result: Err(error) } => id.len() + error.weight(),
-                Self::Event { event, payload } | Self::SharedEvent { event, payload, .. } => {
-                    event.len() + length(payload)
-                }
+                Self::Event { event, payload } => event.len() + length(payload),
+                Self::SharedEvent(shared) => shared.event.len() + length(&shared.payload),
                 Self::Invoke { command, params, .. } => command.len() + length(params),
                 Self::Error(error) => error.weight(),
                 Self::Ping { id } | Self::Pong { id } => id.len(),
@@ -125,9 +115,10 @@ impl GatewayFrame {
     /// Whether it may be dropped for a node that does not keep up, because a later one will say
     /// the same or more (protocol section 1.5).
     pub fn is_superseded_later(&self) -> bool {
-        let (Self::Event { event, payload } | Self::SharedEvent { event, payload, .. }) = self
-        else {
-            return false;
+        let (event, payload) = match self {
+            Self::Event { event, payload } => (event, payload),
+            Self::SharedEvent(shared) => (&shared.event, &shared.payload),
+            _ => return false,
         };
         let is_delta = |payload: &Payload| payload.contains("\"state\":\"delta\"");
         match GatewayEvent::parse(event) {
@@ -139,22 +130,41 @@ impl GatewayFrame {
 
     /// Appends the frame's line, line feed included.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::SharedEvent { event, session_key, payload, .. } => {
-                let payload = match (session_key, payload) {
-                    (Some(key), Some(payload)) => Some(json::with_session_key(payload, key).into()),
-                    _ => payload.clone(),
-                };
-                wire::append_line(&Self::Event { event: event.clone(), payload }, out);
+        let line = Line::of(self.kind(), out);
+        let line = match self {
+            Self::HelloOk { server_name, canvas_host_url, main_session_key } => line
+                .text("serverName", server_name)
+                .optional("canvasHostUrl", canvas_host_url.as_deref())
+                .optional("mainSessionKey", main_session_key.as_deref()),
+            Self::PairOk { token } => line.nullable("token", token.as_ref().map(Token::reveal)),
+            Self::Error(error) => line.fields(error),
+            Self::Res { id, result } => line.text("id", id).outcome(result),
+            Self::Event { event, payload } => {
+                line.text("event", event).nullable("payloadJSON", payload.as_deref())
             }
-            frame => wire::append_line(frame, out),
-        }
+            Self::SharedEvent(shared) => {
+                let line = line.text("event", &shared.event);
+                match (&shared.session_key, &shared.payload) {
+                    (Some(key), Some(payload)) => {
+                        line.text("payloadJSON", &json::with_session_key(payload, key))
+                    }
+                    (_, payload) => line.nullable("payloadJSON", payload.as_deref()),
+                }
+            }
+            Self::Invoke { id, command, params } => line
+                .text("id", id)
+                .text("command", command)
+                .nullable("paramsJSON", params.as_deref()),
+            Self::Ping { id } | Self::Pong { id } => line.text("id", id),
+            Self::Unknown => line,
+        };
+        line.end();
     }
 
     /// The frame's line if several nodes share it, line feed included.
     pub(crate) fn shared_line(&self) -> Option<&Payload> {
-        let Self::SharedEvent { line, .. } = self else { return None };
-        Some(line.0.get_or_init(|| {
+        let Self::SharedEvent(shared) = self else { return None };
+        Some(shared.line.get_or_init(|| {
             let mut bytes = Vec::new();
             self.encode(&mut bytes);
             // JSON is UTF-8; should that be wrong, the damage is shown.

@@ -2,11 +2,12 @@
 //! and how they are written and read.
 
 use crate::protocol::fields::{Fields, LongName};
-use crate::protocol::json;
+use crate::protocol::json::InvokePayload;
+use crate::protocol::line::Line;
 use crate::protocol::names::names;
 use crate::protocol::wire::{self, BadFrame, Decode};
 use crate::protocol::{limits, NodeId, NodeProfile, Payload, Token, WireError};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -30,8 +31,7 @@ names! {
 
 /// A frame from a node to the gateway. The sender of a `req`, `invoke` or `ping` chooses its id, and
 /// the answer carries the same. Payloads and parameters are JSON text that is not parsed yet.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum NodeFrame {
     /// The node introduces itself and proves who it is.
@@ -39,65 +39,43 @@ pub enum NodeFrame {
     /// The node has no token and asks the operator for one.
     PairRequest(Box<PairRequest>),
     /// A call of an allowlisted method. `id` or `method` may be missing; the answer says so.
-    Req {
-        id: Option<Arc<str>>,
-        method: Option<Arc<str>>,
-        #[serde(rename = "paramsJSON")]
-        params: Option<Payload>,
-    },
+    Req { id: Option<Arc<str>>, method: Option<Arc<str>>, params: Option<Payload> },
     /// A signal from the node; never answered.
-    Event {
-        event: Arc<str>,
-        #[serde(rename = "payloadJSON")]
-        payload: Option<Payload>,
-    },
+    Event { event: Arc<str>, payload: Option<Payload> },
     /// The answer to an invoke: the result, or what went wrong.
-    InvokeRes {
-        id: Arc<str>,
-        #[serde(flatten, serialize_with = "wire::outcome")]
-        result: Result<Option<Payload>, InvokeFailure>,
-    },
+    InvokeRes { id: Arc<str>, result: Result<Option<Payload>, InvokeFailure> },
     /// Asks the gateway for a sign of life.
     Ping { id: Arc<str> },
     /// The answer to a ping.
     Pong { id: Arc<str> },
     /// A frame of a type that only the gateway may send.
-    #[serde(skip)]
     NotForNodes(FrameType),
     /// A frame without a type, or of an unknown type.
-    #[serde(skip)]
     Unknown,
 }
 
 /// The content of `hello`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hello {
     /// Who the node says it is, or what is wrong with that.
-    #[serde(rename = "nodeId", serialize_with = "node_id_or_null")]
     pub node: Result<NodeId, &'static str>,
     /// Its proof; absent before it was paired. In no other frame.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::revealed")]
     pub token: Option<Token>,
     /// The protocol version it speaks, as JSON text; absent means 1.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "json::write")]
     pub protocol: Option<String>,
     /// What it says about itself.
-    #[serde(flatten)]
     pub profile: NodeProfile,
 }
 
 /// The content of `pair-request`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PairRequest {
     /// Who the node says it is, or what is wrong with that.
-    #[serde(rename = "nodeId", serialize_with = "node_id_or_null")]
     pub node: Result<NodeId, &'static str>,
     /// What it says about itself; the operator sees this.
-    #[serde(flatten)]
     pub profile: NodeProfile,
     /// The node asks for an approval without a notification. A hint for a desktop, never a reason
     /// to approve.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
 }
 
@@ -162,7 +140,41 @@ impl NodeFrame {
 
     /// Appends the frame's line, line feed included.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        wire::append_line(self, out);
+        let line = Line::of(self.kind(), out);
+        let line = match self {
+            Self::Hello(hello) => {
+                let Hello { node, token, protocol, profile } = &**hello;
+                let line = line
+                    .nullable("nodeId", node.as_ref().ok().map(NodeId::as_str))
+                    .optional("token", token.as_ref().map(Token::reveal));
+                let line = match protocol {
+                    Some(json) => line.value("protocol", &InvokePayload(json.as_str().into())),
+                    None => line,
+                };
+                line.fields(profile)
+            }
+            Self::PairRequest(request) => {
+                let PairRequest { node, profile, silent } = &**request;
+                let line = line.nullable("nodeId", node.as_ref().ok().map(NodeId::as_str));
+                let line = line.fields(profile);
+                if *silent {
+                    line.value("silent", silent)
+                } else {
+                    line
+                }
+            }
+            Self::Req { id, method, params } => line
+                .nullable("id", id.as_deref())
+                .nullable("method", method.as_deref())
+                .nullable("paramsJSON", params.as_deref()),
+            Self::Event { event, payload } => {
+                line.text("event", event).nullable("payloadJSON", payload.as_deref())
+            }
+            Self::InvokeRes { id, result } => line.text("id", id).outcome(result),
+            Self::Ping { id } | Self::Pong { id } => line.text("id", id),
+            Self::NotForNodes(_) | Self::Unknown => line,
+        };
+        line.end();
     }
 
     /// Decodes one line without its line feed. `None` for a blank line.
@@ -255,13 +267,6 @@ fn invoke_result(fields: &Fields<'_>) -> Result<Option<Payload>, InvokeFailure> 
         code: text("code", limits::SHORT_TEXT_CHARS),
         message: text("message", limits::ERROR_CHARS),
     })
-}
-
-fn node_id_or_null<S: Serializer>(
-    node: &Result<NodeId, &'static str>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    node.as_ref().ok().serialize(serializer)
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 
 use crate::protocol::fields::{Fields, LongName};
 use crate::protocol::json;
-use crate::protocol::{limits, payload, Payload, Token};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use crate::protocol::{limits, payload, Payload};
+use serde::Serialize;
 use std::borrow::Cow;
 
 /// A line that is not a frame.
@@ -96,35 +95,12 @@ pub(crate) fn append_line<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     }
 }
 
-/// The end of `res` and `invoke-res`: `ok`, and the payload if there is one, or the error.
-pub(super) fn outcome<E: Serialize, S: Serializer>(
-    result: &Result<Option<Payload>, E>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("ok", &result.is_ok())?;
-    match result {
-        Ok(Some(payload)) => map.serialize_entry("payloadJSON", payload)?,
-        Ok(None) => {}
-        Err(error) => map.serialize_entry("error", error)?,
-    }
-    map.end()
-}
-
-/// A token in the clear, for the frames that deliver or prove it.
-pub(super) fn revealed<S: Serializer>(
-    token: &Option<Token>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    token.as_ref().map(Token::reveal).serialize(serializer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::{
         limits, ErrorCode, GatewayFrame, Hello, InvokeFailure, NodeFrame, NodeId, NodeProfile,
-        WireError,
+        Token, WireError,
     };
     use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! and the fan-out of the backend's events.
 
 use crate::protocol::operator::OperatorEvent;
-use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload, SharedLine};
+use crate::protocol::{limits, session, GatewayFrame, NodeEvent, NodeId, Payload, SharedEvent};
 use crate::router::connections::Connections;
 use crate::router::context::Context;
 use crate::router::timers::Timer;
@@ -118,11 +118,9 @@ impl Subscriptions {
         };
         let permits =
             |ctx: &Context, node: &NodeId| ctx.policy.allow.permits_event_to(node.as_str(), &event);
-        let shared = |session_key: Option<&Arc<str>>, payload| GatewayFrame::SharedEvent {
-            event: event.clone(),
-            session_key: session_key.cloned(),
-            payload,
-            line: SharedLine::default(),
+        let shared = |session_key: Option<&Arc<str>>, payload| {
+            let shared = SharedEvent::new(event.clone(), session_key.cloned(), payload);
+            GatewayFrame::SharedEvent(shared)
         };
         match to {
             Audience::Everyone => {
