@@ -4,9 +4,9 @@
 //! `make bench` prints the table; `make bench CHECK=1` fails when a ratio is missed. Arguments
 //! after `cargo bench --`: `--rounds N` (3), `--seconds S` for each load (2), `--check`,
 //! `--json FILE`, `--sizes` or `--speed` for one half of the rows, `--host` for the rows of a program
-//! that embeds the bridge, `--library` to build and weigh one, `--scale` for a table of 10 to 10,000
-//! nodes. PROGRAM=FILE and HOST=FILE in the environment measure another build of the program, and of
-//! this one as the program that embeds the bridge.
+//! that embeds the bridge, `--library` to build and weigh one, `--scale` for how cost grows with
+//! nodes, frames and pairings. PROGRAM=FILE and HOST=FILE in the environment measure another build of
+//! the program, and of this one as the program that embeds the bridge.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 

@@ -45,8 +45,8 @@ impl Row {
 pub(crate) struct Load {
     pub(crate) p50_us: f64,
     p99_us: f64,
-    per_second: f64,
-    cpu_us: f64,
+    pub(crate) per_second: f64,
+    pub(crate) cpu_us: f64,
 }
 
 /// Everything that is measured in one round, and how noisy the machine was.

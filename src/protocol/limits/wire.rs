@@ -15,8 +15,9 @@ pub const LINE_OPERATOR: usize = 32 * 1024 * 1024;
 
 /// A line buffer larger than this is given back after the line was handled.
 pub const LINE_BUFFER_KEPT: usize = 16 * 1024;
-/// Bytes read from a socket at once. Small, because every idle node holds one such buffer.
-pub const READ_BUFFER: usize = 4 * 1024;
+/// Bytes read from a socket at once. Every idle node holds one such buffer on its thread's stack,
+/// of which three pages are used with this, and four with 4 KiB.
+pub const READ_BUFFER: usize = 3 * 1024 + 512;
 /// Bytes of encoded frames gathered before they are written. Also the size to which the buffer
 /// shrinks back after a large frame.
 pub const WRITE_BUFFER: usize = 16 * 1024;
