@@ -226,7 +226,7 @@ mod tests {
             }
             if number % 1000 == 0 {
                 workers.notice(NodeNotice::Offline(node("a")));
-                workers.notice(NodeNotice::Online { node: node("a"), profile: Box::default() });
+                workers.notice(NodeNotice::Online { node: node("a"), profile: Arc::default() });
             }
         }
         let_go.send(()).unwrap();

@@ -33,7 +33,7 @@ pub(super) fn read_paired(text: &str) -> Result<(PairedNode, bool), &'static str
     }
     let node = PairedNode {
         token: hash.or_else(|| clear.as_ref().map(Token::hash)),
-        profile: NodeProfile::read(&fields),
+        profile: NodeProfile::read(&fields).into(),
         renamed: fields.is_true("renamed"),
         remote_ip: fields.short_text("remoteIp"),
         created_at: Wall(fields.integer("createdAtMs").unwrap_or_default()),

@@ -30,7 +30,7 @@ pub(super) struct ConnectionState {
     /// The node it is admitted as; `None` while it is unauthenticated.
     pub(super) node: Option<NodeId>,
     /// What the node said about itself on this connection.
-    pub(super) profile: NodeProfile,
+    pub(super) profile: Arc<NodeProfile>,
     since: Wall,
     refusals: u32,
     unauthenticated_frames: u32,
@@ -62,7 +62,7 @@ impl Connections {
             local,
             canvas_host_url: None,
             node: None,
-            profile: NodeProfile::default(),
+            profile: Arc::default(),
             since: ctx.now.wall,
             refusals: 0,
             unauthenticated_frames: 0,
@@ -160,7 +160,7 @@ impl Connections {
         ctx: &mut Context,
         conn: ConnId,
         node: &NodeId,
-        profile: NodeProfile,
+        profile: Arc<NodeProfile>,
         paired: Option<&PairedNode>,
     ) {
         let Some(connection) = self.open.get_mut(&conn) else { return };
@@ -255,7 +255,8 @@ impl Connections {
     /// A paired node as operators see it: live values win over stored ones, but the name sticks.
     pub(super) fn view(&self, allow: &Allow, node: &NodeId, paired: &PairedNode) -> NodeView {
         let live = self.online.get(node).and_then(|conn| self.open.get(conn));
-        let mut profile = live.map_or(&paired.profile, |connection| &connection.profile).clone();
+        let profile = live.map_or(&paired.profile, |connection| &connection.profile);
+        let mut profile = NodeProfile::clone(profile);
         profile.display_name.clone_from(&paired.profile.display_name);
         profile.caps = Some(sorted(profile.caps_or_guess()));
         let commands = sorted(profile.commands.unwrap_or_default());

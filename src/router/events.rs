@@ -181,7 +181,7 @@ fn spellings<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{NodeProfile, Token};
+    use crate::protocol::Token;
     use crate::router::{Ids, Now, Policy};
 
     struct NoIds;
@@ -203,7 +203,7 @@ mod tests {
         for (conn, node) in [(ConnId(1), "alice"), (ConnId(2), "bob")] {
             let (here, node) = ([127, 0, 0, 1].into(), NodeId::new(node).unwrap());
             connections.connected(&mut ctx, conn, here, here);
-            connections.admit(&mut ctx, conn, &node, NodeProfile::default(), None);
+            connections.admit(&mut ctx, conn, &node, Arc::default(), None);
         }
         ctx.outputs.clear();
         let (to, event) = (Audience::Everyone, "voicewake.changed".into());

@@ -7,6 +7,7 @@ use crate::protocol::{
 };
 use crate::router::pairing::{Candidate, Waiter};
 use crate::router::{CloseReason, ConnId, NodeNotice, Router};
+use std::sync::Arc;
 
 impl Router {
     /// Frames of a connection that was closed may still arrive; they change nothing.
@@ -97,10 +98,14 @@ impl Router {
                 return;
             }
         };
-        let profile = paired.profile.updated_by(&hello.profile);
+        let updated = paired.profile.updated_by(&hello.profile);
+        let profile = match updated == *paired.profile {
+            true => paired.profile.clone(),
+            false => updated.into(),
+        };
         let has_changed = connection.profile != profile;
         self.admit(conn, &node, profile.clone());
-        let (id, told) = (node.clone(), Box::new(profile.clone()));
+        let (id, told) = (node.clone(), profile.clone());
         if is_new {
             self.ctx.notify(NodeNotice::Online { node: id, profile: told });
         } else if has_changed {
@@ -130,7 +135,7 @@ impl Router {
     }
 
     /// The connection becomes the node's only one, and is greeted.
-    pub(super) fn admit(&mut self, conn: ConnId, node: &NodeId, profile: NodeProfile) {
+    pub(super) fn admit(&mut self, conn: ConnId, node: &NodeId, profile: Arc<NodeProfile>) {
         if let Some(older) = self.connections.of(node).filter(|older| *older != conn) {
             self.ctx.counters.take_overs += 1;
             self.ctx.close(older, CloseReason::TakenOver);

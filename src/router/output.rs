@@ -82,9 +82,9 @@ impl Caller {
 #[allow(missing_docs, reason = "the variants describe their fields")]
 pub enum NodeNotice {
     /// A node was admitted, and this is what it says about itself.
-    Online { node: NodeId, profile: Box<NodeProfile> },
+    Online { node: NodeId, profile: Arc<NodeProfile> },
     /// A node that is online says something else about itself now.
-    Changed { node: NodeId, profile: Box<NodeProfile> },
+    Changed { node: NodeId, profile: Arc<NodeProfile> },
     /// A node is gone, and did not come back within the grace period.
     Offline(NodeId),
     /// A node sent an event that the router does not handle itself.

@@ -145,7 +145,7 @@ impl Player {
         };
         let node = PairedNode {
             token: Token::presented(&format!("token-of-{node}")).map(|token| token.hash()),
-            profile: hello.profile,
+            profile: hello.profile.into(),
             renamed: false,
             remote_ip: None,
             created_at: Wall(0),

@@ -332,7 +332,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (backend, sent) = backend(&dir);
         let node = NodeId::new("phone").unwrap();
-        backend.notice(NodeNotice::Online { node: node.clone(), profile: Box::default() });
+        backend.notice(NodeNotice::Online { node: node.clone(), profile: Arc::default() });
         let event = sent.0.lock().unwrap().pop().unwrap();
         assert_eq!(event.to, Audience::Node(node));
         assert_eq!(&*event.payload.unwrap(), r#"{"triggers":["clawd","claude","computer"]}"#);

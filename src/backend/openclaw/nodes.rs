@@ -19,7 +19,7 @@ impl Bridge {
     pub(super) fn notice(self: &Arc<Self>, notice: NodeNotice) {
         match notice {
             NodeNotice::Online { node, profile } | NodeNotice::Changed { node, profile } => {
-                if let Err(error) = self.online(&node, *profile) {
+                if let Err(error) = self.online(&node, &profile) {
                     let node = node.as_str();
                     log::error!("backend: a node is not at the gateway: {error} node={node:?}");
                 }
@@ -35,13 +35,13 @@ impl Bridge {
         }
     }
 
-    fn online(self: &Arc<Self>, id: &NodeId, profile: NodeProfile) -> io::Result<()> {
+    fn online(self: &Arc<Self>, id: &NodeId, profile: &NodeProfile) -> io::Result<()> {
         let Some(thread) = self.thread() else { return Ok(()) };
         let node = self.known_node(id);
         let offered = profile.commands.clone().unwrap_or_default();
         let may_run = self.exec_nodes.contains(id.as_str())
             && offered.iter().any(|command| *command == NodeCommand::SystemRun.as_str());
-        let profile = introduced(profile, may_run);
+        let profile = introduced(profile.clone(), may_run);
         let before = lock(&node.running).clone();
         if let Some(before) = before {
             if before.profile == profile {

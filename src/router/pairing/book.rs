@@ -45,9 +45,10 @@ pub struct PairedNode {
         skip_serializing_if = "Option::is_none"
     )]
     pub token: Option<TokenHash>,
-    /// What it said about itself, last time it mattered.
+    /// What it said about itself, last time it mattered. While it is connected, and has said nothing
+    /// new since, its connection has the same one.
     #[serde(flatten)]
-    pub profile: NodeProfile,
+    pub profile: Arc<NodeProfile>,
     /// Its name was given by an operator and outlives a new pairing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub renamed: bool,
@@ -169,7 +170,7 @@ impl PairingBook {
         }
         let node = PairedNode {
             token: Some(token),
-            profile,
+            profile: profile.into(),
             renamed: renamed.is_some(),
             remote_ip: Some(request.remote_ip.to_string()),
             created_at: before.map_or(at, |node| node.created_at),

@@ -56,7 +56,7 @@ impl Router {
     pub(in crate::router) fn rename(&mut self, requester: Requester, node: NodeId, name: String) {
         let Some(paired) = self.pairing.paired(&node) else { return };
         let mut entry = PairedNode::clone(paired);
-        entry.profile.display_name = Some(name.clone());
+        Arc::make_mut(&mut entry.profile).display_name = Some(name.clone());
         entry.renamed = true;
         let book = self.pairing.book.with_node(node.clone(), entry);
         self.pairing.save(&mut self.ctx, book, Change::Rename { node, name }, Some(requester));
@@ -75,7 +75,7 @@ impl Router {
         conn: ConnId,
         node: NodeId,
         paired: &PairedNode,
-        profile: NodeProfile,
+        profile: Arc<NodeProfile>,
     ) {
         if profile != paired.profile {
             let remote_ip =
@@ -181,7 +181,7 @@ impl Router {
         let profile = self.pairing.paired(node).map(|paired| paired.profile.clone());
         let profile = profile.unwrap_or_default();
         self.admit(conn, node, profile.clone());
-        self.ctx.notify(NodeNotice::Online { node: node.clone(), profile: Box::new(profile) });
+        self.ctx.notify(NodeNotice::Online { node: node.clone(), profile });
         // Without a requester, the approval was kept, and has been published.
         if requester.is_some() {
             self.reply(requester, self.approved_answer(id, request, true));
