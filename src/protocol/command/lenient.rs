@@ -94,8 +94,8 @@ where
 pub(super) fn object<T: DeserializeOwned>(value: &Value) -> Option<T> {
     T::deserialize(value).ok().or_else(|| {
         let mut fields = value.as_object()?.clone();
-        fields.retain(|key, value| T::deserialize(json!({ key: value })).is_ok());
-        T::deserialize(Value::Object(fields)).ok()
+        fields.retain(|key, value| T::deserialize(&json!({ key: value })).is_ok());
+        T::deserialize(&Value::Object(fields)).ok()
     })
 }
 
