@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(taken(&mut buffer, 100), "-");
         buffer.share("two".into());
         assert_eq!(taken(&mut buffer, 100), "two");
+        assert!(kept(&buffer) > 0, "the buffer for short lines is used again");
     }
 
     fn kept(buffer: &WriteBuffer) -> usize {
