@@ -69,8 +69,9 @@ impl SharedEvent {
 /// The line says nothing that the rest does not.
 impl PartialEq for SharedEvent {
     fn eq(&self, other: &Self) -> bool {
-        let said = |it: &Self| (it.event.clone(), it.session_key.clone(), it.payload.clone());
-        said(self) == said(other)
+        self.event == other.event
+            && self.session_key == other.session_key
+            && self.payload == other.payload
     }
 }
 
