@@ -96,7 +96,7 @@ impl<T: Outgoing> Outbox<T> {
             Err(frame) => frame,
         };
         if self.leave(frame)? {
-            self.deliver();
+            self.waker.wake();
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl<'a> Line<'a> {
     pub(super) fn nullable(self, name: &str, text: Option<&str>) -> Self {
         match text {
             Some(text) => self.text(name, text),
-            None => self.value(name, &()),
+            None => self.json(name, "null"),
         }
     }
 
@@ -44,9 +44,13 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn value(mut self, name: &str, value: &impl Serialize) -> Self {
+    pub(super) fn value(self, name: &str, value: &impl Serialize) -> Self {
+        self.json(name, &json::text(value))
+    }
+
+    fn json(mut self, name: &str, text: &str) -> Self {
         self.name(name);
-        self.0.extend_from_slice(json::text(value).as_bytes());
+        self.0.extend_from_slice(text.as_bytes());
         self
     }
 
@@ -63,10 +67,9 @@ impl<'a> Line<'a> {
 
     /// The end of `res` and `invoke-res`: `ok`, and the payload if there is one, or the error.
     pub(super) fn outcome(self, result: &Result<Option<Payload>, impl Serialize>) -> Self {
-        let line = self.value("ok", &result.is_ok());
         match result {
-            Ok(payload) => line.optional("payloadJSON", payload.as_deref()),
-            Err(error) => line.value("error", error),
+            Ok(payload) => self.json("ok", "true").optional("payloadJSON", payload.as_deref()),
+            Err(error) => self.json("ok", "false").value("error", error),
         }
     }
 
